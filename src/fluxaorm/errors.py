@@ -1,0 +1,335 @@
+"""Every exception the library raises, in one tree.
+
+This module decides names, messages and the data an error carries; it imports nothing of the library.
+A message says where, what and what to do. Every error can be pickled and shows no password.
+
+::
+
+    FluxaError
+    ├── ConfigError                  an address, option or YAML value is malformed
+    ├── RegistryError                validate() found problems; lists all of them
+    ├── EntityDefinitionError        one mistake in one definition
+    ├── MissingExtraError            a driver is not installed
+    ├── PoolConnectError             a server could not be reached at validate()
+    ├── UnknownPoolError             (KeyError) no pool of this code
+    ├── CodegenError                 the package could not be written
+    ├── StaleGeneratedCodeError      generated code and definition differ
+    ├── NotSupportedError            this server or mode cannot do that
+    ├── QueryError                   a query makes no sense
+    ├── AlterError                   an alter cannot be run
+    ├── FieldValueError              (ValueError) a value does not fit its field
+    ├── EntityError
+    │   ├── MissingValueError        a required field was not set
+    │   ├── EntityNotFoundError      must_get_... found nothing
+    │   ├── EntityGoneError          the row is no longer there
+    │   ├── StaleEntityError         optimistic lock: somebody else changed the row
+    │   ├── ForeignEntityError       the entity belongs to another context
+    │   ├── DetachedEntityError      the entity's context is closed
+    │   ├── NotPersistedError        the entity is new
+    │   ├── UnsavedChangesError      the entity has changes that would be lost
+    │   └── IdExhaustedError         the id type has no number left
+    ├── ContextMisuseError           one context used by two flows at once
+    │   ├── ContextClosedError       used after it was closed
+    │   └── ReentrantFlushError      flushed from inside its own flush
+    ├── DeadlineExceededError        (TimeoutError)
+    ├── MySQLError                   the server refused a statement; carries errno
+    │   ├── DuplicateKeyError
+    │   ├── DeadlockError
+    │   ├── MySQLConnectionError     nothing was written
+    │   │   └── PoolTimeoutError     no connection became free in time
+    │   └── CommitUnknownError       the outcome of a COMMIT is unknown
+    ├── PartialCommitError           one pool committed, another did not
+    ├── PostCommitError              rows are durable, something after the commit failed
+    └── RedisError
+        ├── RedisConnectionError
+        └── CacheUnavailableError    a flush could not announce its changes to the cache
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+class FluxaError(Exception):
+    """Base of all errors of the library; attributes hold the data of the message."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by copying state: constructors differ from error to error."""
+        return _restore, (type(self), self.args, self.__dict__)
+
+
+def _restore(cls: type[FluxaError], args: tuple[Any, ...], state: dict[str, Any]) -> FluxaError:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class ConfigError(FluxaError):
+    """An address, an option or a YAML value is malformed."""
+
+
+class RegistryError(FluxaError):
+    """``validate()`` found problems. ``problems``: every one of them, a sentence each."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        count = len(self.problems)
+        head = f"{count} problem{'' if count == 1 else 's'} in the registry:"
+        super().__init__("\n".join([head, *(f"- {problem}" for problem in self.problems)]))
+
+
+class EntityDefinitionError(FluxaError):
+    """One mistake in one definition, ``Entity.field: what, and what to do``."""
+
+
+class MissingExtraError(FluxaError):
+    """A driver is not installed; the message names the ``pip install`` to run."""
+
+    def __init__(self, what: str, module: str, install: str) -> None:
+        self.what, self.module, self.install = what, module, install
+        super().__init__(f"{what} needs the module '{module}': run pip install '{install}'")
+
+
+class PoolConnectError(FluxaError):
+    """A pool could not be connected at ``validate()``."""
+
+    def __init__(self, pool: str, address: str, cause: str) -> None:
+        self.pool, self.address, self.cause = pool, address, cause
+        super().__init__(f"pool '{pool}' ({address}): {cause}")
+
+
+class UnknownPoolError(FluxaError, KeyError):
+    """No pool of this kind has this code."""
+
+    def __init__(self, kind: str, code: str, known: Sequence[str]) -> None:
+        self.kind, self.code, self.known = kind, code, tuple(known)
+        listed = ", ".join(repr(name) for name in self.known) or "none is registered"
+        super().__init__(f"no {kind} pool '{code}'; known: {listed}")
+
+    def __str__(self) -> str:
+        """KeyError would show the repr of the message."""
+        return str(self.args[0])
+
+
+class CodegenError(FluxaError):
+    """The package could not be generated; nothing was changed."""
+
+
+class StaleGeneratedCodeError(FluxaError):
+    """The generated code was made from another definition than the engine's."""
+
+    def __init__(self, entity: str) -> None:
+        self.entity = entity
+        super().__init__(
+            f"{entity}: the generated code does not match the definition; run `fluxaorm generate` "
+            "(or fluxaorm.generate(engine, directory)) again"
+        )
+
+
+class NotSupportedError(FluxaError):
+    """This server or mode cannot do what was asked; the message says why."""
+
+
+class QueryError(FluxaError):
+    """A query makes no sense; raised before anything is sent."""
+
+
+class AlterError(FluxaError):
+    """An alter cannot be executed as asked."""
+
+
+class FieldValueError(FluxaError, ValueError):
+    """A value does not fit its field."""
+
+    def __init__(self, entity: str, field: str, value: object, reason: str, *, secret: bool = False) -> None:
+        self.entity, self.field, self.reason = entity, field, reason
+        self.value = None if secret else value
+        shown = "the value (secret)" if secret else _shorten(repr(value))
+        super().__init__(f"{entity}.{field}: {shown}: {reason}")
+
+
+def _shorten(text: str, limit: int = 80) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
+class EntityError(FluxaError):
+    """Base of errors about one entity. ``entity``: its class name; ``id``: its id or None."""
+
+    def __init__(self, entity: str, id: int | None, message: str) -> None:
+        self.entity, self.id = entity, id
+        where = entity if id is None else f"{entity} {id}"
+        super().__init__(f"{where}: {message}")
+
+
+class MissingValueError(EntityError):
+    """A field without a default was not set. ``fields``: their names."""
+
+    def __init__(self, entity: str, id: int | None, fields: Sequence[str]) -> None:
+        self.fields = tuple(fields)
+        names = ", ".join(self.fields)
+        super().__init__(entity, id, f"no value for {names}: set it, or give the field a default")
+
+
+class EntityNotFoundError(EntityError):
+    """``must_get_...`` found no row."""
+
+    def __init__(self, entity: str, id: int | None = None, key: Mapping[str, object] | None = None) -> None:
+        self.key = dict(key) if key else {}
+        wanted = ", ".join(f"{name}={value!r}" for name, value in self.key.items())
+        super().__init__(entity, id, f"not found ({wanted})" if wanted else "not found")
+
+
+class EntityGoneError(EntityError):
+    """An UPDATE or reload matched no row; the transaction was rolled back."""
+
+    def __init__(self, entity: str, id: int | None) -> None:
+        super().__init__(entity, id, "the row is gone; nothing was written")
+
+
+class StaleEntityError(EntityError):
+    """Somebody else changed the row since it was loaded. ``expected``: the version this context had."""
+
+    def __init__(self, entity: str, id: int | None, expected: int) -> None:
+        self.expected = expected
+        super().__init__(entity, id, f"changed by somebody else since version {expected}; reload it and try again")
+
+
+class ForeignEntityError(EntityError):
+    """The entity belongs to another context."""
+
+    def __init__(self, entity: str, id: int | None) -> None:
+        super().__init__(entity, id, "belongs to another context; load it through this one")
+
+
+class DetachedEntityError(EntityError):
+    """The entity's context is closed; loaded values can still be read."""
+
+    def __init__(self, entity: str, id: int | None) -> None:
+        super().__init__(entity, id, "its context is closed; load it again through an open one")
+
+
+class NotPersistedError(EntityError):
+    """The entity is new and has no row yet."""
+
+    def __init__(self, entity: str, id: int | None) -> None:
+        super().__init__(entity, id, "is new; flush it first")
+
+
+class UnsavedChangesError(EntityError):
+    """The entity has changes that the call would lose."""
+
+    def __init__(self, entity: str, id: int | None) -> None:
+        super().__init__(entity, id, "has unsaved changes; flush or discard them first")
+
+
+class IdExhaustedError(EntityError):
+    """The id type has no number left. ``maximum``: its largest."""
+
+    def __init__(self, entity: str, maximum: int) -> None:
+        self.maximum = maximum
+        super().__init__(entity, None, f"no id left below {maximum}; use a wider id type")
+
+
+class ContextMisuseError(FluxaError):
+    """One context is used by two threads or tasks in a way it does not allow."""
+
+
+class ContextClosedError(ContextMisuseError):
+    """The context was closed."""
+
+
+class ReentrantFlushError(ContextMisuseError):
+    """The context is in the middle of a flush; use ``ctx.clone()``."""
+
+
+class DeadlineExceededError(FluxaError, TimeoutError):
+    """The context's time ran out."""
+
+
+class MySQLError(FluxaError):
+    """The server refused a statement. ``errno``: its error number; ``pool``: the pool's code."""
+
+    def __init__(self, message: str, *, errno: int = 0, pool: str = "", statement: str = "") -> None:
+        self.errno, self.pool, self.statement = errno, pool, statement
+        self.reason = message
+        where = f"pool '{pool}'" if pool else "MySQL"
+        number = f" ({errno})" if errno else ""
+        tail = f"; statement: {_shorten(statement, 200)}" if statement else ""
+        super().__init__(f"{where}: {message}{number}{tail}")
+
+
+class DuplicateKeyError(MySQLError):
+    """A unique index holds these values already. ``entity``, ``index``, ``values`` (by field) say which."""
+
+    def __init__(
+        self,
+        entity: str,
+        index: str,
+        values: Mapping[str, object] | None = None,
+        *,
+        errno: int = 0,
+        pool: str = "",
+        secret: bool = False,
+    ) -> None:
+        self.entity, self.index = entity, index
+        self.values: dict[str, object] = {} if secret else dict(values or {})
+        shown = ", ".join(f"{name}={_shorten(repr(value))}" for name, value in self.values.items())
+        detail = f" ({shown})" if shown else ""
+        super().__init__(f"{entity}: index '{index}' already has these values{detail}", errno=errno, pool=pool)
+
+
+class DeadlockError(MySQLError):
+    """The server chose this transaction as a deadlock's victim, or a lock wait timed out."""
+
+
+class MySQLConnectionError(MySQLError):
+    """The connection was lost or could not be opened; nothing was written."""
+
+
+class PoolTimeoutError(MySQLConnectionError):
+    """No connection of the pool became free in time."""
+
+
+class CommitUnknownError(MySQLError):
+    """The connection was lost while a COMMIT or a lone statement was in flight: it may or may not be done."""
+
+
+class PartialCommitError(FluxaError):
+    """``committed``: pools whose transaction is durable; ``failed``: the pool that did not commit."""
+
+    def __init__(self, committed: Sequence[str], failed: str, cause: str) -> None:
+        self.committed, self.failed, self.cause = tuple(committed), failed, cause
+        done = ", ".join(self.committed)
+        super().__init__(f"committed on {done}, but not on {failed}: {cause}")
+
+
+class PostCommitError(FluxaError):
+    """The rows are durable, but what follows a commit failed. ``failures``: the errors."""
+
+    def __init__(self, message: str, failures: Sequence[BaseException] = ()) -> None:
+        self.failures = tuple(failures)
+        causes = "; ".join(str(failure) for failure in self.failures)
+        super().__init__(f"the rows are committed, but {message}{': ' + causes if causes else ''}")
+
+
+class RedisError(FluxaError):
+    """A Redis server refused a command. ``pool``: the pool's code."""
+
+    def __init__(self, message: str, *, pool: str = "") -> None:
+        self.pool = pool
+        self.reason = message
+        super().__init__(f"Redis pool '{pool}': {message}" if pool else message)
+
+
+class RedisConnectionError(RedisError):
+    """The connection was lost or could not be opened."""
+
+
+class CacheUnavailableError(RedisError):
+    """A flush could not announce its changes to the cache; it was rolled back."""
+
+
+class UnflushedChangesWarning(UserWarning):
+    """A ``with`` block of a context ended with changes that were not flushed."""

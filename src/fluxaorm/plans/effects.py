@@ -1,0 +1,177 @@
+"""Effects: what a plan asks a runner to do. Plain values; nothing here performs I/O.
+
+``rows = yield from FetchRows("default", sql, args)``: one yield is one round trip, and the reply has its type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+Row: TypeAlias = "Sequence[Any]"
+RedisCommand: TypeAlias = "tuple[bytes | str | int, ...]"
+
+
+class Effect(Generic[T_co]):
+    """Base of all effects; iterating one yields it and returns the runner's reply."""
+
+    __slots__ = ()
+    shielded: ClassVar[bool] = False
+    """Whether a cancellation or deadline waits until it is done."""
+
+    def __iter__(self) -> Generator[Effect[Any], Any, T_co]:
+        return (yield self)
+
+
+Plan: TypeAlias = Generator[Effect[Any], Any, T]
+"""A generator function that decides; driven by a runner, or by a test with scripted replies."""
+
+
+class Session:
+    """One transaction on one MySQL pool. The runner keeps the connection in ``connection``; plans only pass it on."""
+
+    __slots__ = ("connection", "pool")
+
+    def __init__(self, pool: str) -> None:
+        self.pool = pool
+        self.connection: Any = None
+
+
+Target: TypeAlias = "str | Session"
+"""A pool's code (any free connection, autocommit) or an open transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExecResult:
+    """What a statement did: ``rows_affected`` counts found rows, also when nothing changed."""
+
+    last_insert_id: int
+    rows_affected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL with ``?`` placeholders and its values (Params). ``tag`` is the plan's own, for errors."""
+
+    sql: str
+    args: Sequence[Any] = ()
+    tag: Any = None
+
+
+class FetchRows(Effect[list[Row]]):
+    """Run a SELECT; the reply is its rows, values in raw form."""
+
+    __slots__ = ("args", "sql", "target")
+
+    def __init__(self, target: Target, sql: str, args: Sequence[Any] = ()) -> None:
+        self.target, self.sql, self.args = target, sql, args
+
+
+class Execute(Effect[ExecResult]):
+    """Run one statement that returns no rows."""
+
+    __slots__ = ("args", "sql", "target")
+
+    def __init__(self, target: Target, sql: str, args: Sequence[Any] = ()) -> None:
+        self.target, self.sql, self.args = target, sql, args
+
+
+class ExecuteBatch(Effect[list[ExecResult]]):
+    """Run statements in order inside a transaction, in as few round trips as the server and 1 MiB a packet allow.
+
+    The first that fails ends it: the runner raises its error with ``failed_statement`` set to its position.
+    """
+
+    __slots__ = ("session", "statements")
+
+    def __init__(self, session: Session, statements: Sequence[Statement]) -> None:
+        self.session, self.statements = session, statements
+
+
+class Begin(Effect[None]):
+    """Open a transaction on the session's pool; the runner puts the connection into the session."""
+
+    __slots__ = ("isolation", "read_only", "session")
+
+    def __init__(self, session: Session, isolation: str | None = None, read_only: bool = False) -> None:
+        self.session, self.isolation, self.read_only = session, isolation, read_only
+
+
+class Commit(Effect[None]):
+    """Commit and give the connection back. A lost connection raises CommitUnknownError."""
+
+    __slots__ = ("session",)
+    shielded = True
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+
+class Rollback(Effect[None]):
+    """Roll back and give the connection back, or close it when that fails; never raises."""
+
+    __slots__ = ("session",)
+    shielded = True
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+
+@dataclass(frozen=True, slots=True)
+class RedisReplies:
+    """Replies of one round trip, in order; a refused command's reply is a RedisError value, not raised.
+
+    ``server`` identifies the primary that answered: ``b"<run_id> <master_replid>"``.
+    """
+
+    values: list[Any]
+    server: bytes
+
+
+class RedisRoundTrip(Effect[RedisReplies]):
+    """Send commands to a Redis pool in one round trip. A lost connection raises RedisConnectionError, nothing is repeated."""
+
+    __slots__ = ("commands", "pool")
+
+    def __init__(self, pool: str, commands: Sequence[RedisCommand]) -> None:
+        self.pool, self.commands = pool, commands
+
+
+class ShieldedRedisRoundTrip(RedisRoundTrip):
+    """The same for clean-up: a cancellation or deadline waits until it is done."""
+
+    __slots__ = ()
+    shielded = True
+
+
+class Sleep(Effect[None]):
+    """Wait ``seconds`` before going on."""
+
+    __slots__ = ("seconds",)
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+
+class Parallel(Effect[list[Any]]):
+    """Independent effects: concurrently by the asyncio runner, one after the other by the sync one. Replies in order."""
+
+    __slots__ = ("effects",)
+
+    def __init__(self, effects: Sequence[Effect[Any]]) -> None:
+        self.effects = effects
+
+
+class CallHandler(Effect[Any]):
+    """Call a user's callback; the asyncio runner awaits it when it is a coroutine function."""
+
+    __slots__ = ("args", "handler")
+
+    def __init__(self, handler: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self.handler, self.args = handler, args
+
+
+Operation: TypeAlias = Literal["select", "insert", "update", "delete", "ddl", "other"]

@@ -1,0 +1,93 @@
+"""What a running stack tells everybody else: the addresses of its servers, as `devstack.json`.
+
+What it decides: the file's form and where it is looked for (`FLUXA_DEVSTACK`, else the root of the repository).
+What it never does: say whether the servers still run; `stack.status` does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+ENVIRONMENT = "FLUXA_DEVSTACK"
+
+
+@dataclass(frozen=True, slots=True)
+class SqlAddress:
+    """A MySQL or MariaDB server; `kind` is "mysql" or "mariadb"."""
+
+    kind: str
+    host: str
+    port: int
+    version: str
+    user: str = "root"
+    password: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RedisAddress:
+    """A Redis or Valkey server; `search` tells whether it has the FT commands (on database 0 only)."""
+
+    host: str
+    port: int
+    version: str
+    search: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SentinelAddress:
+    """A Sentinel group: the name it watches, and where its sentinels are."""
+
+    service: str
+    sentinels: tuple[tuple[str, int], ...]
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class StackState:
+    """A stack: one address for each server, None for one that is missing, whose reason is in `missing`."""
+
+    directory: str
+    mysql: SqlAddress | None = None
+    mariadb: SqlAddress | None = None
+    valkey: RedisAddress | None = None
+    redis: RedisAddress | None = None
+    sentinel: SentinelAddress | None = None
+    missing: dict[str, str] = field(default_factory=dict)
+
+    def save(self, path: Path) -> None:
+        """Writes the file whole or not at all."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = path.with_name(path.name + ".new")
+        new.write_text(json.dumps(asdict(self), indent=2) + "\n")
+        new.replace(path)
+
+
+def default_path() -> Path:
+    """Where the stack that is shared by everybody who works in this checkout is described."""
+    chosen = os.environ.get(ENVIRONMENT)
+    return Path(chosen).absolute() if chosen else REPOSITORY / "devstack.json"
+
+
+def load(path: Path) -> StackState | None:
+    """The stack that a file describes, or None when there is no such file."""
+    try:
+        content: dict[str, Any] = json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    for name, kind in (
+        ("mysql", SqlAddress),
+        ("mariadb", SqlAddress),
+        ("valkey", RedisAddress),
+        ("redis", RedisAddress),
+    ):
+        if content[name] is not None:
+            content[name] = kind(**content[name])
+    if content["sentinel"] is not None:
+        sentinels = tuple((host, port) for host, port in content["sentinel"].pop("sentinels"))
+        content["sentinel"] = SentinelAddress(sentinels=sentinels, **content["sentinel"])
+    return StackState(**content)

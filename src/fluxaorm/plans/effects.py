@@ -54,11 +54,15 @@ class ExecResult:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """SQL with ``?`` placeholders and its values (Params). ``tag`` is the plan's own, for errors."""
+    """SQL with ``?`` placeholders and its values (Params). ``tag`` is the plan's own, for errors.
+
+    With ``rows`` the SQL ends in ``VALUES`` and the driver's adapter appends one ``(value, ...)`` group a row.
+    """
 
     sql: str
     args: Sequence[Any] = ()
     tag: Any = None
+    rows: Sequence[Sequence[Any]] | None = None
 
 
 class FetchRows(Effect[list[Row]]):
@@ -71,12 +75,14 @@ class FetchRows(Effect[list[Row]]):
 
 
 class Execute(Effect[ExecResult]):
-    """Run one statement that returns no rows."""
+    """Run one statement that returns no rows; ``rows`` as in ``Statement``."""
 
-    __slots__ = ("args", "sql", "target")
+    __slots__ = ("args", "rows", "sql", "target")
 
-    def __init__(self, target: Target, sql: str, args: Sequence[Any] = ()) -> None:
-        self.target, self.sql, self.args = target, sql, args
+    def __init__(
+        self, target: Target, sql: str, args: Sequence[Any] = (), rows: Sequence[Sequence[Any]] | None = None
+    ) -> None:
+        self.target, self.sql, self.args, self.rows = target, sql, args, rows
 
 
 class ExecuteBatch(Effect[list[ExecResult]]):

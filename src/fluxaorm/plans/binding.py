@@ -1,0 +1,137 @@
+"""An entity as one engine sees it: schema, pools, SQL texts, stamps and process-wide caches. Built once an engine; no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from fluxaorm.entity.json_value import JsonValue
+from fluxaorm.entity.schema import ColumnSchema, EntitySchema
+from fluxaorm.plans.cache_keys import key_prefix, stamp_for
+from fluxaorm.plans.id_supply import IdSupply
+from fluxaorm.plans.local_rows import LocalRows
+
+if TYPE_CHECKING:
+    from fluxaorm.dialects.port import Dialect
+    from fluxaorm.plans.tracked import TrackedEntity
+
+
+class ProviderPort(Protocol):
+    """What a binding needs of a provider."""
+
+    @property
+    def entity_name(self) -> str:
+        """Class name of the entity."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the definition the code was generated from."""
+        ...
+
+    @property
+    def entity_class(self) -> type[TrackedEntity]:
+        """The generated class."""
+        ...
+
+    @property
+    def enum_classes(self) -> Mapping[int, type[Any]]:
+        """Position -> generated StrEnum, for columns whose enum came from a Literal."""
+        ...
+
+
+class Binding:
+    """One entity in one engine. Shared by its contexts and threads; only caches in it change."""
+
+    def __init__(
+        self,
+        *,
+        schema: EntitySchema,
+        provider: ProviderPort,
+        dialect: Dialect,
+        redis_pool: str | None,
+        id_redis_pool: str | None,
+        namespace: str,
+        monotonic: Callable[[], float],
+        schemas: Mapping[str, EntitySchema],
+    ) -> None:
+        """``redis_pool``: of the row cache, None when the entity has none; ``id_redis_pool``: that shares id blocks out,
+        None when they come straight from MySQL; ``namespace``: part of every key; ``schemas``: of all entities, by name."""
+        self.schema = schema
+        self.provider = provider
+        self.dialect = dialect
+        self.mysql_pool = schema.mysql_pool
+        self.redis_pool = redis_pool
+        self.fills_redis = schema.cache.redis == "on"
+        self.id_redis_pool = id_redis_pool
+        self.schemas = schemas
+        self.key_prefix = key_prefix(namespace, schema)
+        self.id_key = f"{self.key_prefix}id"
+        self.width = len(schema.columns)
+        self.entity_class = provider.entity_class
+        self.local = self._make_local(monotonic)
+        self.ids = IdSupply()
+        self.decoders = tuple(self._decoder(column) for column in schema.columns)
+        self.quoted_table = dialect.quote(schema.table)
+        self.select_list = ", ".join(dialect.column_expression(column) for column in schema.columns)
+        self.select_sql = f"SELECT {self.select_list} FROM {self.quoted_table}"
+        self.quoted_id = dialect.quote(schema.columns[0].name)
+        self.select_by_id_sql = f"{self.select_sql} WHERE {self.quoted_id} = ?"
+        self.json_positions = tuple(column.index for column in schema.columns if column.json_type is not None)
+        column_names = ", ".join(dialect.quote(column.name) for column in schema.columns)
+        self.insert_sql = f"INSERT INTO {self.quoted_table} ({column_names}) VALUES "
+        self._update_sql: dict[tuple[int, ...], str] = {}
+        self._stamps: dict[bytes, bytes] = {}
+
+    def _make_local(self, monotonic: Callable[[], float]) -> LocalRows | None:
+        cache = self.schema.cache
+        if cache.local_limit is None:
+            return None
+        return LocalRows(cache.local_limit, cache.local_ttl_ms / 1000, monotonic)
+
+    def _decoder(self, column: ColumnSchema) -> Callable[[Any], Any]:
+        enum_class = self.provider.enum_classes.get(column.index)
+        if enum_class is None:
+            return column.decode
+        if column.kind == "set":
+            return lambda raw: frozenset(map(enum_class, column.decode(raw)))
+        return lambda raw: enum_class(column.decode(raw))
+
+    def assigned_form(self, column: ColumnSchema, checked: Any) -> Any:
+        """A checked value in the shape a row keeps it: members of the generated enum, JSON in its cell."""
+        if column.json_type is not None:
+            return JsonValue(None, checked)
+        if column.index in self.provider.enum_classes:
+            return self.decoders[column.index](checked)
+        return checked
+
+    def stamp(self, server: bytes) -> bytes:
+        """What cached values must start with on the Redis primary ``server``."""
+        stamp = self._stamps.get(server)
+        if stamp is None:
+            stamp = self._stamps[server] = stamp_for(self.schema.fingerprint, server)
+        return stamp
+
+    def update_sql(self, positions: tuple[int, ...]) -> str:
+        """The UPDATE of these columns of one row; the version too is a condition where there is one."""
+        sql = self._update_sql.get(positions)
+        if sql is None:
+            sql = self._update_sql[positions] = self._render_update(positions)
+        return sql
+
+    def _render_update(self, positions: tuple[int, ...]) -> str:
+        quote, columns = self.dialect.quote, self.schema.columns
+        changes = ", ".join(f"{quote(columns[position].name)} = ?" for position in positions)
+        sql = f"UPDATE {self.quoted_table} SET {changes} WHERE {self.quoted_id} = ?"
+        version = self.schema.version_position
+        return sql if version is None else f"{sql} AND {quote(columns[version].name)} = ?"
+
+    def row_key(self, id: int) -> str:
+        """The cache key of a row."""
+        return f"{self.key_prefix}{id}"
+
+    def reset_after_fork(self) -> None:
+        """Forget what a forked child must not share with its parent."""
+        self.ids.reset()
+        if self.local is not None:
+            self.local.clear()

@@ -1,0 +1,89 @@
+"""What a cache key of a row holds: keys, stamps, and the value's two forms. Pure; see the coherence protocol in the docs.
+
+A key holds nothing, a value (MessagePack ``[stamp, column, ...]``), a lease ``L<token>`` or write intents
+``W<token>:<deadline>;...``. A row that does not exist is cached as ``[stamp]``. The first byte tells them apart, since a
+MessagePack array never starts with these letters.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import time, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from fluxaorm.entity.schema import EntitySchema
+
+LEASE_MS: Final = 3_000
+INTENT_MS: Final = 30_000
+
+_encode = msgspec.msgpack.Encoder(decimal_format="string").encode
+_decode = msgspec.msgpack.Decoder().decode
+
+
+class Absent:
+    """The type of ``ABSENT``."""
+
+    __slots__ = ()
+
+
+ABSENT: Final = Absent()
+"""A cached value that says: there is no such row."""
+
+
+def lease_command(key: str, lease: str) -> tuple[str | int, ...]:
+    """Look and, when there is nothing, lease: one command; the reply is what was there."""
+    return ("SET", key, lease, "NX", "GET", "PX", LEASE_MS)
+
+
+def stamp_for(fingerprint: str, server: bytes) -> bytes:
+    """What a value must start with to count: the schema and the Redis primary's identity, hashed to 8 bytes."""
+    return hashlib.blake2b(fingerprint.encode() + b"|" + server, digest_size=8).digest()
+
+
+def encode_row(stamp: bytes, row: Sequence[Any] | None) -> bytes:
+    """The value of a row in raw form, or of a missing row (None)."""
+    return _encode((stamp,) if row is None else (stamp, *map(_portable, row)))
+
+
+def _portable(value: Any) -> Any:
+    """Text for the one raw form that MessagePack would spell differently than the databases do."""
+    return duration_text(value) if type(value) is timedelta or type(value) is time else value
+
+
+def duration_text(value: timedelta | time) -> str:
+    """``[-]HH:MM:SS[.ffffff]`` as MySQL's TIME."""
+    if isinstance(value, time):
+        return value.isoformat()
+    sign = "-" if value < timedelta(0) else ""
+    seconds, micros = divmod(abs(value) // timedelta(microseconds=1), 1_000_000)
+    fraction = f".{micros:06d}" if micros else ""
+    return f"{sign}{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}{fraction}"
+
+
+def decode_row(value: bytes, stamp: bytes, width: int) -> list[Any] | Absent | None:
+    """The row of a value, ABSENT, or None when it is not a value of this stamp (foreign, poisoned, truncated)."""
+    try:
+        cells = _decode(value)
+    except (msgspec.DecodeError, ValueError):
+        return None
+    if type(cells) is not list or not cells or cells[0] != stamp:
+        return None
+    if len(cells) == 1:
+        return ABSENT
+    if len(cells) != width + 1:
+        return None
+    del cells[0]
+    return cells
+
+
+def is_value(reply: bytes) -> bool:
+    """Whether a key's content is neither a lease nor intents nor a pending value."""
+    return reply[:1] not in (b"L", b"W", b"P")
+
+
+def key_prefix(namespace: str, schema: EntitySchema) -> str:
+    """``fx:<namespace>:<table>:``, to which ids and other names are appended."""
+    return f"fx:{namespace}:{schema.table}:"

@@ -1,0 +1,225 @@
+"""What a flush writes: pending entities turned into statements, in order. Pure; nothing is changed until the flush succeeded.
+
+DELETEs, UPDATEs, INSERTs in this order, so that a unique value freed by one is there for another. UPDATEs and DELETEs go by
+table and id, so that writers of the same rows lock them in the same order and rarely deadlock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from fluxaorm.entity.json_value import JsonValue
+from fluxaorm.entity.schema import UNSET, ColumnSchema
+from fluxaorm.errors import MissingValueError
+from fluxaorm.plans.binding import Binding
+from fluxaorm.plans.effects import Statement
+from fluxaorm.plans.tracked import DELETING, GONE, NEW, STORED, TrackedEntity
+from fluxaorm.plans.unit import UnitOfWork
+
+ROWS_A_STATEMENT: Final = 1_000
+
+
+class FlushResult(msgspec.Struct, frozen=True):
+    """How many rows a flush inserted, updated and deleted; a soft delete counts as deleted."""
+
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StatementTag:
+    """What a statement of a flush is about, to tell its errors."""
+
+    binding: Binding
+    verb: str
+    entities: Sequence[TrackedEntity]
+
+
+@dataclass(slots=True)
+class EntityWrite:
+    """One entity's part in a flush: the values that its row will have where they differ from now."""
+
+    entity: TrackedEntity
+    binding: Binding
+    verb: str
+    values: dict[int, Any] = field(default_factory=dict)
+    """Position -> Python form of what is written."""
+
+
+@dataclass(slots=True)
+class PoolWork:
+    """What is written to one MySQL pool."""
+
+    pool: str
+    statements: list[Statement] = field(default_factory=list)
+
+
+class FlushWork:
+    """All of a flush: statements by pool, and the writes to settle afterwards."""
+
+    def __init__(self, writes: list[EntityWrite]) -> None:
+        self.writes = writes
+        self.pools: dict[str, PoolWork] = {}
+        for verb in ("delete", "update", "insert"):
+            for binding, group in _by_binding(write for write in writes if write.verb == verb):
+                pool = self.pools.setdefault(binding.mysql_pool, PoolWork(binding.mysql_pool))
+                pool.statements.extend(_STATEMENTS[verb](binding, group))
+
+    def result(self) -> FlushResult:
+        """The counts."""
+        inserted = sum(write.verb == "insert" for write in self.writes)
+        deleted = sum(write.verb == "delete" or _soft_deletes(write) for write in self.writes)
+        return FlushResult(inserted, len(self.writes) - inserted - deleted, deleted)
+
+
+def _soft_deletes(write: EntityWrite) -> bool:
+    position = write.binding.schema.soft_delete_position
+    return write.verb == "update" and position is not None and bool(write.values.get(position))
+
+
+def _by_binding(writes: Iterable[EntityWrite]) -> list[tuple[Binding, list[EntityWrite]]]:
+    groups: dict[Binding, list[EntityWrite]] = {}
+    for write in writes:
+        groups.setdefault(write.binding, []).append(write)
+    return sorted(groups.items(), key=lambda item: item[0].schema.table)
+
+
+def collect(owner: UnitOfWork, entities: Sequence[TrackedEntity]) -> FlushWork:
+    """The work of writing these entities. MissingValueError before anything is sent; entities are not changed."""
+    now = owner.engine.clock()
+    writes = [write for entity in entities if (write := _write_of(entity, now)) is not None]
+    return FlushWork(writes)
+
+
+def _write_of(entity: TrackedEntity, now: datetime) -> EntityWrite | None:
+    binding = entity._unit.binding
+    if entity._state == NEW:
+        return _insert_of(entity, binding, now)
+    if entity._state == DELETING:
+        return EntityWrite(entity, binding, "delete")
+    if entity._state == STORED and entity._old:
+        return _update_of(entity, binding, now)
+    return None
+
+
+def _insert_of(entity: TrackedEntity, binding: Binding, now: datetime) -> EntityWrite:
+    values: dict[int, Any] = {}
+    schema = binding.schema
+    for position in (schema.created_at_position, schema.updated_at_position):
+        if position is not None and entity._row[position] is UNSET:
+            values[position] = schema.columns[position].check(now.astimezone(UTC))
+    if schema.version_position is not None and entity._row[schema.version_position] is UNSET:
+        values[schema.version_position] = 1
+    missing = [
+        schema.columns[position].attribute
+        for position, value in enumerate(entity._row)
+        if value is UNSET and position not in values
+    ]
+    if missing:
+        raise MissingValueError(schema.name, entity._row[0], missing)
+    return EntityWrite(entity, binding, "insert", values)
+
+
+def _update_of(entity: TrackedEntity, binding: Binding, now: datetime) -> EntityWrite:
+    schema = binding.schema
+    values = {position: entity._row[position] for position in sorted(entity._old or ())}
+    updated_at = schema.updated_at_position
+    if updated_at is not None and updated_at not in values:
+        values[updated_at] = schema.columns[updated_at].check(now.astimezone(UTC))
+    if schema.version_position is not None:
+        values[schema.version_position] = entity._decoded(schema.version_position) + 1
+    return EntityWrite(entity, binding, "update", values)
+
+
+def encoded(column: ColumnSchema, value: Any) -> Any:
+    """The Param of a Python form (JSON in its cell)."""
+    if value is None:
+        return None
+    return column.encode(value.value if type(value) is JsonValue else value)
+
+
+def _delete_statements(binding: Binding, writes: list[EntityWrite]) -> list[Statement]:
+    version = binding.schema.version_position
+    writes = sorted(writes, key=lambda write: int(write.entity._row[0]))
+    if version is not None:
+        return [_versioned_delete(binding, write, version) for write in writes]
+    statements: list[Statement] = []
+    for start in range(0, len(writes), ROWS_A_STATEMENT):
+        entities = [write.entity for write in writes[start : start + ROWS_A_STATEMENT]]
+        places = ", ".join("?" * len(entities))
+        sql = f"DELETE FROM {binding.quoted_table} WHERE {binding.quoted_id} IN ({places})"
+        tag = StatementTag(binding, "delete", entities)
+        statements.append(Statement(sql, [entity._row[0] for entity in entities], tag))
+    return statements
+
+
+def _versioned_delete(binding: Binding, write: EntityWrite, version: int) -> Statement:
+    column = binding.dialect.quote(binding.schema.columns[version].name)
+    sql = f"DELETE FROM {binding.quoted_table} WHERE {binding.quoted_id} = ? AND {column} = ?"
+    entity = write.entity
+    return Statement(sql, (entity._row[0], entity._decoded(version)), StatementTag(binding, "delete", [entity]))
+
+
+def _update_statements(binding: Binding, writes: list[EntityWrite]) -> list[Statement]:
+    return [_update_statement(binding, write) for write in sorted(writes, key=lambda write: int(write.entity._row[0]))]
+
+
+def _update_statement(binding: Binding, write: EntityWrite) -> Statement:
+    columns = binding.schema.columns
+    args = [encoded(columns[position], value) for position, value in write.values.items()]
+    args.append(write.entity._row[0])
+    if binding.schema.version_position is not None:
+        args.append(write.entity._decoded(binding.schema.version_position))
+    return Statement(
+        binding.update_sql(tuple(write.values)), args, StatementTag(binding, "update", [write.entity])
+    )
+
+
+def _insert_statements(binding: Binding, writes: list[EntityWrite]) -> list[Statement]:
+    statements: list[Statement] = []
+    for start in range(0, len(writes), ROWS_A_STATEMENT):
+        chunk = writes[start : start + ROWS_A_STATEMENT]
+        tag = StatementTag(binding, "insert", [write.entity for write in chunk])
+        rows = [_inserted_row(binding, write) for write in chunk]
+        statements.append(Statement(binding.insert_sql, (), tag, rows))
+    return statements
+
+
+def _inserted_row(binding: Binding, write: EntityWrite) -> list[Any]:
+    values = write.values
+    return [
+        encoded(column, values[position] if position in values else write.entity._row[position])
+        for position, column in enumerate(binding.schema.columns)
+    ]
+
+
+_STATEMENTS = {"delete": _delete_statements, "update": _update_statements, "insert": _insert_statements}
+
+
+def settle(owner: UnitOfWork, work: FlushWork) -> None:
+    """After the commit: written entities are clean, deleted ones gone."""
+    for write in work.writes:
+        entity = write.entity
+        owner.pending.pop(entity, None)
+        if write.verb == "delete":
+            entity._state = GONE
+            entity._unit.forget(entity._row[0])
+            continue
+        entity._state = STORED
+        entity._old = None
+        for position, value in write.values.items():
+            entity._row[position] = value
+        _settle_json(entity, write.binding)
+
+
+def _settle_json(entity: TrackedEntity, binding: Binding) -> None:
+    for position in binding.json_positions:
+        cell = entity._row[position]
+        if type(cell) is JsonValue:
+            cell.raw = binding.schema.columns[position].encode(cell.value)

@@ -1,0 +1,133 @@
+"""Where new ids come from: the process's batch, the block shared out by Redis, blocks reserved in MySQL. Decides; no I/O.
+
+A block is reserved in ``_fluxa_ids(entity, reserved)`` by a statement of its own that is committed at once, so an id is never handed out
+twice, whatever Redis forgets. The current block lies in Redis and is shared out by one function call.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fluxaorm.errors import (
+    CommitUnknownError,
+    IdExhaustedError,
+    MySQLConnectionError,
+    MySQLError,
+    RedisError,
+)
+from fluxaorm.plans.binding import Binding
+from fluxaorm.plans.effects import ExecResult, Execute, Plan
+from fluxaorm.plans.redis_functions import INSTALL_IDS, TAKE_IDS, function_call, redis_plan
+from fluxaorm.plans.unit import UnitOfWork
+
+LARGEST_BLOCK: Final = 10_000
+
+
+def take_id_plan(owner: UnitOfWork, binding: Binding) -> Plan[int]:
+    """One new id: from the process's batch, else a new batch of the size that fits the pace. IdExhaustedError."""
+    id = binding.ids.take()
+    while id is None:
+        yield from _refill_plan(owner, binding, binding.ids.batch_size(owner.engine.monotonic()))
+        id = binding.ids.take()
+    return id
+
+
+def take_ids_plan(owner: UnitOfWork, binding: Binding, count: int) -> Plan[list[int]]:
+    """``count`` new ids, in one round trip to Redis when its block has them."""
+    ids = binding.ids.take_many(count)
+    while len(ids) < count:
+        yield from _refill_plan(owner, binding, count - len(ids))
+        ids += binding.ids.take_many(count - len(ids))
+    return ids
+
+
+def _refill_plan(owner: UnitOfWork, binding: Binding, count: int) -> Plan[None]:
+    """Put at least one more id in the process's hand."""
+    if binding.id_redis_pool is None:
+        first, last = yield from _reserve_plan(binding, max(count, block_size(binding)))
+        binding.ids.add(first, last)
+        return
+    try:
+        yield from _refill_from_redis_plan(binding, binding.id_redis_pool, count)
+    except RedisError as error:
+        owner.engine.cache_outage(binding.id_redis_pool, error)
+        first, last = yield from _reserve_plan(binding, count)
+        binding.ids.add(first, last)
+
+
+def _refill_from_redis_plan(binding: Binding, pool: str, count: int) -> Plan[None]:
+    replies = yield from redis_plan(pool, (function_call(TAKE_IDS, binding.id_key, count),))
+    reply = replies.values[0]
+    if isinstance(reply, RedisError):
+        raise reply
+    run_id = _run_id(replies.server)
+    # ids taken from a block of another run of the server may have been handed out before it restarted
+    if reply is not None and reply[3].decode() == run_id:
+        first = int(reply[0]) + reply[1]
+        binding.ids.add(first, first + reply[2] - 1)
+        return
+    yield from _install_block_plan(binding, pool, run_id, count)
+
+
+def _run_id(server: bytes) -> str:
+    return server.split(b" ", 1)[0].decode("ascii", "replace")
+
+
+def _install_block_plan(binding: Binding, pool: str, run_id: str, count: int) -> Plan[None]:
+    """Reserve a block, keep the first ``count`` ids, and give Redis the rest to share out."""
+    size = max(block_size(binding), count)
+    first, last = yield from _reserve_plan(binding, size)
+    size = last - first + 1
+    kept = min(count, size)
+    if size > kept:
+        install = function_call(INSTALL_IDS, binding.id_key, run_id, str(first), size, kept)
+        replies = yield from redis_plan(pool, (install,))
+        if replies.values[0] != 1:
+            # another process's block is there: this one is ours alone, so nothing of it is lost
+            kept = size
+    binding.ids.add(first, first + kept - 1)
+
+
+def block_size(binding: Binding) -> int:
+    """Ids in a block: as declared, else the smaller of 10,000 and a thousandth of the type's range, at least 1."""
+    return binding.schema.id_block or max(1, min(LARGEST_BLOCK, binding.schema.id_maximum // 1000))
+
+
+def _reserve_plan(binding: Binding, size: int) -> Plan[tuple[int, int]]:
+    """A block of ids nobody else will get: first and last, cut at the id type's maximum. IdExhaustedError."""
+    maximum = binding.schema.id_maximum
+    last = yield from _move_reserved_plan(binding, size)
+    first = last - size + 1
+    if first > maximum:
+        raise IdExhaustedError(binding.schema.name, maximum)
+    return first, min(last, maximum)
+
+
+def _move_reserved_plan(binding: Binding, size: int) -> Plan[int]:
+    """Raise ``reserved`` and return its new value; makes the row, and the table, when they are missing."""
+    dialect = binding.dialect
+    moved = yield from _repeatable_plan(binding, dialect.ids_reserve(), (size, binding.schema.table))
+    if moved is not None and moved.rows_affected:
+        return moved.last_insert_id
+    if moved is None:
+        yield from _repeatable_plan(binding, dialect.ids_table_ddl(), ())
+    first_row = dialect.ids_first_row(binding.schema.table, binding.schema.columns[0].name)
+    yield from _repeatable_plan(binding, first_row, (binding.schema.table,))
+    moved = yield from _repeatable_plan(binding, dialect.ids_reserve(), (size, binding.schema.table))
+    assert moved is not None, "the table of ids was just made"
+    return moved.last_insert_id
+
+
+def _repeatable_plan(binding: Binding, sql: str, args: tuple[object, ...]) -> Plan[ExecResult | None]:
+    """Run a statement of which a repetition costs no more than a gap in the ids; None when ``_fluxa_ids`` is missing."""
+    for attempt in range(2):
+        try:
+            return (yield from Execute(binding.mysql_pool, sql, args))
+        except (CommitUnknownError, MySQLConnectionError):
+            if attempt:
+                raise
+        except MySQLError as error:
+            if not binding.dialect.is_missing_table(error):
+                raise
+            return None
+    raise AssertionError("unreachable")

@@ -1,0 +1,65 @@
+"""The local cache: undecoded rows of one entity in this process, shared by all contexts. No I/O.
+
+A fill is dropped when the row was evicted after its read began: a reader takes a ``mark`` first and hands it back with the row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import cachebox
+
+_STRIPES: Final = 1024
+
+
+class LocalRows:
+    """An LRU of rows with a time to live. ``limit`` 0: no eviction. Thread-safe."""
+
+    __slots__ = ("_clock", "_evictions", "_rows", "_ttl")
+
+    def __init__(self, limit: int, ttl_seconds: float, clock: Callable[[], float]) -> None:
+        self._rows: cachebox.LRUCache[int, tuple[float, Any]] = cachebox.LRUCache(limit)
+        self._ttl = ttl_seconds
+        self._clock = clock
+        # one counter for many ids: an eviction of a neighbour drops a fill for nothing, never the other way round
+        self._evictions = [0] * _STRIPES
+
+    def get(self, id: int) -> Any:
+        """The row (a tuple), ABSENT, or None when it is not cached."""
+        found = self._rows.get(id)
+        if found is None:
+            return None
+        if found[0] < self._clock():
+            self._rows.pop(id, None)
+            return None
+        return found[1]
+
+    def mark(self, id: int) -> int:
+        """What ``put`` needs to know of the time before the read."""
+        return self._evictions[id % _STRIPES]
+
+    def put(self, id: int, row: Any, mark: int) -> None:
+        """Keep a row unless it was evicted since ``mark``."""
+        if self._evictions[id % _STRIPES] != mark:
+            return
+        self._rows[id] = (self._clock() + self._ttl, row)
+        # an eviction between the look and the store would have missed the row
+        if self._evictions[id % _STRIPES] != mark:
+            self._rows.pop(id, None)
+
+    def evict(self, ids: Iterable[int]) -> None:
+        """Forget rows, and every fill of them that is under way."""
+        for id in ids:
+            self._evictions[id % _STRIPES] += 1
+            self._rows.pop(id, None)
+
+    def clear(self) -> int:
+        """Forget everything; the number of rows there were."""
+        self._evictions = [count + 1 for count in self._evictions]
+        count = len(self._rows)
+        self._rows.clear()
+        return count
+
+    def __len__(self) -> int:
+        return len(self._rows)

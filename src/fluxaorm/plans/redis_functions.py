@@ -1,0 +1,179 @@
+"""The library of Redis Functions: the steps of the cache protocol and of id blocks that must be one. One key each.
+
+The source is written here, sent by ``call_plan`` when a server does not know it yet, and repeated. Names carry the version, since
+they are global on a server and old and new versions of the library may run side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from fluxaorm.errors import RedisError
+from fluxaorm.plans.effects import Plan, RedisCommand, RedisReplies, RedisRoundTrip, ShieldedRedisRoundTrip
+
+VERSION: Final = "0_1_0"
+INTEND: Final = f"fx_intend_{VERSION}"
+RELEASE: Final = f"fx_release_{VERSION}"
+FILL: Final = f"fx_fill_{VERSION}"
+SWAP: Final = f"fx_swap_{VERSION}"
+DROP: Final = f"fx_drop_{VERSION}"
+TAKE_IDS: Final = f"fx_take_ids_{VERSION}"
+INSTALL_IDS: Final = f"fx_install_ids_{VERSION}"
+
+_BODY: Final = """
+local function now_ms()
+  local t = redis.call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+-- live intents of a key as a list of {token, deadline}
+local function live_intents(content, now)
+  local live = {}
+  if content and string.sub(content, 1, 1) == 'W' then
+    for token, deadline in string.gmatch(content, '(%x+):(%d+);') do
+      if tonumber(deadline) > now then live[#live + 1] = {token, tonumber(deadline)} end
+    end
+  end
+  return live
+end
+
+local function store_intents(key, live, now)
+  local parts, last = {'W'}, 0
+  for _, intent in ipairs(live) do
+    parts[#parts + 1] = intent[1] .. ':' .. string.format('%.0f', intent[2]) .. ';'
+    if intent[2] > last then last = intent[2] end
+  end
+  redis.call('SET', key, table.concat(parts), 'PX', string.format('%.0f', last - now))
+end
+
+local function content_of(key)
+  local content = redis.pcall('GET', key)
+  if type(content) == 'string' then return content end
+  return nil
+end
+
+-- add a token with its own deadline to the intents of a key, over anything but other live intents
+local function intend(keys, args)
+  local now, content = now_ms(), content_of(keys[1])
+  if content and string.sub(content, 1, 1) == 'P' then return 'pending' end
+  local live = {}
+  for _, intent in ipairs(live_intents(content, now)) do
+    if intent[1] ~= args[1] then live[#live + 1] = intent end
+  end
+  live[#live + 1] = {args[1], now + tonumber(args[2])}
+  redis.call('DEL', keys[1])
+  store_intents(keys[1], live, now)
+  return 'ok'
+end
+
+-- take a token out; the key goes unless live tokens remain, whatever else it holds
+local function release(keys, args)
+  local now, content = now_ms(), content_of(keys[1])
+  if content and string.sub(content, 1, 1) == 'P' then return 'pending' end
+  local live = {}
+  for _, intent in ipairs(live_intents(content, now)) do
+    if intent[1] ~= args[1] then live[#live + 1] = intent end
+  end
+  if #live > 0 then store_intents(keys[1], live, now) else redis.call('DEL', keys[1]) end
+  return 'ok'
+end
+
+-- store a value only where my lease still is
+local function fill(keys, args)
+  if content_of(keys[1]) ~= args[1] then return 0 end
+  redis.call('SET', keys[1], args[2], 'PX', args[3])
+  return 1
+end
+
+-- turn a value that does not count into a lease
+local function swap(keys, args)
+  if content_of(keys[1]) ~= args[1] then return 0 end
+  redis.call('SET', keys[1], args[2], 'PX', args[3])
+  return 1
+end
+
+-- give a lease back without a value
+local function drop(keys, args)
+  if content_of(keys[1]) ~= args[1] then return 0 end
+  redis.call('DEL', keys[1])
+  return 1
+end
+
+-- the next ids of the block in the hash with the run id it was made under, or nothing; `first` stays text, since it may pass 2^53
+local function take_ids(keys, args)
+  local block = redis.call('HMGET', keys[1], 'offset', 'size', 'run', 'first')
+  if not block[1] then return nil end
+  local offset, size = tonumber(block[1]), tonumber(block[2])
+  if offset >= size then return nil end
+  local count = math.min(tonumber(args[1]), size - offset)
+  redis.call('HSET', keys[1], 'offset', offset + count)
+  return {block[4], offset, count, block[3]}
+end
+
+-- is decimal text a above b (ids may pass 2^53)
+local function above(a, b)
+  if #a ~= #b then return #a > #b end
+  return a > b
+end
+
+-- put a fresh block in place unless one that is as high, or still has ids, is there
+local function install_ids(keys, args)
+  local block = redis.call('HMGET', keys[1], 'offset', 'size', 'run', 'first')
+  if block[1] and block[3] == args[1] then
+    if not above(args[2], block[4]) or tonumber(block[1]) < tonumber(block[2]) then return 0 end
+  end
+  redis.call('DEL', keys[1])
+  redis.call('HSET', keys[1], 'first', args[2], 'size', args[3], 'offset', args[4], 'run', args[1])
+  return 1
+end
+"""
+
+
+def _registration(name: str, function: str) -> str:
+    return (
+        f"redis.register_function{{function_name='{name}', callback={function}, flags={{'allow-oom'}}}}"
+        if function in ("intend", "release", "drop")
+        else f"redis.register_function('{name}', {function})"
+    )
+
+
+def library_source() -> str:
+    """The Lua source to load."""
+    functions = {
+        INTEND: "intend", RELEASE: "release", FILL: "fill", SWAP: "swap", DROP: "drop",
+        TAKE_IDS: "take_ids", INSTALL_IDS: "install_ids",
+    }  # fmt: skip
+    registered = "\n".join(_registration(name, function) for name, function in functions.items())
+    return f"#!lua name=fluxaorm_{VERSION}\n{_BODY}\n{registered}\n"
+
+
+def function_call(name: str, key: str, *args: bytes | str | int) -> RedisCommand:
+    """The command that runs one function on one key."""
+    return ("FCALL", name, 1, key, *args)
+
+
+def is_missing(reply: Any) -> bool:
+    """Whether a reply says that the server does not know the library."""
+    return isinstance(reply, RedisError) and "Function not found" in reply.reason
+
+
+def redis_plan(pool: str, commands: Sequence[RedisCommand], *, shielded: bool = False) -> Plan[RedisReplies]:
+    """Send commands in one round trip; load the library and repeat what it was missing for.
+
+    A function that was not found did nothing, so only those commands are sent again. Raises RedisConnectionError, and
+    RedisError when the library cannot be loaded.
+    """
+    round_trip = ShieldedRedisRoundTrip if shielded else RedisRoundTrip
+    replies = yield from round_trip(pool, commands)
+    missing = [position for position, reply in enumerate(replies.values) if is_missing(reply)]
+    if not missing:
+        return replies
+    loaded = yield from round_trip(pool, (("FUNCTION", "LOAD", "REPLACE", library_source()),))
+    if isinstance(loaded.values[0], RedisError):
+        raise loaded.values[0]
+    again = yield from round_trip(pool, [commands[position] for position in missing])
+    values = list(replies.values)
+    for position, reply in zip(missing, again.values, strict=True):
+        values[position] = reply
+    return RedisReplies(values, again.server)

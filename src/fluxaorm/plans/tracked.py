@@ -1,0 +1,194 @@
+"""The state an entity carries and how it changes: rows, lazy decoding, dirty tracking. No I/O.
+
+States and what moves an entity between them (``is_dirty`` is derived: ``_old`` is not empty):
+
+=========  ==========================  =======================================
+state      meaning                     leaves by
+=========  ==========================  =======================================
+NEW        made by ``new``, no row     flush -> STORED, delete -> GONE
+STORED     has a row                   delete -> DELETING
+DELETING   its row goes at next flush  flush -> GONE, clear_flush -> STORED
+GONE       has no row any more         nothing
+=========  ==========================  =======================================
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from fluxaorm.entity.json_value import JsonValue
+from fluxaorm.entity.schema import UNSET, ColumnSchema
+from fluxaorm.errors import DetachedEntityError, FieldValueError, MissingValueError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fluxaorm.plans.unit import EntityUnit
+
+NEW: Final = 0
+STORED: Final = 1
+DELETING: Final = 2
+GONE: Final = 3
+
+
+class TrackedEntity:
+    """Base of every entity: a row of raw or decoded values, and what the flush must know."""
+
+    __slots__ = ("__weakref__", "_old", "_read_at", "_row", "_state", "_unit")
+
+    _entity_name: ClassVar[str] = ""
+
+    _row: list[Any]
+    _unit: EntityUnit
+    _old: dict[int, Any] | None
+    """Position -> value before the first change; None when there is none."""
+    _state: int
+    _read_at: float
+    """Monotonic time of the last read, for the context cache's TTL."""
+
+    def _decoded(self, position: int) -> Any:
+        """Decode a column in place and return it; ``MissingValueError`` when nobody gave a value."""
+        value = self._row[position]
+        if value is None:
+            return None
+        if value is UNSET:
+            raise self._missing(position)
+        value = self._row[position] = self._unit.decoders[position](value)
+        return value
+
+    def _missing(self, position: int) -> MissingValueError:
+        column = self._unit.schema.columns[position]
+        return MissingValueError(self._unit.schema.name, self._id_or_none(), [column.attribute])
+
+    def _id_or_none(self) -> int | None:
+        value = self._row[0]
+        return value if isinstance(value, int) else None
+
+    def _json(self, position: int) -> Any:
+        """The decoded value of a Json column; the flush will look whether it was changed in place."""
+        cell = self._row[position]
+        if cell is None:
+            return None
+        if cell is UNSET:
+            raise self._missing(position)
+        if type(cell) is not JsonValue:
+            cell = self._row[position] = self._unit.python_value(position, cell)
+        owner = self._unit.owner
+        if not owner.closed:
+            owner.json_read[self] = None
+        return cell.value
+
+    def _assign(self, position: int, value: Any) -> None:
+        """Check ``value``, compare it with what is there, and mark the column dirty or clean again.
+
+        Raises FieldValueError when it does not fit, DetachedEntityError when the context is closed.
+        """
+        unit = self._unit
+        if unit.owner.closed:
+            raise DetachedEntityError(unit.schema.name, self._id_or_none())
+        column = unit.schema.columns[position]
+        checked = self._checked(column, value)
+        self._replace(position, self._current(position), checked)
+
+    def _checked(self, column: ColumnSchema, value: Any) -> Any:
+        """The Python form of an assigned value, in the shape a row keeps it."""
+        if value is None:
+            if column.nullable:
+                return None
+            raise self._refused(column, value, "is not nullable")
+        if column.reference is not None and isinstance(value, TrackedEntity):
+            value = self._referred_id(column, value)
+        try:
+            checked = column.check(value)
+        except ValueError as error:
+            raise self._refused(column, value, str(error)) from None
+        return self._unit.binding.assigned_form(column, checked)
+
+    def _referred_id(self, column: ColumnSchema, target: TrackedEntity) -> int:
+        name = target._unit.schema.name
+        if name != column.reference:
+            raise self._refused(column, target, f"is a {name}, not a {column.reference}")
+        return int(target._row[0])
+
+    def _refused(self, column: ColumnSchema, value: object, reason: str) -> FieldValueError:
+        return FieldValueError(self._unit.schema.name, column.attribute, value, reason, secret=column.secret)
+
+    def _current(self, position: int) -> Any:
+        """The value that is there, decoded; UNSET when there is none."""
+        value = self._row[position] = self._unit.python_value(position, self._row[position])
+        return value
+
+    def _replace(self, position: int, current: Any, checked: Any) -> None:
+        old = self._old
+        if old is not None and position in old:
+            if same_value(old[position], checked):
+                self._row[position] = old.pop(position)
+                self._settle()
+            else:
+                self._row[position] = checked
+            return
+        if same_value(current, checked):
+            return
+        if old is None:
+            old = self._old = {}
+        old[position] = current
+        self._row[position] = checked
+        self._unit.owner.pending[self] = None
+
+    def _settle(self) -> None:
+        """Forget an entity whose last change was taken back."""
+        if not self._old:
+            self._old = None
+            if self._state == STORED:
+                self._unit.owner.pending.pop(self, None)
+
+    def _refresh(self, row: list[Any], read_at: float) -> None:
+        """Take over a newer row; columns with unsaved changes keep them."""
+        old = self._old
+        if old:
+            for position in old:
+                old[position] = self._unit.python_value(position, row[position])
+                row[position] = self._row[position]
+        self._row = row
+        self._read_at = read_at
+
+    def _revert(self) -> None:
+        """Take every unsaved change back."""
+        if self._old:
+            for position, value in self._old.items():
+                self._row[position] = value
+            self._old = None
+        if self._state == DELETING:
+            self._state = STORED
+
+
+def same_value(left: Any, right: Any) -> bool:
+    """Whether two Python forms are the same value of the same type (True is not 1, 0.0 is not -0.0)."""
+    if type(left) is JsonValue and type(right) is JsonValue:
+        return bool(left.value == right.value)
+    if left is right:
+        return True
+    if left is UNSET or right is UNSET or left is None or right is None:
+        return False
+    if type(left) is float and type(right) is float:
+        return left == right and str(left) == str(right)
+    return bool(left == right)
+
+
+class EntityRef(weakref.ref[TrackedEntity]):
+    """A weak reference that knows the id, for the identity map."""
+
+    __slots__ = ("id",)
+
+    id: int
+
+    def __new__(
+        cls, entity: TrackedEntity, callback: Callable[[EntityRef], None], id: int
+    ) -> EntityRef:
+        self = super().__new__(cls, entity, callback)  # type: ignore[arg-type]  # typeshed: callback takes the base ref
+        self.id = id
+        return self
+
+    def __init__(self, entity: TrackedEntity, callback: Callable[[EntityRef], None], id: int) -> None:
+        super().__init__(entity, callback)  # type: ignore[arg-type]  # as above

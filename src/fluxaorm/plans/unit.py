@@ -1,0 +1,226 @@
+"""The unit of work: what one context knows. Identity maps, pending changes, deadlines; no I/O of its own.
+
+``UnitOfWork`` is the base of ``Context`` and ``AsyncContext``; an ``EntityUnit`` is its part for one entity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from fluxaorm.entity.json_value import JsonValue
+from fluxaorm.entity.schema import UNSET, EntitySchema
+from fluxaorm.errors import ContextClosedError
+from fluxaorm.plans.effects import Session, Target
+from fluxaorm.plans.tracked import DELETING, NEW, STORED, EntityRef, TrackedEntity
+
+if TYPE_CHECKING:
+    from fluxaorm.plans.binding import Binding, ProviderPort
+    from fluxaorm.plans.tokens import TokenSource
+
+
+class EnginePort(Protocol):
+    """What a unit of work needs of its engine."""
+
+    @property
+    def tokens(self) -> TokenSource:
+        """Tokens of leases and intents."""
+        ...
+
+    @property
+    def clock(self) -> Callable[[], datetime]:
+        """The wall clock: aware, UTC; replaceable in tests."""
+        ...
+
+    @property
+    def monotonic(self) -> Callable[[], float]:
+        """Seconds that never go back."""
+        ...
+
+    def binding(self, provider: ProviderPort) -> Binding:
+        """The entity of a provider in this engine; StaleGeneratedCodeError when they do not match."""
+        ...
+
+    def binding_of(self, entity_name: str) -> Binding:
+        """The same by the entity's name."""
+        ...
+
+    def writes_without_cache(self, redis_pool: str) -> bool:
+        """Whether flushes go on when this Redis pool cannot be told (``on_write_failure="proceed"``)."""
+        ...
+
+    def cache_outage(self, redis_pool: str, error: BaseException) -> None:
+        """Count a cache that could not be reached; log it once an outage."""
+        ...
+
+
+class UnitOfWork:
+    """What one context knows. ``pending`` keeps new, changed and deleted entities alive until they are written."""
+
+    def __init__(self, engine: EnginePort) -> None:
+        self.engine = engine
+        self.units: dict[Any, EntityUnit] = {}
+        self.pending: dict[TrackedEntity, None] = {}
+        self.json_read: dict[TrackedEntity, None] = {}
+        self.held: dict[TrackedEntity, None] = {}
+        self.sessions: dict[str, Session] = {}
+        self.closed = False
+        self.flushing = False
+        self.identity_enabled = True
+        self.identity_ttl: float | None = None
+        self.plain_identity = True
+        """Whether an entity found in the identity map may be handed out without a further look."""
+
+    def unit_of(self, provider: ProviderPort) -> EntityUnit:
+        """This context's part for one entity; ContextClosedError when the context is closed."""
+        if self.closed:
+            raise ContextClosedError("the context is closed; make another with engine.new_context()")
+        unit = self.units.get(provider)
+        if unit is None:
+            unit = self.units[provider] = EntityUnit(self, self.engine.binding(provider))
+        return unit
+
+    def target(self, pool: str) -> Target:
+        """Where to read: the open transaction of this pool, or any of its connections."""
+        return self.sessions.get(pool, pool)
+
+    def forget_all(self) -> None:
+        """Empty the identity maps; entities that wait for a flush stay."""
+        self.held.clear()
+        for unit in self.units.values():
+            unit.identity = {ref.id: ref for entity, ref in unit.tracked() if entity in self.pending}
+
+    def note_json_changes(self) -> None:
+        """Mark Json columns dirty whose decoded value was changed in place."""
+        for entity in self.json_read:
+            if entity._state in (NEW, STORED):
+                note_json_changes(entity)
+        self.json_read.clear()
+
+
+def note_json_changes(entity: TrackedEntity) -> None:
+    """Compare each decoded Json value of an entity with the text it came from."""
+    unit = entity._unit
+    for position in unit.binding.json_positions:
+        cell = entity._row[position]
+        if type(cell) is not JsonValue or cell.raw is None:
+            continue
+        before = unit.decoders[position](cell.raw)
+        if before != cell.value:
+            old = entity._old = entity._old or {}
+            old.setdefault(position, JsonValue(cell.raw, before))
+            unit.owner.pending[entity] = None
+
+
+class EntityUnit:
+    """One entity in one context: its identity map and how rows become entities."""
+
+    __slots__ = ("_forget", "binding", "decoders", "identity", "owner", "schema")
+
+    def __init__(self, owner: UnitOfWork, binding: Binding) -> None:
+        self.owner = owner
+        self.binding = binding
+        self.schema: EntitySchema = binding.schema
+        self.decoders = binding.decoders
+        self.identity: dict[int, EntityRef] = {}
+
+        def forget(ref: EntityRef) -> None:
+            if self.identity.get(ref.id) is ref:
+                del self.identity[ref.id]
+
+        self._forget = forget
+
+    @property
+    def target(self) -> Target:
+        """Where to read this entity's rows."""
+        return self.owner.target(self.binding.mysql_pool)
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether an explicit transaction is open on the entity's pool: shared caches are bypassed."""
+        return self.binding.mysql_pool in self.owner.sessions
+
+    def python_value(self, position: int, raw: Any) -> Any:
+        """The Python form of a raw value, JSON in its cell; None and UNSET as they are."""
+        if raw is None or raw is UNSET or type(raw) is JsonValue:
+            return raw
+        decoded = self.decoders[position](raw)
+        if self.schema.columns[position].json_type is not None:
+            return JsonValue(raw, decoded)
+        return decoded
+
+    def known(self, id: int) -> TrackedEntity | None:
+        """The entity of this id in the identity map, whatever its age."""
+        ref = self.identity.get(id)
+        return None if ref is None else ref()
+
+    def fresh(self, id: int) -> TrackedEntity | None:
+        """The same when it may be handed out without reading again."""
+        entity = self.known(id)
+        if entity is None or self.owner.plain_identity or entity in self.owner.pending:
+            return entity
+        if not self.owner.identity_enabled:
+            return None
+        ttl = self.owner.identity_ttl
+        if ttl is not None and entity._read_at + ttl < self.owner.engine.monotonic():
+            return None
+        return entity
+
+    def entities_from_rows(self, rows: Iterable[Sequence[Any]]) -> list[Any]:
+        """Entities of rows in raw form; one already known is the same object, and refreshed unless it is being deleted."""
+        read_at = 0.0 if self.owner.identity_ttl is None else self.owner.engine.monotonic()
+        return [self.entity_from_row(row, read_at) for row in rows]
+
+    def entity_from_row(self, row: Sequence[Any], read_at: float = 0.0) -> Any:
+        """The entity of one row in raw form."""
+        cells = list(row)
+        id = cells[0] = int(cells[0])
+        ref = self.identity.get(id)
+        if ref is not None:
+            entity = ref()
+            if entity is not None:
+                if entity._state == STORED:
+                    entity._refresh(cells, read_at)
+                return entity
+        return self._adopt(id, cells, STORED, read_at)
+
+    def _adopt(self, id: int, cells: list[Any], state: int, read_at: float) -> Any:
+        entity_class = self.binding.entity_class
+        entity = entity_class.__new__(entity_class)
+        entity._row = cells
+        entity._unit = self
+        entity._old = None
+        entity._state = state
+        entity._read_at = read_at
+        self.identity[id] = EntityRef(entity, self._forget, id)
+        return entity
+
+    def new_entity(self, id: int) -> Any:
+        """A tracked new entity with its defaults and no other value."""
+        cells = [_initial(column, self.binding) for column in self.schema.columns]
+        cells[0] = id
+        entity = self._adopt(id, cells, NEW, 0.0)
+        self.owner.pending[entity] = None
+        return entity
+
+    def forget(self, id: int) -> None:
+        """Take an id out of the identity map."""
+        self.identity.pop(id, None)
+
+    def tracked(self) -> list[tuple[Any, EntityRef]]:
+        """Living entities of the identity map with their references."""
+        return [(entity, ref) for ref in list(self.identity.values()) if (entity := ref()) is not None]
+
+
+def _initial(column: Any, binding: Binding) -> Any:
+    if column.default_factory is not None:
+        value = column.default_factory()
+    else:
+        value = column.default
+    if value is UNSET or value is None:
+        return None if value is None else UNSET
+    return binding.assigned_form(column, value)
+
+
+__all__ = ["DELETING", "EnginePort", "EntityUnit", "UnitOfWork", "note_json_changes"]

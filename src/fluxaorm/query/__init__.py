@@ -1,0 +1,1 @@
+"""Queries: what a user asks for, as values. No I/O, no driver; ``sql.py`` compiles them to SQL."""

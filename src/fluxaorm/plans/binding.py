@@ -71,6 +71,8 @@ class Binding:
         self.entity_class = provider.entity_class
         self.local = self._make_local(monotonic)
         self.ids = IdSupply()
+        self.reserved_seen = 0
+        """A number that ``_fluxa_ids`` was seen to have reached."""
         self.decoders = tuple(self._decoder(column) for column in schema.columns)
         self.quoted_table = dialect.quote(schema.table)
         self.select_list = ", ".join(dialect.column_expression(column) for column in schema.columns)

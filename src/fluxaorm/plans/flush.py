@@ -26,6 +26,7 @@ from fluxaorm.errors import (
 from fluxaorm.plans.binding import Binding
 from fluxaorm.plans.effects import Begin, Commit, ExecResult, Execute, ExecuteBatch, Plan, Rollback, Session, Sleep, Statement
 from fluxaorm.plans.flush_work import FlushResult, FlushWork, PoolWork, StatementTag, collect, settle
+from fluxaorm.plans.ids import lift_ids_plan
 from fluxaorm.plans.intents import Intents
 from fluxaorm.plans.tracked import NEW, TrackedEntity
 from fluxaorm.plans.unit import UnitOfWork
@@ -50,6 +51,9 @@ def flush_plan(owner: UnitOfWork, entities: Sequence[TrackedEntity] = ()) -> Pla
         work = collect(owner, chosen)
         if not work.writes:
             return FlushResult()
+        chosen_ids = [entity for entity in chosen if entity in owner.chosen_ids]
+        if chosen_ids:
+            yield from lift_ids_plan(owner, chosen_ids)
         yield from _retried_plan(owner, work)
         return work.result()
     finally:

@@ -22,6 +22,7 @@ from fluxaorm.plans.tracked import DELETING, GONE, NEW, STORED, TrackedEntity
 from fluxaorm.plans.unit import UnitOfWork
 
 ROWS_A_STATEMENT: Final = 1_000
+BYTES_A_STATEMENT: Final = 1 << 20
 
 
 class FlushResult(msgspec.Struct, frozen=True):
@@ -183,12 +184,24 @@ def _update_statement(binding: Binding, write: EntityWrite) -> Statement:
 
 def _insert_statements(binding: Binding, writes: list[EntityWrite]) -> list[Statement]:
     statements: list[Statement] = []
-    for start in range(0, len(writes), ROWS_A_STATEMENT):
-        chunk = writes[start : start + ROWS_A_STATEMENT]
-        tag = StatementTag(binding, "insert", [write.entity for write in chunk])
-        rows = [_inserted_row(binding, write) for write in chunk]
-        statements.append(Statement(binding.insert_sql, (), tag, rows))
+    entities: list[TrackedEntity] = []
+    rows: list[list[Any]] = []
+    size = 0
+    for write in writes:
+        row = _inserted_row(binding, write)
+        length = sum(len(value) for value in row if type(value) is str or type(value) is bytes)
+        if rows and (len(rows) == ROWS_A_STATEMENT or size + length > BYTES_A_STATEMENT):
+            statements.append(_insert_statement(binding, entities, rows))
+            entities, rows, size = [], [], 0
+        entities.append(write.entity)
+        rows.append(row)
+        size += length
+    statements.append(_insert_statement(binding, entities, rows))
     return statements
+
+
+def _insert_statement(binding: Binding, entities: list[TrackedEntity], rows: list[list[Any]]) -> Statement:
+    return Statement(binding.insert_sql, (), StatementTag(binding, "insert", entities), rows)
 
 
 def _inserted_row(binding: Binding, write: EntityWrite) -> list[Any]:

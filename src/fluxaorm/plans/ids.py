@@ -6,6 +6,7 @@ twice, whatever Redis forgets. The current block lies in Redis and is shared out
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from fluxaorm.errors import (
@@ -18,6 +19,7 @@ from fluxaorm.errors import (
 from fluxaorm.plans.binding import Binding
 from fluxaorm.plans.effects import ExecResult, Execute, Plan
 from fluxaorm.plans.redis_functions import INSTALL_IDS, TAKE_IDS, function_call, redis_plan
+from fluxaorm.plans.tracked import TrackedEntity
 from fluxaorm.plans.unit import UnitOfWork
 
 LARGEST_BLOCK: Final = 10_000
@@ -131,3 +133,31 @@ def _repeatable_plan(binding: Binding, sql: str, args: tuple[object, ...]) -> Pl
                 raise
             return None
     raise AssertionError("unreachable")
+
+
+def lift_ids_plan(owner: UnitOfWork, entities: Sequence[TrackedEntity]) -> Plan[None]:
+    """Keep generated ids above those the caller chose, before their rows are written.
+
+    A statement of its own, since it may leave a gap but must not hold a lock that other processes need for their ids.
+    """
+    highest: dict[Binding, int] = {}
+    for entity in entities:
+        binding = entity._unit.binding
+        highest[binding] = max(highest.get(binding, 0), entity._row[0])
+    for binding, id in highest.items():
+        if id > binding.reserved_seen:
+            yield from _lift_plan(binding, id)
+    for entity in entities:
+        owner.chosen_ids.pop(entity, None)
+
+
+def _lift_plan(binding: Binding, id: int) -> Plan[None]:
+    # a process that lifts again is loading rows: ahead by a block it need not lift for each flush
+    ahead = block_size(binding) if binding.reserved_seen else 0
+    bound = min(id + ahead, binding.schema.id_maximum)
+    sql = binding.dialect.ids_lift(binding.schema.table, binding.schema.columns[0].name)
+    args = (binding.schema.table, bound, bound)
+    if (yield from _repeatable_plan(binding, sql, args)) is None:
+        yield from _repeatable_plan(binding, binding.dialect.ids_table_ddl(), ())
+        yield from _repeatable_plan(binding, sql, args)
+    binding.reserved_seen = bound

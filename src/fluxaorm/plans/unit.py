@@ -63,6 +63,8 @@ class UnitOfWork:
         self.units: dict[Any, EntityUnit] = {}
         self.pending: dict[TrackedEntity, None] = {}
         self.json_read: dict[TrackedEntity, None] = {}
+        self.chosen_ids: dict[TrackedEntity, None] = {}
+        """New entities whose id the caller chose: the flush lifts the reserved ids past them."""
         self.held: dict[TrackedEntity, None] = {}
         self.sessions: dict[str, Session] = {}
         self.closed = False

@@ -1,0 +1,200 @@
+"""Context and AsyncContext: the unit of work a user holds, for threads and for asyncio.
+
+Both share ``UnitOfWork`` and every plan; they differ only in the runner that drives a plan and so in whether a call blocks or is
+awaited. A context serves one thread or one flow of tasks.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable, Coroutine
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from fluxaorm.errors import ContextClosedError, ContextMisuseError, ForeignEntityError, UnflushedChangesWarning
+from fluxaorm.plans.effects import Plan
+from fluxaorm.plans.flush import clear_flush, flush_plan
+from fluxaorm.plans.flush_work import FlushResult
+from fluxaorm.plans.reads import reload_plan
+from fluxaorm.plans.unit import UnitOfWork
+from fluxaorm.runtime.entity import EntityBase
+
+if TYPE_CHECKING:
+    from fluxaorm.engine import Engine
+    from fluxaorm.observe.query_log import QueryLogEntry, QueryLoggers
+
+T = TypeVar("T")
+
+
+class _ContextBase(UnitOfWork):
+    """What both contexts share and neither blocks nor awaits."""
+
+    engine: Engine
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self._observer: QueryLoggers | None = None
+        self._meta: dict[str, str] = {}
+
+    def track(self, *entities: EntityBase) -> None:
+        """Make sure entities are looked at by the next flush; setters do it by themselves. ForeignEntityError."""
+        for entity in entities:
+            if entity._unit.owner is not self:
+                raise ForeignEntityError(entity._unit.schema.name, entity.id)
+            if entity.is_new or entity.changes():
+                self.pending[entity] = None
+
+    def clear_flush(self) -> None:
+        """Forget all pending changes: entities go back to their loaded values, new ones are no longer tracked."""
+        clear_flush(self)
+
+    def clear(self) -> None:
+        """Empty the context cache; entities with unsaved changes stay."""
+        self.forget_all()
+
+    def set_context_cache_ttl(self, seconds: float | None) -> None:
+        """Read a clean entity again, in place, when it is older than ``seconds``; None: never (the default)."""
+        self.identity_ttl = seconds
+        self._note_identity_mode()
+
+    def disable_context_cache(self) -> None:
+        """Make every look-up read again, in place."""
+        self.identity_enabled = False
+        self._note_identity_mode()
+
+    def _note_identity_mode(self) -> None:
+        self.plain_identity = self.identity_enabled and self.identity_ttl is None
+
+    @property
+    def meta_data(self) -> dict[str, str]:
+        """A copy of the metadata that query logs carry."""
+        return dict(self._meta)
+
+    def set_meta_data(self, key: str, value: str) -> None:
+        """Attach a value that query logs carry, such as a request id."""
+        self._meta[key] = value
+
+    def register_query_logger(
+        self, handler: Callable[[Any, QueryLogEntry], None], *, mysql: bool = True, redis: bool = True
+    ) -> None:
+        """Call ``handler(ctx, entry)`` after each statement and Redis round trip of this context."""
+        from fluxaorm.observe.query_log import QueryLoggers
+
+        if self._observer is None:
+            self._observer = QueryLoggers(self)
+        self._observer.add(handler, mysql=mysql, redis=redis)
+
+    def _close(self, *, warn: bool) -> None:
+        if warn and self.pending and not self.closed:
+            message = f"a context was left with {len(self.pending)} unflushed changes; call flush() or clear_flush()"
+            warnings.warn(message, UnflushedChangesWarning, stacklevel=3)
+        self.closed = True
+        self.units.clear()
+        self.pending.clear()
+        self.json_read.clear()
+        self.held.clear()
+
+
+class Context(_ContextBase):
+    """A unit of work for one thread. Make it with ``engine.new_context()``, best in a ``with`` block."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self._run_plan = engine.sync_runner.run
+        self._user: int | None = None
+
+    def _run(self, plan: Plan[T]) -> T:
+        if self.closed:
+            raise ContextClosedError("the context is closed; make another with engine.new_context()")
+        thread = threading.get_ident()
+        if self._user is not None and self._user != thread:
+            raise ContextMisuseError("this context is in use by another thread; make one context a thread")
+        outer = self._user
+        self._user = thread
+        try:
+            return self._run_plan(plan, self._observer)
+        finally:
+            self._user = outer
+
+    def _value(self, value: T) -> T:
+        return value
+
+    def flush(self, *entities: EntityBase) -> FlushResult:
+        """Write everything pending, or only ``entities`` and the new ones they refer to; one transaction a MySQL pool.
+
+        Raises MissingValueError, DuplicateKeyError, EntityGoneError, StaleEntityError, DeadlockError,
+        MySQLConnectionError, CacheUnavailableError: nothing was written and the changes are kept. CommitUnknownError,
+        PartialCommitError, PostCommitError say what was written.
+        """
+        return self._run(flush_plan(self, entities))
+
+    def reload(self, *entities: EntityBase, discard: bool = False) -> None:
+        """Read entities again from MySQL, in place. UnsavedChangesError unless ``discard``, EntityGoneError, NotPersistedError."""
+        self._run(reload_plan(entities, discard))
+
+    def close(self) -> None:
+        """End the unit of work; its entities can still be read. Safe to call twice."""
+        self._close(warn=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._close(warn=kind is None)
+
+
+class AsyncContext(_ContextBase):
+    """A unit of work for one flow of asyncio tasks; look-ups may run concurrently, a flush may not."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self._run_plan = engine.async_runner.run
+        self._running = 0
+        self._alone = False
+
+    def _run(self, plan: Plan[T]) -> Coroutine[Any, Any, T]:
+        if self.closed:
+            raise ContextClosedError("the context is closed; make another with engine.new_async_context()")
+        return self._drive(plan)
+
+    async def _drive(self, plan: Plan[T], *, alone: bool = False) -> T:
+        if self._alone or (alone and self._running):
+            plan.close()
+            raise ContextMisuseError("a flush runs beside something else on this context; await one after the other")
+        self._running += 1
+        self._alone = alone
+        try:
+            return await self._run_plan(plan, self._observer)
+        finally:
+            self._running -= 1
+            self._alone = False
+
+    async def _value(self, value: T) -> T:
+        return value
+
+    async def flush(self, *entities: EntityBase) -> FlushResult:
+        """As ``Context.flush``; ContextMisuseError when anything else of this context is under way."""
+        if self.closed:
+            raise ContextClosedError("the context is closed; make another with engine.new_async_context()")
+        return await self._drive(flush_plan(self, entities), alone=True)
+
+    async def reload(self, *entities: EntityBase, discard: bool = False) -> None:
+        """As ``Context.reload``."""
+        await self._run(reload_plan(entities, discard))
+
+    async def aclose(self) -> None:
+        """End the unit of work; its entities can still be read. Safe to call twice."""
+        self._close(warn=False)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._close(warn=kind is None)
+
+

@@ -1,0 +1,1 @@
+"""Watching the library at work: the query log. Changes nothing it sees."""

@@ -1,0 +1,122 @@
+"""The query log: effects turned into entries for the handlers a user registered. Sees everything, changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from fluxaorm.plans.effects import (
+    Begin,
+    Commit,
+    Effect,
+    Execute,
+    ExecuteBatch,
+    FetchRows,
+    RedisRoundTrip,
+    Rollback,
+    Session,
+)
+
+if TYPE_CHECKING:
+    from fluxaorm.context import AsyncContext, Context
+
+Store = Literal["mysql", "redis"]
+
+
+@dataclass(frozen=True, slots=True)
+class QueryLogEntry:
+    """One statement, packet of statements or Redis round trip."""
+
+    store: Store
+    pool: str
+    operation: str
+    """``SELECT``, ``INSERT``, ``BEGIN``, ``MGET``, ``FCALL``, ..."""
+    query: str
+    args: Sequence[Any]
+    microseconds: int
+    started: float
+    """Monotonic seconds."""
+    rows: int | None
+    """Rows returned or changed, where the store tells."""
+    miss: bool
+    """Whether a Redis look-up found nothing."""
+    error: str | None
+    meta: dict[str, str] = field(default_factory=dict)
+
+
+Handler = Callable[[Any, QueryLogEntry], None]
+
+
+class QueryLoggers:
+    """The handlers of one context; called by the runner with each effect it performed."""
+
+    def __init__(self, ctx: Context | AsyncContext | Any) -> None:
+        self._ctx = ctx
+        self._handlers: list[tuple[Handler, frozenset[Store]]] = []
+
+    def add(self, handler: Handler, *, mysql: bool, redis: bool) -> None:
+        """Call ``handler(ctx, entry)`` for the chosen stores."""
+        stores: list[Store] = [*(["mysql"] if mysql else []), *(["redis"] if redis else [])]  # type: ignore[list-item]  # literals
+        self._handlers.append((handler, frozenset(stores)))
+
+    def __call__(
+        self, effect: Effect[Any], reply: Any, error: BaseException | None, microseconds: int, started: float
+    ) -> None:
+        """The runner's observer."""
+        described = _describe(effect, reply)
+        if described is None:
+            return
+        store, pool, operation, query, args, rows, miss = described
+        entry = QueryLogEntry(
+            store, pool, operation, query, args, microseconds, started, rows, miss,
+            None if error is None else str(error), self._ctx.meta_data,
+        )  # fmt: skip
+        for handler, stores in self._handlers:
+            if store in stores:
+                handler(self._ctx, entry)
+
+
+_Described = tuple[Store, str, str, str, Sequence[Any], int | None, bool]
+
+
+def _describe(effect: Effect[Any], reply: Any) -> _Described | None:
+    if isinstance(effect, FetchRows):
+        rows = None if reply is None else len(reply)
+        return "mysql", _pool(effect.target), "SELECT", effect.sql, effect.args, rows, False
+    if isinstance(effect, Execute):
+        changed = None if reply is None else reply.rows_affected
+        return "mysql", _pool(effect.target), _verb(effect.sql), effect.sql, effect.args, changed, False
+    if isinstance(effect, ExecuteBatch):
+        verbs = dict.fromkeys(_verb(statement.sql) for statement in effect.statements)
+        text = "; ".join(statement.sql for statement in effect.statements)
+        changed = None if reply is None else sum(result.rows_affected for result in reply)
+        return "mysql", effect.session.pool, "+".join(verbs), text, (), changed, False
+    if isinstance(effect, Begin | Commit | Rollback):
+        name = type(effect).__name__.upper()
+        return "mysql", effect.session.pool, name, name, (), None, False
+    if isinstance(effect, RedisRoundTrip):
+        return _describe_redis(effect, reply)
+    return None
+
+
+def _describe_redis(effect: RedisRoundTrip, reply: Any) -> _Described:
+    names = dict.fromkeys(str(command[0]) for command in effect.commands)
+    text = "; ".join(" ".join(_word(word) for word in command) for command in effect.commands)
+    values = [] if reply is None else reply.values
+    miss = any(value is None for value in values) or any(isinstance(v, list) and None in v for v in values)
+    return "redis", effect.pool, "+".join(names), text, (), len(effect.commands), miss
+
+
+def _word(word: bytes | str | int) -> str:
+    if isinstance(word, bytes):
+        return f"<{len(word)} bytes>"
+    return str(word)
+
+
+def _verb(sql: str) -> str:
+    return sql.split(None, 1)[0].upper()
+
+
+def _pool(target: str | Session) -> str:
+    return target if isinstance(target, str) else target.pool

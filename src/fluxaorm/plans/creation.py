@@ -1,0 +1,49 @@
+"""Making new entities: an id at once, defaults, then the values given. Decides; no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fluxaorm.errors import IdExhaustedError, QueryError
+from fluxaorm.plans.effects import Plan
+from fluxaorm.plans.ids import take_id_plan, take_ids_plan
+from fluxaorm.plans.reads import check_id
+from fluxaorm.plans.unit import EntityUnit
+
+
+def new_plan(unit: EntityUnit, values: Mapping[str, Any]) -> Plan[Any]:
+    """A tracked new entity with the next id. Raises FieldValueError (nothing is tracked then), IdExhaustedError."""
+    id = yield from take_id_plan(unit.owner, unit.binding)
+    return make(unit, id, values)
+
+
+def new_many_plan(unit: EntityUnit, count: int) -> Plan[list[Any]]:
+    """``count`` tracked new entities in the order of their ids."""
+    taken = yield from take_ids_plan(unit.owner, unit.binding, count)
+    return [unit.new_entity(id) for id in taken]
+
+
+def new_with_id(unit: EntityUnit, id: int, values: Mapping[str, Any]) -> Any:
+    """A tracked new entity with the caller's id; the flush keeps generated ids above it."""
+    check_id(unit, id)
+    if id == 0:
+        raise QueryError(f"{unit.schema.name}: an id starts at 1, got 0")
+    if id > unit.schema.id_maximum:
+        raise IdExhaustedError(unit.schema.name, unit.schema.id_maximum)
+    if unit.known(id) is not None:
+        raise QueryError(f"{unit.schema.name}: this context already has an entity with id {id}")
+    entity = make(unit, id, values)
+    unit.owner.chosen_ids[entity] = None
+    return entity
+
+
+def make(unit: EntityUnit, id: int, values: Mapping[str, Any]) -> Any:
+    """A tracked new entity; not tracked when a value is refused."""
+    entity = unit.new_entity(id)
+    try:
+        entity._set(values)
+    except BaseException:
+        entity._force_delete()
+        raise
+    return entity

@@ -1,0 +1,187 @@
+"""The base class of generated entities: what is the same for all of them. Reads and sets values in memory only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar
+
+from fluxaorm.entity.json_value import JsonValue
+from fluxaorm.entity.schema import UNSET, GroupSchema
+from fluxaorm.errors import DetachedEntityError, EntityNotFoundError, FieldValueError
+from fluxaorm.plans.reads import get_by_id_plan, get_by_ids_plan, must_get_by_id_plan
+from fluxaorm.plans.tracked import DELETING, GONE, NEW, STORED, TrackedEntity
+
+if TYPE_CHECKING:
+    from fluxaorm.runtime.provider import Provider
+
+T = TypeVar("T")
+
+
+class Change(NamedTuple, Generic[T]):
+    """A field's value before and after."""
+
+    old: T
+    new: T
+
+
+class EntityBase(TrackedEntity):
+    """An entity of a context: properties come from the generated subclass, the row and its changes from here."""
+
+    __slots__ = ()
+
+    @property
+    def id(self) -> int:
+        """The primary key."""
+        value: int = self._row[0]
+        return value
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it has no row yet."""
+        return self._state == NEW
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether a flush would write something."""
+        self._unit.owner.note_json_changes()
+        return self in self._unit.owner.pending
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether it was deleted, or will be by the next flush."""
+        if self._state in (DELETING, GONE):
+            return True
+        position = self._unit.schema.soft_delete_position
+        return position is not None and bool(self._decoded(position))
+
+    def changes(self) -> dict[str, Change[Any]]:
+        """Changed fields with their values before and after; of a new entity, all that are set, ``old`` being None."""
+        self._unit.owner.note_json_changes()
+        columns = self._unit.schema.columns
+        if self._state == NEW:
+            values = ((column.attribute, self._current(column.index)) for column in columns[1:])
+            return {name: Change(None, _shown(value)) for name, value in values if value is not UNSET}
+        return {
+            columns[position].attribute: Change(_shown(old), _shown(self._current(position)))
+            for position, old in sorted((self._old or {}).items())
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Attribute name -> value, all that have one."""
+        columns = self._unit.schema.columns
+        values = ((column.attribute, self._current(column.index)) for column in columns)
+        return {name: _shown(value) for name, value in values if value is not UNSET}
+
+    def delete(self) -> None:
+        """Delete the row at the next flush, or mark it deleted where the entity has soft delete; of a new entity, forget it.
+
+        Raises DetachedEntityError when the context is closed.
+        """
+        position = self._unit.schema.soft_delete_position
+        if position is None or self._state == NEW:
+            self._force_delete()
+        else:
+            self._assign(position, self._row[0])
+
+    def _force_delete(self) -> None:
+        owner = self._unit.owner
+        if owner.closed:
+            raise DetachedEntityError(self._unit.schema.name, self._id_or_none())
+        if self._state == NEW:
+            self._state = GONE
+            owner.pending.pop(self, None)
+            self._unit.forget(self._row[0])
+        elif self._state == STORED:
+            self._state = DELETING
+            owner.pending[self] = None
+
+    def _restore(self) -> None:
+        position = self._unit.schema.soft_delete_position
+        if self._state == DELETING:
+            self._state = STORED
+            if not self._old:
+                self._unit.owner.pending.pop(self, None)
+        if position is not None:
+            self._assign(position, 0)
+
+    def _set(self, values: Mapping[str, Any]) -> Self:
+        for name, value in values.items():
+            setattr(self, self._attribute_of(name), value)
+        return self
+
+    def _attribute_of(self, name: str) -> str:
+        """The property that a keyword of ``new`` or ``set`` means; a reference may go by its field's name."""
+        schema = self._unit.schema
+        if name in schema.by_attribute or any(group.name == name for group in schema.groups):
+            return name
+        column = schema.by_field.get(name)
+        if column is None:
+            known = ", ".join(column.attribute for column in schema.columns[1:])
+            raise FieldValueError(schema.name, name, None, f"is not a field; there are {known}")
+        return column.attribute
+
+    def _group(self, position: int) -> Any:
+        """The value of an Embedded or list field: an instance of the class, or a tuple."""
+        return self._group_value(self._unit.schema.groups[position])
+
+    def _group_value(self, group: GroupSchema) -> Any:
+        members = {
+            name: self._group_value(member) if isinstance(member, GroupSchema) else self._plain(member)
+            for name, member in group.members
+        }
+        return tuple(members.values()) if group.python_class is None else group.python_class(**members)
+
+    def _plain(self, position: int) -> Any:
+        value = self._current(position)
+        if value is UNSET:
+            raise self._missing(position)
+        return _shown(value)
+
+    def _assign_group(self, position: int, value: Any) -> None:
+        self._assign_members(self._unit.schema.groups[position], value)
+
+    def _assign_members(self, group: GroupSchema, value: Any) -> None:
+        for (_, member), part in zip(group.members, self._parts(group, value), strict=True):
+            if isinstance(member, GroupSchema):
+                self._assign_members(member, part)
+            else:
+                self._assign(member, part)
+
+    def _parts(self, group: GroupSchema, value: Any) -> Sequence[Any]:
+        """A group's value cut into its members' values; a shorter list is filled up with None."""
+        name, size = self._unit.schema.name, len(group.members)
+        if group.python_class is not None:
+            if not isinstance(value, group.python_class):
+                raise FieldValueError(name, group.name, value, f"must be a {group.python_class.__name__}")
+            return [getattr(value, member) for member, _ in group.members]
+        if isinstance(value, str | bytes) or not isinstance(value, Sequence):
+            raise FieldValueError(name, group.name, value, "must be a list")
+        if len(value) > size:
+            raise FieldValueError(name, group.name, value, f"has {len(value)} items, at most {size} fit")
+        return [*value, *[None] * (size - len(value))]
+
+    def _reference(self, ctx: Any, provider: Provider[Any, Any], position: int) -> Any:
+        id = self._decoded(position)
+        if id is None:
+            return ctx._value(None)
+        unit = ctx.unit_of(provider)
+        return ctx._run(get_by_id_plan(unit, id))
+
+    def _must_reference(self, ctx: Any, provider: Provider[Any, Any], position: int) -> Any:
+        id = self._decoded(position)
+        if id is None:
+            column = self._unit.schema.columns[position]
+            raise EntityNotFoundError(column.reference or "", None, {column.attribute: None})
+        return ctx._run(must_get_by_id_plan(ctx.unit_of(provider), id))
+
+    def _references(self, ctx: Any, provider: Provider[Any, Any], position: int) -> Any:
+        return ctx._run(get_by_ids_plan(ctx.unit_of(provider), self._json(position) or ()))
+
+    def __repr__(self) -> str:
+        state = " new" if self._state == NEW else " dirty" if self in self._unit.owner.pending else ""
+        return f"<{self._unit.schema.name} {self._unit.schema.table}:{self._row[0]}{state}>"
+
+
+def _shown(value: Any) -> Any:
+    return value.value if type(value) is JsonValue else value
+

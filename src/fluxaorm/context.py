@@ -113,7 +113,8 @@ class Context(_ContextBase):
         outer = self._user
         self._user = thread
         try:
-            return self._run_plan(plan, self._observer)
+            value: T = self._run_plan(plan, self._observer)
+            return value
         finally:
             self._user = outer
 
@@ -167,7 +168,8 @@ class AsyncContext(_ContextBase):
         self._running += 1
         self._alone = alone
         try:
-            return await self._run_plan(plan, self._observer)
+            value: T = await self._run_plan(plan, self._observer)
+            return value
         finally:
             self._running -= 1
             self._alone = False

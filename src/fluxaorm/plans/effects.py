@@ -23,7 +23,8 @@ class Effect(Generic[T_co]):
     """Whether a cancellation or deadline waits until it is done."""
 
     def __iter__(self) -> Generator[Effect[Any], Any, T_co]:
-        return (yield self)
+        reply: T_co = yield self
+        return reply
 
 
 Plan: TypeAlias = Generator[Effect[Any], Any, T]

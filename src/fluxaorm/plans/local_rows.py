@@ -27,7 +27,7 @@ class LocalRows:
 
     def get(self, id: int) -> Any:
         """The row (a tuple), ABSENT, or None when it is not cached."""
-        found = self._rows.get(id)
+        found: tuple[float, Any] | None = self._rows.get(id, None)
         if found is None:
             return None
         if found[0] < self._clock():

@@ -60,9 +60,9 @@ def _shared_row_plan(owner: UnitOfWork, binding: Binding, id: int) -> Plan[tuple
     stamp = binding.stamp(replies.server)
     mine = found is None
     if isinstance(found, bytes) and is_value(found):
-        row = decode_row(found, stamp, binding.width)
-        if row is not None:
-            return _unless_absent(row), True
+        cached = decode_row(found, stamp, binding.width)
+        if cached is not None:
+            return _unless_absent(cached), True
         mine, stamp = yield from _swap_plan(owner, binding, key, found, lease, stamp)
     row = yield from select_row_plan(binding.mysql_pool, binding, id)
     if not mine:

@@ -15,7 +15,7 @@ GONE       has no row any more         nothing
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from fluxaorm.entity.json_value import JsonValue
 from fluxaorm.entity.schema import UNSET, ColumnSchema
@@ -183,12 +183,12 @@ class EntityRef(weakref.ref[TrackedEntity]):
 
     id: int
 
-    def __new__(
-        cls, entity: TrackedEntity, callback: Callable[[EntityRef], None], id: int
-    ) -> EntityRef:
-        self = super().__new__(cls, entity, callback)  # type: ignore[arg-type]  # typeshed: callback takes the base ref
+    def __new__(cls, entity: TrackedEntity, callback: Callable[[Any], None], id: int) -> Self:
+        self = super().__new__(cls, entity, callback)
         self.id = id
         return self
 
-    def __init__(self, entity: TrackedEntity, callback: Callable[[EntityRef], None], id: int) -> None:
-        super().__init__(entity, callback)  # type: ignore[arg-type]  # as above
+    if not TYPE_CHECKING:
+        # weakref.ref.__init__ counts its arguments; typeshed does not know it
+        def __init__(self, entity, callback, id):
+            super().__init__(entity, callback)

@@ -33,11 +33,17 @@ def new_directory() -> Path:
 
 def private_up(directory: Path, owner: int, names: Collection[str] = NAMES) -> StackState:
     """A stack below `directory` that ends with the process `owner` at the latest; `devstack.json` is in there."""
+    ensure_guarded(directory, owner)
+    return up(directory, directory / "devstack.json", names)
+
+
+def ensure_guarded(directory: Path, owner: int) -> None:
+    """Lets a guard wait for the end of `owner`, unless one does so already; it ends what runs below `directory`."""
+    directory.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(FileExistsError):
         # several processes may ask for the same stack; the first starts the guard
         (directory / "guarded").touch(exist_ok=False)
-        _guard(directory, owner)
-    return up(directory, directory / "devstack.json", names)
+        _start_guard(directory, owner)
 
 
 def private_down(directory: Path) -> None:
@@ -98,7 +104,7 @@ def _run(command: Sequence[str], path: str) -> int:
     return code if code >= 0 else 128 - code
 
 
-def _guard(directory: Path, owner: int) -> None:
+def _start_guard(directory: Path, owner: int) -> None:
     child = subprocess.Popen(
         [sys.executable, "-m", "devstack", "guard", "--dir", str(directory), "--owner", str(owner)],
         cwd=REPOSITORY,

@@ -1,0 +1,125 @@
+# Everything a contributor or CI runs. `make demo` and `make test` work on a fresh machine with Python 3.11 or later;
+# what is missing is fetched from package registries. Start with: make test.
+
+MAKEFLAGS += --no-print-directory
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV ?= .venv
+PYTHON ?= $(shell .ci/python)
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+PYTEST_ARGS ?=
+PYTHONS ?= 3.11 3.12 3.13
+PIP := $(PY) -m pip --disable-pip-version-check
+SOURCES := src tests devstack $(wildcard benchmarks) $(wildcard examples)
+
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+.PHONY: help
+help: ## what can be done here
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 16
+
+# --- the product ---------------------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: $(VENV)/.demo ## the main job on a fresh machine: no server, no root
+	$(BIN)/fluxaorm demo
+
+.PHONY: demo-stack
+demo-stack: $(VENV)/.demo ## the same on real servers
+	$(PY) -m devstack run -- $(BIN)/fluxaorm demo --stack
+
+# --- tests and checks ----------------------------------------------------------------------------------------------
+
+.PHONY: test
+test: $(VENV)/.dev ## every test, on a private stack of real servers
+	@$(PY) -m devstack run -- $(PY) -m pytest $(PYTEST_ARGS)
+
+.PHONY: check
+check: lint types imports golden test ## what CI runs; ends in the tests
+
+# the tests come last, also with -j: their summary closes the output
+test: | $(if $(filter check,$(MAKECMDGOALS)),lint types imports golden)
+
+.PHONY: lint
+lint: $(VENV)/.dev ## formatting and ruff's rules
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+
+.PHONY: types
+types: $(VENV)/.dev ## mypy --strict and pyright
+	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(PY)
+
+.PHONY: imports
+imports: $(VENV)/.dev ## which layer may import which
+	$(BIN)/lint-imports --no-cache
+
+.PHONY: golden
+golden: $(VENV)/.dev ## generated code is what is committed
+	@if [ -e tests/golden/regenerate.py ]; then $(PY) -m tests.golden.regenerate --check; \
+	else echo "no golden files yet"; fi
+
+.PHONY: format
+format: $(VENV)/.dev ## write code the way lint wants it
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+.PHONY: test-pythons
+test-pythons: $(VENV)/.dev ## the tests on every supported Python found here
+	@$(PY) -m devstack run -- .ci/test-pythons $(PYTHONS)
+
+.PHONY: bench
+bench: $(VENV)/.dev ## measure; needs a quiet machine
+	$(PY) -m devstack run -- $(PY) -m benchmarks
+
+.PHONY: ci
+ci: ## demo and tests in a fresh clone with an empty home; COLD=1: with an empty cache of servers too
+	@COLD=$(COLD) .ci/fresh-clone
+
+# --- servers -------------------------------------------------------------------------------------------------------
+
+.PHONY: up
+up: ## start the shared stack of this checkout
+	@$(PYTHON) -m devstack up
+
+.PHONY: down
+down: ## stop it
+	@$(PYTHON) -m devstack down
+
+.PHONY: status
+status: ## where it listens
+	@$(PYTHON) -m devstack status
+
+# --- environments --------------------------------------------------------------------------------------------------
+
+$(PY):
+	@[ -n "$(PYTHON)" ] || { echo "no Python 3.11 or later was found; set PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# a stamp is older than its inputs when, and only when, the environment has to be made anew
+$(VENV)/.dev: requirements/dev.lock requirements/mysqlclient.lock pyproject.toml | $(PY)
+	$(PIP) install --quiet --require-hashes -r requirements/dev.lock
+	.ci/mysqlclient $(PY)
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@ $(VENV)/.demo
+
+$(VENV)/.demo: pyproject.toml | $(PY)
+	$(PIP) install --quiet --editable '.[embedded,cli,demo]'
+	@touch $@
+
+.PHONY: lock
+lock: | $(PY) ## choose the newest versions and write their hashes; LOCK_ARGS=--upgrade-package=NAME for one
+	.ci/lock $(PYTHON) $(LOCK_ARGS)
+
+.PHONY: clean
+clean: down ## remove what builds, tests and servers leave behind; environments stay
+	rm -rf .devstack .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	find src tests devstack -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: distclean
+distclean: clean ## and the environments
+	rm -rf .venv .venvs

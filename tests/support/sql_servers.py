@@ -1,0 +1,134 @@
+"""MySQL and MariaDB for tests: each test that asks runs on both, in a fresh database of its own.
+
+What it decides: the databases' names and character set, and that they are dropped afterwards.
+What it never does: use the code under test; the statements go through PyMySQL.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+import pymysql
+import pytest
+
+from devstack.state import SqlAddress, StackState
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SqlServer:
+    """A MySQL or MariaDB server; `kind` is "mysql" or "mariadb"."""
+
+    kind: str
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    version: str
+
+    @classmethod
+    def at(cls, address: SqlAddress) -> SqlServer:
+        """The server that the devstack describes."""
+        return cls(address.kind, address.host, address.port, address.user, address.password, address.version)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port, as a proxy wants its target."""
+        return self.host, self.port
+
+    def url(self, database: str, port: int | None = None) -> str:
+        """`mysql://user@host:port/database`; `port` may be a proxy's."""
+        password = f":{quote(self.password, safe='')}" if self.password else ""
+        return f"mysql://{quote(self.user, safe='')}{password}@{self.host}:{port or self.port}/{database}"
+
+    def connect(self, database: str | None = None) -> pymysql.Connection[Any]:
+        """A PyMySQL connection in autocommit; the caller closes it."""
+        return pymysql.connect(
+            host=self.host,
+            port=self.port,
+            user=self.user,
+            password=self.password,
+            database=database,
+            charset="utf8mb4",
+            autocommit=True,
+        )
+
+    def execute(self, sql: str, *arguments: object, database: str | None = None) -> list[Row]:
+        """Runs one statement (placeholders are `%s`) on a connection of its own and returns its rows."""
+        with closing(self.connect(database)) as connection, connection.cursor() as cursor:
+            cursor.execute(sql, arguments or None)
+            return list(cursor.fetchall())
+
+    def create_database(self) -> Database:
+        """A database with a name that no other test has."""
+        name = f"test_{uuid.uuid4().hex[:16]}"
+        self.execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
+        return Database(self, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One test's own database."""
+
+    server: SqlServer
+    name: str
+
+    @property
+    def url(self) -> str:
+        """`mysql://user@host:port/name`."""
+        return self.server.url(self.name)
+
+    def execute(self, sql: str, *arguments: object) -> list[Row]:
+        """Runs one statement in it, past the code under test, and returns its rows."""
+        return self.server.execute(sql, *arguments, database=self.name)
+
+    def drop(self) -> None:
+        """Removes it with all it holds."""
+        self.server.execute(f"DROP DATABASE IF EXISTS `{self.name}`")
+
+
+@pytest.fixture(scope="session", params=["mysql", "mariadb"])
+def mysql_server(request: pytest.FixtureRequest, stack: StackState) -> SqlServer:
+    """MySQL, then MariaDB: a test that uses it runs on each; it is skipped, with the reason, where one is missing."""
+    return _server(stack, request.param)
+
+
+@pytest.fixture(scope="session")
+def mariadb(stack: StackState) -> SqlServer:
+    """MariaDB alone, for what one SQL server is enough for."""
+    return _server(stack, "mariadb")
+
+
+@pytest.fixture
+def mysql_database(mysql_server: SqlServer) -> Iterator[Database]:
+    """A fresh database on each SQL server, dropped afterwards."""
+    database = mysql_server.create_database()
+    yield database
+    database.drop()
+
+
+@pytest.fixture
+def mysql_url(mysql_database: Database) -> str:
+    """The URL of `mysql_database`."""
+    return mysql_database.url
+
+
+@pytest.fixture
+def mariadb_database(mariadb: SqlServer) -> Iterator[Database]:
+    """A fresh database on MariaDB alone, dropped afterwards."""
+    database = mariadb.create_database()
+    yield database
+    database.drop()
+
+
+def _server(stack: StackState, kind: str) -> SqlServer:
+    address = stack.mysql if kind == "mysql" else stack.mariadb
+    if address is None:
+        pytest.skip(f"{kind} is missing: {stack.missing.get(kind, 'this stack was started without it')}")
+    return SqlServer.at(address)

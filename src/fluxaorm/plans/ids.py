@@ -111,10 +111,7 @@ def _move_reserved_plan(binding: Binding, size: int) -> Plan[int]:
     moved = yield from _repeatable_plan(binding, dialect.ids_reserve(), (size, binding.schema.table))
     if moved is not None and moved.rows_affected:
         return moved.last_insert_id
-    if moved is None:
-        yield from _repeatable_plan(binding, dialect.ids_table_ddl(), ())
-    first_row = dialect.ids_first_row(binding.schema.table, binding.schema.columns[0].name)
-    yield from _repeatable_plan(binding, first_row, (binding.schema.table,))
+    yield from _first_row_plan(binding, make_table=moved is None)
     moved = yield from _repeatable_plan(binding, dialect.ids_reserve(), (size, binding.schema.table))
     assert moved is not None, "the table of ids was just made"
     return moved.last_insert_id
@@ -155,9 +152,17 @@ def _lift_plan(binding: Binding, id: int) -> Plan[None]:
     # a process that lifts again is loading rows: ahead by a block it need not lift for each flush
     ahead = block_size(binding) if binding.reserved_seen else 0
     bound = min(id + ahead, binding.schema.id_maximum)
-    sql = binding.dialect.ids_lift(binding.schema.table, binding.schema.columns[0].name)
-    args = (binding.schema.table, bound, bound)
-    if (yield from _repeatable_plan(binding, sql, args)) is None:
-        yield from _repeatable_plan(binding, binding.dialect.ids_table_ddl(), ())
-        yield from _repeatable_plan(binding, sql, args)
+    args = (bound, binding.schema.table, bound)
+    lifted = yield from _repeatable_plan(binding, binding.dialect.ids_lift(), args)
+    if lifted is None or not lifted.rows_affected:
+        yield from _first_row_plan(binding, make_table=lifted is None)
+        yield from _repeatable_plan(binding, binding.dialect.ids_lift(), args)
     binding.reserved_seen = bound
+
+
+def _first_row_plan(binding: Binding, *, make_table: bool) -> Plan[None]:
+    """Make the entity's row of ``_fluxa_ids`` from its largest id, unless it is there."""
+    if make_table:
+        yield from _repeatable_plan(binding, binding.dialect.ids_table_ddl(), ())
+    first_row = binding.dialect.ids_first_row(binding.schema.table, binding.schema.columns[0].name)
+    yield from _repeatable_plan(binding, first_row, (binding.schema.table,))

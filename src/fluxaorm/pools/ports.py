@@ -1,0 +1,315 @@
+"""What a pool and its connections are to the rest of the library: protocols, and the plain values they share. No I/O, no driver.
+
+SQL texts use ``?`` for values (Params: None, int, float, str, bytes, Decimal, date, datetime, time, timedelta). Rows come back in raw form.
+A connection serves one caller at a time. After an error that leaves it in doubt (lost, interrupted half-way, cancelled) its ``usable`` is
+False: the pool closes it and hands it to nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+
+from fluxaorm.plans.effects import ExecResult, RedisCommand, RedisReplies, Row, Statement
+
+if TYPE_CHECKING:
+    from fluxaorm.dialects.port import Dialect
+
+PACKET_BYTES: Final = 1 << 20
+"""Statements of one batch travel together up to this many bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolLimits:
+    """How many connections a pool keeps, and for how long. Times in seconds."""
+
+    max_open: int = 100
+    max_idle: int = 100
+    lifetime: float = 300.0
+    timeout: float = 30.0
+    """How long to wait for a free connection."""
+    liveness_after: float = 0.05
+    """A connection that was idle for longer is looked at before it is used (its socket, without a round trip)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStats:
+    """A pool at one moment: connections that exist (being opened ones too), those of them that are idle, callers that wait."""
+
+    open: int
+    idle: int
+    waiting: int
+
+
+class Pooled(Protocol):
+    """What the choice of a connection needs to know of it. The pool sets ``idle_since``; the times are monotonic seconds."""
+
+    usable: bool
+    expires: float
+    idle_since: float
+
+    def is_alive(self) -> bool:
+        """Whether the other side has not hung up as far as can be known without waiting."""
+        ...
+
+
+class SyncSQLConnection(Pooled, Protocol):
+    """One connection to a MySQL or SQLite database, in autocommit outside transactions.
+
+    All methods raise the errors of ``dialect.map_error``; a lost connection raises MySQLConnectionError and makes it unusable.
+    """
+
+    def fetch(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
+        """The rows of a SELECT, values in raw form."""
+        ...
+
+    def execute(
+        self, sql: str, args: Sequence[Any] = (), rows: Sequence[Sequence[Any]] | None = None
+    ) -> ExecResult:
+        """Run one statement; with ``rows`` the SQL ends in VALUES and the groups are appended."""
+        ...
+
+    def execute_batch(self, statements: Sequence[Statement]) -> list[ExecResult]:
+        """Run statements in order, in as few packets as they fit; an error has its position in ``failed_statement``."""
+        ...
+
+    def begin(self, isolation: str | None = None, read_only: bool = False) -> None:
+        """Open a transaction."""
+        ...
+
+    def commit(self) -> None:
+        """Commit; a connection lost meanwhile raises MySQLConnectionError like any other loss."""
+        ...
+
+    def rollback(self) -> None:
+        """Roll back."""
+        ...
+
+    def ping(self) -> None:
+        """One round trip."""
+        ...
+
+    def close(self) -> None:
+        """Close it, also in the middle of a statement; never raises."""
+        ...
+
+
+class AsyncSQLConnection(Pooled, Protocol):
+    """The same on asyncio. A cancelled call leaves the connection unusable."""
+
+    async def fetch(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
+        """As SyncSQLConnection.fetch."""
+        ...
+
+    async def execute(
+        self, sql: str, args: Sequence[Any] = (), rows: Sequence[Sequence[Any]] | None = None
+    ) -> ExecResult:
+        """As SyncSQLConnection.execute."""
+        ...
+
+    async def execute_batch(self, statements: Sequence[Statement]) -> list[ExecResult]:
+        """As SyncSQLConnection.execute_batch."""
+        ...
+
+    async def begin(self, isolation: str | None = None, read_only: bool = False) -> None:
+        """As SyncSQLConnection.begin."""
+        ...
+
+    async def commit(self) -> None:
+        """As SyncSQLConnection.commit."""
+        ...
+
+    async def rollback(self) -> None:
+        """As SyncSQLConnection.rollback."""
+        ...
+
+    async def ping(self) -> None:
+        """As SyncSQLConnection.ping."""
+        ...
+
+    def close(self) -> None:
+        """Close it at once; never raises, never waits."""
+        ...
+
+
+C = TypeVar("C")
+
+
+class SyncPool(Protocol[C]):
+    """Connections shared by threads."""
+
+    def acquire(self, timeout: float | None = None) -> C:
+        """A connection for the caller alone. PoolTimeoutError when none becomes free in ``timeout`` (None: the pool's) seconds."""
+        ...
+
+    def release(self, connection: C) -> None:
+        """Give a connection back; it is closed when it is no longer usable."""
+        ...
+
+    def stats(self) -> PoolStats:
+        """The pool at this moment."""
+        ...
+
+    def close(self) -> None:
+        """Close all idle connections now, those in use when they come back. Callers that wait get an error."""
+        ...
+
+
+class AsyncPool(Protocol[C]):
+    """Connections of one event loop."""
+
+    async def acquire(self, timeout: float | None = None) -> C:
+        """As SyncPool.acquire."""
+        ...
+
+    def release(self, connection: C) -> None:
+        """As SyncPool.release; never waits."""
+        ...
+
+    def stats(self) -> PoolStats:
+        """As SyncPool.stats."""
+        ...
+
+    async def aclose(self) -> None:
+        """As SyncPool.close."""
+        ...
+
+
+class SQLPool(Protocol):
+    """A registered MySQL or SQLite pool: ``engine.mysql_pools[code]``."""
+
+    code: str
+    dialect: Dialect
+    """What the server understands; known after ``connect()``, until then what the newest MySQL (or SQLite) would."""
+    limits: PoolLimits
+    collation: str
+    """Of tables we create, resolved by ``connect()``."""
+    ignored_tables: frozenset[str]
+
+    @property
+    def address(self) -> str:
+        """Where the server is, without a password."""
+        ...
+
+    @property
+    def database(self) -> str:
+        """The database's name, part of cache keys."""
+        ...
+
+    def connect(self) -> None:
+        """Reach the server and learn what it is: sets ``dialect``, ``limits`` and ``collation``. PoolConnectError."""
+        ...
+
+    @property
+    def sync(self) -> SyncPool[SyncSQLConnection]:
+        """Its connections for threads."""
+        ...
+
+    @property
+    def asyncio(self) -> AsyncPool[AsyncSQLConnection]:
+        """Its connections for the running event loop, made on first use in it."""
+        ...
+
+    def close(self) -> None:
+        """Close the connections for threads, and forget those of loops that no longer run."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connections of the running loop, and those for threads."""
+        ...
+
+    def reset_after_fork(self) -> None:
+        """In a child process: forget the parent's connections without touching them."""
+        ...
+
+
+class SyncRedis(Protocol):
+    """The lean path to Redis for threads."""
+
+    def round_trip(self, commands: Sequence[RedisCommand]) -> RedisReplies:
+        """Send commands at once and read all replies. RedisConnectionError; nothing is ever repeated."""
+        ...
+
+    def stats(self) -> PoolStats:
+        """Its connections at this moment."""
+        ...
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        ...
+
+
+class AsyncRedis(Protocol):
+    """The lean path to Redis on one event loop; many tasks may call it at once."""
+
+    async def round_trip(self, commands: Sequence[RedisCommand]) -> RedisReplies:
+        """As SyncRedis.round_trip."""
+        ...
+
+    def stats(self) -> PoolStats:
+        """Its connections at this moment."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close its connections."""
+        ...
+
+
+class RedisPool(Protocol):
+    """A registered Redis pool: ``engine.redis_pools[code]``."""
+
+    code: str
+    namespace: str | None
+
+    @property
+    def address(self) -> str:
+        """Where the server is, without a password."""
+        ...
+
+    def connect(self) -> RedisServer:
+        """Reach the server and learn what it is. PoolConnectError."""
+        ...
+
+    @property
+    def sync(self) -> SyncRedis:
+        """The lean path for threads."""
+        ...
+
+    @property
+    def asyncio(self) -> AsyncRedis:
+        """The lean path of the running event loop, made on first use in it."""
+        ...
+
+    @property
+    def client(self) -> Any:
+        """A redis-py client (``redis.Redis``) for everything else."""
+        ...
+
+    @property
+    def async_client(self) -> Any:
+        """A ``redis.asyncio.Redis`` client of the running loop."""
+        ...
+
+    def close(self) -> None:
+        """Close the connections for threads."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connections of the running loop, and those for threads."""
+        ...
+
+    def reset_after_fork(self) -> None:
+        """In a child process: forget the parent's connections without touching them."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RedisServer:
+    """What a Redis server says it is."""
+
+    product: str
+    """``redis`` or ``valkey``."""
+    version: tuple[int, ...]
+    modules: frozenset[str]
+    maxmemory_policy: str

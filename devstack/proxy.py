@@ -79,8 +79,8 @@ class Proxy:
         self._loop = asyncio.new_event_loop()
         self._flowing = asyncio.Event()
         self._flowing.set()
-        self._server: asyncio.Server | None = None
-        self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
+        self._listening: socket.socket | None = None
+        self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
         self._thread.start()
         self._call(self._listen())
 
@@ -127,7 +127,6 @@ class Proxy:
             self._call(self._refuse())
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
-            self._loop.close()
 
     def __enter__(self) -> Self:
         return self
@@ -138,21 +137,37 @@ class Proxy:
     def _call(self, action: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(action, self._loop).result()
 
-    async def _listen(self) -> None:
-        if self._server is None:
-            self._server = await asyncio.start_server(self._accepted, self.host, self.port, limit=_CHUNK)
-            self.port = self._server.sockets[0].getsockname()[1]
+    def _run(self) -> None:
+        self._loop.run_forever()
+        self._loop.run_until_complete(_cancel_others())
+        self._loop.close()
 
-    async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(self._serve(reader, writer))
+    async def _listen(self) -> None:
+        if self._listening is None:
+            self._listening = socket.create_server((self.host, self.port), backlog=1024)
+            self._listening.setblocking(False)
+            self.port = self._listening.getsockname()[1]
+            self._loop.add_reader(self._listening, self._accept_one, self._listening)
+
+    def _accept_one(self, listening: socket.socket) -> None:
+        # not asyncio.start_server: what it is just accepting when it is closed, it leaves open
+        try:
+            client, _ = listening.accept()
+        except OSError:
+            return
+        client.setblocking(False)
+        task = self._loop.create_task(self._serve(client))
         self._serving.add(task)
         task.add_done_callback(self._serving.discard)
+        # a task that is cancelled before its first step closes nothing
+        task.add_done_callback(lambda _: client.close())
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, client: socket.socket) -> None:
         async with contextlib.AsyncExitStack() as closing:
-            closing.push_async_callback(_closed, writer)
             await self._flowing.wait()
             with contextlib.suppress(OSError):
+                reader, writer = await asyncio.open_connection(sock=client, limit=_CHUNK)
+                closing.push_async_callback(_closed, writer)
                 server_reader, server_writer = await asyncio.open_connection(*self.target, limit=_CHUNK)
                 closing.push_async_callback(_closed, server_writer)
                 await self._join(_Connection(writer, server_writer), reader, server_reader)
@@ -221,9 +236,10 @@ class Proxy:
             connection.client.write_eof()
 
     async def _refuse(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        if self._listening is not None:
+            self._loop.remove_reader(self._listening)
+            self._listening.close()
+            self._listening = None
         await self._cut(reset=False)
 
     async def _set_flowing(self, flowing: bool) -> None:
@@ -231,6 +247,16 @@ class Proxy:
             self._flowing.set()
         else:
             self._flowing.clear()
+
+
+async def _cancel_others() -> None:
+    """Ends what `close` found halfway."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    # a transport says good-bye one step after it was closed
+    await asyncio.sleep(0)
 
 
 async def _closed(writer: asyncio.StreamWriter) -> None:

@@ -198,5 +198,3 @@ class AsyncContext(_ContextBase):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._close(warn=kind is None)
-
-

@@ -24,7 +24,7 @@ from fluxaorm.errors import (
     StaleEntityError,
 )
 from fluxaorm.plans.binding import Binding
-from fluxaorm.plans.effects import Begin, Commit, ExecResult, Execute, ExecuteBatch, Plan, Rollback, Session, Sleep, Statement
+from fluxaorm.plans.effects import Begin, Commit, ExecResult, Execute, ExecuteBatch, FetchRows, Plan, Rollback, Session, Sleep, Statement
 from fluxaorm.plans.flush_work import FlushResult, FlushWork, PoolWork, StatementTag, collect, settle
 from fluxaorm.plans.ids import lift_ids_plan
 from fluxaorm.plans.intents import Intents
@@ -99,7 +99,7 @@ def _retried_plan(owner: UnitOfWork, work: FlushWork) -> Plan[None]:
 def _write_plan(owner: UnitOfWork, work: FlushWork) -> Plan[None]:
     intents = intents_of(owner, work)
     pools = list(work.pools.values())
-    if len(pools) == 1 and len(pools[0].statements) == 1:
+    if len(pools) == 1 and len(pools[0].statements) == 1 and is_whole(pools[0].statements[0]):
         yield from _lone_plan(owner, work, pools[0], intents)
     else:
         yield from _transaction_plan(owner, work, pools, intents)
@@ -108,6 +108,12 @@ def _write_plan(owner: UnitOfWork, work: FlushWork) -> Plan[None]:
     failures = yield from intents.release_plan()
     if failures:
         raise PostCommitError("the caches could not be released; changed rows are read from MySQL for 30 s", failures)
+
+
+def is_whole(statement: Statement) -> bool:
+    """Whether a statement needs no transaction: it is never right in part. An UPDATE of several rows may find only some."""
+    tag: StatementTag = statement.tag
+    return tag.verb != "update" or len(tag.entities) == 1
 
 
 def intents_of(owner: UnitOfWork, work: FlushWork) -> Intents:
@@ -170,6 +176,17 @@ def _statements_plan(session: Session, statements: Sequence[Statement]) -> Plan[
     for statement, result in zip(statements, results, strict=True):
         if problem := _problem_of(statement, result):
             raise problem
+        if result.rows_affected < len(statement.tag.entities) and statement.tag.verb == "update":
+            raise (yield from _gone_plan(session, statement.tag))
+
+
+def _gone_plan(session: Session, tag: StatementTag) -> Plan[EntityGoneError]:
+    """Which of the rows that an UPDATE did not find is gone."""
+    binding = tag.binding
+    ids = [entity._row[0] for entity in tag.entities]
+    sql = f"SELECT {binding.quoted_id} FROM {binding.quoted_table} WHERE {binding.quoted_id} IN ({', '.join('?' * len(ids))})"
+    found = {int(row[0]) for row in (yield from FetchRows(session, sql, ids))}
+    return EntityGoneError(binding.schema.name, next((id for id in ids if id not in found), None))
 
 
 def _commit_plan(sessions: list[Session], intents: Intents) -> Plan[None]:

@@ -22,6 +22,8 @@ from fluxaorm.plans.tracked import DELETING, GONE, NEW, STORED, TrackedEntity
 from fluxaorm.plans.unit import UnitOfWork
 
 ROWS_A_STATEMENT: Final = 1_000
+ROWS_A_CASE: Final = 200
+"""Rows an UPDATE with CASE changes: the server looks through the branches one by one."""
 BYTES_A_STATEMENT: Final = 1 << 20
 
 
@@ -168,7 +170,41 @@ def _versioned_delete(binding: Binding, write: EntityWrite, version: int) -> Sta
 
 
 def _update_statements(binding: Binding, writes: list[EntityWrite]) -> list[Statement]:
-    return [_update_statement(binding, write) for write in sorted(writes, key=lambda write: int(write.entity._row[0]))]
+    writes = sorted(writes, key=lambda write: int(write.entity._row[0]))
+    if binding.schema.version_position is not None:
+        return [_update_statement(binding, write) for write in writes]
+    by_columns: dict[tuple[int, ...], list[EntityWrite]] = {}
+    for write in writes:
+        by_columns.setdefault(tuple(write.values), []).append(write)
+    return [
+        _joint_update(binding, positions, group[start : start + ROWS_A_CASE])
+        for positions, group in by_columns.items()
+        for start in range(0, len(group), ROWS_A_CASE)
+    ]
+
+
+def _joint_update(binding: Binding, positions: tuple[int, ...], writes: list[EntityWrite]) -> Statement:
+    """One UPDATE of the same columns of several rows: a server spends less on it than on one statement a row."""
+    if len(writes) == 1:
+        return _update_statement(binding, writes[0])
+    changes: list[str] = []
+    args: list[Any] = []
+    for position in positions:
+        column = binding.schema.columns[position]
+        values = [encoded(column, write.values[position]) for write in writes]
+        name = binding.dialect.quote(column.name)
+        if all(value == values[0] and type(value) is type(values[0]) for value in values):
+            changes.append(f"{name} = ?")
+            args.append(values[0])
+        else:
+            changes.append(f"{name} = CASE {binding.quoted_id}{' WHEN ? THEN ?' * len(writes)} END")
+            for write, value in zip(writes, values, strict=True):
+                args += (write.entity._row[0], value)
+    entities = [write.entity for write in writes]
+    places = ", ".join("?" * len(entities))
+    sql = f"UPDATE {binding.quoted_table} SET {', '.join(changes)} WHERE {binding.quoted_id} IN ({places})"
+    args += [entity._row[0] for entity in entities]
+    return Statement(sql, args, StatementTag(binding, "update", entities))
 
 
 def _update_statement(binding: Binding, write: EntityWrite) -> Statement:

@@ -59,8 +59,12 @@ def masked_fields(struct: msgspec.Struct) -> Iterator[tuple[str, Any]]:
     """The fields of a struct that are not at their defaults, and their values, secrets hidden."""
     for field in msgspec.structs.fields(struct):
         value = getattr(struct, field.name)
-        if field.default is msgspec.NODEFAULT or value != field.default:
+        if value != _default(field):
             yield field.name, masked_value(field.name, value)
+
+
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    return field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
 
 
 def masked_value(name: str, value: Any) -> Any:

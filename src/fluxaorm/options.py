@@ -1,4 +1,4 @@
-"""Option and builder objects of the Registry: plain frozen structs that check their own types and ranges.
+"""Option objects of the Registry: what all are (frozen structs that check their types and ranges), MySQL's, Redis's.
 
 A count or lifetime that is 0 means the default given in its docstring, as in the original. No ``repr`` shows a
 password. What needs other registrations to be judged (unknown pools, missing counterparts) is left to ``validate()``.
@@ -111,34 +111,6 @@ class RedisOptions(Options, frozen=True, kw_only=True):
     on_write_failure: Literal["fail", "proceed"] = "fail"
     """What a flush does when Redis cannot be told of its changes: fail before COMMIT, or write anyway and accept that
     caches may serve old rows up to their TTL."""
-
-
-class ClickhouseOptions(Options, frozen=True, kw_only=True):
-    """Options of a ClickHouse pool."""
-
-    max_open_connections: Count = 0
-    max_idle_connections: Count = 0
-    conn_max_lifetime: Seconds = 0
-    ignored_tables: Sequence[str] = ()
-    """Tables that belong to somebody else: schema alters leave them alone."""
-    tls: TLS = False
-
-
-class AsyncFlushOptions(Options, frozen=True, kw_only=True):
-    """Options of async flush."""
-
-    topic_partitions: Count = 0
-    """Partitions of ``_fluxa_async_sql``; 0: 1."""
-    order_by: Literal["table", "row"] = "table"
-    """What keeps its order: all writes of a table, or those of each row."""
-
-
-class DebeziumOptions(Options, frozen=True, kw_only=True):
-    """Addresses as Kafka Connect sees them, where they differ from ours."""
-
-    mysql_host: str = ""
-    mysql_port: Annotated[int, Meta(ge=0, le=65535)] = 0
-    kafka_brokers: Sequence[str] = ()
 
 
 def tls_options(choice: bool | TLSOptions) -> TLSOptions | None:

@@ -139,8 +139,13 @@ def _read_plain(checker: Checker, value: Any, expected: inspect.Type, path: str)
     return value if isinstance(value, _PLAIN[type(expected)]) else checker.wrong(path, expected, value)
 
 
+def _read_anything(checker: Checker, value: Any, expected: inspect.Type, path: str) -> Any:
+    return value
+
+
 def _read_literal(checker: Checker, value: Any, expected: inspect.LiteralType, path: str) -> Any:
-    return value if value in expected.values else checker.wrong(path, expected, value)
+    fits = any(type(value) is type(each) and value == each for each in expected.values)
+    return value if fits else checker.wrong(path, expected, value)
 
 
 def _read_list(checker: Checker, value: Any, expected: inspect.ListType | inspect.VarTupleType, path: str) -> Any:
@@ -223,6 +228,7 @@ _PLAIN: dict[type[inspect.Type], tuple[type, ...]] = {
     inspect.StrType: (str,),
 }
 _READERS: dict[type[inspect.Type], Callable[[Checker, Any, Any, str], Any]] = {
+    inspect.AnyType: _read_anything,
     inspect.BoolType: _read_plain,
     inspect.CustomType: _read_custom,
     inspect.DictType: _read_mapping,

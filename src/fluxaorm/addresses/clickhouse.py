@@ -17,8 +17,9 @@ from fluxaorm.addresses.parts import (
     parse_parameters,
     split_credentials,
 )
+from fluxaorm.clickhouse_options import ClickhouseOptions
 from fluxaorm.masking import MASK, split_scheme
-from fluxaorm.options import ClickhouseOptions, TLSOptions, tls_options
+from fluxaorm.options import TLSOptions, tls_options
 
 FORMS: Final = (
     "clickhouse://user:password@host:port/db",

@@ -1,0 +1,147 @@
+"""Config: every pool of an application in one value, for ``Registry.init_by_config``; what the YAML is read into.
+
+Names are the seed's in snake_case. A number that is 0 and a text that is empty mean the default. The descriptions are
+those of the YAML's JSON Schema, where the same keys are spelled in camelCase.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
+
+from msgspec import Meta, field
+
+from fluxaorm.options import Options
+
+_SPELLING = {"client_id": "clientID"}
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return _SPELLING.get(name) or first + "".join(word.capitalize() for word in rest)
+
+
+class ConfigStruct(Options, frozen=True, kw_only=True, rename=_camel):
+    """Base of the Config structs: checks types and ranges (ConfigError), hides passwords in ``repr``."""
+
+
+class ConfigMySQL(ConfigStruct, frozen=True, kw_only=True, rename=_camel):
+    """A MySQL pool."""
+
+    code: str
+    uri: Annotated[
+        str, Meta(description="user:password@tcp(host:port)/db, user:password@unix(/path.sock)/db or mysql://...")
+    ]
+    conn_max_lifetime: Annotated[int, Meta(ge=0, description="seconds after which a connection is replaced")] = 0
+    max_open_connections: Annotated[int, Meta(ge=0, description="connections a process may have open")] = 0
+    max_idle_connections: Annotated[int, Meta(ge=0, description="connections kept open while unused")] = 0
+    default_encoding: Annotated[str, Meta(description="charset of tables we create, utf8mb4 by default")] = ""
+    default_collate: Annotated[str, Meta(description="collation of tables we create")] = ""
+    ignored_tables: Annotated[Sequence[str], Meta(description="tables that schema alters leave alone")] = ()
+
+
+class ConfigRedis(ConfigStruct, frozen=True, kw_only=True, rename=_camel):
+    """A Redis or Valkey pool: ``uri`` is ``host:port``, the path of a socket, or a ``redis://`` URL."""
+
+    code: str
+    uri: str
+    database: Annotated[int, Meta(ge=0)] = 0
+    user: str = ""
+    password: str = ""
+
+
+class ConfigRedisSentinel(ConfigStruct, frozen=True, kw_only=True, rename=_camel):
+    """A Redis pool found through Sentinels."""
+
+    code: str
+    master_name: str
+    database: Annotated[int, Meta(ge=0)] = 0
+    sentinels: Sequence[str]
+    user: str = ""
+    password: str = ""
+
+
+class ConfigLocalCache(ConfigStruct, frozen=True, kw_only=True, rename=_camel):
+    """A cache in the process. ``limit``: entries it holds at most, 0: no limit."""
+
+    code: str
+    limit: Annotated[int, Meta(ge=0)]
+
+
+class ConfigClickhouse(ConfigStruct, frozen=True, kw_only=True, rename=_camel):
+    """A ClickHouse pool."""
+
+    code: str
+    uri: Annotated[str, Meta(description="clickhouse://user:password@host:port/db, http(s)://... or chdb:///path")]
+    conn_max_lifetime: Annotated[int, Meta(ge=0, description="seconds after which a connection is replaced")] = 0
+    max_open_connections: Annotated[int, Meta(ge=0, description="connections a process may have open")] = 0
+    max_idle_connections: Annotated[int, Meta(ge=0, description="connections kept open while unused")] = 0
+
+
+class ConfigKafkaConsumerGroup(ConfigStruct, frozen=True, kw_only=True, rename=_camel):
+    """A consumer group."""
+
+    name: str
+    topics: Sequence[str] = ()
+    session_timeout_ms: Annotated[int, Meta(ge=0)] = 0
+    rebalance_timeout_ms: Annotated[int, Meta(ge=0)] = 0
+    fetch_max_bytes: Annotated[int, Meta(ge=0)] = 0
+    auto_commit_interval_ms: Annotated[int, Meta(ge=0, description="0: offsets are committed by hand")] = 0
+
+
+class ConfigKafkaTopic(ConfigStruct, frozen=True, kw_only=True, rename=_camel):
+    """A topic."""
+
+    name: str
+    partitions: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
+    replication_factor: Annotated[int, Meta(ge=0, le=2**15 - 1)] = 0
+    configs: Annotated[Mapping[str, str], Meta(description="any setting of the topic, by Kafka's name")] = field(
+        default_factory=dict
+    )
+
+
+class ConfigKafka(ConfigStruct, frozen=True, kw_only=True, rename=_camel):
+    """A Kafka pool with its consumer groups and topics."""
+
+    code: str
+    brokers: Annotated[Sequence[str], Meta(description="host:port of brokers to ask for all the others")]
+    client_id: str = ""
+    required_acks: Annotated[
+        Literal[-1, 0, 1], Meta(description="-1: all in-sync replicas, 1: the leader, 0: nobody")
+    ] = -1
+    producer_linger_ms: Annotated[int, Meta(ge=0)] = 0
+    max_buffered_records: Annotated[int, Meta(ge=0)] = 0
+    sasl_mechanism: Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = ""
+    sasl_user: str = ""
+    sasl_password: str = ""
+    consumer_groups: Sequence[ConfigKafkaConsumerGroup] = ()
+    ignored_topics: Annotated[Sequence[str], Meta(description="topics that alters leave alone")] = ()
+    ignored_consumer_groups: Annotated[Sequence[str], Meta(description="consumer groups that alters leave alone")] = ()
+    topics: Sequence[ConfigKafkaTopic] = ()
+
+
+class ConfigAsyncFlush(ConfigStruct, frozen=True, kw_only=True, rename=_camel):
+    """Async flush through a Kafka pool."""
+
+    kafka_pool: Annotated[str, Meta(description="code of the Kafka pool")]
+    topic_partitions: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
+
+
+class ConfigDebeziumConnect(ConfigStruct, frozen=True, kw_only=True, rename=_camel):
+    """The REST API of Kafka Connect that serves a Kafka pool."""
+
+    kafka_pool: str
+    url: str
+
+
+class Config(ConfigStruct, frozen=True, kw_only=True, rename=_camel):
+    """Everything ``Registry.init_by_config`` registers. Raises ConfigError for wrong types and ranges."""
+
+    mysql_pools: Sequence[ConfigMySQL] = ()
+    redis_pools: Sequence[ConfigRedis] = ()
+    redis_sentinel_pools: Sequence[ConfigRedisSentinel] = ()
+    local_cache_pools: Sequence[ConfigLocalCache] = ()
+    clickhouse_pools: Sequence[ConfigClickhouse] = ()
+    kafka_pools: Sequence[ConfigKafka] = ()
+    async_flush: ConfigAsyncFlush | None = None
+    debezium_connect: Sequence[ConfigDebeziumConnect] = ()

@@ -1,0 +1,111 @@
+"""Option and builder objects of Kafka, async flush and Debezium."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, TypeAlias
+
+from msgspec import Meta, field
+
+from fluxaorm.options import TLS, Count, Options, Positive
+
+Acks: TypeAlias = Literal[-1, 0, 1]
+SaslMechanism: TypeAlias = Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+Partitions: TypeAlias = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+ReplicationFactor: TypeAlias = Annotated[int, Meta(ge=0, le=2**15 - 1)]
+OrUnlimited: TypeAlias = Annotated[int, Meta(ge=-1)]
+
+
+class KafkaPoolOptions(Options, frozen=True, kw_only=True):
+    """Options of a Kafka pool. Raises ConfigError for a wrong type or a negative number."""
+
+    client_id: str = ""
+    required_acks: Acks = -1
+    """-1: a record counts once all in-sync replicas have it; 1: the leader; 0: nobody is asked."""
+    producer_linger_ms: Count = 0
+    """Milliseconds to wait for more records before sending; 0: librdkafka's default."""
+    max_buffered_records: Count = 0
+    """Records that may wait to be sent; 0: librdkafka's default."""
+    sasl_mechanism: SaslMechanism = ""
+    sasl_user: str = ""
+    sasl_password: str = ""
+    ignored_topics: Sequence[str] = ()
+    """Topics that belong to somebody else: alters leave them alone."""
+    ignored_consumer_groups: Sequence[str] = ()
+    """Consumer groups that belong to somebody else: alters leave them alone."""
+    tls: TLS = False
+
+
+class DeadLetter(Options, frozen=True, kw_only=True):
+    """What becomes of records a consumer group rejects."""
+
+    max_attempts: Positive = 10
+    """Attempts before a record is parked."""
+    partitions: Positive = 1
+    """Of the topic ``_dlq_<group>``."""
+
+
+class _PooledName(Options, frozen=True):
+    name: str
+    pool: str
+
+
+class KafkaConsumerGroup(_PooledName, frozen=True, kw_only=True):
+    """A consumer group and the code of its Kafka pool. A number that is 0 means librdkafka's default."""
+
+    topics: Sequence[str] = ()
+    debezium: Sequence[Any] = ()
+    """Entity definition classes whose changes the group reads."""
+    session_timeout_ms: Count = 0
+    rebalance_timeout_ms: Count = 0
+    fetch_max_bytes: Count = 0
+    auto_commit_interval_ms: Count = 0
+    """0: offsets are committed by hand."""
+    dead_letter: DeadLetter | None = None
+
+
+class KafkaTopic(_PooledName, frozen=True, kw_only=True):
+    """A topic and the code of its Kafka pool. What is left out is the broker's default."""
+
+    partitions: Partitions = 0
+    replication_factor: ReplicationFactor = 0
+    retention_ms: OrUnlimited | None = None
+    """-1: forever."""
+    retention_bytes: OrUnlimited | None = None
+    """-1: unlimited."""
+    max_message_bytes: Count | None = None
+    min_insync_replicas: Positive | None = None
+    compression_type: Literal["", "uncompressed", "producer", "gzip", "snappy", "lz4", "zstd"] = ""
+    cleanup_policy: Literal["", "delete", "compact", "compact,delete", "delete,compact"] = ""
+    configs: Mapping[str, str] = field(default_factory=dict)
+    """Any other setting of the topic, by Kafka's name: ``{"segment.ms": "3600000"}``."""
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """All settings that were given, by Kafka's names, as text."""
+        named = {
+            "retention.ms": self.retention_ms,
+            "retention.bytes": self.retention_bytes,
+            "max.message.bytes": self.max_message_bytes,
+            "min.insync.replicas": self.min_insync_replicas,
+            "compression.type": self.compression_type or None,
+            "cleanup.policy": self.cleanup_policy or None,
+        }
+        return {name: str(value) for name, value in named.items() if value is not None} | dict(self.configs)
+
+
+class AsyncFlushOptions(Options, frozen=True, kw_only=True):
+    """Options of async flush."""
+
+    topic_partitions: Partitions = 0
+    """Partitions of ``_fluxa_async_sql``; 0: 1."""
+    order_by: Literal["table", "row"] = "table"
+    """What keeps its order: all writes of a table, or those of each row."""
+
+
+class DebeziumOptions(Options, frozen=True, kw_only=True):
+    """Addresses as Kafka Connect sees them, where they differ from ours."""
+
+    mysql_host: str = ""
+    mysql_port: Annotated[int, Meta(ge=0, le=65535)] = 0
+    kafka_brokers: Sequence[str] = ()

@@ -1,0 +1,41 @@
+"""What differs between databases: DDL, types, errors, introspection. Behind one port; no driver, no I/O."""
+
+from __future__ import annotations
+
+from fluxaorm.dialects.capabilities import VERSION_SQL, Capabilities, capabilities_from, is_supported
+from fluxaorm.dialects.mariadb import MariaDB
+from fluxaorm.dialects.mysql import MySQL
+from fluxaorm.dialects.port import IDS_TABLE, OWN_PREFIX, Dialect, Duplicate
+from fluxaorm.dialects.sqlite import SQLITE, SQLite
+from fluxaorm.dialects.tables import ColumnDefinition, ForeignKeyDefinition, IndexDefinition, TableDefinition
+
+
+def dialect_for(version_text: str, version_comment: str = "") -> Dialect:
+    """The dialect of a server, from the row that ``VERSION_SQL`` gives.
+
+    >>> dialect_for("10.11.6-MariaDB").name
+    'mariadb'
+    """
+    capabilities = capabilities_from(version_text, version_comment)
+    return (MariaDB if capabilities.product == "mariadb" else MySQL)(capabilities)
+
+
+__all__ = [
+    "IDS_TABLE",
+    "OWN_PREFIX",
+    "SQLITE",
+    "VERSION_SQL",
+    "Capabilities",
+    "ColumnDefinition",
+    "Dialect",
+    "Duplicate",
+    "ForeignKeyDefinition",
+    "IndexDefinition",
+    "MariaDB",
+    "MySQL",
+    "SQLite",
+    "TableDefinition",
+    "capabilities_from",
+    "dialect_for",
+    "is_supported",
+]

@@ -1,0 +1,135 @@
+"""How MySQL and MariaDB spell columns, indexes and changes of tables. Pure text; see ``mysql_family`` for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from fluxaorm.dialects.changes import (
+    AddColumn,
+    AddIndex,
+    Change,
+    ChangeColumn,
+    ChangePrimaryKey,
+    ConvertTable,
+    DropColumn,
+    DropForeignKey,
+    DropIndex,
+    RebuildIndex,
+    RenameColumn,
+    SetDefault,
+)
+from fluxaorm.dialects.column_types import BINARY, TEXT_BYTES, parse_type, quoted
+from fluxaorm.dialects.tables import ColumnDefinition, IndexDefinition, TableDefinition
+
+ENGINE: Final = "InnoDB"
+
+
+def quote(identifier: str) -> str:
+    """An identifier in backquotes."""
+    return "`" + identifier.replace("`", "``") + "`"
+
+
+def columns_list(names: Sequence[str]) -> str:
+    """``(`a`, `b`)``."""
+    return "(" + ", ".join(map(quote, names)) + ")"
+
+
+def default_literal(column: ColumnDefinition) -> str | None:
+    """What follows DEFAULT. Types that take no literal, and literals that the server would print back shortened, become expressions."""
+    if column.default is None:
+        return "NULL" if column.nullable else None
+    kind, text = parse_type(column.type), column.default
+    if kind.name in BINARY:
+        return f"({text})" if text else "('')"
+    if kind.name in TEXT_BYTES or kind.name == "json":
+        return f"({quoted(text)})"
+    if kind.name == "float":
+        return quoted(text) if f"{float(text):.6g}" == text else f"({text})"
+    return quoted(text)
+
+
+def column_ddl(column: ColumnDefinition, default: str | None = None) -> str:
+    """A column as CREATE and ALTER TABLE want it. ``default``: a literal instead of the column's own."""
+    literal = default_literal(column) if default is None else default
+    words = [quote(column.name), column.type]
+    if column.collation:
+        words.append(f"COLLATE {column.collation}")
+    words.append("NULL" if column.nullable else "NOT NULL")
+    if literal is not None:
+        words.append(f"DEFAULT {literal}")
+    return " ".join(words)
+
+
+def index_ddl(index: IndexDefinition) -> str:
+    """An index inside CREATE TABLE, or after ADD."""
+    return f"{'UNIQUE ' if index.unique else ''}INDEX {quote(index.name)} {columns_list(index.columns)}"
+
+
+def create_table(table: TableDefinition, if_not_exists: bool = False) -> str:
+    """The statement that makes a table with its indexes."""
+    lines = [column_ddl(column) for column in table.columns]
+    lines.append(f"PRIMARY KEY {columns_list(table.primary_key)}")
+    lines += map(index_ddl, table.indexes)
+    body = ",\n  ".join(lines)
+    head = f"CREATE TABLE {'IF NOT EXISTS ' if if_not_exists else ''}{quote(table.name)}"
+    return f"{head} (\n  {body}\n) ENGINE={table.engine or ENGINE} {table_charset(table.collation)}"
+
+
+def table_charset(collation: str) -> str:
+    """The table's default character set and collation."""
+    return f"DEFAULT CHARSET={collation.partition('_')[0]} COLLATE={collation}" if collation else ""
+
+
+def alter_table(name: str, changes: Sequence[Change]) -> tuple[str, ...]:
+    """One ALTER with all the changes, and a second one where a filler has to be taken away again."""
+    clauses = [clause for change in changes for clause in _clauses(change)]
+    statements = [f"ALTER TABLE {quote(name)}\n  " + ",\n  ".join(clauses)]
+    fillers = [change.column.name for change in changes if isinstance(change, AddColumn) and change.filler is not None]
+    if fillers:
+        drops = [f"ALTER COLUMN {quote(column)} DROP DEFAULT" for column in fillers]
+        statements.append(f"ALTER TABLE {quote(name)}\n  " + ",\n  ".join(drops))
+    return tuple(statements)
+
+
+def _clauses(change: Change) -> Iterator[str]:
+    match change:
+        case AddColumn(column, filler):
+            filled = None if filler is None else default_literal(_with_default(column, filler))
+            yield f"ADD COLUMN {column_ddl(column, filled)}"
+        case ChangeColumn(_, new):
+            yield f"MODIFY COLUMN {column_ddl(new)}"
+        case SetDefault(_, new):
+            literal = default_literal(new)
+            yield f"ALTER COLUMN {quote(new.name)} " + (f"SET DEFAULT {literal}" if literal else "DROP DEFAULT")
+        case RenameColumn(old, new):
+            yield f"RENAME COLUMN {quote(old)} TO {quote(new)}"
+        case DropColumn(column):
+            yield f"DROP COLUMN {quote(column.name)}"
+        case AddIndex(index):
+            yield f"ADD {index_ddl(index)}"
+        case RebuildIndex(old, new):
+            yield f"DROP INDEX {quote(old.name)}"
+            yield f"ADD {index_ddl(new)}"
+        case DropIndex(index):
+            yield f"DROP INDEX {quote(index.name)}"
+        case DropForeignKey(foreign_key):
+            yield f"DROP FOREIGN KEY {quote(foreign_key.name)}"
+        case ChangePrimaryKey(old, new):
+            if old:
+                yield "DROP PRIMARY KEY"
+            yield f"ADD PRIMARY KEY {columns_list(new)}"
+        case ConvertTable(old, new):
+            if old.engine != new.engine:
+                yield f"ENGINE={new.engine}"
+            if old.collation != new.collation:
+                yield table_charset(new.collation)
+
+
+def _with_default(column: ColumnDefinition, default: str) -> ColumnDefinition:
+    return ColumnDefinition(column.name, column.type, column.nullable, default, column.collation)
+
+
+def makes_index(change: Change) -> bool:
+    """Whether an index is added, perhaps over a column that the same ALTER adds."""
+    return isinstance(change, AddIndex | RebuildIndex)

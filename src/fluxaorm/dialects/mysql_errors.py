@@ -1,0 +1,122 @@
+"""What the error numbers of MySQL, MariaDB, Vitess and TiDB mean, as tables."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from fluxaorm.dialects.port import Duplicate
+from fluxaorm.errors import DeadlockError, MySQLConnectionError, MySQLError
+
+DUPLICATE_KEYS: Final = frozenset({1022, 1062, 1169, 1586})
+MISSING_TABLE: Final = 1146
+
+DEADLOCKS: Final = frozenset(
+    {
+        1205,  # lock wait timeout
+        1213,  # deadlock
+        1614,  # XA: deadlock
+        3101,  # group replication: another member changed the rows first
+        3132,  # deadlock of user-level locks
+        3572,  # NOWAIT found a lock
+        9007,  # TiDB: write conflict
+    }
+)
+
+CONNECTION_ERRORS: Final = frozenset(
+    {
+        1040,  # too many connections
+        1042,  # host name unknown
+        1043,  # bad handshake
+        1044,  # no right to the database
+        1045,  # wrong user or password
+        1049,  # unknown database
+        1053,  # server shutdown in progress
+        1077,  # normal shutdown
+        1079,  # shutdown complete
+        1129,  # host blocked
+        1130,  # host not allowed
+        1152,  # aborted connection
+        1158,  # reading packets failed
+        1159,  # reading packets timed out
+        1160,  # writing packets failed
+        1161,  # writing packets timed out
+        1184,  # aborted connection
+        1203,  # the user's connections
+        1226,  # the user's limit
+        1251,  # the client cannot log in this way
+        1835,  # malformed packet
+        1927,  # MariaDB: connection killed
+        2000,
+        2002,
+        2003,
+        2004,
+        2005,
+        2006,  # gone away
+        2012,
+        2013,  # lost during the query
+        2014,  # out of sync: not usable any more
+        2026,  # TLS
+        2027,  # malformed packet
+        2055,  # lost at ...
+        2059,  # login plugin missing
+        2061,  # login plugin failed
+        3159,  # TLS required
+        3169,  # session killed
+        4031,  # closed after idling
+    }
+)
+
+ADVICE: Final[dict[int, str]] = {
+    1040: "the server has no connection left: raise max_connections or lower max_open_connections",
+    1044: "the user may not use this database: GRANT it",
+    1045: "wrong user or password",
+    1049: "create the database first",
+    1142: "the user may not do this: GRANT it",
+    1143: "the user may not do this to the column: GRANT it",
+    1227: "the user may not do this: GRANT it",
+    1146: "create the table with fluxaorm.get_alters(ctx)",
+    1054: "bring the table up to date with fluxaorm.get_alters(ctx)",
+    1114: "the table or the disk is full",
+    1021: "the disk is full",
+    1153: "raise max_allowed_packet",
+    1203: "the user has no connection left: lower max_open_connections",
+    1205: "another transaction held the lock too long",
+    1264: "the column's type is narrower than the entity's: run fluxaorm.get_alters(ctx)",
+    1290: "the server is read-only: is this address a replica?",
+    1317: "the statement was killed",
+    1364: "the table has a required column that the entity lacks: run fluxaorm.get_alters(ctx)",
+    1792: "the transaction was opened read_only",
+    1836: "the server is read-only: is this address a replica?",
+    1969: "the statement ran longer than max_statement_time",
+    3024: "the statement ran longer than the server allows",
+    3100: "the server is not the primary of its group, or lost the group",
+    4031: "the connection was idle for wait_timeout",
+    8025: "TiDB takes at most 6 MiB in one value",
+}
+
+
+def error_of(errno: int, message: str, pool: str, statement: str) -> MySQLError:
+    """The library's error for a server's number and message."""
+    reason = _without_values(message)
+    if advice := ADVICE.get(errno):
+        reason = f"{reason}; {advice}"
+    kind = DeadlockError if errno in DEADLOCKS else MySQLConnectionError if errno in CONNECTION_ERRORS else MySQLError
+    return kind(reason, errno=errno, pool=pool, statement=statement)
+
+
+def _without_values(message: str) -> str:
+    """Vitess repeats the statement with its values behind its message."""
+    return message.split(': Sql: "', 1)[0]
+
+
+def duplicate_of(message: str) -> Duplicate | None:
+    """``Duplicate entry 'a-b' for key 'table.index'``; MariaDB leaves the table out."""
+    found = _DUPLICATE.search(message)
+    if found is None:
+        return None
+    table, _, index = found["key"].rpartition(".")
+    return Duplicate(index=index, value=found["value"], table=table or None)
+
+
+_DUPLICATE: Final = re.compile(r"Duplicate entry '(?P<value>.*)' for key '(?P<key>[^']*)'", re.DOTALL)

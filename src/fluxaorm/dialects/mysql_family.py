@@ -1,0 +1,174 @@
+"""What MySQL and MariaDB have in common. ``mysql.py`` and ``mariadb.py`` add where they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from fluxaorm.dialects import mysql_ddl
+from fluxaorm.dialects.declared import declared_columns, declared_indexes
+from fluxaorm.dialects.mysql_errors import MISSING_TABLE, duplicate_of, error_of
+from fluxaorm.dialects.port import IDS_TABLE, Dialect, Duplicate
+from fluxaorm.dialects.tables import ColumnDefinition, IndexDefinition, TableDefinition
+from fluxaorm.errors import MySQLError, NotSupportedError
+
+if TYPE_CHECKING:
+    from fluxaorm.dialects.changes import Change
+    from fluxaorm.entity.schema import ColumnSchema, EntitySchema
+
+SQL_MODE: Final = "STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
+ISOLATIONS: Final = frozenset({"read uncommitted", "read committed", "repeatable read", "serializable"})
+NO_LIMIT: Final = 18_446_744_073_709_551_615
+
+
+class MySQLFamily(Dialect):
+    """Common to MySQL and MariaDB."""
+
+    default_collations: tuple[str, ...]
+    """Without their charset, the best first."""
+
+    def column_expression(self, column: ColumnSchema, table: str = "") -> str:
+        """A FLOAT is read as a DOUBLE: as text the server gives six digits of it."""
+        name = self.qualified(column.name, table)
+        return f"({name} + 0E0)" if column.mysql_type.startswith("float") else name
+
+    def set_contains(self, column_sql: str) -> str:
+        """FIND_IN_SET."""
+        return f"FIND_IN_SET(?, {column_sql}) > 0"
+
+    def like(self, column_sql: str) -> str:
+        """A backslash escapes by itself."""
+        return f"{column_sql} LIKE ?"
+
+    def for_update_clause(self, *, nowait: bool = False, skip_locked: bool = False) -> str:
+        """See the port."""
+        if nowait and not self.capabilities.nowait:
+            raise NotSupportedError(f"{self._server()} knows no FOR UPDATE NOWAIT")
+        if skip_locked and not self.capabilities.skip_locked:
+            raise NotSupportedError(f"{self._server()} does not skip locked rows")
+        return "FOR UPDATE" + (" NOWAIT" if nowait else " SKIP LOCKED" if skip_locked else "")
+
+    def _server(self) -> str:
+        return f"{self.capabilities.product} {self.capabilities.version_text}"
+
+    def limit_clause(self, limit: int | None, offset: int = 0) -> str:
+        """An offset needs a limit."""
+        if limit is None and not offset:
+            return ""
+        limited = f"LIMIT {NO_LIMIT if limit is None else limit}"
+        return f"{limited} OFFSET {offset}" if offset else limited
+
+    def use_index_clause(self, index: str) -> str:
+        """USE INDEX."""
+        return f"USE INDEX ({self.quote(index)})"
+
+    def upsert_clause(self, columns: Sequence[str]) -> str:
+        """VALUES() instead of the newer row alias, which MariaDB, Vitess and TiDB do not know."""
+        names = [self.quote(column) for column in columns]
+        changes = ", ".join(f"{name} = VALUES({name})" for name in names) or f"{self.quote('id')} = {self.quote('id')}"
+        return f"ON DUPLICATE KEY UPDATE {changes}"
+
+    def session_statements(self) -> tuple[str, ...]:
+        """One SET."""
+        return (f"SET SESSION sql_mode = '{SQL_MODE}', time_zone = '+00:00', autocommit = 1",)
+
+    def begin_statements(self, isolation: str | None = None, read_only: bool = False) -> tuple[str, ...]:
+        """See the port."""
+        begin = "START TRANSACTION READ ONLY" if read_only else "START TRANSACTION"
+        if isolation is None:
+            return (begin,)
+        if isolation not in ISOLATIONS:
+            raise ValueError(f"isolation {isolation!r} is none of {', '.join(sorted(ISOLATIONS))}")
+        return (f"SET TRANSACTION ISOLATION LEVEL {isolation.upper()}", begin)
+
+    def collations_sql(self) -> str:
+        """From information_schema; MariaDB names its newest ones without their charset there, so those are not offered."""
+        return "SELECT COLLATION_NAME FROM information_schema.COLLATIONS WHERE CHARACTER_SET_NAME = ?"
+
+    def choose_collation(self, available: Iterable[str], charset: str, wanted: str | None = None) -> str | None:
+        """See the port."""
+        names = set(available)
+        suffixes = (wanted,) if wanted else self.default_collations
+        for suffix in suffixes:
+            for name in (suffix, f"{charset}_{suffix}"):
+                if name in names:
+                    return name
+        return None
+
+    def map_error(self, errno: int, message: str, *, pool: str = "", statement: str = "") -> MySQLError:
+        """See ``mysql_errors``."""
+        return error_of(errno, message, pool, statement)
+
+    def parse_duplicate(self, message: str) -> Duplicate | None:
+        """See ``mysql_errors``."""
+        return duplicate_of(message)
+
+    def is_missing_table(self, error: MySQLError) -> bool:
+        """Error 1146."""
+        return error.errno == MISSING_TABLE
+
+    def ids_table_ddl(self) -> str:
+        """Names of tables compare byte by byte."""
+        return (
+            f"CREATE TABLE IF NOT EXISTS {self.quote(IDS_TABLE)} (\n"
+            "  `entity` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,\n"
+            "  `reserved` bigint unsigned NOT NULL\n"
+            f") ENGINE={mysql_ddl.ENGINE}"
+        )
+
+    def ids_first_row(self, table: str, id_column: str) -> str:
+        """See the port."""
+        ids, reserved = self.quote(IDS_TABLE), self.quote("reserved")
+        largest = f"(SELECT COALESCE(MAX({self.quote(id_column)}), 0) FROM {self.quote(table)})"
+        unchanged = f"ON DUPLICATE KEY UPDATE {reserved} = {ids}.{reserved}"
+        return f"INSERT INTO {ids} ({self.quote('entity')}, {reserved}) VALUES (?, {largest}) {unchanged}"
+
+    def ids_reserve(self) -> str:
+        """LAST_INSERT_ID carries the new value back."""
+        ids, reserved, entity = self.quote(IDS_TABLE), self.quote("reserved"), self.quote("entity")
+        return f"UPDATE {ids} SET {reserved} = LAST_INSERT_ID({reserved} + ?) WHERE {entity} = ?"
+
+    def define_table(self, schema: EntitySchema, collation: str) -> TableDefinition:
+        """InnoDB, in the pool's collation."""
+        return TableDefinition(
+            schema.table,
+            declared_columns(schema, collation),
+            declared_indexes(schema),
+            (schema.columns[0].name,),
+            engine=mysql_ddl.ENGINE,
+            collation=collation,
+        )
+
+    def column_ddl(self, column: ColumnDefinition) -> str:
+        """See ``mysql_ddl``."""
+        return mysql_ddl.column_ddl(column)
+
+    def index_ddl(self, table: str, index: IndexDefinition) -> str:
+        """See ``mysql_ddl``."""
+        return mysql_ddl.index_ddl(index)
+
+    def create_table(self, table: TableDefinition) -> tuple[str, ...]:
+        """One statement."""
+        return (mysql_ddl.create_table(table),)
+
+    def alter_table(self, actual: TableDefinition, changes: Sequence[Change]) -> tuple[str, ...]:
+        """One ALTER."""
+        return mysql_ddl.alter_table(actual.name, changes)
+
+    def drop_table(self, table: str) -> tuple[str, ...]:
+        """One statement."""
+        return (f"DROP TABLE {self.quote(table)}",)
+
+    def rename_table(self, actual: TableDefinition, name: str) -> tuple[str, ...]:
+        """One statement."""
+        return (f"RENAME TABLE {self.quote(actual.name)} TO {self.quote(name)}",)
+
+    def changes_together(self, changes: Sequence[Change]) -> list[list[Change]]:
+        """All in one, but on Vitess each by itself, and on TiDB indexes after the columns."""
+        if self.capabilities.one_change_an_alter:
+            return [[change] for change in changes]
+        if self.capabilities.index_with_new_column:
+            return super().changes_together(changes)
+        indexes = [change for change in changes if mysql_ddl.makes_index(change)]
+        others = [change for change in changes if not mysql_ddl.makes_index(change)]
+        return [group for group in (others, indexes) if group]

@@ -1,0 +1,153 @@
+"""What ``information_schema`` says, as tables. One query a pool, whatever the number of tables; pure but for its text.
+
+Each row is (what, table, position, name, and six values that depend on ``what``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from fluxaorm.dialects.column_types import ColumnType, canonical_default, parse_type, unescaped
+from fluxaorm.dialects.tables import ColumnDefinition, ForeignKeyDefinition, IndexDefinition, TableDefinition
+
+_TABLES: Final = """
+SELECT 'table' AS what, TABLE_NAME AS table_name, 0 AS position, TABLE_NAME AS name, ENGINE AS a, TABLE_COLLATION AS b,
+  NULL AS c, NULL AS d, NULL AS e, NULL AS f
+FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'BASE TABLE'"""
+_COLUMNS: Final = """
+SELECT 'column', TABLE_NAME, ORDINAL_POSITION, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLUMN_DEFAULT, EXTRA, COLLATION_NAME,
+  GENERATION_EXPRESSION
+FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()"""
+_INDEXES: Final = """
+SELECT 'index', TABLE_NAME, SEQ_IN_INDEX, INDEX_NAME, COLUMN_NAME, NON_UNIQUE, SUB_PART, COLLATION, INDEX_TYPE, {hidden}
+FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE()"""
+_FOREIGN_KEYS: Final = """
+SELECT 'foreign key', TABLE_NAME, ORDINAL_POSITION, CONSTRAINT_NAME, COLUMN_NAME, REFERENCED_TABLE_NAME, NULL, NULL, NULL, NULL
+FROM information_schema.KEY_COLUMN_USAGE WHERE TABLE_SCHEMA = DATABASE() AND REFERENCED_TABLE_NAME IS NOT NULL"""
+_CHECKS: Final = """
+SELECT 'check', TABLE_NAME, 0, CONSTRAINT_NAME, CHECK_CLAUSE, NULL, NULL, NULL, NULL, NULL
+FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE()"""
+
+MYSQL_SQL: Final = "\nUNION ALL".join([_TABLES.lstrip(), _COLUMNS, _INDEXES.format(hidden="IS_VISIBLE"), _FOREIGN_KEYS])
+MARIADB_SQL: Final = "\nUNION ALL".join(
+    [_TABLES.lstrip(), _COLUMNS, _INDEXES.format(hidden="IF(IGNORED = 'YES', 'NO', 'YES')"), _FOREIGN_KEYS, _CHECKS]
+)
+
+
+@dataclass
+class _Found:
+    """What the rows said of one table."""
+
+    engine: str | None = None
+    collation: str = ""
+    columns: list[ColumnDefinition] = field(default_factory=list)
+    indexes: dict[str, list[Sequence[str | None]]] = field(default_factory=lambda: defaultdict(list))
+    foreign_keys: dict[str, list[Sequence[str | None]]] = field(default_factory=lambda: defaultdict(list))
+    checks: dict[str, str] = field(default_factory=dict)
+
+
+def tables_from(rows: Iterable[Sequence[Any]], *, mariadb: bool) -> dict[str, TableDefinition]:
+    """The tables by name. Columns of views have no table row and are left out."""
+    found: dict[str, _Found] = defaultdict(_Found)
+    for raw in sorted((list(map(_text, row)) for row in rows), key=lambda row: int(row[2] or 0)):
+        _note(found[raw[1] or ""], raw, mariadb)
+    return {name: _table(name, parts, mariadb) for name, parts in sorted(found.items()) if parts.engine is not None}
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, bytes | bytearray):
+        return bytes(value).decode("utf-8", "backslashreplace")
+    return None if value is None else str(value)
+
+
+def _note(found: _Found, row: list[str | None], mariadb: bool) -> None:
+    what, name, values = row[0], row[3] or "", row[4:]
+    if what == "table":
+        found.engine, found.collation = values[0] or "", values[1] or ""
+    elif what == "column":
+        found.columns.append(_column(name, values, mariadb))
+    elif what == "index":
+        found.indexes[name].append(values)
+    elif what == "foreign key":
+        found.foreign_keys[name].append(values)
+    elif what == "check":
+        found.checks[name] = values[0] or ""
+
+
+def _column(name: str, values: Sequence[str | None], mariadb: bool) -> ColumnDefinition:
+    column_type, nullable, default, extra, collation, generated = values
+    kind = parse_type(column_type or "")
+    words = [word for word in (extra or "").split() if word.upper() != "DEFAULT_GENERATED"]
+    expression = default if default is None else _default(kind, default, extra or "", mariadb)
+    if expression is not None and expression.startswith("\0"):
+        words.append(f"DEFAULT ({expression[1:]})")
+        expression = None
+    if generated:
+        words.append(f"AS ({generated})")
+    return ColumnDefinition(name, str(kind), nullable == "YES", expression, collation, " ".join(words))
+
+
+def _default(kind: ColumnType, text: str, extra: str, mariadb: bool) -> str | None:
+    """The default's text; one that is an expression, as none of ours is, comes behind a NUL."""
+    if mariadb:
+        return None if text == "NULL" else _expression_value(kind, text)
+    if "DEFAULT_GENERATED" in extra.upper():
+        return _expression_value(kind, unescaped(text))
+    return canonical_default(kind, text)
+
+
+_LITERAL: Final = re.compile(r"(?:_\w+)?'((?:[^'\\]|\\.|'')*)'", re.DOTALL)
+_PLAIN: Final = re.compile(r"0x[0-9a-f]*|-?\d+(\.\d*)?(e[-+]?\d+)?", re.IGNORECASE)
+
+
+def _expression_value(kind: ColumnType, text: str) -> str:
+    if literal := _LITERAL.fullmatch(text):
+        return canonical_default(kind, unescaped(literal[1]))
+    return canonical_default(kind, text) if _PLAIN.fullmatch(text) else f"\0{text}"
+
+
+def _table(name: str, found: _Found, mariadb: bool) -> TableDefinition:
+    primary = found.indexes.pop("PRIMARY", [])
+    columns = tuple(_json_column(column, found.checks) for column in found.columns) if mariadb else tuple(found.columns)
+    return TableDefinition(
+        name,
+        columns,
+        tuple(_index(index, parts) for index, parts in sorted(found.indexes.items())),
+        tuple(part[0] or "" for part in primary),
+        tuple(_foreign_key(key, parts) for key, parts in sorted(found.foreign_keys.items())),
+        found.engine or "",
+        found.collation,
+    )
+
+
+def _json_column(column: ColumnDefinition, checks: dict[str, str]) -> ColumnDefinition:
+    """MariaDB's JSON is a longtext with a check."""
+    if column.type == "longtext" and checks.get(column.name, "").lower() == f"json_valid(`{column.name.lower()}`)":
+        return replace(column, type="json", collation=None)
+    return column
+
+
+def _index(name: str, parts: Sequence[Sequence[str | None]]) -> IndexDefinition:
+    details = [detail for part in parts if (detail := _index_detail(part))]
+    columns = tuple(part[0] or "" for part in parts)
+    return IndexDefinition(name, columns, parts[0][1] == "0", ", ".join(dict.fromkeys(details)))
+
+
+def _index_detail(part: Sequence[str | None]) -> str:
+    column, _, prefix, direction, kind, visible = part
+    words = [
+        "expression" if column is None else "",
+        f"prefix {prefix}" if prefix else "",
+        "descending" if direction == "D" else "",
+        "" if kind in ("BTREE", None) else kind.lower(),
+        "invisible" if visible == "NO" else "",
+    ]
+    return " ".join(word for word in words if word)
+
+
+def _foreign_key(name: str, parts: Sequence[Sequence[str | None]]) -> ForeignKeyDefinition:
+    return ForeignKeyDefinition(name, tuple(part[0] or "" for part in parts), parts[0][1] or "")

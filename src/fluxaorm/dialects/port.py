@@ -1,0 +1,187 @@
+"""The dialect port: all that differs between MySQL, MariaDB and SQLite. Nothing else may ask which database it talks to.
+
+A dialect is a value without state or I/O: it renders SQL, reads what introspection returned, and says what an error number means.
+SQL texts use ``?`` for values.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from fluxaorm.dialects.tables import ColumnDefinition, IndexDefinition, TableDefinition
+
+if TYPE_CHECKING:
+    from fluxaorm.dialects.capabilities import Capabilities
+    from fluxaorm.dialects.changes import Change
+    from fluxaorm.entity.schema import ColumnSchema, EntitySchema
+    from fluxaorm.errors import MySQLError
+
+IDS_TABLE: Final = "_fluxa_ids"
+OWN_PREFIX: Final = "_fluxa_"
+"""Tables of the library's own; no alter touches them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """What a server says about a duplicate key: ``index`` (``PRIMARY`` for the primary key) and the shown ``value`` on MySQL and
+    MariaDB, ``table`` on MySQL and SQLite, ``columns`` on SQLite."""
+
+    index: str | None = None
+    columns: tuple[str, ...] = ()
+    value: str | None = None
+    table: str | None = None
+
+
+class Dialect(ABC):
+    """One database's way of saying things."""
+
+    name: ClassVar[str]
+    """``mysql``, ``mariadb`` or ``sqlite``."""
+    transactional_ddl: ClassVar[bool] = False
+    """Whether DDL is part of a transaction and can be rolled back."""
+
+    def __init__(self, capabilities: Capabilities) -> None:
+        self.capabilities = capabilities
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.capabilities.version_text}>"
+
+    # queries
+
+    def quote(self, identifier: str) -> str:
+        """An identifier in backquotes, which SQLite understands too (there double quotes would turn a misspelt column into text)."""
+        return "`" + identifier.replace("`", "``") + "`"
+
+    def column_expression(self, column: ColumnSchema, table: str = "") -> str:
+        """What to SELECT for a column so that nothing of the value is lost. ``table``: the alias it is read from."""
+        return self.qualified(column.name, table)
+
+    def qualified(self, column: str, table: str = "") -> str:
+        """A quoted column name, behind its quoted table or alias when there is one."""
+        return f"{self.quote(table)}.{self.quote(column)}" if table else self.quote(column)
+
+    @abstractmethod
+    def set_contains(self, column_sql: str) -> str:
+        """A condition with one ``?``: the set column holds this member."""
+
+    @abstractmethod
+    def like(self, column_sql: str) -> str:
+        r"""A condition with one ``?``: the column matches the pattern, in which ``\`` escapes ``%``, ``_`` and itself."""
+
+    @abstractmethod
+    def for_update_clause(self, *, nowait: bool = False, skip_locked: bool = False) -> str:
+        """The clause that locks the rows read, or "" where there is none.
+
+        Raises NotSupportedError when the server knows FOR UPDATE but not the option."""
+
+    @abstractmethod
+    def limit_clause(self, limit: int | None, offset: int = 0) -> str:
+        """``LIMIT 20 OFFSET 40``; "" when nothing is limited."""
+
+    @abstractmethod
+    def use_index_clause(self, index: str) -> str:
+        """What follows the table's name to read through this index; "" where the server takes no such advice."""
+
+    @abstractmethod
+    def upsert_clause(self, columns: Sequence[str]) -> str:
+        """What follows VALUES so that a row whose key exists is updated in these columns, or left as it is when there are none."""
+
+    # connections
+
+    @abstractmethod
+    def session_statements(self) -> tuple[str, ...]:
+        """Run once on a fresh connection: strict mode, UTC."""
+
+    @abstractmethod
+    def begin_statements(self, isolation: str | None = None, read_only: bool = False) -> tuple[str, ...]:
+        """Open a transaction. ``isolation``: ``read committed``, ``serializable``, ...; raises ValueError for another word."""
+
+    @abstractmethod
+    def collations_sql(self) -> str:
+        """Lists the collations of a character set (one ``?``), a name a row."""
+
+    @abstractmethod
+    def choose_collation(self, available: Iterable[str], charset: str, wanted: str | None = None) -> str | None:
+        """The collation of new tables. ``wanted``: a full name (``utf8mb4_bin``) or one without its charset (``0900_ai_ci``), None for
+        the dialect's default. None when the server has no such collation."""
+
+    # errors
+
+    @abstractmethod
+    def map_error(self, errno: int, message: str, *, pool: str = "", statement: str = "") -> MySQLError:
+        """The library's error for a driver's: DeadlockError, MySQLConnectionError or a plain MySQLError with advice where there is some.
+
+        ``errno``: the server's number (SQLite: the extended result code); the error's ``reason`` starts with ``message``.
+        A duplicate key stays a plain MySQLError: see ``parse_duplicate``."""
+
+    @abstractmethod
+    def parse_duplicate(self, message: str) -> Duplicate | None:
+        """Which key a duplicate-key message is about; None when it is another message."""
+
+    @abstractmethod
+    def is_missing_table(self, error: MySQLError) -> bool:
+        """Whether the statement failed because a table does not exist."""
+
+    # ids
+
+    @abstractmethod
+    def ids_table_ddl(self) -> str:
+        """Make ``_fluxa_ids(entity, reserved)`` unless it exists."""
+
+    @abstractmethod
+    def ids_first_row(self, table: str, id_column: str) -> str:
+        """Start a table's row of ``_fluxa_ids`` from its largest id, unless there is one. Args: (table,)."""
+
+    @abstractmethod
+    def ids_reserve(self) -> str:
+        """Raise ``reserved``; the new value is the statement's ``last_insert_id``. Args: (count, table)."""
+
+    def ids_lift(self) -> str:
+        """Raise ``reserved`` to an id that was given by hand. Args: (id, table, id)."""
+        ids, reserved, entity = self.quote(IDS_TABLE), self.quote("reserved"), self.quote("entity")
+        return f"UPDATE {ids} SET {reserved} = ? WHERE {entity} = ? AND {reserved} < ?"
+
+    # tables
+
+    @abstractmethod
+    def define_table(self, schema: EntitySchema, collation: str) -> TableDefinition:
+        """The table an entity needs. ``collation``: of the pool, see ``choose_collation``."""
+
+    @abstractmethod
+    def introspection_sql(self) -> str:
+        """Everything ``parse_introspection`` wants to know about the database's tables, in one query without parameters."""
+
+    @abstractmethod
+    def parse_introspection(self, rows: Iterable[Sequence[Any]]) -> dict[str, TableDefinition]:
+        """The tables that are there, by name."""
+
+    @abstractmethod
+    def column_ddl(self, column: ColumnDefinition) -> str:
+        """A column as CREATE TABLE and ALTER TABLE want it."""
+
+    @abstractmethod
+    def index_ddl(self, table: str, index: IndexDefinition) -> str:
+        """An index as ALTER TABLE ... ADD wants it (SQLite: a CREATE INDEX statement)."""
+
+    @abstractmethod
+    def create_table(self, table: TableDefinition) -> tuple[str, ...]:
+        """The statements that make a table with its indexes."""
+
+    @abstractmethod
+    def alter_table(self, actual: TableDefinition, changes: Sequence[Change]) -> tuple[str, ...]:
+        """The statements that apply these changes to a table, one ALTER where the server can."""
+
+    @abstractmethod
+    def drop_table(self, table: str) -> tuple[str, ...]:
+        """The statements that drop a table."""
+
+    @abstractmethod
+    def rename_table(self, actual: TableDefinition, name: str) -> tuple[str, ...]:
+        """The statements that give a table another name."""
+
+    def changes_together(self, changes: Sequence[Change]) -> list[list[Change]]:
+        """Changes of one table, in the groups that the server takes in one ALTER each, in order."""
+        return [list(changes)] if changes else []

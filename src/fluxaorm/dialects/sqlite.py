@@ -1,0 +1,176 @@
+"""SQLite in the place of MySQL: for the embedded default, users' unit tests and small tools.
+
+Decimals and UInt64 numbers that are no ids are text in the collation FX_DECIMAL, times text in FX_TIME (``sqlite_collations``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from fluxaorm.dialects import sqlite_ddl
+from fluxaorm.dialects.capabilities import Capabilities
+from fluxaorm.dialects.declared import declared_column, declared_indexes
+from fluxaorm.dialects.mysql_family import ISOLATIONS
+from fluxaorm.dialects.port import IDS_TABLE, Dialect, Duplicate
+from fluxaorm.dialects.sqlite_collations import DECIMAL, TIME
+from fluxaorm.dialects.sqlite_errors import duplicate_of, error_of, is_missing_table
+from fluxaorm.dialects.sqlite_introspection import INTROSPECTION_SQL, tables_from
+from fluxaorm.dialects.tables import ColumnDefinition, IndexDefinition, TableDefinition
+
+if TYPE_CHECKING:
+    from fluxaorm.dialects.changes import Change
+    from fluxaorm.entity.schema import ColumnSchema, EntitySchema
+    from fluxaorm.errors import MySQLError
+
+NOCASE: Final = "NOCASE"
+
+
+class SQLite(Dialect):
+    """SQLite 3.37 or later."""
+
+    name = "sqlite"
+    transactional_ddl: ClassVar[bool] = True
+
+    def set_contains(self, column_sql: str) -> str:
+        """Between commas."""
+        return f"instr(',' || {column_sql} || ',', ',' || ? || ',') > 0"
+
+    def like(self, column_sql: str) -> str:
+        """The escape character has to be named."""
+        return rf"{column_sql} LIKE ? ESCAPE '\'"
+
+    def for_update_clause(self, *, nowait: bool = False, skip_locked: bool = False) -> str:
+        """SQLite locks the whole database."""
+        return ""
+
+    def limit_clause(self, limit: int | None, offset: int = 0) -> str:
+        """An offset needs a limit."""
+        if limit is None and not offset:
+            return ""
+        limited = f"LIMIT {-1 if limit is None else limit}"
+        return f"{limited} OFFSET {offset}" if offset else limited
+
+    def use_index_clause(self, index: str) -> str:
+        """INDEXED BY would be an order, not advice."""
+        return ""
+
+    def upsert_clause(self, columns: Sequence[str]) -> str:
+        """ON CONFLICT over any unique index."""
+        names = [self.quote(column) for column in columns]
+        changes = ", ".join(f"{name} = excluded.{name}" for name in names)
+        return f"ON CONFLICT DO UPDATE SET {changes}" if changes else "ON CONFLICT DO NOTHING"
+
+    def session_statements(self) -> tuple[str, ...]:
+        """WAL, so that readers do not wait for the writer."""
+        return ("PRAGMA journal_mode = WAL", "PRAGMA busy_timeout = 5000")
+
+    def begin_statements(self, isolation: str | None = None, read_only: bool = False) -> tuple[str, ...]:
+        """Every transaction is serializable; a writing one takes its lock at once, so that it cannot fail halfway."""
+        if isolation is not None and isolation not in ISOLATIONS:
+            raise ValueError(f"isolation {isolation!r} is none of {', '.join(sorted(ISOLATIONS))}")
+        return ("BEGIN" if read_only else "BEGIN IMMEDIATE",)
+
+    def collations_sql(self) -> str:
+        """There is but one for text."""
+        return f"SELECT '{NOCASE}' WHERE ? IS NOT NULL"
+
+    def choose_collation(self, available: Iterable[str], charset: str, wanted: str | None = None) -> str | None:
+        """NOCASE stands in for every collation."""
+        return NOCASE
+
+    def map_error(self, errno: int, message: str, *, pool: str = "", statement: str = "") -> MySQLError:
+        """See ``sqlite_errors``."""
+        return error_of(errno, message, pool, statement)
+
+    def parse_duplicate(self, message: str) -> Duplicate | None:
+        """See ``sqlite_errors``."""
+        return duplicate_of(message)
+
+    def is_missing_table(self, error: MySQLError) -> bool:
+        """See ``sqlite_errors``."""
+        return is_missing_table(error)
+
+    def ids_table_ddl(self) -> str:
+        """See the port."""
+        columns = "`entity` TEXT NOT NULL PRIMARY KEY, `reserved` INTEGER NOT NULL"
+        return f"CREATE TABLE IF NOT EXISTS {self.quote(IDS_TABLE)} ({columns}) STRICT"
+
+    def ids_first_row(self, table: str, id_column: str) -> str:
+        """See the port."""
+        largest = f"(SELECT COALESCE(MAX({self.quote(id_column)}), 0) FROM {self.quote(table)})"
+        names = f"({self.quote('entity')}, {self.quote('reserved')})"
+        return f"INSERT INTO {self.quote(IDS_TABLE)} {names} VALUES (?, {largest}) ON CONFLICT DO NOTHING"
+
+    def ids_reserve(self) -> str:
+        """The adapter reports what RETURNING gives as ``last_insert_id``."""
+        reserved, entity = self.quote("reserved"), self.quote("entity")
+        changed = f"UPDATE {self.quote(IDS_TABLE)} SET {reserved} = {reserved} + ? WHERE {entity} = ?"
+        return f"{changed} RETURNING {reserved}"
+
+    def define_table(self, schema: EntitySchema, collation: str) -> TableDefinition:
+        """Text is NOCASE, whatever the pool's collation."""
+        columns = tuple(_stored(column, declared_column(column, NOCASE)) for column in schema.columns)
+        return TableDefinition(schema.table, columns, declared_indexes(schema), (schema.columns[0].name,))
+
+    def introspection_sql(self) -> str:
+        """See ``sqlite_introspection``."""
+        return INTROSPECTION_SQL
+
+    def parse_introspection(self, rows: Iterable[Sequence[Any]]) -> dict[str, TableDefinition]:
+        """See ``sqlite_introspection``."""
+        return tables_from(rows)
+
+    def column_ddl(self, column: ColumnDefinition) -> str:
+        """See ``sqlite_ddl``."""
+        return sqlite_ddl.column_ddl(column)
+
+    def index_ddl(self, table: str, index: IndexDefinition) -> str:
+        """See ``sqlite_ddl``."""
+        return sqlite_ddl.create_index(table, index)
+
+    def create_table(self, table: TableDefinition) -> tuple[str, ...]:
+        """The table, then each index."""
+        return (sqlite_ddl.create_table(table), *(self.index_ddl(table.name, index) for index in table.indexes))
+
+    def alter_table(self, actual: TableDefinition, changes: Sequence[Change]) -> tuple[str, ...]:
+        """In place where SQLite can, else by a rebuild."""
+        return sqlite_ddl.alter_table(actual, changes)
+
+    def drop_table(self, table: str) -> tuple[str, ...]:
+        """One statement."""
+        return (f"DROP TABLE {self.quote(table)}",)
+
+    def rename_table(self, actual: TableDefinition, name: str) -> tuple[str, ...]:
+        """Indexes are made again under the new table's name."""
+        return (
+            f"ALTER TABLE {self.quote(actual.name)} RENAME TO {self.quote(name)}",
+            *(sqlite_ddl.drop_index(actual.name, index) for index in actual.indexes),
+            *(sqlite_ddl.create_index(name, index) for index in actual.indexes),
+        )
+
+
+def _stored(column: ColumnSchema, definition: ColumnDefinition) -> ColumnDefinition:
+    """The column in the collation that makes its stored form compare as MySQL's type does."""
+    name = definition.type.partition("(")[0]
+    if name in ("enum", "set"):
+        return replace(definition, collation=None)
+    is_id = column.index == 0 or column.reference is not None or column.auto == "fake_delete"
+    if name == "decimal" or (definition.type == "bigint unsigned" and not is_id):
+        return replace(definition, collation=DECIMAL)
+    return replace(definition, collation=TIME) if name == "time" else definition
+
+
+SQLITE: Final = SQLite(
+    Capabilities(
+        "sqlite",
+        (),
+        "SQLite",
+        row_locks=False,
+        nowait=False,
+        skip_locked=False,
+        online_ddl=False,
+        waits_for_gtids=False,
+    )
+)

@@ -1,0 +1,246 @@
+"""How SQLite spells tables: STRICT ones, whose CHECK constraints hold what MySQL's types hold. Pure text.
+
+A column's MySQL type stands in a comment behind its SQLite type, so that it can be read back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from fluxaorm.dialects.changes import (
+    AddColumn,
+    AddIndex,
+    Change,
+    DropIndex,
+    RebuildIndex,
+    RenameColumn,
+    applied,
+)
+from fluxaorm.dialects.column_types import BLOB_BYTES, INTEGER_BYTES, TEXT_BYTES, ColumnType, parse_type
+from fluxaorm.dialects.sqlite_collations import DECIMAL, TIME
+from fluxaorm.dialects.tables import ColumnDefinition, IndexDefinition, TableDefinition
+
+REBUILD_PREFIX: Final = "_fluxa_rebuild_"
+
+
+def quote(identifier: str) -> str:
+    """An identifier in backquotes."""
+    return "`" + identifier.replace("`", "``") + "`"
+
+
+def text_literal(text: str) -> str:
+    """A text literal; SQLite knows no backslashes."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def storage_class(column: ColumnDefinition) -> str:
+    """Which of STRICT's types holds the column."""
+    kind = parse_type(column.type).name
+    if column.collation in (DECIMAL, TIME):
+        return "TEXT"
+    if kind in INTEGER_BYTES:
+        return "INTEGER"
+    if kind in ("double", "float"):
+        return "REAL"
+    return "BLOB" if kind in BLOB_BYTES or kind in ("binary", "varbinary") else "TEXT"
+
+
+def column_ddl(column: ColumnDefinition, primary: bool = False, default: str | None = None) -> str:
+    """A column as CREATE TABLE and ADD COLUMN want it. ``default``: a text instead of the column's own."""
+    if column.extra:
+        return f"{quote(column.name)} {column.extra}"
+    words = [quote(column.name), storage_class(column), f"/* {column.type.replace('*/', _MASKED_END)} */"]
+    if column.collation:
+        words.append(f"COLLATE {column.collation}")
+    if not column.nullable:
+        words.append("NOT NULL")
+    if primary:
+        words.append("PRIMARY KEY")
+    literal = default_literal(column, column.default if default is None else default)
+    if literal is not None:
+        words.append(f"DEFAULT {literal}")
+    if condition := check_condition(column):
+        words.append(f"CHECK ({condition})")
+    return " ".join(words)
+
+
+_MASKED_END: Final = "*\\/"
+
+
+def type_in_comment(text: str) -> str:
+    """The MySQL type that ``column_ddl`` put in a comment."""
+    return text.replace(_MASKED_END, "*/")
+
+
+def default_literal(column: ColumnDefinition, text: str | None) -> str | None:
+    """What follows DEFAULT."""
+    if text is None:
+        return None
+    match storage_class(column):
+        case "INTEGER" | "REAL":
+            return text
+        case "BLOB":
+            return f"x'{text.removeprefix('0x')}'"
+        case _:
+            return text_literal(text)
+
+
+def check_condition(column: ColumnDefinition) -> str:
+    """The condition that holds a column to its MySQL type; "" when its storage class says it all."""
+    kind, name = parse_type(column.type), quote(column.name)
+    if kind.name in INTEGER_BYTES:
+        return _integer_check(kind, name, column.collation == DECIMAL)
+    if kind.name == "decimal":
+        return _between(name, _decimal_limits(kind), text=True)
+    if kind.name in ("double", "float"):
+        return f"{name} >= 0" if kind.unsigned else ""
+    if kind.name in ("enum", "set"):
+        return _member_check(kind, name)
+    return _FIXED_CHECKS.get(kind.name, "").format(name=name) or _length_check(kind, name)
+
+
+def _between(name: str, limits: tuple[object, object], text: bool = False) -> str:
+    low, high = (text_literal(str(limit)) if text else str(limit) for limit in limits)
+    return f"{name} BETWEEN {low} AND {high}"
+
+
+def _integer_check(kind: ColumnType, name: str, as_text: bool) -> str:
+    if kind.numbers == (1,):
+        return f"{name} IN (0, 1)"
+    bits = 8 * INTEGER_BYTES[kind.name]
+    if kind.unsigned and bits == 64 and not as_text:
+        return f"{name} >= 0"
+    if bits == 64 and not kind.unsigned:
+        return ""
+    limits = (0, 2**bits - 1) if kind.unsigned else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    return _between(name, limits, as_text)
+
+
+def _decimal_limits(kind: ColumnType) -> tuple[str, str]:
+    precision, scale = kind.numbers
+    whole = "9" * (precision - scale) or "0"
+    largest = f"{whole}.{'9' * scale}" if scale else whole
+    return "0" if kind.unsigned else f"-{largest}", largest
+
+
+def _member_check(kind: ColumnType, name: str) -> str:
+    if kind.name == "enum":
+        return f"{name} IN ({', '.join(map(text_literal, kind.members))})"
+    rest = f"',' || {name} || ','"
+    for member in kind.members:
+        rest = f"replace({rest}, {text_literal(f',{member},')}, ',')"
+    return f"{name} = '' OR {rest} = ','"
+
+
+_FIXED_CHECKS: Final = {
+    "json": "json_valid({name})",
+    "date": "{name} IS date({name})",
+    "datetime": "substr({name}, 1, 19) IS datetime(substr({name}, 1, 19))",
+    "time": "{name} BETWEEN '-838:59:59' AND '838:59:59'",
+}
+
+
+def _length_check(kind: ColumnType, name: str) -> str:
+    if kind.name in ("binary", "varbinary", "char", "varchar"):
+        comparison = "=" if kind.name == "binary" else "<="
+        return f"length({name}) {comparison} {kind.numbers[0]}"
+    if kind.name in BLOB_BYTES:
+        return f"length({name}) <= {BLOB_BYTES[kind.name]}"
+    return f"length(CAST({name} AS BLOB)) <= {TEXT_BYTES[kind.name]}" if kind.name in TEXT_BYTES else ""
+
+
+def index_name(table: str, index: str) -> str:
+    """Indexes share one namespace in SQLite, so their names start with the table's."""
+    return f"{table}.{index}"
+
+
+def create_index(table: str, index: IndexDefinition) -> str:
+    """The statement that makes an index."""
+    columns = ", ".join(map(quote, index.columns))
+    unique = "UNIQUE " if index.unique else ""
+    return f"CREATE {unique}INDEX {quote(index_name(table, index.name))} ON {quote(table)} ({columns})"
+
+
+def drop_index(table: str, index: IndexDefinition) -> str:
+    """The statement that drops an index; one that was not made by us carries its own name."""
+    return f"DROP INDEX {quote(index.detail or index_name(table, index.name))}"
+
+
+def create_table(table: TableDefinition, name: str | None = None) -> str:
+    """The statement that makes a table without its indexes, perhaps under another name."""
+    lone_key = table.primary_key[0] if len(table.primary_key) == 1 else None
+    lines = [column_ddl(column, primary=column.name == lone_key) for column in table.columns]
+    if lone_key is None and table.primary_key:
+        lines.append(f"PRIMARY KEY ({', '.join(map(quote, table.primary_key))})")
+    body = ",\n  ".join(lines)
+    return f"CREATE TABLE {quote(name or table.name)} (\n  {body}\n) STRICT"
+
+
+def alter_table(actual: TableDefinition, changes: Sequence[Change]) -> tuple[str, ...]:
+    """Columns and indexes are added in place; anything else makes the table anew and copies its rows."""
+    if all(map(_in_place, changes)):
+        return tuple(statement for change in changes for statement in _statements(actual.name, change))
+    return _rebuild(actual, changes)
+
+
+def _in_place(change: Change) -> bool:
+    if isinstance(change, AddColumn):
+        return change.column.nullable or change.column.default is not None
+    return isinstance(change, AddIndex | DropIndex | RebuildIndex)
+
+
+def _statements(table: str, change: Change) -> list[str]:
+    match change:
+        case AddColumn(column):
+            return [f"ALTER TABLE {quote(table)} ADD COLUMN {column_ddl(column)}"]
+        case AddIndex(index):
+            return [create_index(table, index)]
+        case DropIndex(index):
+            return [drop_index(table, index)]
+        case RebuildIndex(old, new):
+            return [drop_index(table, old), create_index(table, new)]
+        case _:
+            return []
+
+
+def _rebuild(actual: TableDefinition, changes: Sequence[Change]) -> tuple[str, ...]:
+    wanted, temporary = applied(actual, changes), REBUILD_PREFIX + actual.name
+    sources = _sources(actual, wanted, changes)
+    names = ", ".join(map(quote, sources))
+    copied = f"INSERT INTO {quote(temporary)} ({names}) SELECT {', '.join(sources.values())} FROM {quote(actual.name)}"
+    return (
+        create_table(wanted, temporary),
+        copied,
+        f"DROP TABLE {quote(actual.name)}",
+        f"ALTER TABLE {quote(temporary)} RENAME TO {quote(actual.name)}",
+        *(create_index(actual.name, index) for index in wanted.indexes),
+    )
+
+
+def _sources(actual: TableDefinition, wanted: TableDefinition, changes: Sequence[Change]) -> dict[str, str]:
+    """Where each column of the new table gets its value: the old column, or the filler. A default needs no source."""
+    old_names = {change.new: change.old for change in changes if isinstance(change, RenameColumn)}
+    fillers = {change.column.name: change for change in changes if isinstance(change, AddColumn)}
+    sources: dict[str, str] = {}
+    for column in wanted.columns:
+        added = fillers.get(column.name)
+        if added is None:
+            sources[column.name] = quote(old_names.get(column.name, column.name))
+        elif not column.nullable and column.default is None:
+            sources[column.name] = default_literal(column, filler_of(added)) or "NULL"
+    return sources
+
+
+def filler_of(change: AddColumn) -> str:
+    """What rows that exist get: the change's filler, else what MySQL would put there."""
+    if change.filler is not None:
+        return change.filler
+    kind = parse_type(change.column.type)
+    if kind.name == "enum":
+        return kind.members[0]
+    if kind.name == "time":
+        return "00:00:00"
+    if kind.name == "binary":
+        return "0x" + "00" * kind.numbers[0]
+    return "" if storage_class(change.column) == "BLOB" or kind.name in (*TEXT_BYTES, "char", "varchar", "set") else "0"

@@ -1,0 +1,53 @@
+"""What SQLite's result codes mean. ``errno`` is the extended result code (``sqlite3.Error.sqlite_errorcode``)."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from fluxaorm.dialects.port import Duplicate
+from fluxaorm.errors import DeadlockError, MySQLConnectionError, MySQLError
+
+BUSY, LOCKED, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB = 5, 6, 8, 10, 11, 13, 14, 26
+
+ADVICE: Final[dict[int, str]] = {
+    BUSY: "another connection is writing",
+    LOCKED: "another connection is writing",
+    READONLY: "the file or its directory is read-only",
+    FULL: "the disk is full",
+    CANTOPEN: "the file cannot be opened: does its directory exist?",
+    NOTADB: "the file is not a SQLite database",
+}
+
+_MISSING_TABLE: Final = "no such table: "
+_DUPLICATE: Final = re.compile(r"UNIQUE constraint failed: (?P<columns>.*)")
+_SCHEMA: Final[dict[str, str]] = {
+    _MISSING_TABLE: "create the table with fluxaorm.get_alters(ctx)",
+    "no such column: ": "bring the table up to date with fluxaorm.get_alters(ctx)",
+    "has no column named": "bring the table up to date with fluxaorm.get_alters(ctx)",
+}
+
+
+def error_of(errno: int, message: str, pool: str, statement: str) -> MySQLError:
+    """The library's error for a result code and message."""
+    code = errno & 0xFF
+    advice = ADVICE.get(code) or next((text for part, text in _SCHEMA.items() if part in message), None)
+    reason = f"{message}; {advice}" if advice else message
+    kind = (
+        DeadlockError if code in (BUSY, LOCKED) else MySQLConnectionError if code in (CANTOPEN, NOTADB) else MySQLError
+    )
+    return kind(reason, errno=errno, pool=pool, statement=statement)
+
+
+def duplicate_of(message: str) -> Duplicate | None:
+    """``UNIQUE constraint failed: table.a, table.b``."""
+    found = _DUPLICATE.search(message)
+    if found is None:
+        return None
+    names = [part.strip().rpartition(".") for part in found["columns"].split(",")]
+    return Duplicate(columns=tuple(column for _, _, column in names), table=names[0][0])
+
+
+def is_missing_table(error: MySQLError) -> bool:
+    """SQLite has no number for it."""
+    return _MISSING_TABLE in error.reason

@@ -53,7 +53,7 @@ def default_text(column: ColumnSchema) -> str | None:
 
 
 def filler_text(column: ColumnSchema) -> str | None:
-    """What rows that exist get when the column is added NOT NULL without a default; None: what the server takes by itself."""
+    """What rows that exist get when the column is added without a default; None: what the server takes by itself."""
     if column.nullable or default_text(column) is not None:
         return None
     if column.default_factory is not None:

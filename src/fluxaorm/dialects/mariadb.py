@@ -11,7 +11,7 @@ from fluxaorm.dialects.tables import TableDefinition
 
 
 class MariaDB(MySQLFamily):
-    """MariaDB. JSON is a checked longtext there, and integers print with display widths; both are read back as MySQL's."""
+    """MariaDB. Its JSON is a checked longtext, its integers print with display widths; both are read as MySQL's."""
 
     name = "mariadb"
     default_collations = ("general_ci", "unicode_ci")

@@ -36,7 +36,7 @@ def columns_list(names: Sequence[str]) -> str:
 
 
 def default_literal(column: ColumnDefinition) -> str | None:
-    """What follows DEFAULT. Types that take no literal, and literals that the server would print back shortened, become expressions."""
+    """What follows DEFAULT: an expression for types that take no literal, or whose literal the server would shorten."""
     if column.default is None:
         return "NULL" if column.nullable else None
     kind, text = parse_type(column.type), column.default

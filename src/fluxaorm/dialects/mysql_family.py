@@ -82,7 +82,7 @@ class MySQLFamily(Dialect):
         return (f"SET TRANSACTION ISOLATION LEVEL {isolation.upper()}", begin)
 
     def collations_sql(self) -> str:
-        """From information_schema; MariaDB names its newest ones without their charset there, so those are not offered."""
+        """From information_schema; MariaDB's newest ones have no charset there, so they are not offered."""
         return "SELECT COLLATION_NAME FROM information_schema.COLLATIONS WHERE CHARACTER_SET_NAME = ?"
 
     def choose_collation(self, available: Iterable[str], charset: str, wanted: str | None = None) -> str | None:

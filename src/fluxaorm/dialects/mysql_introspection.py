@@ -9,7 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from fluxaorm.dialects.column_types import ColumnType, canonical_default, parse_type, unescaped
 from fluxaorm.dialects.tables import ColumnDefinition, ForeignKeyDefinition, IndexDefinition, TableDefinition
@@ -19,14 +19,15 @@ SELECT 'table' AS what, TABLE_NAME AS table_name, 0 AS position, TABLE_NAME AS n
   NULL AS c, NULL AS d, NULL AS e, NULL AS f
 FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'BASE TABLE'"""
 _COLUMNS: Final = """
-SELECT 'column', TABLE_NAME, ORDINAL_POSITION, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLUMN_DEFAULT, EXTRA, COLLATION_NAME,
-  GENERATION_EXPRESSION
+SELECT 'column', TABLE_NAME, ORDINAL_POSITION, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLUMN_DEFAULT, EXTRA,
+  COLLATION_NAME, GENERATION_EXPRESSION
 FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()"""
 _INDEXES: Final = """
 SELECT 'index', TABLE_NAME, SEQ_IN_INDEX, INDEX_NAME, COLUMN_NAME, NON_UNIQUE, SUB_PART, COLLATION, INDEX_TYPE, {hidden}
 FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE()"""
 _FOREIGN_KEYS: Final = """
-SELECT 'foreign key', TABLE_NAME, ORDINAL_POSITION, CONSTRAINT_NAME, COLUMN_NAME, REFERENCED_TABLE_NAME, NULL, NULL, NULL, NULL
+SELECT 'foreign key', TABLE_NAME, ORDINAL_POSITION, CONSTRAINT_NAME, COLUMN_NAME, REFERENCED_TABLE_NAME,
+  NULL, NULL, NULL, NULL
 FROM information_schema.KEY_COLUMN_USAGE WHERE TABLE_SCHEMA = DATABASE() AND REFERENCED_TABLE_NAME IS NOT NULL"""
 _CHECKS: Final = """
 SELECT 'check', TABLE_NAME, 0, CONSTRAINT_NAME, CHECK_CLAUSE, NULL, NULL, NULL, NULL, NULL
@@ -37,6 +38,8 @@ MARIADB_SQL: Final = "\nUNION ALL".join(
     [_TABLES.lstrip(), _COLUMNS, _INDEXES.format(hidden="IF(IGNORED = 'YES', 'NO', 'YES')"), _FOREIGN_KEYS, _CHECKS]
 )
 
+Values: TypeAlias = "Sequence[str | None]"
+
 
 @dataclass
 class _Found:
@@ -44,10 +47,10 @@ class _Found:
 
     engine: str | None = None
     collation: str = ""
-    columns: list[ColumnDefinition] = field(default_factory=list)
-    indexes: dict[str, list[Sequence[str | None]]] = field(default_factory=lambda: defaultdict(list))
-    foreign_keys: dict[str, list[Sequence[str | None]]] = field(default_factory=lambda: defaultdict(list))
-    checks: dict[str, str] = field(default_factory=dict)
+    columns: list[ColumnDefinition] = field(default_factory=list[ColumnDefinition])
+    indexes: defaultdict[str, list[Values]] = field(default_factory=lambda: defaultdict(list))
+    foreign_keys: defaultdict[str, list[Values]] = field(default_factory=lambda: defaultdict(list))
+    checks: dict[str, str] = field(default_factory=dict[str, str])
 
 
 def tables_from(rows: Iterable[Sequence[Any]], *, mariadb: bool) -> dict[str, TableDefinition]:
@@ -78,36 +81,37 @@ def _note(found: _Found, row: list[str | None], mariadb: bool) -> None:
         found.checks[name] = values[0] or ""
 
 
-def _column(name: str, values: Sequence[str | None], mariadb: bool) -> ColumnDefinition:
+def _column(name: str, values: Values, mariadb: bool) -> ColumnDefinition:
     column_type, nullable, default, extra, collation, generated = values
     kind = parse_type(column_type or "")
     words = [word for word in (extra or "").split() if word.upper() != "DEFAULT_GENERATED"]
-    expression = default if default is None else _default(kind, default, extra or "", mariadb)
-    if expression is not None and expression.startswith("\0"):
-        words.append(f"DEFAULT ({expression[1:]})")
-        expression = None
+    text, expression = _default(kind, default, extra or "", mariadb)
+    if expression:
+        words.append(f"DEFAULT ({expression})")
     if generated:
         words.append(f"AS ({generated})")
-    return ColumnDefinition(name, str(kind), nullable == "YES", expression, collation, " ".join(words))
+    return ColumnDefinition(name, str(kind), nullable == "YES", text, collation, " ".join(words))
 
 
-def _default(kind: ColumnType, text: str, extra: str, mariadb: bool) -> str | None:
-    """The default's text; one that is an expression, as none of ours is, comes behind a NUL."""
+def _default(kind: ColumnType, text: str | None, extra: str, mariadb: bool) -> tuple[str | None, str]:
+    """The default's text, or the expression that it is, as none of ours."""
+    if text is None or (mariadb and text == "NULL"):
+        return None, ""
     if mariadb:
-        return None if text == "NULL" else _expression_value(kind, text)
+        return _expression_value(kind, text)
     if "DEFAULT_GENERATED" in extra.upper():
         return _expression_value(kind, unescaped(text))
-    return canonical_default(kind, text)
+    return canonical_default(kind, text), ""
 
 
 _LITERAL: Final = re.compile(r"(?:_\w+)?'((?:[^'\\]|\\.|'')*)'", re.DOTALL)
 _PLAIN: Final = re.compile(r"0x[0-9a-f]*|-?\d+(\.\d*)?(e[-+]?\d+)?", re.IGNORECASE)
 
 
-def _expression_value(kind: ColumnType, text: str) -> str:
+def _expression_value(kind: ColumnType, text: str) -> tuple[str | None, str]:
     if literal := _LITERAL.fullmatch(text):
-        return canonical_default(kind, unescaped(literal[1]))
-    return canonical_default(kind, text) if _PLAIN.fullmatch(text) else f"\0{text}"
+        return canonical_default(kind, unescaped(literal[1])), ""
+    return (canonical_default(kind, text), "") if _PLAIN.fullmatch(text) else (None, text)
 
 
 def _table(name: str, found: _Found, mariadb: bool) -> TableDefinition:
@@ -131,13 +135,13 @@ def _json_column(column: ColumnDefinition, checks: dict[str, str]) -> ColumnDefi
     return column
 
 
-def _index(name: str, parts: Sequence[Sequence[str | None]]) -> IndexDefinition:
+def _index(name: str, parts: Sequence[Values]) -> IndexDefinition:
     details = [detail for part in parts if (detail := _index_detail(part))]
     columns = tuple(part[0] or "" for part in parts)
     return IndexDefinition(name, columns, parts[0][1] == "0", ", ".join(dict.fromkeys(details)))
 
 
-def _index_detail(part: Sequence[str | None]) -> str:
+def _index_detail(part: Values) -> str:
     column, _, prefix, direction, kind, visible = part
     words = [
         "expression" if column is None else "",
@@ -149,5 +153,5 @@ def _index_detail(part: Sequence[str | None]) -> str:
     return " ".join(word for word in words if word)
 
 
-def _foreign_key(name: str, parts: Sequence[Sequence[str | None]]) -> ForeignKeyDefinition:
+def _foreign_key(name: str, parts: Sequence[Values]) -> ForeignKeyDefinition:
     return ForeignKeyDefinition(name, tuple(part[0] or "" for part in parts), parts[0][1] or "")

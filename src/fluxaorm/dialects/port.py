@@ -1,7 +1,7 @@
-"""The dialect port: all that differs between MySQL, MariaDB and SQLite. Nothing else may ask which database it talks to.
+"""The dialect port: all that differs between MySQL, MariaDB and SQLite. Nothing else may ask which database this is.
 
-A dialect is a value without state or I/O: it renders SQL, reads what introspection returned, and says what an error number means.
-SQL texts use ``?`` for values.
+A dialect is a value without state or I/O: it renders SQL (``?`` stands for values), reads what introspection returned,
+and says what an error number means.
 """
 
 from __future__ import annotations
@@ -26,8 +26,11 @@ OWN_PREFIX: Final = "_fluxa_"
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """What a server says about a duplicate key: ``index`` (``PRIMARY`` for the primary key) and the shown ``value`` on MySQL and
-    MariaDB, ``table`` on MySQL and SQLite, ``columns`` on SQLite."""
+    """What a server says about a duplicate key.
+
+    ``index`` (``PRIMARY`` for the primary key) and the shown ``value`` come from MySQL and MariaDB,
+    ``table`` from MySQL and SQLite, ``columns`` from SQLite.
+    """
 
     index: str | None = None
     columns: tuple[str, ...] = ()
@@ -52,7 +55,7 @@ class Dialect(ABC):
     # queries
 
     def quote(self, identifier: str) -> str:
-        """An identifier in backquotes, which SQLite understands too (there double quotes would turn a misspelt column into text)."""
+        """An identifier in backquotes. SQLite knows them too; its double quotes would make a misspelt column a text."""
         return "`" + identifier.replace("`", "``") + "`"
 
     def column_expression(self, column: ColumnSchema, table: str = "") -> str:
@@ -69,13 +72,14 @@ class Dialect(ABC):
 
     @abstractmethod
     def like(self, column_sql: str) -> str:
-        r"""A condition with one ``?``: the column matches the pattern, in which ``\`` escapes ``%``, ``_`` and itself."""
+        r"""A condition with one ``?``: the column matches the pattern; ``\`` escapes ``%``, ``_`` and itself."""
 
     @abstractmethod
     def for_update_clause(self, *, nowait: bool = False, skip_locked: bool = False) -> str:
         """The clause that locks the rows read, or "" where there is none.
 
-        Raises NotSupportedError when the server knows FOR UPDATE but not the option."""
+        Raises NotSupportedError when the server knows FOR UPDATE but not the option.
+        """
 
     @abstractmethod
     def limit_clause(self, limit: int | None, offset: int = 0) -> str:
@@ -87,7 +91,7 @@ class Dialect(ABC):
 
     @abstractmethod
     def upsert_clause(self, columns: Sequence[str]) -> str:
-        """What follows VALUES so that a row whose key exists is updated in these columns, or left as it is when there are none."""
+        """What follows VALUES: a row whose key exists is updated in these columns; no columns: left as it is."""
 
     # connections
 
@@ -97,7 +101,7 @@ class Dialect(ABC):
 
     @abstractmethod
     def begin_statements(self, isolation: str | None = None, read_only: bool = False) -> tuple[str, ...]:
-        """Open a transaction. ``isolation``: ``read committed``, ``serializable``, ...; raises ValueError for another word."""
+        """Open a transaction. ``isolation``: ``serializable``, ...; ValueError for another word."""
 
     @abstractmethod
     def collations_sql(self) -> str:
@@ -105,17 +109,20 @@ class Dialect(ABC):
 
     @abstractmethod
     def choose_collation(self, available: Iterable[str], charset: str, wanted: str | None = None) -> str | None:
-        """The collation of new tables. ``wanted``: a full name (``utf8mb4_bin``) or one without its charset (``0900_ai_ci``), None for
-        the dialect's default. None when the server has no such collation."""
+        """The collation of new tables; None when the server has no such one.
+
+        ``wanted``: a full name (``utf8mb4_bin``), one without its charset (``0900_ai_ci``), or None for the default.
+        """
 
     # errors
 
     @abstractmethod
     def map_error(self, errno: int, message: str, *, pool: str = "", statement: str = "") -> MySQLError:
-        """The library's error for a driver's: DeadlockError, MySQLConnectionError or a plain MySQLError with advice where there is some.
+        """The library's error for a driver's: DeadlockError, MySQLConnectionError or MySQLError, with advice if any.
 
-        ``errno``: the server's number (SQLite: the extended result code); the error's ``reason`` starts with ``message``.
-        A duplicate key stays a plain MySQLError: see ``parse_duplicate``."""
+        ``errno``: the server's number (SQLite: the extended result code). Its ``reason`` starts with ``message``.
+        A duplicate key stays a plain MySQLError: see ``parse_duplicate``.
+        """
 
     @abstractmethod
     def parse_duplicate(self, message: str) -> Duplicate | None:
@@ -152,7 +159,7 @@ class Dialect(ABC):
 
     @abstractmethod
     def introspection_sql(self) -> str:
-        """Everything ``parse_introspection`` wants to know about the database's tables, in one query without parameters."""
+        """All that ``parse_introspection`` wants to know of the database, in one query without parameters."""
 
     @abstractmethod
     def parse_introspection(self, rows: Iterable[Sequence[Any]]) -> dict[str, TableDefinition]:

@@ -1,6 +1,7 @@
 """SQLite in the place of MySQL: for the embedded default, users' unit tests and small tools.
 
-Decimals and UInt64 numbers that are no ids are text in the collation FX_DECIMAL, times text in FX_TIME (``sqlite_collations``).
+Decimals and UInt64 numbers that are no ids are text in the collation FX_DECIMAL, times in FX_TIME: see
+``sqlite_collations``.
 """
 
 from __future__ import annotations

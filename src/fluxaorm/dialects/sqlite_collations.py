@@ -1,4 +1,4 @@
-"""Comparison functions that SQLite connections register: text orders as the numbers or times it stands for. Imports no driver.
+"""Comparison functions for SQLite connections: text orders as the numbers or times it stands for. Imports no driver.
 
 ``for name, function in COLLATIONS.items(): connection.create_collation(name, function)``.
 """

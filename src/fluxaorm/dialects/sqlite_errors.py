@@ -19,6 +19,13 @@ ADVICE: Final[dict[int, str]] = {
     NOTADB: "the file is not a SQLite database",
 }
 
+_KINDS: Final[dict[int, type[MySQLError]]] = {
+    BUSY: DeadlockError,
+    LOCKED: DeadlockError,
+    CANTOPEN: MySQLConnectionError,
+    NOTADB: MySQLConnectionError,
+}
+
 _MISSING_TABLE: Final = "no such table: "
 _DUPLICATE: Final = re.compile(r"UNIQUE constraint failed: (?P<columns>.*)")
 _SCHEMA: Final[dict[str, str]] = {
@@ -33,10 +40,7 @@ def error_of(errno: int, message: str, pool: str, statement: str) -> MySQLError:
     code = errno & 0xFF
     advice = ADVICE.get(code) or next((text for part, text in _SCHEMA.items() if part in message), None)
     reason = f"{message}; {advice}" if advice else message
-    kind = (
-        DeadlockError if code in (BUSY, LOCKED) else MySQLConnectionError if code in (CANTOPEN, NOTADB) else MySQLError
-    )
-    return kind(reason, errno=errno, pool=pool, statement=statement)
+    return _KINDS.get(code, MySQLError)(reason, errno=errno, pool=pool, statement=statement)
 
 
 def duplicate_of(message: str) -> Duplicate | None:

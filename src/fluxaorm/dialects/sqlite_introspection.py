@@ -70,14 +70,15 @@ def _parts(sql: str) -> Iterator[str]:
 
 
 _COLUMN: Final = re.compile(
-    r"(?P<name>`(?:[^`]|``)*`) (?P<storage>\w+) /\* (?P<type>.*?) \*/(?: COLLATE (?P<collation>\w+))?(?P<required> NOT NULL)?"
-    r"(?P<primary> PRIMARY KEY)?(?: DEFAULT (?P<default>'(?:[^']|'')*'|x'[0-9a-f]*'|[^ ]+))?(?: CHECK \(.*\))?",
+    r"(?P<name>`(?:[^`]|``)*`) (?P<storage>\w+) /\* (?P<type>.*?) \*/(?: COLLATE (?P<collation>\w+))?"
+    r"(?P<required> NOT NULL)?(?P<primary> PRIMARY KEY)?"
+    r"(?: DEFAULT (?P<default>'(?:[^']|'')*'|x'[0-9a-f]*'|[^ ]+))?(?: CHECK \(.*\))?",
     re.DOTALL,
 )
 
 
 def _column(text: str) -> tuple[ColumnDefinition, bool]:
-    """A column, and whether it is the primary key. What our own text would not be is kept as ``extra``, so it counts as changed."""
+    """A column, and whether it is the primary key. Other text than ours becomes ``extra``, so it counts as changed."""
     found = _COLUMN.fullmatch(text)
     if found is not None:
         kind = parse_type(type_in_comment(found["type"]))

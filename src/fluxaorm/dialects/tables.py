@@ -17,7 +17,7 @@ class ColumnDefinition:
     """As MySQL 8+ prints it: ``int unsigned``, ``enum('a','b')``; of JSON always ``json``."""
     nullable: bool = False
     default: str | None = None
-    """The default as text without quotes (``0``, ``draft``), or None when there is none; see ``Dialect.default_text``."""
+    """The default as text without quotes (``0``, ``draft``), or None when there is none."""
     collation: str | None = None
     """Of a text column; None for others."""
     extra: str = ""

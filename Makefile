@@ -102,7 +102,7 @@ $(PY):
 
 # a stamp is older than its inputs when, and only when, the environment has to be made anew
 $(VENV)/.dev: requirements/dev.lock requirements/mysqlclient.lock pyproject.toml | $(PY)
-	$(PIP) install --quiet --require-hashes -r requirements/dev.lock
+	$(PIP) install --quiet --no-compile --require-hashes -r requirements/dev.lock
 	.ci/mysqlclient $(PY)
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@ $(VENV)/.demo

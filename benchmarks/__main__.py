@@ -33,7 +33,9 @@ def main() -> int:
     arguments = _arguments()
     stack = load(default_path())
     if stack is None:
-        print("no running devstack; use `make bench` or `python -m devstack run -- python -m benchmarks`", file=sys.stderr)
+        print(
+            "no running devstack; use `make bench` or `python -m devstack run -- python -m benchmarks`", file=sys.stderr
+        )
         return 3
     servers, connection = _prepare(stack, arguments.server)
     subjects = [_load(name) for name in arguments.subjects]

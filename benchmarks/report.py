@@ -55,7 +55,9 @@ def markdown(measurements: Sequence[Measurement]) -> str:
         for row in sorted(rows, key=lambda row: row.wall_us):
             wall = f"{row.wall_us / floor.wall_us:.2f}" if floor else "-"
             cpu = f"{row.cpu_us / floor.cpu_us:.2f}" if floor else "-"
-            lines.append(f"| {row.subject} | {row.wall_us:.1f} | {row.spread:.1f} | {row.cpu_us:.1f} | {wall} | {cpu} |")
+            lines.append(
+                f"| {row.subject} | {row.wall_us:.1f} | {row.spread:.1f} | {row.cpu_us:.1f} | {wall} | {cpu} |"
+            )
         lines.append("")
     return "\n".join(lines)
 

@@ -35,9 +35,7 @@ class Fluxa:
     def open(self, servers: Servers) -> None:
         registry = fx.Registry()
         password = f":{servers.password}" if servers.password else ""
-        registry.register_mysql(
-            f"mysql://{servers.user}{password}@{servers.host}:{servers.port}/{servers.database}"
-        )
+        registry.register_mysql(f"mysql://{servers.user}{password}@{servers.host}:{servers.port}/{servers.database}")
         registry.register_entity(ProductEntity)
         self._engine = registry.validate()
         self._provider: Any = self._engine.provider(ProductEntity)

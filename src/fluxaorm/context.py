@@ -22,6 +22,7 @@ from fluxaorm.runtime.entity import EntityBase
 
 if TYPE_CHECKING:
     from fluxaorm.engine import Engine
+
     from fluxaorm.observe.query_log import QueryLogEntry, QueryLoggers
 
 T = TypeVar("T")

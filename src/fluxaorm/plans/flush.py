@@ -24,7 +24,19 @@ from fluxaorm.errors import (
     StaleEntityError,
 )
 from fluxaorm.plans.binding import Binding
-from fluxaorm.plans.effects import Begin, Commit, ExecResult, Execute, ExecuteBatch, FetchRows, Plan, Rollback, Session, Sleep, Statement
+from fluxaorm.plans.effects import (
+    Begin,
+    Commit,
+    ExecResult,
+    Execute,
+    ExecuteBatch,
+    FetchRows,
+    Plan,
+    Rollback,
+    Session,
+    Sleep,
+    Statement,
+)
 from fluxaorm.plans.flush_work import FlushResult, FlushWork, PoolWork, StatementTag, collect, settle
 from fluxaorm.plans.ids import lift_ids_plan
 from fluxaorm.plans.intents import Intents
@@ -64,7 +76,9 @@ def with_new_references(owner: UnitOfWork, entities: Sequence[TrackedEntity]) ->
     """The given entities, and the pending new ones they refer to, directly or through another."""
     chosen: dict[TrackedEntity, None] = {}
     waiting = list(entities)
-    new_by_key = {(entity._unit.schema.name, entity._row[0]): entity for entity in owner.pending if entity._state == NEW}
+    new_by_key = {
+        (entity._unit.schema.name, entity._row[0]): entity for entity in owner.pending if entity._state == NEW
+    }
     while waiting:
         entity = waiting.pop()
         if entity._unit.owner is not owner:
@@ -227,9 +241,7 @@ def _explained(error: BaseException, statement: Statement) -> BaseException:
     if duplicate is None:
         return error
     index, values, secret = _duplicate_values(tag, duplicate.index, duplicate.columns, duplicate.value)
-    return DuplicateKeyError(
-        tag.binding.schema.name, index, values, errno=error.errno, pool=error.pool, secret=secret
-    )
+    return DuplicateKeyError(tag.binding.schema.name, index, values, errno=error.errno, pool=error.pool, secret=secret)
 
 
 def _duplicate_values(
@@ -242,7 +254,11 @@ def _duplicate_values(
         index_name = "PRIMARY"
     else:
         found = next(
-            (index for index in schema.indexes if index.name == index_name or (columns and index.columns == tuple(columns))),
+            (
+                index
+                for index in schema.indexes
+                if index.name == index_name or (columns and index.columns == tuple(columns))
+            ),
             None,
         )
         if found is None:

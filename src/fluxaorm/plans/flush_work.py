@@ -213,9 +213,7 @@ def _update_statement(binding: Binding, write: EntityWrite) -> Statement:
     args.append(write.entity._row[0])
     if binding.schema.version_position is not None:
         args.append(write.entity._decoded(binding.schema.version_position))
-    return Statement(
-        binding.update_sql(tuple(write.values)), args, StatementTag(binding, "update", [write.entity])
-    )
+    return Statement(binding.update_sql(tuple(write.values)), args, StatementTag(binding, "update", [write.entity]))
 
 
 def _insert_statements(binding: Binding, writes: list[EntityWrite]) -> list[Statement]:

@@ -74,5 +74,3 @@ def invalidate_plan(owner: UnitOfWork, keys: dict[str, list[str]]) -> Plan[int]:
     if failures:
         raise PostCommitError("cached rows could not be dropped; they expire within 30 s", failures)
     return sum(len(names) for names in keys.values())
-
-

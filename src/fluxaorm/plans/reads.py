@@ -144,7 +144,9 @@ def reload_plan(entities: Sequence[TrackedEntity], discard: bool = False) -> Pla
         entity._refresh([id, *row[1:]], _read_at(unit))
 
 
-def load_reference_plan(unit: EntityUnit, position: int, target: EntityUnit, entities: Sequence[Any]) -> Plan[list[Any]]:
+def load_reference_plan(
+    unit: EntityUnit, position: int, target: EntityUnit, entities: Sequence[Any]
+) -> Plan[list[Any]]:
     """Load what a reference column of many entities refers to, in one batch; the distinct found targets.
 
     The context holds them, so that each entity's own look-up finds them, until ``ctx.clear()``.

@@ -97,9 +97,7 @@ def _settle_plan(owner: UnitOfWork, binding: Binding, leases: Sequence[Settled])
     ttl = binding.schema.cache.ttl_ms
     commands: list[RedisCommand]
     if binding.fills_redis:
-        commands = [
-            function_call(FILL, key, lease, encode_row(stamp, row), ttl) for key, lease, stamp, row in leases
-        ]
+        commands = [function_call(FILL, key, lease, encode_row(stamp, row), ttl) for key, lease, stamp, row in leases]
     else:
         commands = [function_call(DROP, key, lease) for key, lease, _, _ in leases]
     try:
@@ -225,9 +223,7 @@ class _Lookup:
                 continue
             key, lease = self.binding.row_key(id), f"L{owner.engine.tokens.take()}"
             asked.append((id, key, lease, foreign))
-            commands.append(
-                function_call(SWAP, key, found, lease, LEASE_MS) if foreign else lease_command(key, lease)
-            )
+            commands.append(function_call(SWAP, key, found, lease, LEASE_MS) if foreign else lease_command(key, lease))
         if commands:
             self._take_leases(asked, (yield from redis_plan(self.binding.redis_pool, commands)))
 

@@ -184,4 +184,3 @@ class EntityBase(TrackedEntity):
 
 def _shown(value: Any) -> Any:
     return value.value if type(value) is JsonValue else value
-

@@ -6,12 +6,11 @@ A provider is a stateless singleton. The context that a call is given decides wh
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from fluxaorm.plans import cache_control, reads, search
 from fluxaorm.plans.creation import make, new_many_plan, new_plan, new_with_id
-from fluxaorm.plans.effects import Plan
 from fluxaorm.runtime.entity import EntityBase
 from fluxaorm.runtime.provider_search import SearchMethods
 
@@ -112,8 +111,6 @@ class Provider(SearchMethods[E], Generic[E, F]):
     def _must_get_by_unique(self, ctx: Any, index: str, values: Sequence[Any]) -> Any:
         return ctx._run(reads.must_get_by_unique_plan(ctx.unit_of(self), index, values))
 
-    def _load_reference(
-        self, ctx: Any, position: int, provider: Provider[Any, Any], entities: Iterable[Any]
-    ) -> Any:
+    def _load_reference(self, ctx: Any, position: int, provider: Provider[Any, Any], entities: Iterable[Any]) -> Any:
         plan = reads.load_reference_plan(ctx.unit_of(self), position, ctx.unit_of(provider), list(entities))
         return ctx._run(plan)

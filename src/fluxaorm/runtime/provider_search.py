@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, overload
+from collections.abc import Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
 
 from fluxaorm.plans import search
 from fluxaorm.query.query import Query
@@ -87,4 +87,3 @@ class SearchMethods(Generic[E]):
     def from_sql(self, ctx: Context | AsyncContext, sql: str, *args: Any) -> Any:
         """Entities from your own SELECT; it must return the entity's columns in their order (``SELECT t.* ...`` of a table made by us does)."""
         return ctx._run(search.from_sql_plan(ctx.unit_of(self), sql, args))
-

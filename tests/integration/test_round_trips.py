@@ -1,0 +1,204 @@
+"""Costs that must hold, counted on the wire by proxies before the servers, not by what the library says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from devstack.proxy import Proxy
+from tests.support.network import MakeProxy
+from tests.support.redis_servers import RedisServer
+from tests.support.shells import Shell
+from tests.support.shop_engines import Shop, open_engine
+from tests.support.sql_servers import Database
+
+
+class Counted(Shop):
+    """A shop behind two counting proxies."""
+
+    mysql: Proxy
+    redis: Proxy
+
+    def reset(self) -> None:
+        """Count from here."""
+        self.mysql.reset()
+        self.redis.reset()
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """MySQL and Redis round trips since the last reset."""
+        return self.mysql.round_trips, self.redis.round_trips
+
+
+@pytest.fixture
+def counted(
+    mysql_database: Database, redis_server: RedisServer, proxy_factory: MakeProxy, shell: Shell
+) -> Iterator[Counted]:
+    """A warm shop: connections are open, the library of functions is loaded, ids are in hand."""
+    mysql, redis = proxy_factory(mysql_database.server.address), proxy_factory(redis_server.address)
+    url = mysql_database.server.url(mysql_database.name, mysql.port)
+    shop = Counted(open_engine(url, f"{redis.host}:{redis.port}", redis_server.namespace), shell, url)
+    shop.mysql, shop.redis = mysql, redis
+    ctx = shop.context()
+    shop.do(shop.users.new_many(ctx, 1))
+    ctx.clear_flush()
+    add_users(shop, 1)
+    shop.do(shop.users.get_by_id(shop.context(), 1))
+    shop.reset()
+    yield shop
+    shell.close(shop.engine)
+
+
+def add_users(shop: Shop, count: int) -> list[Any]:
+    ctx = shop.context()
+    users = shop.do(shop.users.new_many(ctx, count))
+    for user in users:
+        user.set(name=f"User {user.id}", email=f"user{user.id}@example.com")
+    shop.do(ctx.flush())
+    return [user.id for user in users]
+
+
+def test_context_hit_needs_no_round_trip(counted: Counted) -> None:
+    """The identity map answers by itself."""
+    (id,) = add_users(counted, 1)
+    ctx = counted.context()
+    first = counted.do(counted.users.get_by_id(ctx, id))
+    counted.reset()
+
+    second = counted.do(counted.users.get_by_id(ctx, id))
+
+    assert (0, 0) == counted.counts
+    assert first is second
+
+
+def test_local_hit_needs_no_round_trip(counted: Counted) -> None:
+    """A row in the process's cache serves any context."""
+    ctx = counted.context()
+    category = counted.do(counted.categories.new(ctx, name="Books"))
+    counted.do(ctx.flush())
+    counted.do(counted.categories.get_by_id(counted.context(), category.id))
+    counted.reset()
+
+    found = counted.do(counted.categories.get_by_id(counted.context(), category.id))
+
+    assert (0, 0) == counted.counts
+    assert "Books" == found.name
+
+
+def test_miss_costs_two_redis_and_one_mysql_and_a_hit_one_redis(counted: Counted) -> None:
+    """Look and lease, read, fill; then one look."""
+    (id,) = add_users(counted, 1)
+    counted.reset()
+
+    counted.do(counted.users.get_by_id(counted.context(), id))
+    miss = counted.counts
+    counted.reset()
+    counted.do(counted.users.get_by_id(counted.context(), id))
+    hit = counted.counts
+
+    assert ((1, 2), (0, 1)) == (miss, hit)
+
+
+def test_a_row_that_does_not_exist_is_cached_as_missing(counted: Counted) -> None:
+    """Asking again for what is not there costs MySQL nothing; inserting it ends that."""
+    counted.do(counted.users.get_by_id(counted.context(), 777_777))
+    counted.reset()
+
+    again = counted.do(counted.users.get_by_id(counted.context(), 777_777))
+    counts = counted.counts
+    ctx = counted.context()
+    counted.do(counted.users.new_with_id(ctx, 777_777, name="Late", email="late@example.com"))
+    counted.do(ctx.flush())
+    found = counted.do(counted.users.get_by_id(counted.context(), 777_777))
+
+    assert (None, (0, 1)) == (again, counts)
+    assert "Late" == found.name
+
+
+def test_a_hundred_ids_cost_one_redis_when_all_hit_and_at_most_three_and_one_mysql_else(counted: Counted) -> None:
+    """One MGET; else MGET, leases of the missing, one SELECT, fills."""
+    ids = add_users(counted, 100)
+    counted.reset()
+
+    counted.do(counted.users.get_by_ids(counted.context(), *ids))
+    cold = counted.counts
+    counted.reset()
+    found = counted.do(counted.users.get_by_ids(counted.context(), *ids))
+    warm = counted.counts
+    add = add_users(counted, 10)
+    counted.reset()
+    counted.do(counted.users.get_by_ids(counted.context(), *ids, *add))
+    mixed = counted.counts
+
+    assert ((1, 3), (0, 1), (1, 3)) == (cold, warm, mixed)
+    assert ids == [user.id for user in found]
+
+
+def test_a_thousand_inserts_into_one_table_cost_one_statement(counted: Counted) -> None:
+    """One multi-row INSERT, which is a transaction by itself, and two Redis round trips for its thousand keys."""
+    ctx = counted.context()
+    for user in counted.do(counted.users.new_many(ctx, 1_000)):
+        user.set(name=f"User {user.id}", email=f"user{user.id}@example.com")
+    counted.reset()
+
+    result = counted.do(ctx.flush())
+
+    assert 1_000 == result.inserted
+    assert (1, 2) == counted.counts
+
+
+def test_a_flush_over_three_tables_is_one_transaction_in_three_round_trips(counted: Counted) -> None:
+    """BEGIN, all statements in one packet, COMMIT; one round trip to announce, one to release."""
+    ctx = counted.context()
+    counted.do(counted.categories.new_many(ctx, 1))[0].name = "Books"
+    for user in counted.do(counted.users.new_many(ctx, 10)):
+        user.set(name=f"User {user.id}", email=f"user{user.id}@example.com")
+    counted.do(counted.products.new(ctx, name="Novel"))
+    counted.reset()
+
+    counted.do(ctx.flush())
+
+    assert (3, 2) == counted.counts
+
+
+def test_a_hundred_changes_cost_three_mysql_and_two_redis(counted: Counted) -> None:
+    """The changes travel together, whatever their number."""
+    ids = add_users(counted, 100)
+    ctx = counted.context()
+    users = counted.do(counted.users.get_by_ids(ctx, *ids))
+    for number, user in enumerate(users):
+        user.age = number
+    counted.reset()
+
+    counted.do(ctx.flush())
+
+    assert (3, 2) == counted.counts
+
+
+def test_a_lone_change_costs_one_mysql_and_two_redis(counted: Counted) -> None:
+    """No transaction is needed around one statement."""
+    (id,) = add_users(counted, 1)
+    ctx = counted.context()
+    user = counted.do(counted.users.get_by_id(ctx, id))
+    user.age = 9
+    counted.reset()
+
+    counted.do(ctx.flush())
+
+    assert (1, 2) == counted.counts
+
+
+def test_ids_of_a_loop_cost_about_ten_round_trips_a_thousand(counted: Counted) -> None:
+    """A process takes ids in doubling batches."""
+    ctx = counted.context()
+    counted.reset()
+
+    for _ in range(1_000):
+        counted.do(counted.users.new(ctx))
+
+    mysql, redis = counted.counts
+    assert mysql <= 1
+    assert 1 <= redis <= 15
+    ctx.clear_flush()

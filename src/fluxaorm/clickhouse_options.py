@@ -59,7 +59,7 @@ class ClickhouseTable(_PooledTable, frozen=True, kw_only=True):
     primary_key: Sequence[str] = ()
     """A prefix of ``order_by``; empty: all of it."""
     ttl: str = ""
-    settings: Mapping[str, str | int | float] = field(default_factory=dict)
+    settings: Mapping[str, str | int | float] = field(default_factory=dict[str, str | int | float])
     comment: str = ""
     cluster: str = ""
     """Runs the table's DDL ``ON CLUSTER``."""

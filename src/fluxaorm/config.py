@@ -96,7 +96,7 @@ class ConfigKafkaTopic(ConfigStruct, frozen=True, kw_only=True, rename=_camel):
     partitions: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
     replication_factor: Annotated[int, Meta(ge=0, le=2**15 - 1)] = 0
     configs: Annotated[Mapping[str, str], Meta(description="any setting of the topic, by Kafka's name")] = field(
-        default_factory=dict
+        default_factory=dict[str, str]
     )
 
 

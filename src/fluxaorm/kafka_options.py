@@ -77,7 +77,7 @@ class KafkaTopic(_PooledName, frozen=True, kw_only=True):
     min_insync_replicas: Positive | None = None
     compression_type: Literal["", "uncompressed", "producer", "gzip", "snappy", "lz4", "zstd"] = ""
     cleanup_policy: Literal["", "delete", "compact", "compact,delete", "delete,compact"] = ""
-    configs: Mapping[str, str] = field(default_factory=dict)
+    configs: Mapping[str, str] = field(default_factory=dict[str, str])
     """Any other setting of the topic, by Kafka's name: ``{"segment.ms": "3600000"}``."""
 
     @property

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from fluxaorm.errors import ConfigError
-from fluxaorm.masking import MaskedStruct
+from fluxaorm.masked_struct import MaskedStruct
 from fluxaorm.shapes import problems_of
 
 Count: TypeAlias = Annotated[int, Meta(ge=0)]

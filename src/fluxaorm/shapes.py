@@ -13,6 +13,8 @@ from typing import Any, TypeAlias, TypeGuard
 import msgspec
 from msgspec import inspect
 
+from fluxaorm.masking import masked_address
+
 Problems: TypeAlias = "list[str]"
 TextReader: TypeAlias = Callable[[str, str], str]
 """(text, path) -> the text with variables replaced."""
@@ -69,7 +71,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 def unknown_key(path: str, key: object, known: Sequence[str]) -> str:
     """The problem of a key nobody knows."""
-    shown = key if isinstance(key, str) else repr(key)
+    shown = masked_address(key) if isinstance(key, str) else repr(key)
     hint = did_you_mean(str(key), known) or f"; known: {', '.join(known)}"
     return f"{join(path, shown)}: unknown key{hint}"
 
@@ -208,7 +210,9 @@ def _read_custom(checker: Checker, value: Any, expected: inspect.CustomType, pat
 def _takes_text(expected: inspect.Type) -> bool:
     if isinstance(expected, inspect.UnionType):
         return any(_takes_text(each) for each in expected.types)
-    return isinstance(expected, (inspect.StrType, inspect.LiteralType))
+    if isinstance(expected, inspect.LiteralType):
+        return any(isinstance(each, str) for each in expected.values)
+    return isinstance(expected, inspect.StrType)
 
 
 def _scalar(text: str) -> Any:

@@ -1,8 +1,8 @@
-"""What a pool and its connections are to the rest of the library: protocols, and the plain values they share. No I/O, no driver.
+"""What a pool and its connections are to the rest of the library: protocols and plain values. No I/O, no driver.
 
-SQL texts use ``?`` for values (Params: None, int, float, str, bytes, Decimal, date, datetime, time, timedelta). Rows come back in raw form.
-A connection serves one caller at a time. After an error that leaves it in doubt (lost, interrupted half-way, cancelled) its ``usable`` is
-False: the pool closes it and hands it to nobody.
+SQL texts use ``?`` for values (Params: None, int, float, str, bytes, Decimal, date, datetime, time, timedelta). Rows
+come back in raw form. A connection serves one caller at a time. After an error that leaves it in doubt (lost,
+interrupted half-way, cancelled) its ``usable`` is False: the pool closes it and hands it to nobody.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ class PoolLimits:
     lifetime: float = 300.0
     timeout: float = 30.0
     """How long to wait for a free connection."""
-    liveness_after: float = 0.05
+    liveness_after: float = 0.001
     """A connection that was idle for longer is looked at before it is used (its socket, without a round trip)."""
 
 
 @dataclass(frozen=True, slots=True)
 class PoolStats:
-    """A pool at one moment: connections that exist (being opened ones too), those of them that are idle, callers that wait."""
+    """A pool at one moment: connections that exist (also those being opened), idle ones of them, callers that wait."""
 
     open: int
     idle: int
@@ -43,7 +43,7 @@ class PoolStats:
 
 
 class Pooled(Protocol):
-    """What the choice of a connection needs to know of it. The pool sets ``idle_since``; the times are monotonic seconds."""
+    """What the choice of a connection needs to know; times are monotonic seconds, the pool sets ``idle_since``."""
 
     usable: bool
     expires: float
@@ -57,16 +57,14 @@ class Pooled(Protocol):
 class SyncSQLConnection(Pooled, Protocol):
     """One connection to a MySQL or SQLite database, in autocommit outside transactions.
 
-    All methods raise the errors of ``dialect.map_error``; a lost connection raises MySQLConnectionError and makes it unusable.
+    All methods raise the errors of ``dialect.map_error``; a lost connection raises MySQLConnectionError.
     """
 
     def fetch(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """The rows of a SELECT, values in raw form."""
         ...
 
-    def execute(
-        self, sql: str, args: Sequence[Any] = (), rows: Sequence[Sequence[Any]] | None = None
-    ) -> ExecResult:
+    def execute(self, sql: str, args: Sequence[Any] = (), rows: Sequence[Sequence[Any]] | None = None) -> ExecResult:
         """Run one statement; with ``rows`` the SQL ends in VALUES and the groups are appended."""
         ...
 
@@ -139,8 +137,8 @@ C = TypeVar("C")
 class SyncPool(Protocol[C]):
     """Connections shared by threads."""
 
-    def acquire(self, timeout: float | None = None) -> C:
-        """A connection for the caller alone. PoolTimeoutError when none becomes free in ``timeout`` (None: the pool's) seconds."""
+    def acquire(self, seconds: float | None = None) -> C:
+        """A connection for the caller alone. PoolTimeoutError after ``seconds`` (None: the pool's)."""
         ...
 
     def release(self, connection: C) -> None:
@@ -159,7 +157,7 @@ class SyncPool(Protocol[C]):
 class AsyncPool(Protocol[C]):
     """Connections of one event loop."""
 
-    async def acquire(self, timeout: float | None = None) -> C:
+    async def acquire(self, seconds: float | None = None) -> C:
         """As SyncPool.acquire."""
         ...
 

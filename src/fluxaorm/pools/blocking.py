@@ -1,0 +1,174 @@
+"""Connections shared by threads: waits and opens as ``Slots`` decides. Knows no driver.
+
+An idle connection is taken and given back without a lock.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
+
+from fluxaorm.pools.ports import Pooled, PoolLimits, PoolStats
+from fluxaorm.pools.slots import Slots
+
+
+class Closable(Pooled, Protocol):
+    """A connection that closes at once."""
+
+    def close(self) -> None:
+        """Close it; never raises."""
+        ...
+
+
+C = TypeVar("C", bound=Closable)
+Refusal = Callable[[str, bool], Exception]
+"""(reason, whether time ran out) -> the error of a pool that gives no connection."""
+
+
+class _Waiter(Generic[C]):
+    """A thread that waits; ``lock`` is held until it was served."""
+
+    __slots__ = ("closed", "connection", "lock", "served")
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.lock.acquire()
+        self.connection: C | None = None
+        self.served = False
+        self.closed = False
+
+    def serve(self, connection: C | None) -> None:
+        self.connection = connection
+        self.served = True
+        self.lock.release()
+
+
+class BlockingPool(Generic[C]):
+    """``open_connection`` makes one; ``refusal`` makes the error for a caller who gets none."""
+
+    def __init__(self, limits: PoolLimits, open_connection: Callable[[], C], refusal: Refusal) -> None:
+        self._limits = limits
+        self._open_connection = open_connection
+        self._refusal = refusal
+        self._lock = threading.Lock()
+        self._slots: Slots[C, _Waiter[C]] = Slots(limits)
+
+    def acquire(self, seconds: float | None = None) -> C:
+        """A connection for the calling thread alone. PoolTimeoutError; MySQLConnectionError when none can be opened."""
+        return self._slots.take() or self._acquire_slowly(seconds)
+
+    def release(self, connection: C) -> None:
+        """Give it back; it is closed when it is no longer usable."""
+        slots = self._slots
+        if not slots.put(connection):
+            self._drop(connection)
+        elif slots.waiters or slots.closed:
+            self._serve()
+
+    def _acquire_slowly(self, seconds: float | None) -> C:
+        with self._lock:
+            connection = self._slots.take()
+            discarded = self._slots.take_discarded()
+            waiter = None
+            if connection is None and not self._slots.reserve():
+                waiter = self._enqueue()
+        for each in discarded:
+            each.close()
+        if connection is not None:
+            return connection
+        if waiter is not None:
+            connection = self._wait(waiter, self._limits.timeout if seconds is None else seconds)
+        return self._open() if connection is None else connection
+
+    def _enqueue(self) -> _Waiter[C]:
+        if self._slots.closed:
+            raise self._refusal("the pool is closed", False)
+        waiter: _Waiter[C] = _Waiter()
+        self._slots.waiters.append(waiter)
+        # a connection may have come back before anybody could see the waiter
+        self._grant()
+        return waiter
+
+    def _wait(self, waiter: _Waiter[C], seconds: float) -> C | None:
+        """The connection it was served; None: the right to open one."""
+        try:
+            in_time = waiter.lock.acquire(timeout=seconds)
+        except BaseException:
+            self._leave(waiter)
+            raise
+        if not in_time and self._withdraw(waiter):
+            raise self._refusal(self._slots.exhausted(seconds), True)
+        if waiter.closed:
+            raise self._refusal("the pool was closed", False)
+        return waiter.connection
+
+    def _withdraw(self, waiter: _Waiter[C]) -> bool:
+        """Stop waiting; False when it was served in the last moment."""
+        with self._lock:
+            if waiter.served:
+                return False
+            self._slots.waiters.remove(waiter)
+            return True
+
+    def _leave(self, waiter: _Waiter[C]) -> None:
+        """The thread was interrupted: what it was served goes to the others."""
+        if self._withdraw(waiter):
+            return
+        if waiter.connection is not None:
+            self.release(waiter.connection)
+        elif not waiter.closed:
+            self._forget()
+
+    def _open(self) -> C:
+        try:
+            return self._open_connection()
+        except BaseException:
+            self._forget()
+            raise
+
+    def _drop(self, connection: C) -> None:
+        connection.close()
+        self._forget()
+
+    def _forget(self) -> None:
+        with self._lock:
+            self._slots.forget()
+            self._grant()
+
+    def _serve(self) -> None:
+        """Give what came back to those who wait; after a close nothing is kept."""
+        idle: list[C] = []
+        with self._lock:
+            if self._slots.closed:
+                idle, _ = self._slots.shut()
+            else:
+                self._grant()
+        for each in idle:
+            each.close()
+
+    def _grant(self) -> None:
+        while grant := self._slots.grant():
+            waiter, connection = grant
+            waiter.serve(connection)
+
+    def stats(self) -> PoolStats:
+        """The pool at this moment."""
+        return self._slots.stats()
+
+    def close(self) -> None:
+        """Close the idle connections; those in use are closed when they come back, callers that wait get an error."""
+        with self._lock:
+            idle, waiters = self._slots.shut()
+            for waiter in waiters:
+                waiter.closed = True
+                waiter.serve(None)
+        for connection in idle:
+            connection.close()
+
+    def abandon(self) -> list[C]:
+        """In a child process after a fork: start anew; the parent's idle connections, which must not be written to."""
+        inherited = list(self._slots.idle)
+        self._lock = threading.Lock()
+        self._slots = Slots(self._limits)
+        return inherited

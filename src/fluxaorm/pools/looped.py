@@ -1,0 +1,109 @@
+"""Connections of one event loop, for its thread alone: waits and opens as ``Slots`` decides. Knows no driver."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+from fluxaorm.pools.blocking import Closable, Refusal
+from fluxaorm.pools.ports import PoolLimits, PoolStats
+from fluxaorm.pools.slots import Slots
+
+C = TypeVar("C", bound=Closable)
+
+
+class LoopPool(Generic[C]):
+    """``open_connection`` makes one; ``refusal`` makes the error for a caller who gets none."""
+
+    def __init__(self, limits: PoolLimits, open_connection: Callable[[], Awaitable[C]], refusal: Refusal) -> None:
+        self._limits = limits
+        self._open_connection = open_connection
+        self._refusal = refusal
+        self._slots: Slots[C, asyncio.Future[C | None]] = Slots(limits)
+
+    async def acquire(self, seconds: float | None = None) -> C:
+        """A connection for the calling task alone. PoolTimeoutError; MySQLConnectionError when none can be opened."""
+        return self._slots.take() or await self._acquire_slowly(seconds)
+
+    def take(self) -> C | None:
+        """An idle connection if there is one: spares the caller a coroutine."""
+        return self._slots.take()
+
+    def release(self, connection: C) -> None:
+        """Give it back; it is closed when it is no longer usable."""
+        slots = self._slots
+        if not slots.put(connection):
+            connection.close()
+            self._forget()
+        elif slots.waiters:
+            self._grant()
+
+    async def _acquire_slowly(self, seconds: float | None) -> C:
+        for each in self._slots.take_discarded():
+            each.close()
+        if not self._slots.reserve():
+            connection = await self._wait(self._limits.timeout if seconds is None else seconds)
+            if connection is not None:
+                return connection
+        try:
+            return await self._open_connection()
+        except BaseException:
+            self._forget()
+            raise
+
+    async def _wait(self, seconds: float) -> C | None:
+        """A connection, or None: the right to open one."""
+        if self._slots.closed:
+            raise self._refusal("the pool is closed", False)
+        waiter: asyncio.Future[C | None] = asyncio.get_running_loop().create_future()
+        self._slots.waiters.append(waiter)
+        try:
+            async with asyncio.timeout(seconds):
+                return await waiter
+        except TimeoutError:
+            self._leave(waiter)
+            raise self._refusal(self._slots.exhausted(seconds), True) from None
+        except BaseException:
+            self._leave(waiter)
+            raise
+
+    def _leave(self, waiter: asyncio.Future[C | None]) -> None:
+        """Stop waiting; what it was served in the last moment goes to the others."""
+        if waiter in self._slots.waiters:
+            self._slots.waiters.remove(waiter)
+        elif waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+            connection = waiter.result()
+            if connection is None:
+                self._forget()
+            else:
+                self.release(connection)
+
+    def _forget(self) -> None:
+        self._slots.forget()
+        self._grant()
+
+    def _grant(self) -> None:
+        while grant := self._next_grant():
+            waiter, connection = grant
+            waiter.set_result(connection)
+
+    def _next_grant(self) -> tuple[asyncio.Future[C | None], C | None] | None:
+        """A cancelled task leaves a moment later: it is passed over."""
+        waiters = self._slots.waiters
+        while waiters and waiters[0].done():
+            del waiters[0]
+        return self._slots.grant()
+
+    def stats(self) -> PoolStats:
+        """The pool at this moment."""
+        return self._slots.stats()
+
+    def close(self) -> None:
+        """Close the idle connections; those in use are closed when they come back, callers that wait get an error."""
+        idle, waiters = self._slots.shut()
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_exception(self._refusal("the pool was closed", False))
+        for connection in idle:
+            connection.close()

@@ -17,9 +17,8 @@ from fluxaorm.addresses.parts import (
     parse_parameters,
     split_credentials,
 )
-from fluxaorm.clickhouse_options import ClickhouseOptions
-from fluxaorm.masking import MASK, split_scheme
-from fluxaorm.options import TLSOptions, tls_options
+from fluxaorm.options import ClickhouseOptions, TLSOptions, tls_options
+from fluxaorm.options.masking import MASK, split_scheme
 
 FORMS: Final = (
     "clickhouse://user:password@host:port/db",

@@ -16,7 +16,7 @@ from fluxaorm.addresses.parts import (
     split_credentials,
 )
 from fluxaorm.errors import ConfigError
-from fluxaorm.masking import MASK, masked_address, split_scheme
+from fluxaorm.options.masking import MASK, masked_address, split_scheme
 
 KAFKA_PORT: Final = 9092
 CONNECT_PORT: Final = 8083

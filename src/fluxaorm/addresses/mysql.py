@@ -18,9 +18,9 @@ from fluxaorm.addresses.parts import (
     parse_parameters,
     split_credentials,
 )
-from fluxaorm.masking import MASK, split_scheme
 from fluxaorm.options import TLSOptions
-from fluxaorm.shapes import did_you_mean
+from fluxaorm.options.masking import MASK, split_scheme
+from fluxaorm.options.shapes import did_you_mean
 
 MYSQL_PORT: Final = 3306
 FORMS: Final = (

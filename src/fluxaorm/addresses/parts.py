@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import msgspec
 
 from fluxaorm.errors import ConfigError
-from fluxaorm.masking import masked_address
+from fluxaorm.options.masking import masked_address
 
 _HOST = re.compile(r"[\w.-]+")
 _IPV6 = re.compile(r"[0-9A-Fa-f:.]+(?:%[\w.-]+)?")

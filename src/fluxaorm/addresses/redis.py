@@ -16,9 +16,9 @@ from fluxaorm.addresses.parts import (
     parse_parameters,
     split_credentials,
 )
-from fluxaorm.masking import MASK, split_scheme
 from fluxaorm.options import RedisOptions, TLSOptions, tls_options
-from fluxaorm.shapes import did_you_mean
+from fluxaorm.options.masking import MASK, split_scheme
+from fluxaorm.options.shapes import did_you_mean
 
 REDIS_PORT: Final = 6379
 SENTINEL_PORT: Final = 26379

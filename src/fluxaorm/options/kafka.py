@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import Meta, field
 
-from fluxaorm.options import TLS, Count, Options, Positive
+from fluxaorm.options.base import TLS, Count, Options, Positive
 
 Acks: TypeAlias = Literal[-1, 0, 1]
 SaslMechanism: TypeAlias = Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, TypeGuard
 import msgspec
 from msgspec import inspect
 
-from fluxaorm.masking import masked_address
+from fluxaorm.options.masking import masked_address
 
 Problems: TypeAlias = "list[str]"
 TextReader: TypeAlias = Callable[[str, str], str]

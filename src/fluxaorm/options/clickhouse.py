@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import field
 
-from fluxaorm.options import TLS, Count, Options, Seconds
+from fluxaorm.options.base import TLS, Count, Options, Seconds
 
 
 class ClickhouseOptions(Options, frozen=True, kw_only=True):

@@ -15,8 +15,8 @@ from typing import Any, Final, TypeAlias
 import yaml
 
 from fluxaorm.errors import ConfigError
-from fluxaorm.masking import masked_address
-from fluxaorm.shapes import is_mapping, join
+from fluxaorm.options.masking import masked_address
+from fluxaorm.options.shapes import is_mapping, join
 
 Source: TypeAlias = "Mapping[Any, Any] | str | PathLike[str]"
 _MAX_DEPTH: Final = 50

@@ -12,7 +12,7 @@ from msgspec import inspect
 
 from fluxaorm.addresses.parts import AddressProblem
 from fluxaorm.addresses.redis import parse_yaml_redis, split_yaml
-from fluxaorm.config import (
+from fluxaorm.config.structs import (
     Config,
     ConfigAsyncFlush,
     ConfigClickhouse,
@@ -24,10 +24,10 @@ from fluxaorm.config import (
     ConfigRedisSentinel,
     ConfigStruct,
 )
+from fluxaorm.config.yaml_text import Environment, Source, read_source
 from fluxaorm.errors import ConfigError
-from fluxaorm.masking import masked_address
-from fluxaorm.shapes import Checker, did_you_mean, is_mapping, join, name_of_value, struct_type, unknown_key
-from fluxaorm.yaml_text import Environment, Source, read_source
+from fluxaorm.options.masking import masked_address
+from fluxaorm.options.shapes import Checker, did_you_mean, is_mapping, join, name_of_value, struct_type, unknown_key
 
 STORES: Final = ("mysql", "redis", "sentinel", "local_cache", "clickhouse", "kafka")
 FEATURES: Final = ("asyncFlush", "debeziumConnect")

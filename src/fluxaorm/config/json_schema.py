@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 from msgspec import inspect
 
-from fluxaorm.config import (
+from fluxaorm.config.structs import (
     ConfigAsyncFlush,
     ConfigClickhouse,
     ConfigKafka,
     ConfigMySQL,
     ConfigStruct,
 )
-from fluxaorm.shapes import struct_type
+from fluxaorm.options.shapes import struct_type
 
 Schema: TypeAlias = "dict[str, Any]"
 _VARIABLE: Schema = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^{}]*)?\}"}
@@ -84,8 +84,8 @@ def _struct_body(described: inspect.StructType) -> Schema:
 
 def _schema(described: inspect.Type) -> Schema:
     if isinstance(described, inspect.Metadata):
-        extra = cast("Schema", described.extra_json_schema or {})
-        return {**extra, **_schema(described.type)}
+        extra: Any = described.extra_json_schema  # pyright: ignore[reportUnknownMemberType]  # msgspec says only `dict`
+        return {**(extra or {}), **_schema(described.type)}
     return _MAKERS[type(described)](described)
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from fluxaorm.masking import MASK, masked_address
-from fluxaorm.shapes import is_mapping
+from fluxaorm.options.masking import MASK, masked_address
+from fluxaorm.options.shapes import is_mapping
 
 _SECRET_NAME = re.compile(r"password|secret|token", re.IGNORECASE)
 _ADDRESS_NAMES = frozenset({"uri", "url", "address"})

@@ -66,6 +66,10 @@ class Dialect(ABC):
         """A quoted column name, behind its quoted table or alias when there is one."""
         return f"{self.quote(table)}.{self.quote(column)}" if table else self.quote(column)
 
+    def sort_expression(self, column: ColumnSchema, column_sql: str) -> str:
+        """What to ORDER BY so that values come in MySQL's order. ``column_sql``: the quoted column."""
+        return column_sql
+
     @abstractmethod
     def set_contains(self, column_sql: str) -> str:
         """A condition with one ``?``: the set column holds this member."""

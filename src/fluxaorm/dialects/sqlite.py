@@ -34,6 +34,14 @@ class SQLite(Dialect):
     name = "sqlite"
     transactional_ddl: ClassVar[bool] = True
 
+    def sort_expression(self, column: ColumnSchema, column_sql: str) -> str:
+        """MySQL orders an enum by the position of its members."""
+        if column.kind != "enum" or column.enum is None:
+            return column_sql
+        literals = ["'" + member.replace("'", "''") + "'" for member in column.enum.members]
+        members = " ".join(f"WHEN {literal} THEN {at}" for at, literal in enumerate(literals))
+        return f"CASE {column_sql} {members} END"
+
     def set_contains(self, column_sql: str) -> str:
         """Between commas."""
         return f"instr(',' || {column_sql} || ',', ',' || ? || ',') > 0"

@@ -1,0 +1,9 @@
+"""Alters: what has to be done to bring a store in line with what is declared. Pure; plans run them."""
+
+from __future__ import annotations
+
+from fluxaorm.alters.alter import Alter, Kind, Safety, split_alters
+from fluxaorm.alters.pool_diff import PoolDiff
+from fluxaorm.alters.wanted import WantedTable, wanted_table
+
+__all__ = ["Alter", "Kind", "PoolDiff", "Safety", "WantedTable", "split_alters", "wanted_table"]

@@ -1,0 +1,76 @@
+"""Changes of one table judged together: a safe one that needs a destructive one done first is destructive too. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from typing import TypeAlias
+
+from fluxaorm.alters.safety import DESTRUCTIVE, SAFE, Judgement, judge
+from fluxaorm.alters.wanted import WantedTable
+from fluxaorm.dialects.changes import (
+    AddColumn,
+    AddIndex,
+    Change,
+    ChangeColumn,
+    ChangePrimaryKey,
+    DropIndex,
+    RebuildIndex,
+    RenameColumn,
+    SetDefault,
+)
+from fluxaorm.dialects.tables import TableDefinition
+
+Judged: TypeAlias = "tuple[Change, Judgement]"
+
+
+def judged_together(
+    wanted: WantedTable, actual: TableDefinition, changes: list[Change], targets: AbstractSet[str]
+) -> list[Judged]:
+    """Every change with its judgement. ``targets``: names of tables that foreign keys point at."""
+    judged = [(change, judge(change, wanted)) for change in changes]
+    destructive = [change for change, said in judged if said.safety != SAFE]
+    late = {name for change in destructive for name in _columns_after(change)}
+    tied = {name for change in destructive for name in _columns_held(change)}
+    tied |= {name for key in actual.foreign_keys for name in key.columns}
+    if actual.name in targets:
+        tied |= set(actual.primary_key)
+    return [(change, _delayed(said) if _waits(change, late, tied) else said) for change, said in judged]
+
+
+def _delayed(said: Judgement) -> Judgement:
+    return replace(said, safety=DESTRUCTIVE)
+
+
+def _waits(change: Change, late: set[str], tied: set[str]) -> bool:
+    match change:
+        case AddIndex(index) | RebuildIndex(_, index):
+            return not late.isdisjoint(index.columns)
+        case ChangeColumn(_, column):
+            return column.name in late or column.name in tied
+        case SetDefault(_, column):
+            return column.name in late
+        case ChangePrimaryKey(_, columns):
+            return not late.isdisjoint(columns)
+        case _:
+            return False
+
+
+def _columns_after(change: Change) -> tuple[str, ...]:
+    """Columns that are as they should be only after the change."""
+    match change:
+        case AddColumn(column) | ChangeColumn(_, column):
+            return (column.name,)
+        case RenameColumn(_, new):
+            return (new,)
+        case _:
+            return ()
+
+
+def _columns_held(change: Change) -> tuple[str, ...]:
+    """Columns whose type an index of today keeps from changing until the change is done."""
+    match change:
+        case DropIndex(index) | RebuildIndex(index, _):
+            return index.columns
+        case _:
+            return ()

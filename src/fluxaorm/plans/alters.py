@@ -1,0 +1,118 @@
+"""Compare the tables of every SQL pool with its entities, by one query a pool, and run what follows. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Coroutine, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, overload
+
+from fluxaorm.alters import Alter, PoolDiff, wanted_table
+from fluxaorm.errors import AlterError
+from fluxaorm.plans.effects import (
+    Begin,
+    Commit,
+    Effect,
+    Execute,
+    ExecuteBatch,
+    FetchRows,
+    Parallel,
+    Plan,
+    Rollback,
+    Session,
+    Statement,
+)
+
+if TYPE_CHECKING:
+    from fluxaorm.context import AsyncContext, Context
+    from fluxaorm.dialects.port import Dialect
+    from fluxaorm.entity.schema import EntitySchema
+
+
+class TablesPort(Protocol):
+    """What is asked of a SQL pool."""
+
+    dialect: Dialect
+    collation: str
+    ignored_tables: frozenset[str]
+
+
+class DeclarationsPort(Protocol):
+    """What is asked of an engine."""
+
+    @property
+    def schemas(self) -> Mapping[str, EntitySchema]:
+        """Entities by name."""
+        ...
+
+    @property
+    def mysql_pools(self) -> Mapping[str, Any]:
+        """SQL pools by code; see ``TablesPort``."""
+        ...
+
+
+@overload
+def get_alters(ctx: Context) -> list[Alter]: ...
+@overload
+def get_alters(ctx: AsyncContext) -> Coroutine[Any, Any, list[Alter]]: ...
+def get_alters(ctx: Context | AsyncContext) -> Any:
+    """What has to be done so that every MySQL pool has the tables its entities declare, ordered for execution.
+
+    Nothing is changed; each alter runs by ``alter.exec(ctx)``. Empty when all is as declared. Pools without an entity
+    are left alone, and so are tables in ``ignored_tables`` and the library's own. Raises MySQLError.
+    """
+    return ctx._run(get_alters_plan(ctx.engine))
+
+
+def get_alters_plan(engine: DeclarationsPort) -> Plan[list[Alter]]:
+    """The alters of all pools, one introspection query each."""
+    by_pool = _by_pool(engine.schemas.values())
+    pools: list[TablesPort] = [engine.mysql_pools[code] for code in by_pool]
+    queries: list[Effect[Any]] = [
+        FetchRows(code, pool.dialect.introspection_sql()) for code, pool in zip(by_pool, pools, strict=True)
+    ]
+    answers = yield from Parallel(queries)
+    alters: list[Alter] = []
+    for (code, schemas), pool, rows in zip(by_pool.items(), pools, answers, strict=True):
+        alters += _pool_alters(code, pool, schemas, rows)
+    return alters
+
+
+def _by_pool(schemas: Iterable[EntitySchema]) -> dict[str, list[EntitySchema]]:
+    found: dict[str, list[EntitySchema]] = {}
+    for schema in sorted(schemas, key=lambda schema: (schema.mysql_pool, schema.table)):
+        found.setdefault(schema.mysql_pool, []).append(schema)
+    return found
+
+
+def _pool_alters(code: str, pool: TablesPort, schemas: Collection[EntitySchema], rows: Any) -> list[Alter]:
+    dialect = pool.dialect
+
+    def plan(alter: Alter, allow_destructive: bool) -> Plan[None]:
+        return run_alter_plan(alter, dialect, allow_destructive)
+
+    wanted = [wanted_table(schema, dialect, pool.collation) for schema in schemas]
+    return PoolDiff(code, dialect, plan).alters(wanted, dialect.parse_introspection(rows), pool.ignored_tables)
+
+
+def run_alter_plan(alter: Alter, dialect: Dialect, allow_destructive: bool) -> Plan[None]:
+    """Run an alter's statements; as one transaction where the database can. AlterError unless it may be run."""
+    if alter.safety == "manual":
+        raise AlterError(f"{alter.pool}.{alter.table}: cannot be done by itself: {alter.reason}")
+    if alter.safety == "destructive" and not allow_destructive:
+        what = f"{alter.pool}.{alter.table}: {alter.description} may lose data or break code that runs now"
+        raise AlterError(f"{what} ({alter.reason}); pass allow_destructive=True to do it")
+    if dialect.transactional_ddl and len(alter.statements) > 1:
+        yield from _transaction_plan(alter)
+        return
+    for sql in alter.statements:
+        yield from Execute(alter.pool, sql)
+
+
+def _transaction_plan(alter: Alter) -> Plan[None]:
+    session = Session(alter.pool)
+    yield from Begin(session)
+    try:
+        yield from ExecuteBatch(session, [Statement(sql) for sql in alter.statements])
+    except BaseException:
+        yield from Rollback(session)
+        raise
+    yield from Commit(session)

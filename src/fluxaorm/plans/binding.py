@@ -10,6 +10,7 @@ from fluxaorm.entity.schema import ColumnSchema, EntitySchema
 from fluxaorm.plans.cache_keys import key_prefix, stamp_for
 from fluxaorm.plans.id_supply import IdSupply
 from fluxaorm.plans.local_rows import LocalRows
+from fluxaorm.query.sql import QueryCompiler
 
 if TYPE_CHECKING:
     from fluxaorm.dialects.port import Dialect
@@ -65,6 +66,7 @@ class Binding:
         self.fills_redis = schema.cache.redis == "on"
         self.id_redis_pool = id_redis_pool
         self.schemas = schemas
+        self.queries = QueryCompiler(schema, dialect, schemas)
         self.key_prefix = key_prefix(namespace, schema)
         self.id_key = f"{self.key_prefix}id"
         self.width = len(schema.columns)

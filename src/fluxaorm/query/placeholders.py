@@ -42,6 +42,18 @@ def has_several_statements(sql: str) -> bool:
     return ";" in sql and _has_several(sql)
 
 
+def code_of(sql: str) -> str:
+    """``sql`` with quoted texts and comments blanked out, character for character, quotes as ``x``."""
+    return _TOKEN.sub(_blank, sql)
+
+
+def _blank(token: re.Match[str]) -> str:
+    text = token.group()
+    if text in ("?", ";") or text in _EXECUTABLE:
+        return text
+    return (" " if text.startswith(_COMMENTS) else "x") * len(text)
+
+
 def _split(sql: str) -> tuple[str, ...]:
     if _is_plain(sql):
         return tuple(sql.split("?"))

@@ -1,0 +1,177 @@
+"""Searches in MySQL: what a query reads, how its rows become entities. A query that can match nothing sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fluxaorm.errors import QueryError
+from fluxaorm.plans.effects import FetchRows, Plan, Row
+from fluxaorm.plans.reads import get_by_unique_plan
+from fluxaorm.plans.unit import EntityUnit
+from fluxaorm.query.conditions import Combination, Comparison, Condition
+from fluxaorm.query.fields import QueryField, key_of
+from fluxaorm.query.own_select import wrap_select
+from fluxaorm.query.pager import check_count
+from fluxaorm.query.query import GroupedQuery, Query
+from fluxaorm.query.sql import COUNT, EXISTS, IDS, ROWS, BoundSQL, expressions_form
+from fluxaorm.query.where import Where
+
+
+def search_many_plan(unit: EntityUnit, query: Query) -> Plan[list[Any]]:
+    """Entities that match, in the query's order. Raises QueryError before anything is sent, like all of these."""
+    rows = yield from _fetch(unit, unit.binding.queries.bind(check_query(query), ROWS))
+    return unit.entities_from_rows(rows)
+
+
+def search_many_with_total_plan(unit: EntityUnit, query: Query) -> Plan[tuple[list[Any], int]]:
+    """The same with the number of all that match, whatever the page."""
+    rows = yield from _fetch(unit, unit.binding.queries.bind(check_query(query), ROWS))
+    total = yield from _total_plan(unit, query, len(rows))
+    return unit.entities_from_rows(rows), total
+
+
+def search_one_plan(unit: EntityUnit, query: Query) -> Plan[Any]:
+    """The first entity that matches, or None; by the cached unique index when the query is a look-up in one."""
+    look_up = _unique_look_up(unit, check_query(query))
+    if look_up is not None:
+        return (yield from get_by_unique_plan(unit, *look_up))
+    rows = yield from _fetch(unit, unit.binding.queries.bind_first(query))
+    return unit.entities_from_rows(rows)[0] if rows else None
+
+
+def search_ids_plan(unit: EntityUnit, query: Query) -> Plan[list[int]]:
+    """The ids of what matches, in the query's order."""
+    rows = yield from _fetch(unit, unit.binding.queries.bind(check_query(query), IDS))
+    return [int(row[0]) for row in rows]
+
+
+def search_ids_with_total_plan(unit: EntityUnit, query: Query) -> Plan[tuple[list[int], int]]:
+    """The same with the number of all that match, whatever the page."""
+    ids = yield from search_ids_plan(unit, query)
+    total = yield from _total_plan(unit, query, len(ids))
+    return ids, total
+
+
+def count_plan(unit: EntityUnit, query: Query) -> Plan[int]:
+    """How many match, whatever the page."""
+    rows = yield from _fetch(unit, unit.binding.queries.bind(check_query(query), COUNT))
+    return int(rows[0][0]) if rows else 0
+
+
+def exists_plan(unit: EntityUnit, query: Query) -> Plan[bool]:
+    """Whether any matches, whatever the page."""
+    rows = yield from _fetch(unit, unit.binding.queries.bind(check_query(query), EXISTS))
+    return bool(rows)
+
+
+def select_plan(unit: EntityUnit, query: Query, fields: Sequence[QueryField[Any, Any]]) -> Plan[list[tuple[Any, ...]]]:
+    """A tuple of these fields' values for each row that matches; makes no entities."""
+    if not fields:
+        raise QueryError("select() needs a field")
+    keys = [key_of(field) for field in fields]
+    form = expressions_form(keys)
+    bound = unit.binding.queries.bind(check_query(query), form)
+    decoders = [decoder_of(unit, key) for key in keys]
+    rows = yield from _fetch(unit, bound)
+    return [
+        tuple(None if raw is None else decode(raw) for decode, raw in zip(decoders, row, strict=True)) for row in rows
+    ]
+
+
+def get_all_plan(unit: EntityUnit) -> Plan[list[Any]]:
+    """Every living row, by id."""
+    rows = yield from _fetch(unit, unit.binding.queries.bind_all(Query()))
+    return unit.entities_from_rows(rows)
+
+
+def from_sql_plan(unit: EntityUnit, sql: str, args: Sequence[Any]) -> Plan[list[Any]]:
+    """Entities of the rows of a SELECT of the user's own, which must have all columns of the entity by their names."""
+    where = Where(sql, *args)
+    rows = yield from FetchRows(unit.target, wrap_select(unit.binding.select_list, str(where)), where.parameters)
+    return unit.entities_from_rows(rows)
+
+
+class Iteration:
+    """Reads everything that matches in batches, by keyset pagination on id.
+
+    ``while not iteration.done: entities = run(iteration.batch_plan())``. Rows written meanwhile are seen if their id is
+    still to come; none comes twice.
+    """
+
+    def __init__(self, unit: EntityUnit, query: Query, batch: int) -> None:
+        """Raises QueryError for a query with a sort or an offset, or a batch that is no positive int."""
+        self._query, self._batch = check_query(query), check_count("batch", batch, 1)
+        if query.sorts:
+            raise QueryError("iterate() goes by id: it takes no sort; search_many() with a pager does")
+        if query.offset_value:
+            raise QueryError("iterate() takes no offset or page; filter by id instead")
+        self._unit = unit
+        self._left = query.limit_value
+        self._after: int | None = None
+        self.done = False
+
+    def batch_plan(self) -> Plan[list[Any]]:
+        """The next entities; sets ``done`` when they are the last."""
+        size = self._batch if self._left is None else min(self._batch, self._left)
+        rows = yield from _fetch(self._unit, self._unit.binding.queries.bind_after(self._query, self._after, size))
+        if self._left is not None:
+            self._left -= len(rows)
+        self.done = len(rows) < size or self._left == 0
+        if rows:
+            self._after = int(rows[-1][0])
+        return self._unit.entities_from_rows(rows)
+
+
+def check_query(query: object) -> Query:
+    """``query``; QueryError when it is something else."""
+    if isinstance(query, GroupedQuery):
+        raise QueryError("a query with group_by() is for aggregate()")
+    if not isinstance(query, Query):
+        raise QueryError(f"a Query is wanted here, not {type(query).__name__}: Query().filter(...)")
+    return query
+
+
+def decoder_of(unit: EntityUnit, key: Any) -> Any:
+    """raw -> Python form of a field, also of one behind references."""
+    schema, column = unit.binding.queries.resolve(key)
+    binding = unit.binding if schema is unit.schema else unit.owner.engine.binding_of(schema.name)
+    return binding.decoders[column.index]
+
+
+def _fetch(unit: EntityUnit, bound: BoundSQL | None) -> Plan[list[Row]]:
+    if bound is None:
+        return []
+    return (yield from FetchRows(unit.target, bound.sql, bound.args))
+
+
+def _total_plan(unit: EntityUnit, query: Query, found: int) -> Plan[int]:
+    """The number of all that match, counted by the server unless the page shows that it is the last."""
+    limit = query.limit_value
+    is_last = limit is None or found < limit
+    if is_last and (found or not query.offset_value):
+        return query.offset_value + found
+    return (yield from count_plan(unit, query))
+
+
+def _unique_look_up(unit: EntityUnit, query: Query) -> tuple[str, list[Any]] | None:
+    """Index and values of a query that is exactly one equality for each column of a cached unique index."""
+    if query.sorts or query.offset_value or query.lock or query.with_deleted or query.index:
+        return None
+    equal: dict[str, Any] = {}
+    conditions = [part for condition in query.conditions for part in _parts(condition)]
+    for condition in conditions:
+        if not isinstance(condition, Comparison) or condition.operator != "eq" or condition.field.path:
+            return None
+        if condition.field.entity != unit.schema.name:
+            return None
+        equal[condition.field.field] = condition.values[0]
+    for index in unit.schema.indexes:
+        if index.unique and index.cached and len(conditions) == len(equal) and set(index.fields) == equal.keys():
+            return index.name, [equal[field] for field in index.fields]
+    return None
+
+
+def _parts(condition: Condition) -> tuple[Condition, ...]:
+    is_all = isinstance(condition, Combination) and condition.operator == "and"
+    return condition.parts if isinstance(condition, Combination) and is_all else (condition,)

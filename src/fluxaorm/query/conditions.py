@@ -1,0 +1,180 @@
+"""Conditions as a neutral tree, which one compiler turns into SQL and another into a Redis search.
+
+A tree holds fields by name and values as the user gave them; it knows no schema, no SQL and no server. Its ``shape``
+is all but the values, so that what a compiler makes of it can be kept and bound again. As in SQL, NULL fulfils no
+comparison, nor its negation: only ``is_null`` finds it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
+
+from fluxaorm.errors import QueryError
+from fluxaorm.query.where import Where
+
+Operator: TypeAlias = Literal[
+    "eq", "ne", "lt", "lte", "gt", "gte", "between", "in", "not_in", "like", "starts_with", "contains",
+    "is_null", "is_not_null", "has", "has_any",
+]  # fmt: skip
+Shape: TypeAlias = "tuple[Any, ...]"
+
+_SYMBOLS: Final = {"eq": "==", "ne": "!=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
+
+
+class FieldKey(NamedTuple):
+    """Which column a condition is about: ``path`` are the reference fields that lead from ``entity`` to it."""
+
+    entity: str
+    path: tuple[str, ...]
+    field: str
+
+    def __str__(self) -> str:
+        return ".".join((self.entity, *self.path, self.field))
+
+
+class Condition(ABC):
+    """Base of all conditions. Combine them with ``&``, ``|`` and ``~``, or ``and_`` and ``or_``."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def shape(self) -> Shape:
+        """Everything but the values; hashable."""
+
+    @abstractmethod
+    def collect(self, values: list[Any]) -> None:
+        """Append this condition's values in the order of its shape."""
+
+    def __and__(self, other: Condition) -> Condition:
+        return and_([self, other])
+
+    def __or__(self, other: Condition) -> Condition:
+        return or_([self, other])
+
+    def __invert__(self) -> Condition:
+        return Negation(self)
+
+    def __bool__(self) -> bool:
+        raise QueryError(
+            f"the condition {self!r} is neither true nor false: combine conditions with & and |, negate them with ~, "
+            "write a range as between() or as two conditions"
+        )
+
+
+class Comparison(Condition):
+    """A field and values. The number of values is part of the shape."""
+
+    __slots__ = ("field", "operator", "values")
+
+    def __init__(self, field: FieldKey, operator: Operator, values: tuple[Any, ...] = ()) -> None:
+        self.field, self.values = field, values
+        self.operator: Operator = operator
+
+    @property
+    def shape(self) -> Shape:
+        return self.operator, self.field, len(self.values)
+
+    def collect(self, values: list[Any]) -> None:
+        values.extend(self.values)
+
+    def __repr__(self) -> str:
+        """Shows no value: it may be a secret."""
+        symbol = _SYMBOLS.get(self.operator)
+        if symbol is not None:
+            return f"{self.field} {symbol} ?"
+        return f"{self.field}.{self.operator}({', '.join('?' * len(self.values))})"
+
+
+class Combination(Condition):
+    """All (``and``) or any (``or``) of some conditions; of none: true, and false."""
+
+    __slots__ = ("operator", "parts")
+
+    def __init__(self, operator: Literal["and", "or"], parts: tuple[Condition, ...]) -> None:
+        self.operator: Literal["and", "or"] = operator
+        self.parts = parts
+
+    @property
+    def shape(self) -> Shape:
+        return self.operator, *[part.shape for part in self.parts]
+
+    def collect(self, values: list[Any]) -> None:
+        for part in self.parts:
+            part.collect(values)
+
+    def __repr__(self) -> str:
+        sign = " & " if self.operator == "and" else " | "
+        return f"({sign.join(map(repr, self.parts))})"
+
+
+class Negation(Condition):
+    """Not the condition."""
+
+    __slots__ = ("part",)
+
+    def __init__(self, part: Condition) -> None:
+        self.part = part
+
+    @property
+    def shape(self) -> Shape:
+        return "not", self.part.shape
+
+    def collect(self, values: list[Any]) -> None:
+        self.part.collect(values)
+
+    def __repr__(self) -> str:
+        return f"~{self.part!r}"
+
+
+class RawCondition(Condition):
+    """The user's own SQL; no other store understands it."""
+
+    __slots__ = ("parameters", "sql")
+
+    def __init__(self, where: Where) -> None:
+        self.sql, self.parameters = str(where), where.parameters
+
+    @property
+    def shape(self) -> Shape:
+        return "raw", self.sql, len(self.parameters)
+
+    def collect(self, values: list[Any]) -> None:
+        values.extend(self.parameters)
+
+    def __repr__(self) -> str:
+        return f"Where({self.sql!r})"
+
+
+def and_(conditions: Iterable[Condition]) -> Condition:
+    """All of the conditions; true when there are none. Raises QueryError for what is no condition."""
+    return _combine("and", check_conditions("and_", conditions))
+
+
+def or_(conditions: Iterable[Condition]) -> Condition:
+    """Any of the conditions; matches nothing when there are none. Raises QueryError for what is no condition."""
+    return _combine("or", check_conditions("or_", conditions))
+
+
+def _combine(operator: Literal["and", "or"], conditions: Sequence[Condition]) -> Condition:
+    if len(conditions) == 1:
+        return conditions[0]
+    parts: list[Condition] = []
+    for condition in conditions:
+        if isinstance(condition, Combination) and condition.operator == operator:
+            parts += condition.parts
+        else:
+            parts.append(condition)
+    return Combination(operator, tuple(parts))
+
+
+def check_conditions(caller: str, conditions: Iterable[object]) -> list[Condition]:
+    """The conditions as a list; QueryError when one is something else (``1 == 1`` is a bool)."""
+    checked: list[Condition] = []
+    for condition in conditions:
+        if not isinstance(condition, Condition):
+            raise QueryError(f"{caller} takes conditions such as F.age >= 18, not {type(condition).__name__}")
+        checked.append(condition)
+    return checked

@@ -1,0 +1,191 @@
+"""``Query``: which rows, in which order, how many. An immutable value without entity, schema or I/O."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal, NamedTuple, Self, TypeAlias
+
+from fluxaorm.errors import QueryError
+from fluxaorm.query.conditions import Condition, FieldKey, RawCondition, Shape, check_conditions
+from fluxaorm.query.fields import QueryField, key_of
+from fluxaorm.query.pager import Pager, check_count
+from fluxaorm.query.placeholders import has_several_statements
+from fluxaorm.query.where import Where
+
+Lock: TypeAlias = Literal["", "wait", "nowait", "skip_locked"]
+
+
+class Sort(NamedTuple):
+    """One field of the order."""
+
+    field: FieldKey
+    descending: bool
+
+
+class Query:
+    """Which rows of an entity, in which order, how many. Methods return a new Query: share and extend it freely."""
+
+    __slots__ = (
+        "_shape",
+        "_values",
+        "conditions",
+        "index",
+        "limit_value",
+        "lock",
+        "offset_value",
+        "sorts",
+        "with_deleted",
+    )
+
+    _shape: Shape | None
+    _values: tuple[Any, ...] | None
+
+    def __init__(self) -> None:
+        self.conditions: tuple[Condition, ...] = ()
+        """All of which a row fulfils."""
+        self.sorts: tuple[Sort, ...] = ()
+        self.limit_value: int | None = None
+        self.offset_value = 0
+        self.lock: Lock = ""
+        self.with_deleted = False
+        self.index: str | None = None
+        self._shape = None
+        self._values = None
+
+    def _with(self, **changes: Any) -> Self:
+        made = object.__new__(type(self))
+        for name in _STATE:
+            setattr(made, name, changes[name] if name in changes else getattr(self, name))
+        made._shape = made._values = None
+        return made
+
+    def filter(self, *conditions: Condition) -> Self:
+        """Only rows that fulfil all of these, too. Raises QueryError for what is no condition."""
+        return self._with(conditions=(*self.conditions, *check_conditions("filter()", conditions)))
+
+    def filter_where(self, where: Where) -> Self:
+        """Only rows that fulfil this SQL, too.
+
+        Where the query uses fields of references, columns in it need their table: the entity's own by its name, others
+        by the names of the references that lead there (``category``, ``order_user``).
+
+        Raises QueryError when it is no Where, or more than a condition.
+        """
+        raw = _raw_condition(where)
+        return self._with(conditions=(*self.conditions, raw))
+
+    def sort_by_asc(self, *fields: QueryField[Any, Any]) -> Self:
+        """Then by these fields, smallest first (NULL before all)."""
+        return self._sorted(fields, descending=False)
+
+    def sort_by_desc(self, *fields: QueryField[Any, Any]) -> Self:
+        """Then by these fields, greatest first (NULL after all)."""
+        return self._sorted(fields, descending=True)
+
+    def _sorted(self, fields: tuple[QueryField[Any, Any], ...], *, descending: bool) -> Self:
+        return self._with(sorts=(*self.sorts, *(Sort(key_of(field), descending) for field in fields)))
+
+    def pager(self, page: int | Pager, size: int | None = None) -> Self:
+        """Page ``page`` (from 1) of pages of ``size`` rows, or a Pager; instead of an earlier limit and offset."""
+        chosen = _pager(page, size)
+        return self._with(limit_value=chosen.page_size, offset_value=chosen.offset)
+
+    def limit(self, count: int) -> Self:
+        """At most ``count`` rows (at least 1)."""
+        return self._with(limit_value=check_count("limit", count, 1))
+
+    def offset(self, count: int) -> Self:
+        """Leave ``count`` rows out before the first. The server reads what it skips: ``iterate`` reads everything."""
+        return self._with(offset_value=check_count("offset", count, 0))
+
+    def for_update(self, *, nowait: bool = False, skip_locked: bool = False) -> Self:
+        """Lock the rows until the transaction ends.
+
+        ``nowait``: an error instead of waiting for a lock; ``skip_locked``: leave locked rows out.
+        """
+        if nowait and skip_locked:
+            raise QueryError("for_update: nowait and skip_locked exclude each other")
+        return self._with(lock="nowait" if nowait else "skip_locked" if skip_locked else "wait")
+
+    def include_deleted(self) -> Self:
+        """Also rows that are soft-deleted."""
+        return self._with(with_deleted=True)
+
+    def use_index(self, name: str) -> Self:
+        """Read through this index of the entity, where the server takes such advice."""
+        return self._with(index=name)
+
+    def group_by(self, *fields: QueryField[Any, Any]) -> GroupedQuery:
+        """For ``aggregate``: one result for each combination of these fields' values."""
+        if not fields:
+            raise QueryError("group_by() needs a field")
+        return GroupedQuery(self, tuple(map(key_of, fields)))
+
+    @property
+    def shape(self) -> Shape:
+        """All but the values, the limit and the offset; hashable."""
+        shape = self._shape
+        if shape is None:
+            shape = self._shape = (
+                *[condition.shape for condition in self.conditions],
+                self.sorts,
+                self.lock,
+                self.with_deleted,
+                self.index,
+            )
+        return shape
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """The values of the conditions in the order of the shape."""
+        values = self._values
+        if values is None:
+            collected: list[Any] = []
+            for condition in self.conditions:
+                condition.collect(collected)
+            values = self._values = tuple(collected)
+        return values
+
+    def __repr__(self) -> str:
+        """Shows no value of a condition: it may be a secret."""
+        shown = [repr(condition) for condition in self.conditions]
+        shown += [f"{'desc' if sort.descending else 'asc'} {sort.field}" for sort in self.sorts]
+        if self.limit_value is not None:
+            shown.append(f"limit {self.limit_value}")
+        if self.offset_value:
+            shown.append(f"offset {self.offset_value}")
+        return f"<Query {', '.join(shown)}>"
+
+
+_STATE: Final = tuple(name for name in Query.__slots__ if not name.startswith("_"))
+
+
+class GroupedQuery:
+    """A query whose rows are put together by fields; only ``aggregate`` takes it."""
+
+    __slots__ = ("groups", "query")
+
+    def __init__(self, query: Query, groups: tuple[FieldKey, ...]) -> None:
+        self.query, self.groups = query, groups
+
+    def __repr__(self) -> str:
+        return f"<GroupedQuery {self.query!r} by {', '.join(map(str, self.groups))}>"
+
+
+def _pager(page: object, size: int | None) -> Pager:
+    if isinstance(page, Pager):
+        if size is not None:
+            raise QueryError("pager() takes a Pager, or a page and a size")
+        return page
+    if size is None:
+        raise QueryError("pager() needs the size of a page")
+    return Pager(check_count("page", page, 1), size)
+
+
+def _raw_condition(where: object) -> RawCondition:
+    if not isinstance(where, Where):
+        raise QueryError(f"filter_where() takes a Where, not {type(where).__name__}: filter_where(Where(sql, *params))")
+    if not str(where).strip():
+        raise QueryError("filter_where() got an empty Where")
+    if has_several_statements(str(where)):
+        raise QueryError(f"filter_where() takes one condition, not several statements: {where}")
+    return RawCondition(where)

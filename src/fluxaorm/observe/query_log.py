@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from fluxaorm.plans.cache_keys import is_value
 from fluxaorm.plans.effects import (
     Begin,
     Commit,
@@ -13,6 +14,7 @@ from fluxaorm.plans.effects import (
     Execute,
     ExecuteBatch,
     FetchRows,
+    RedisReplies,
     RedisRoundTrip,
     Rollback,
     Session,
@@ -43,6 +45,12 @@ class QueryLogEntry:
     """Whether a Redis look-up found nothing."""
     error: str | None
     meta: dict[str, str] = field(default_factory=dict)
+    operations: tuple[str, ...] = ()
+    """The operation of each statement or command, in order."""
+    hits: int = 0
+    """Keys looked up in Redis that had a value."""
+    misses: int = 0
+    """Keys looked up in Redis that had none that counts."""
 
 
 Handler = Callable[[Any, QueryLogEntry], None]
@@ -67,45 +75,56 @@ class QueryLoggers:
         described = _describe(effect, reply)
         if described is None:
             return
-        store, pool, operation, query, args, rows, miss = described
+        store, pool, operations, query, args, rows = described
+        hits, misses = _look_ups(effect, reply) if isinstance(effect, RedisRoundTrip) and reply is not None else (0, 0)
         entry = QueryLogEntry(
-            store, pool, operation, query, args, microseconds, started, rows, miss,
-            None if error is None else str(error), self._ctx.meta_data,
+            store, pool, "+".join(dict.fromkeys(operations)), query, args, microseconds, started, rows, misses > 0,
+            None if error is None else str(error), self._ctx.meta_data, operations, hits, misses,
         )  # fmt: skip
         for handler, stores in self._handlers:
             if store in stores:
                 handler(self._ctx, entry)
 
 
-_Described = tuple[Store, str, str, str, Sequence[Any], int | None, bool]
+_Described = tuple[Store, str, tuple[str, ...], str, Sequence[Any], int | None]
 
 
 def _describe(effect: Effect[Any], reply: Any) -> _Described | None:
     if isinstance(effect, FetchRows):
         rows = None if reply is None else len(reply)
-        return "mysql", _pool(effect.target), "SELECT", effect.sql, effect.args, rows, False
+        return "mysql", _pool(effect.target), ("SELECT",), effect.sql, effect.args, rows
     if isinstance(effect, Execute):
         changed = None if reply is None else reply.rows_affected
-        return "mysql", _pool(effect.target), _verb(effect.sql), effect.sql, effect.args, changed, False
+        return "mysql", _pool(effect.target), (_verb(effect.sql),), effect.sql, effect.args, changed
     if isinstance(effect, ExecuteBatch):
-        verbs = dict.fromkeys(_verb(statement.sql) for statement in effect.statements)
+        verbs = tuple(_verb(statement.sql) for statement in effect.statements)
         text = "; ".join(statement.sql for statement in effect.statements)
         changed = None if reply is None else sum(result.rows_affected for result in reply)
-        return "mysql", effect.session.pool, "+".join(verbs), text, (), changed, False
+        return "mysql", effect.session.pool, verbs, text, (), changed
     if isinstance(effect, Begin | Commit | Rollback):
         name = type(effect).__name__.upper()
-        return "mysql", effect.session.pool, name, name, (), None, False
+        return "mysql", effect.session.pool, (name,), name, (), None
     if isinstance(effect, RedisRoundTrip):
-        return _describe_redis(effect, reply)
+        return _describe_redis(effect)
     return None
 
 
-def _describe_redis(effect: RedisRoundTrip, reply: Any) -> _Described:
-    names = dict.fromkeys(str(command[0]) for command in effect.commands)
+def _describe_redis(effect: RedisRoundTrip) -> _Described:
+    names = tuple(str(command[0]) for command in effect.commands)
     text = "; ".join(" ".join(_word(word) for word in command) for command in effect.commands)
-    values = [] if reply is None else reply.values
-    miss = any(value is None for value in values) or any(isinstance(v, list) and None in v for v in values)
-    return "redis", effect.pool, "+".join(names), text, (), len(effect.commands), miss
+    return "redis", effect.pool, names, text, (), len(effect.commands)
+
+
+def _look_ups(effect: RedisRoundTrip, reply: RedisReplies) -> tuple[int, int]:
+    """How many keys that commands asked for had a value, and how many had none or another's lease."""
+    found: list[Any] = []
+    for command, value in zip(effect.commands, reply.values, strict=True):
+        if command[0] == "MGET" and isinstance(value, list):
+            found += value
+        elif command[0] == "GET" or (command[0] == "SET" and "GET" in command):
+            found.append(value)
+    hits = sum(isinstance(value, bytes) and is_value(value) for value in found)
+    return hits, len(found) - hits
 
 
 def _word(word: bytes | str | int) -> str:

@@ -17,7 +17,7 @@ from types import FrameType
 from devstack import private, stack
 from devstack.components import NAMES
 from devstack.errors import DevstackError
-from devstack.state import StackState, default_path, load
+from devstack.state import StackState, default_directory, default_path, load
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,7 +43,7 @@ def _perform(options: argparse.Namespace, command: list[str]) -> int:
         case "up" if options.owner is not None:
             _show(private.private_up(options.dir, options.owner, options.only))
         case "up":
-            _show(stack.up(options.dir or path.with_name(f".{path.stem}"), path, options.only))
+            _show(stack.up(options.dir or default_directory(), path, options.only))
         case "down":
             print("stopped" if stack.down(path) else "was not running")
         case "status":
@@ -90,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--state", type=Path, help="the JSON file with the addresses (default: $FLUXA_DEVSTACK, devstack.json)"
     )
-    parser.add_argument("--dir", type=Path, help="where data and logs go (default: beside the JSON file)")
+    parser.add_argument("--dir", type=Path, help="where data and logs go (default: .devstack)")
     parser.add_argument("--only", type=_names, default=NAMES, help=f"some of {','.join(NAMES)}")
     parser.add_argument("--owner", type=int, help="a process whose end ends the stack, which then is private to --dir")
     return parser

@@ -2,6 +2,7 @@
 
 What it decides: that a private stack lives in a temporary directory and is taken down whatever happens to its owner:
 the owner does it, and when the owner was killed, a guard process that waits for the owner's end does.
+The logs of a run that failed are kept beside those of the shared stack.
 What it never does: take down a stack that it found running.
 """
 
@@ -21,9 +22,7 @@ from types import FrameType
 
 from devstack.components import NAMES
 from devstack.stack import end, running, up
-from devstack.state import ENVIRONMENT, REPOSITORY, StackState, load
-
-_KEPT_LOGS = REPOSITORY / ".devstack" / "failed-run-logs"
+from devstack.state import ENVIRONMENT, REPOSITORY, StackState, default_directory, load
 
 
 def new_directory() -> Path:
@@ -91,7 +90,7 @@ def _run(command: Sequence[str], path: str) -> int:
 
     def forward(number: int, _: FrameType | None) -> None:
         # a Ctrl-C at the terminal has reached the child already
-        if number != signal.SIGINT or not sys.stdin.isatty():
+        if number != signal.SIGINT or not (sys.stdin and sys.stdin.isatty()):
             child.send_signal(number)
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -118,6 +117,7 @@ def _start_guard(directory: Path, owner: int) -> None:
 
 
 def _keep_logs(directory: Path) -> None:
-    shutil.rmtree(_KEPT_LOGS, ignore_errors=True)
+    kept = default_directory() / "failed-run-logs"
+    shutil.rmtree(kept, ignore_errors=True)
     if (directory / "logs").exists():
-        shutil.copytree(directory / "logs", _KEPT_LOGS)
+        shutil.copytree(directory / "logs", kept)

@@ -73,6 +73,12 @@ def default_path() -> Path:
     return Path(chosen).absolute() if chosen else REPOSITORY / "devstack.json"
 
 
+def default_directory() -> Path:
+    """Where the data and logs of the shared stack are: beside its file."""
+    path = default_path()
+    return path.with_name(f".{path.stem}")
+
+
 def load(path: Path) -> StackState | None:
     """The stack that a file describes, or None when there is no such file."""
     try:

@@ -147,15 +147,18 @@ def test_status_tells_by_its_exit_code(quick_stack: Path, tmp_path: Path) -> Non
 
 
 def test_run_gives_its_command_a_stack_and_ends_both(tmp_path: Path) -> None:
-    """The command finds the addresses by the environment; its exit code is the result."""
+    """The command finds the addresses by the environment; its exit code is the result; only logs of a failure stay."""
+    (tmp_path / "tmp").mkdir()
     script = "import os, pathlib, sys; print(pathlib.Path(os.environ['FLUXA_DEVSTACK']).read_text()); sys.exit(7)"
 
-    process = devstack("run", "--only", "redis", "--", sys.executable, "-c", script, TMPDIR=str(tmp_path))
+    environment = {"TMPDIR": str(tmp_path / "tmp"), ENVIRONMENT: str(tmp_path / "none.json")}
+    process = devstack("run", "--only", "redis", "--", sys.executable, "-c", script, **environment)
     output, _ = process.communicate(timeout=60)
 
     assert process.returncode == 7
     assert '"redis": {' in output
-    assert list(tmp_path.iterdir()) == []
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert (tmp_path / ".none" / "failed-run-logs" / "redis.log").exists()
 
 
 def test_run_uses_the_stack_that_the_environment_names(quick_stack: Path, tmp_path: Path) -> None:

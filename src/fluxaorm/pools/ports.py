@@ -157,6 +157,10 @@ class SyncPool(Protocol[C]):
 class AsyncPool(Protocol[C]):
     """Connections of one event loop."""
 
+    def take(self) -> C | None:
+        """An idle connection when there is one, without the cost of a coroutine."""
+        ...
+
     async def acquire(self, seconds: float | None = None) -> C:
         """As SyncPool.acquire."""
         ...

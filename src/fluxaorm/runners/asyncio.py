@@ -1,0 +1,237 @@
+"""The asyncio shell: performs the effects of a plan by awaiting asyncio drivers. Decides nothing.
+
+Failures, cancellations too, are thrown into the plan. What must not be torn apart (COMMIT, a lone statement, clean-up)
+runs to its end although the task was cancelled; the cancellation is delivered at the next effect that can take it, or,
+when there is none, at the caller's next ``await``: a plan that committed returns its result.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from fluxaorm.errors import MySQLError, UnknownPoolError
+from fluxaorm.plans.effects import (
+    Begin,
+    CallHandler,
+    Commit,
+    Effect,
+    ExecResult,
+    Execute,
+    ExecuteBatch,
+    FetchRows,
+    Parallel,
+    Plan,
+    RedisReplies,
+    RedisRoundTrip,
+    Rollback,
+    Row,
+    ShieldedRedisRoundTrip,
+    Sleep,
+)
+from fluxaorm.runners.outcomes import connection_of, unknown_outcome
+from fluxaorm.runners.shield import Shield
+
+if TYPE_CHECKING:
+    from fluxaorm.pools.ports import AsyncPool, AsyncSQLConnection, RedisPool, SQLPool
+    from fluxaorm.runners.sync import Observer
+
+T = TypeVar("T")
+
+
+class AsyncRunner:
+    """Runs plans on the pools of one engine; shared by all its tasks and loops."""
+
+    def __init__(self, sql_pools: Mapping[str, SQLPool], redis_pools: Mapping[str, RedisPool]) -> None:
+        self._sql_pools = sql_pools
+        self._redis_pools = redis_pools
+        self._performers: dict[type[Effect[Any]], Callable[[Any, Shield], Awaitable[Any]]] = {
+            FetchRows: self._fetch_rows,
+            Execute: self._execute,
+            ExecuteBatch: self._execute_batch,
+            Begin: self._begin,
+            Commit: self._commit,
+            Rollback: self._rollback,
+            RedisRoundTrip: self._redis_round_trip,
+            ShieldedRedisRoundTrip: self._shielded_redis_round_trip,
+            Sleep: _sleep,
+            Parallel: self._parallel,
+            CallHandler: _call_handler,
+        }
+
+    async def run(self, plan: Plan[T], observer: Observer | None = None) -> T:
+        """Drive a plan to its end: its result, or what it raises."""
+        performers = self._performers
+        shield = Shield()
+        try:
+            effect = next(plan)
+            while True:
+                try:
+                    if shield.cancelled and not _is_shielded(effect):
+                        shield.deliver()
+                    if observer is None:
+                        reply = await performers[type(effect)](effect, shield)
+                    else:
+                        reply = await self._perform_observed(effect, shield, observer)
+                except BaseException as error:  # noqa: BLE001 - it is the plan that handles it
+                    effect = plan.throw(error)
+                else:
+                    effect = plan.send(reply)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        finally:
+            if shield.cancelled:
+                shield.deliver_later()
+
+    async def _perform_observed(self, effect: Effect[Any], shield: Shield, observer: Observer) -> Any:
+        if type(effect) is Parallel:
+            return await self._parallel(effect, shield, observer)
+        started = time.monotonic()
+        try:
+            reply = await self._performers[type(effect)](effect, shield)
+        except BaseException as error:
+            observer(effect, None, error, _microseconds_since(started), started)
+            raise
+        observer(effect, reply, None, _microseconds_since(started), started)
+        return reply
+
+    # SQL
+
+    def _sql_pool(self, code: str) -> AsyncPool[AsyncSQLConnection]:
+        if code not in self._sql_pools:
+            raise UnknownPoolError("MySQL", code, list(self._sql_pools))
+        return self._sql_pools[code].asyncio
+
+    async def _fetch_rows(self, effect: FetchRows, _: Shield) -> list[Row]:
+        target = effect.target
+        if not isinstance(target, str):
+            rows: list[Row] = await connection_of(target).fetch(effect.sql, effect.args)
+            return rows
+        pool = self._sql_pool(target)
+        connection = pool.take() or await pool.acquire()
+        try:
+            return await connection.fetch(effect.sql, effect.args)
+        finally:
+            pool.release(connection)
+
+    async def _execute(self, effect: Execute, shield: Shield) -> ExecResult:
+        target = effect.target
+        if not isinstance(target, str):
+            result: ExecResult = await connection_of(target).execute(effect.sql, effect.args, effect.rows)
+            return result
+        pool = self._sql_pool(target)
+        connection = pool.take() or await pool.acquire()
+        return await shield.run(self._execute_alone(effect, target, pool, connection))
+
+    async def _execute_alone(
+        self, effect: Execute, code: str, pool: AsyncPool[AsyncSQLConnection], connection: AsyncSQLConnection
+    ) -> ExecResult:
+        try:
+            return await connection.execute(effect.sql, effect.args, effect.rows)
+        except BaseException as error:
+            if unknown := unknown_outcome(error, code, "the statement"):
+                raise unknown from error
+            raise
+        finally:
+            pool.release(connection)
+
+    async def _execute_batch(self, effect: ExecuteBatch, _: Shield) -> list[ExecResult]:
+        results: list[ExecResult] = await connection_of(effect.session).execute_batch(effect.statements)
+        return results
+
+    async def _begin(self, effect: Begin, _: Shield) -> None:
+        pool = self._sql_pool(effect.session.pool)
+        connection = pool.take() or await pool.acquire()
+        try:
+            await connection.begin(effect.isolation, effect.read_only)
+        except BaseException:
+            connection.usable = False
+            pool.release(connection)
+            raise
+        effect.session.connection = connection
+
+    async def _commit(self, effect: Commit, shield: Shield) -> None:
+        session = effect.session
+        connection = connection_of(session)
+        session.connection = None
+        await shield.run(self._commit_on(connection, session.pool))
+
+    async def _commit_on(self, connection: AsyncSQLConnection, code: str) -> None:
+        try:
+            await connection.commit()
+        except BaseException as error:
+            # refused or not: only a fresh connection is certain to be outside the transaction
+            connection.usable = False
+            if unknown := unknown_outcome(error, code, "the COMMIT"):
+                raise unknown from error
+            raise
+        finally:
+            self._sql_pool(code).release(connection)
+
+    async def _rollback(self, effect: Rollback, shield: Shield) -> None:
+        session = effect.session
+        connection, session.connection = session.connection, None
+        if connection is not None:
+            await shield.run(self._rollback_on(connection, session.pool))
+
+    async def _rollback_on(self, connection: AsyncSQLConnection, code: str) -> None:
+        try:
+            if connection.usable:
+                await connection.rollback()
+        except BaseException as error:
+            # closing it rolls back as well
+            connection.usable = False
+            if not isinstance(error, MySQLError):
+                raise
+        finally:
+            self._sql_pool(code).release(connection)
+
+    # Redis
+
+    async def _redis_round_trip(self, effect: RedisRoundTrip, _: Shield) -> RedisReplies:
+        pool = self._redis_pools.get(effect.pool)
+        if pool is None:
+            raise UnknownPoolError("Redis", effect.pool, list(self._redis_pools))
+        return await pool.asyncio.round_trip(effect.commands)
+
+    async def _shielded_redis_round_trip(self, effect: RedisRoundTrip, shield: Shield) -> RedisReplies:
+        return await shield.run(self._redis_round_trip(effect, shield))
+
+    # others
+
+    async def _parallel(self, effect: Parallel, _: Shield, observer: Observer | None = None) -> list[Any]:
+        """All run to their ends, also after one failed; the error of the first that did is raised."""
+        performed = [self._perform_apart(each, observer) for each in effect.effects]
+        replies = await asyncio.gather(*performed, return_exceptions=True)
+        for reply in replies:
+            if isinstance(reply, BaseException):
+                raise reply
+        return replies
+
+    async def _perform_apart(self, effect: Effect[Any], observer: Observer | None) -> Any:
+        """In a task of its own, which has its own cancellation."""
+        shield = Shield()
+        if observer is not None:
+            return await self._perform_observed(effect, shield, observer)
+        return await self._performers[type(effect)](effect, shield)
+
+
+def _is_shielded(effect: Effect[Any]) -> bool:
+    return effect.shielded
+
+
+def _microseconds_since(started: float) -> int:
+    return int((time.monotonic() - started) * 1e6)
+
+
+async def _sleep(effect: Sleep, _: Shield) -> None:
+    await asyncio.sleep(effect.seconds)
+
+
+async def _call_handler(effect: CallHandler, _: Shield) -> Any:
+    result = effect.handler(*effect.args)
+    return await result if inspect.isawaitable(result) else result

@@ -1,0 +1,41 @@
+"""What a failure means for a statement's outcome, said once for both runners. No I/O."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fluxaorm.errors import CommitUnknownError, MySQLConnectionError, MySQLError
+from fluxaorm.plans.effects import Session
+
+_KILLED: Final = frozenset(
+    {
+        1317,  # killed by somebody, or over a limit of Vitess
+        1969,  # MariaDB's max_statement_time
+        3024,  # max_execution_time; Vitess's limit of a query or transaction
+    }
+)
+
+
+def unknown_outcome(error: BaseException, pool: str, what: str) -> CommitUnknownError | None:
+    """The error to raise instead when a COMMIT or a lone statement failed this way: it may be done or not.
+
+    None when the server refused it, which means that nothing was done. An interruption counts as unknown.
+    """
+    if isinstance(error, MySQLError):
+        if not isinstance(error, MySQLConnectionError) and error.errno not in _KILLED:
+            return None
+        reason, errno = error.reason, error.errno
+    elif isinstance(error, Exception):
+        return None
+    else:
+        reason, errno = f"interrupted by {type(error).__name__}", 0
+    message = f"it is not known whether {what} was done: {reason}"
+    return CommitUnknownError(message, errno=errno, pool=pool)
+
+
+def connection_of(session: Session) -> Any:
+    """The connection of an open transaction. MySQLError when it is over, or was never begun."""
+    connection = session.connection
+    if connection is None:
+        raise MySQLError("the transaction is not open", pool=session.pool)
+    return connection

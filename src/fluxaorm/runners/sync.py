@@ -1,0 +1,240 @@
+"""The blocking shell: performs the effects of a plan one after the other in the calling thread. Decides nothing.
+
+Failures, interruptions too, are thrown into the plan, which cleans up and raises what it thinks right.
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from fluxaorm.errors import ContextMisuseError, MySQLError, UnknownPoolError
+from fluxaorm.plans.effects import (
+    Begin,
+    CallHandler,
+    Commit,
+    Effect,
+    ExecResult,
+    Execute,
+    ExecuteBatch,
+    FetchRows,
+    Parallel,
+    Plan,
+    RedisReplies,
+    RedisRoundTrip,
+    Rollback,
+    Row,
+    ShieldedRedisRoundTrip,
+    Sleep,
+)
+from fluxaorm.runners.outcomes import connection_of, unknown_outcome
+from fluxaorm.runners.parallel import merged_by_pool, split_replies
+
+if TYPE_CHECKING:
+    from fluxaorm.pools.ports import RedisPool, SQLPool, SyncPool, SyncRedis, SyncSQLConnection
+
+T = TypeVar("T")
+Observer: TypeAlias = Callable[["Effect[Any]", Any, "BaseException | None", int, float], None]
+"""Called after each effect with: effect, reply, error, microseconds, monotonic seconds at its start."""
+
+
+class SyncRunner:
+    """Runs plans on the pools of one engine; shared by all its threads."""
+
+    def __init__(self, sql_pools: Mapping[str, SQLPool], redis_pools: Mapping[str, RedisPool]) -> None:
+        self._sql_pools = sql_pools
+        self._redis_pools = redis_pools
+        self._sql: dict[str, SyncPool[SyncSQLConnection]] = {}
+        self._redis: dict[str, SyncRedis] = {}
+        self._performers: dict[type[Effect[Any]], Callable[[Any], Any]] = {
+            FetchRows: self._fetch_rows,
+            Execute: self._execute,
+            ExecuteBatch: self._execute_batch,
+            Begin: self._begin,
+            Commit: self._commit,
+            Rollback: self._rollback,
+            RedisRoundTrip: self._redis_round_trip,
+            ShieldedRedisRoundTrip: self._redis_round_trip,
+            Sleep: _sleep,
+            Parallel: self._parallel,
+            CallHandler: _call_handler,
+        }
+
+    def run(self, plan: Plan[T], observer: Observer | None = None) -> T:
+        """Drive a plan to its end: its result, or what it raises."""
+        if observer is not None:
+            return self._run_observed(plan, observer)
+        performers = self._performers
+        try:
+            effect = next(plan)
+            while True:
+                try:
+                    reply = performers[type(effect)](effect)
+                except BaseException as error:  # noqa: BLE001 - it is the plan that handles it
+                    effect = plan.throw(error)
+                else:
+                    effect = plan.send(reply)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+
+    def _run_observed(self, plan: Plan[T], observer: Observer) -> T:
+        try:
+            effect = next(plan)
+            while True:
+                try:
+                    reply = self._perform_observed(effect, observer)
+                except BaseException as error:  # noqa: BLE001 - it is the plan that handles it
+                    effect = plan.throw(error)
+                else:
+                    effect = plan.send(reply)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+
+    def _perform_observed(self, effect: Effect[Any], observer: Observer) -> Any:
+        if type(effect) is Parallel:
+            return self._parallel(effect, observer)
+        started = time.monotonic()
+        try:
+            reply = self._performers[type(effect)](effect)
+        except BaseException as error:
+            observer(effect, None, error, _microseconds_since(started), started)
+            raise
+        observer(effect, reply, None, _microseconds_since(started), started)
+        return reply
+
+    # SQL
+
+    def _sql_pool(self, code: str) -> SyncPool[SyncSQLConnection]:
+        pool = self._sql.get(code)
+        if pool is None:
+            if code not in self._sql_pools:
+                raise UnknownPoolError("MySQL", code, list(self._sql_pools))
+            pool = self._sql[code] = self._sql_pools[code].sync
+        return pool
+
+    def _fetch_rows(self, effect: FetchRows) -> list[Row]:
+        target = effect.target
+        if not isinstance(target, str):
+            rows: list[Row] = connection_of(target).fetch(effect.sql, effect.args)
+            return rows
+        pool = self._sql.get(target) or self._sql_pool(target)
+        connection = pool.acquire()
+        try:
+            return connection.fetch(effect.sql, effect.args)
+        finally:
+            pool.release(connection)
+
+    def _execute(self, effect: Execute) -> ExecResult:
+        target = effect.target
+        if not isinstance(target, str):
+            result: ExecResult = connection_of(target).execute(effect.sql, effect.args, effect.rows)
+            return result
+        pool = self._sql_pool(target)
+        connection = pool.acquire()
+        try:
+            return connection.execute(effect.sql, effect.args, effect.rows)
+        except BaseException as error:
+            if unknown := unknown_outcome(error, target, "the statement"):
+                raise unknown from error
+            raise
+        finally:
+            pool.release(connection)
+
+    def _execute_batch(self, effect: ExecuteBatch) -> list[ExecResult]:
+        results: list[ExecResult] = connection_of(effect.session).execute_batch(effect.statements)
+        return results
+
+    def _begin(self, effect: Begin) -> None:
+        pool = self._sql_pool(effect.session.pool)
+        connection = pool.acquire()
+        try:
+            connection.begin(effect.isolation, effect.read_only)
+        except BaseException:
+            connection.usable = False
+            pool.release(connection)
+            raise
+        effect.session.connection = connection
+
+    def _commit(self, effect: Commit) -> None:
+        session = effect.session
+        connection = connection_of(session)
+        session.connection = None
+        try:
+            connection.commit()
+        except BaseException as error:
+            # refused or not: only a fresh connection is certain to be outside the transaction
+            connection.usable = False
+            if unknown := unknown_outcome(error, session.pool, "the COMMIT"):
+                raise unknown from error
+            raise
+        finally:
+            self._sql_pool(session.pool).release(connection)
+
+    def _rollback(self, effect: Rollback) -> None:
+        session = effect.session
+        connection, session.connection = session.connection, None
+        if connection is None:
+            return
+        try:
+            if connection.usable:
+                connection.rollback()
+        except BaseException as error:
+            # closing it rolls back as well
+            connection.usable = False
+            if not isinstance(error, MySQLError):
+                raise
+        finally:
+            self._sql_pool(session.pool).release(connection)
+
+    # Redis
+
+    def _redis_round_trip(self, effect: RedisRoundTrip) -> RedisReplies:
+        redis = self._redis.get(effect.pool) or self._redis_pool(effect.pool)
+        return redis.round_trip(effect.commands)
+
+    def _redis_pool(self, code: str) -> SyncRedis:
+        if code not in self._redis_pools:
+            raise UnknownPoolError("Redis", code, list(self._redis_pools))
+        redis = self._redis[code] = self._redis_pools[code].sync
+        return redis
+
+    # others
+
+    def _parallel(self, effect: Parallel, observer: Observer | None = None) -> list[Any]:
+        """All are performed, also after one failed; the error of the first that did is raised."""
+        replies: list[Any] = [None] * len(effect.effects)
+        failure: Exception | None = None
+        for each, positions in merged_by_pool(effect.effects):
+            try:
+                reply = (
+                    self._performers[type(each)](each) if observer is None else self._perform_observed(each, observer)
+                )
+            except Exception as error:  # noqa: BLE001 - raised below, when all were performed
+                failure = failure or error
+                continue
+            own = [reply] if len(positions) == 1 else split_replies(reply, [effect.effects[at] for at in positions])
+            for position, part in zip(positions, own, strict=True):
+                replies[position] = part
+        if failure is not None:
+            raise failure
+        return replies
+
+
+def _microseconds_since(started: float) -> int:
+    return int((time.monotonic() - started) * 1e6)
+
+
+def _sleep(effect: Sleep) -> None:
+    time.sleep(effect.seconds)
+
+
+def _call_handler(effect: CallHandler) -> Any:
+    result = effect.handler(*effect.args)
+    if inspect.iscoroutine(result):
+        result.close()
+        raise ContextMisuseError(f"the handler {effect.handler!r} is a coroutine function: use an AsyncContext")
+    return result

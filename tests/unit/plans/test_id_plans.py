@@ -1,0 +1,124 @@
+"""Where a plan gets ids from, and how many it asks for."""
+
+from __future__ import annotations
+
+import pytest
+
+from fluxaorm.errors import CommitUnknownError, MySQLError, RedisConnectionError
+from fluxaorm.plans.effects import Execute, RedisRoundTrip
+from fluxaorm.plans.id_supply import IdSupply
+from fluxaorm.plans.ids import take_id_plan, take_ids_plan
+from fluxaorm.plans.redis_functions import INSTALL_IDS, TAKE_IDS
+from tests.unit.plans.world import World, done, replies, run, words
+
+pytestmark = pytest.mark.usefixtures("no_sockets")
+
+
+def test_an_id_comes_from_the_block_in_redis() -> None:
+    """One round trip; further ids of the batch cost none."""
+    world = World()
+
+    id, effects = run(
+        take_id_plan(world.owner, world.unit.binding), (RedisRoundTrip, replies([b"1001", 5, 1, b"run1"]))
+    )
+
+    assert 1006 == id
+    assert ("FCALL", TAKE_IDS, 1, "fx:db:thing:id", 1) == tuple(words(effects[0]))
+
+
+def test_batches_double_in_a_hurry_and_shrink_after_a_pause() -> None:
+    """A loop asks for more each time, an occasional insert for one."""
+    supply = IdSupply()
+
+    quick = [supply.batch_size(0.1 * step) for step in range(12)]
+    later = supply.batch_size(60.0)
+
+    assert [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000, 1000] == quick
+    assert 1 == later
+
+
+def test_an_empty_redis_gets_a_block_from_the_database() -> None:
+    """Reserve, keep what was asked for, give Redis the rest."""
+    world = World()
+
+    ids, effects = run(
+        take_ids_plan(world.owner, world.unit.binding, 3),
+        (RedisRoundTrip, replies(None)),
+        (Execute, done(1, insert_id=20_000)),
+        (RedisRoundTrip, replies(1)),
+    )
+
+    assert [10_001, 10_002, 10_003] == ids
+    assert ("FCALL", INSTALL_IDS, 1, "fx:db:thing:id", "run1", "10001", 10_000, 3) == tuple(words(effects[2]))
+
+
+def test_a_block_that_redis_refuses_is_kept_by_the_process() -> None:
+    """Another process was faster: nothing of ours is lost, and nothing is handed out twice."""
+    world = World()
+
+    run(
+        take_ids_plan(world.owner, world.unit.binding, 3),
+        (RedisRoundTrip, replies(None)),
+        (Execute, done(1, insert_id=20_000)),
+        (RedisRoundTrip, replies(0)),
+    )
+
+    assert 10_004 == world.unit.binding.ids.take()
+
+
+def test_ids_of_another_run_of_the_server_are_not_used() -> None:
+    """A restored snapshot would hand them out a second time."""
+    world = World()
+
+    id, _ = run(
+        take_id_plan(world.owner, world.unit.binding),
+        (RedisRoundTrip, replies([b"1001", 5, 1, b"run0"])),
+        (Execute, done(1, insert_id=20_000)),
+        (RedisRoundTrip, replies(1)),
+    )
+
+    assert 10_001 == id
+
+
+def test_redis_down_takes_ids_from_the_database() -> None:
+    """Inserts go on; the outage is counted."""
+    world = World()
+
+    id, _ = run(
+        take_id_plan(world.owner, world.unit.binding),
+        (RedisRoundTrip, RedisConnectionError("gone")),
+        (Execute, done(1, insert_id=501)),
+    )
+
+    assert (501, ["default"]) == (id, world.engine.outages)
+
+
+def test_a_lost_reservation_is_repeated() -> None:
+    """Whether it was done or not: a repetition costs at most a gap."""
+    world = World()
+
+    id, _ = run(
+        take_id_plan(world.owner, world.unit.binding),
+        (RedisRoundTrip, RedisConnectionError("gone")),
+        (Execute, CommitUnknownError("lost")),
+        (Execute, done(1, insert_id=502)),
+    )
+
+    assert 502 == id
+
+
+def test_the_table_of_ids_is_made_on_need() -> None:
+    """A fresh database needs no set-up step."""
+    world = World()
+
+    id, effects = run(
+        take_id_plan(world.owner, world.unit.binding),
+        (RedisRoundTrip, RedisConnectionError("gone")),
+        (Execute, MySQLError("Table 'db._fluxa_ids' doesn't exist", errno=1146)),
+        (Execute, done(0)),
+        (Execute, done(1)),
+        (Execute, done(1, insert_id=1)),
+    )
+
+    assert 1 == id
+    assert ["UPDATE", "CREATE", "INSERT", "UPDATE"] == [effect.sql.split()[0] for effect in effects[1:]]

@@ -1,0 +1,167 @@
+"""A world for plan tests: one hand-made entity, an engine that is only state, and replies that the test writes down.
+
+Nothing here performs I/O: ``Script`` checks which effects a plan yields and feeds it replies, or raises them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from fluxaorm.dialects import dialect_for
+from fluxaorm.entity.schema import CacheSchema, ColumnSchema, EntitySchema
+from fluxaorm.plans.binding import Binding
+from fluxaorm.plans.effects import Effect, ExecResult, Plan, RedisReplies
+from fluxaorm.plans.tokens import TokenSource
+from fluxaorm.plans.unit import EntityUnit, UnitOfWork
+from fluxaorm.runtime.entity import EntityBase
+
+T = TypeVar("T")
+SERVER = b"run1 repl1"
+
+
+def _text(raw: Any) -> str:
+    return raw.decode() if isinstance(raw, bytes) else str(raw)
+
+
+def column(index: int, name: str, kind: str = "str", **options: Any) -> ColumnSchema:
+    """A column without checks."""
+    decode: Callable[[Any], Any] = int if kind == "uint" else _text
+    return ColumnSchema(
+        index=index, name=name, field=name, attribute=name, kind=kind, annotation="int" if kind == "uint" else "str",
+        imports=(), nullable=options.pop("nullable", False), mysql_type="bigint unsigned" if kind == "uint" else "varchar(255)",
+        check=lambda value: value, encode=lambda value: value, decode=decode, **options,
+    )  # fmt: skip
+
+
+def thing_schema(redis: Any = "on", local_limit: int | None = None) -> EntitySchema:
+    """``thing(id, name, note)``; ``note`` has the default ``""``."""
+    columns = (column(0, "id", "uint"), column(1, "name"), column(2, "note", default=""))
+    return EntitySchema(
+        name="Thing", table="thing", mysql_pool="default", columns=columns, indexes=(), references=(), groups=(),
+        cache=CacheSchema(redis=redis, local_limit=local_limit), fingerprint="f" * 16, definition=object,
+        id_maximum=2**64 - 1,
+        by_field={item.field: item for item in columns}, by_attribute={item.attribute: item for item in columns},
+    )  # fmt: skip
+
+
+class Thing(EntityBase):
+    """The entity, with setters that properties would call."""
+
+    __slots__ = ()
+
+    @property
+    def name(self) -> str:
+        value: str = self._decoded(1)
+        return value
+
+    @name.setter
+    def name(self, value: str) -> None:
+        self._assign(1, value)
+
+
+class ThingProvider:
+    """What a binding needs of a provider."""
+
+    entity_name = "Thing"
+    fingerprint = "f" * 16
+    entity_class = Thing
+    enum_classes: dict[int, Any] = {}
+
+
+class StateOnlyEngine:
+    """An engine without pools: time is a number that tests move, outages are counted."""
+
+    def __init__(self, schema: EntitySchema) -> None:
+        self.tokens = TokenSource()
+        self.now = 1_000.0
+        self.clock = lambda: datetime(2026, 1, 1, tzinfo=UTC)
+        self.monotonic = lambda: self.now
+        self.outages: list[str] = []
+        self.proceeds = False
+        self._binding = Binding(
+            schema=schema, provider=ThingProvider(), dialect=dialect_for("9.7.0"),
+            redis_pool="default" if schema.cache.redis != "off" else None, id_redis_pool="default",
+            namespace="db", monotonic=lambda: self.now, schemas={"Thing": schema},
+        )  # fmt: skip
+
+    def binding(self, provider: Any) -> Binding:
+        """The only one there is."""
+        return self._binding
+
+    def binding_of(self, entity_name: str) -> Binding:
+        """The only one there is."""
+        return self._binding
+
+    def writes_without_cache(self, redis_pool: str) -> bool:
+        """As the test says."""
+        return self.proceeds
+
+    def cache_outage(self, redis_pool: str, error: BaseException) -> None:
+        """Counted."""
+        logging.getLogger(__name__).debug("outage: %s", error)
+        self.outages.append(redis_pool)
+
+
+class World:
+    """An engine, one unit of work and its part for the entity."""
+
+    def __init__(self, redis: Any = "on", local_limit: int | None = None) -> None:
+        self.engine = StateOnlyEngine(thing_schema(redis, local_limit))
+        self.owner = UnitOfWork(self.engine)
+        self.provider = ThingProvider()
+
+    @property
+    def unit(self) -> EntityUnit:
+        """Of the current unit of work."""
+        return self.owner.unit_of(self.provider)
+
+    def stored(self, id: int, name: str = "n") -> Thing:
+        """An entity as if it was read."""
+        thing: Thing = self.unit.entity_from_row((id, name.encode(), b""))
+        return thing
+
+    def fresh_owner(self) -> None:
+        """Another unit of work of the same engine."""
+        self.owner = UnitOfWork(self.engine)
+
+
+def run(plan: Plan[T], *script: tuple[type[Effect[Any]], Any]) -> tuple[T, list[Any]]:
+    """Drive a plan by a script of (expected effect, reply or exception); its result and the effects it yielded."""
+    effects: list[Any] = []
+    reply: Any = None
+    steps = list(script)
+    try:
+        effect = next(plan)
+        while True:
+            effects.append(effect)
+            assert steps, f"the plan asks for more than the script has: {_shown(effect)}"
+            expected, reply = steps.pop(0)
+            assert type(effect) is expected, f"expected {expected.__name__}, got {_shown(effect)}"
+            effect = plan.throw(reply) if isinstance(reply, BaseException) else plan.send(reply)
+    except StopIteration as stop:
+        assert not steps, f"the plan ended before {steps}"
+        return stop.value, effects
+
+
+def _shown(effect: Any) -> str:
+    slots = [name for cls in type(effect).__mro__ for name in getattr(cls, "__slots__", ())]
+    return f"{type(effect).__name__}({', '.join(f'{name}={getattr(effect, name)!r}' for name in slots)})"
+
+
+def replies(*values: Any, server: bytes = SERVER) -> RedisReplies:
+    """What one Redis round trip answers."""
+    return RedisReplies(list(values), server)
+
+
+def done(rows: int = 1, insert_id: int = 0) -> ExecResult:
+    """What a statement did."""
+    return ExecResult(insert_id, rows)
+
+
+def words(effect: Any, position: int = 0) -> Sequence[Any]:
+    """One command of a Redis round trip."""
+    command: Sequence[Any] = effect.commands[position]
+    return command

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import struct
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Final
 
@@ -79,6 +79,9 @@ def _numbers(name: str, numbers: tuple[int, ...], unsigned: bool) -> tuple[int, 
     return () if numbers == (0,) and name in ("datetime", "time", "timestamp") else numbers
 
 
+_EXACT: Final = Context(prec=100)
+
+
 def canonical_default(kind: ColumnType, text: str) -> str:
     """One spelling for a default of this type: ``0`` and ``0.00`` are the same decimal(10,2)."""
     try:
@@ -91,7 +94,7 @@ def _canonical(kind: ColumnType, text: str) -> str:
     if kind.name in INTEGER_BYTES:
         return str(int(Decimal(text)))
     if kind.name == "decimal":
-        return f"{Decimal(text).quantize(Decimal(1).scaleb(-kind.numbers[1])):f}"
+        return f"{Decimal(text).quantize(Decimal(1).scaleb(-kind.numbers[1]), context=_EXACT):f}"
     if kind.name == "double":
         return repr(float(text))
     if kind.name == "float":
@@ -113,5 +116,18 @@ def _with_fraction(text: str, digits: int) -> str:
 def shortest_float32(value: float) -> str:
     """The fewest digits that give the same binary32."""
     wanted = struct.pack("f", value)
-    texts = (f"{value:.{digits}g}" for digits in range(1, 10))
-    return next((text for text in texts if struct.pack("f", float(text)) == wanted), repr(value))
+    (exact,) = struct.unpack("f", wanted)
+    texts = (f"{exact:.{digits}g}" for digits in range(1, 10))
+    return next((text for text in texts if _packed(text) == wanted), repr(exact))
+
+
+def exact_float32(text: str) -> str:
+    """The binary32 that a text means, in the digits of the double that equals it."""
+    return repr(struct.unpack("f", struct.pack("f", float(text)))[0])
+
+
+def _packed(text: str) -> bytes:
+    try:
+        return struct.pack("f", float(text))
+    except OverflowError:  # rounded up past the largest
+        return b""

@@ -19,7 +19,7 @@ from fluxaorm.dialects.changes import (
     RenameColumn,
     SetDefault,
 )
-from fluxaorm.dialects.column_types import BINARY, TEXT_BYTES, parse_type, quoted
+from fluxaorm.dialects.column_types import BINARY, TEXT_BYTES, exact_float32, parse_type, quoted
 from fluxaorm.dialects.tables import ColumnDefinition, IndexDefinition, TableDefinition
 
 ENGINE: Final = "InnoDB"
@@ -36,16 +36,19 @@ def columns_list(names: Sequence[str]) -> str:
 
 
 def default_literal(column: ColumnDefinition) -> str | None:
-    """What follows DEFAULT: an expression for types that take no literal, or whose literal the server would shorten."""
+    """What follows DEFAULT: an expression for types that take no literal, or whose literal servers print shortened.
+
+    MariaDB makes a literal of any expression that is one, hence the function and the sum.
+    """
     if column.default is None:
         return "NULL" if column.nullable else None
     kind, text = parse_type(column.type), column.default
     if kind.name in BINARY:
-        return f"({text})" if text else "('')"
+        return f"(unhex('{text.removeprefix('0x')}'))" if text else "('')"
     if kind.name in TEXT_BYTES or kind.name == "json":
         return f"({quoted(text)})"
     if kind.name == "float":
-        return quoted(text) if f"{float(text):.6g}" == text else f"({text})"
+        return quoted(text) if f"{float(text):.6g}" == text else f"({exact_float32(text)} + 0e0)"
     return quoted(text)
 
 

@@ -105,13 +105,18 @@ def _default(kind: ColumnType, text: str | None, extra: str, mariadb: bool) -> t
 
 
 _LITERAL: Final = re.compile(r"(?:_\w+)?'((?:[^'\\]|\\.|'')*)'", re.DOTALL)
-_PLAIN: Final = re.compile(r"0x[0-9a-f]*|-?\d+(\.\d*)?(e[-+]?\d+)?", re.IGNORECASE)
+_BYTES: Final = re.compile(r"unhex\((?:_\w+)?'([0-9a-f]*)'\)", re.IGNORECASE)
+_NUMBER: Final = re.compile(r"\(?(-?)\(?(\d+(?:\.\d*)?(?:e[-+]?\d+)?)\)?(?: \+ 0e0)?\)?", re.IGNORECASE)
 
 
 def _expression_value(kind: ColumnType, text: str) -> tuple[str | None, str]:
     if literal := _LITERAL.fullmatch(text):
         return canonical_default(kind, unescaped(literal[1])), ""
-    return (canonical_default(kind, text), "") if _PLAIN.fullmatch(text) else (None, text)
+    if hexadecimal := _BYTES.fullmatch(text):
+        return f"0x{hexadecimal[1].lower()}", ""
+    if number := _NUMBER.fullmatch(text):
+        return canonical_default(kind, number[1] + number[2]), ""
+    return None, text
 
 
 def _table(name: str, found: _Found, mariadb: bool) -> TableDefinition:

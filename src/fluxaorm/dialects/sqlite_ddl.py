@@ -17,7 +17,7 @@ from fluxaorm.dialects.changes import (
     RenameColumn,
     applied,
 )
-from fluxaorm.dialects.column_types import BLOB_BYTES, INTEGER_BYTES, TEXT_BYTES, ColumnType, parse_type
+from fluxaorm.dialects.column_types import BLOB_BYTES, INTEGER_BYTES, TEXT_BYTES, ColumnType, exact_float32, parse_type
 from fluxaorm.dialects.sqlite_collations import DECIMAL, TIME
 from fluxaorm.dialects.tables import ColumnDefinition, IndexDefinition, TableDefinition
 
@@ -78,6 +78,8 @@ def default_literal(column: ColumnDefinition, text: str | None) -> str | None:
     if text is None:
         return None
     match storage_class(column):
+        case "REAL" if column.type.startswith("float"):
+            return exact_float32(text)
         case "INTEGER" | "REAL":
             return text
         case "BLOB":
@@ -134,7 +136,7 @@ def _member_check(kind: ColumnType, name: str) -> str:
 
 
 _FIXED_CHECKS: Final = {
-    "json": "json_valid({name})",
+    "json": "{name} IS NULL OR json_valid({name})",
     "date": "{name} IS date({name})",
     "datetime": "substr({name}, 1, 19) IS datetime(substr({name}, 1, 19))",
     "time": "{name} BETWEEN '-838:59:59' AND '838:59:59'",

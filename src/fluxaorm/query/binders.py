@@ -57,22 +57,22 @@ def _ordered_binder(column: ColumnSchema, key: FieldKey) -> Binder:
     exact = _exact_binder(column, key)
 
     def bind(value: Any) -> Any:
-        if type(value) is int or type(value) is Decimal:
-            return _number(value, exact)
+        if type(value) in (int, Decimal, str):
+            return _placed(value, exact)
         finer = _finer_text(value, column)
         return exact(value) if finer is None else finer
 
     return bind
 
 
-def _number(value: Any, exact: Binder) -> Any:
-    """A number outside the column's range or scale still has its place in the order."""
+def _placed(value: Any, exact: Binder) -> Any:
+    """A number or text outside the column's range, scale or length still has its place in the order."""
     try:
         return exact(value)
     except QueryError:
         if type(value) is int and -(2**63) <= value < 2**64:
             return value
-        if type(value) is Decimal and value.is_finite():
+        if type(value) is str or (type(value) is Decimal and value.is_finite()):
             return value
         raise
 

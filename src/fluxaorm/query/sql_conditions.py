@@ -22,16 +22,15 @@ class Pick(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A compiled condition: its text, or True or False; what its placeholders take; whether it needs parentheses."""
+    """A compiled condition: its text, or True or False; what its placeholders take; what joins its parts."""
 
     sql: str | bool
     picks: tuple[Pick, ...] = ()
-    is_list: bool = False
+    joined_by: str = ""
 
-    @property
-    def enclosed(self) -> str:
-        """The text, in parentheses where something stands beside it."""
-        return f"({self.sql})" if self.is_list else str(self.sql)
+    def beside(self, operator: str) -> str:
+        """The text as a part of a longer one, in parentheses where these two operators would mix."""
+        return f"({self.sql})" if self.joined_by not in ("", operator) else str(self.sql)
 
 
 def field_keys(condition: Condition) -> Iterator[FieldKey]:
@@ -74,8 +73,8 @@ class ConditionCompiler:
         kept = [part for part in parts if part.sql is not neutral]
         if len(kept) <= 1:
             return kept[0] if kept else Part(neutral)
-        sql = f" {operator.upper()} ".join(part.enclosed for part in kept)
-        return Part(sql, tuple(pick for part in kept for pick in part.picks), is_list=True)
+        sql = f" {operator.upper()} ".join(part.beside(operator) for part in kept)
+        return Part(sql, tuple(pick for part in kept for pick in part.picks), operator)
 
     def _negation(self, condition: Negation) -> Part:
         part = self.compile(condition.part)
@@ -95,8 +94,8 @@ class ConditionCompiler:
         if isinstance(sql, bool):
             return Part(sql)
         bind = binder_for(found.column, condition.operator, condition.field)
-        is_list = condition.operator == "has_any" and count > 1
-        return Part(sql, tuple(Pick(at, bind) for at in positions), is_list)
+        joined_by = "or" if condition.operator == "has_any" and count > 1 else ""
+        return Part(sql, tuple(Pick(at, bind) for at in positions), joined_by)
 
     def _comparison_sql(self, operator: str, column: str, count: int) -> str | bool:
         if operator in _OPERATORS:

@@ -82,7 +82,7 @@ ALPHABET = st.sampled_from(
 )
 
 
-@settings(max_examples=1500)
+@settings(max_examples=600)
 @given(st.lists(ALPHABET, max_size=24).map("".join))
 @example("'\\")
 @example("/*/?*/?")
@@ -97,7 +97,7 @@ def test_agrees_with_a_character_by_character_lexer(sql: str) -> None:
     assert expected == split_placeholders(sql)
 
 
-@settings(max_examples=1500)
+@settings(max_examples=600)
 @given(st.lists(ALPHABET, max_size=24).map("".join))
 def test_statement_ends_agree_with_the_lexer(sql: str) -> None:
     """The same for semicolons."""

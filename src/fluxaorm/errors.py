@@ -251,6 +251,9 @@ class DeadlineExceededError(FluxaError, TimeoutError):
 class MySQLError(FluxaError):
     """The server refused a statement. ``errno``: its error number; ``pool``: the pool's code."""
 
+    failed_statement: int | None = None
+    """Which statement of a batch it was, counted from 0."""
+
     def __init__(self, message: str, *, errno: int = 0, pool: str = "", statement: str = "") -> None:
         self.errno, self.pool, self.statement = errno, pool, statement
         self.reason = message

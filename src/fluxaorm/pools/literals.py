@@ -1,0 +1,142 @@
+"""Values as SQL literals of MySQL and MariaDB, and statements with literals in the places of ``?``. No I/O.
+
+The text is for connections in utf8mb4 whose sql_mode lacks NO_BACKSLASH_ESCAPES: there nothing but the quote and the
+backslash must be escaped in a quoted text, whatever else it holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any, Final, TypeAlias
+from uuid import UUID
+
+from fluxaorm.errors import QueryError
+from fluxaorm.plans.cache_keys import duration_text
+from fluxaorm.pools.values import Writers, checked_float, checked_text, datetime_text, plain_decimal, time_text
+from fluxaorm.query.placeholders import split_placeholders
+
+Sql: TypeAlias = "str | bytes"
+"""A rendered statement; bytes when it holds a long binary value."""
+
+_LONGEST_HEX: Final = 64
+"""Longer binary values go as they are, which takes half the space."""
+
+
+def render(sql: str, args: Sequence[Any] = (), rows: Sequence[Sequence[Any]] | None = None) -> Sql:
+    """``sql`` with a literal in the place of each ``?``; with ``rows`` it ends in VALUES and the groups are appended.
+
+    Raises QueryError when there are more or fewer values than placeholders, or a value has no literal.
+    """
+    if rows is not None:
+        return _with_rows(sql, rows)
+    pieces = split_placeholders(sql)
+    count = len(args)
+    if len(pieces) != count + 1:
+        raise QueryError(f"the SQL has {len(pieces) - 1} placeholders, but {count} values were given")
+    if count == 1:
+        value = args[0]
+        if type(value) is int:
+            return f"{pieces[0]}{value}{pieces[1]}"
+    parts: list[Sql] = [""] * (2 * count + 1)
+    parts[::2] = pieces
+    parts[1::2] = [_LITERALS[type(value)](value) for value in args]
+    return _joined("", parts)
+
+
+def _with_rows(sql: str, rows: Sequence[Sequence[Any]]) -> Sql:
+    if not rows:
+        raise QueryError("a statement with rows was given none")
+    literals = _LITERALS
+    groups = [_joined(", ", [literals[type(value)](value) for value in row]) for row in rows]
+    return _joined("", [sql, "(", _joined("), (", groups), ")"])
+
+
+def _joined(separator: str, parts: Sequence[Sql]) -> Sql:
+    try:
+        return separator.join(parts)  # type: ignore[arg-type]  # bytes among the parts raise the TypeError
+    except TypeError:
+        return separator.encode().join([part.encode() if isinstance(part, str) else part for part in parts])
+
+
+def literal(value: Any) -> Sql:
+    """One value as a literal: ``NULL``, ``1``, ``1.5e0``, ``'text'``, ``x'00'``. QueryError when it has none."""
+    return _LITERALS[type(value)](value)
+
+
+def _null(_: None) -> str:
+    return "NULL"
+
+
+def _int(value: int) -> str:
+    return int.__repr__(value)
+
+
+def _float(value: float) -> str:
+    # without an exponent it would be a DECIMAL to the server
+    text = float.__repr__(checked_float(value))
+    return text if "e" in text else f"{text}e0"
+
+
+def _text(value: str) -> str:
+    if not value.isascii():
+        checked_text(value)
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _binary(value: bytes) -> Sql:
+    if len(value) <= _LONGEST_HEX:
+        return f"x'{value.hex()}'"
+    return b"_binary'" + value.replace(b"\\", b"\\\\").replace(b"'", b"\\'") + b"'"
+
+
+def _buffer(value: bytearray | memoryview) -> Sql:
+    return _binary(bytes(value))
+
+
+def _datetime(value: datetime) -> str:
+    return f"'{datetime_text(value)}'"
+
+
+def _date(value: date) -> str:
+    return f"'{value.isoformat()}'"
+
+
+def _time(value: time) -> str:
+    return f"'{time_text(value)}'"
+
+
+def _timedelta(value: timedelta) -> str:
+    return f"'{duration_text(value)}'"
+
+
+def _uuid(value: UUID) -> str:
+    return f"x'{value.hex}'"
+
+
+def _address(value: IPv4Address | IPv6Address) -> str:
+    return f"x'{value.packed.hex()}'"
+
+
+_LITERALS: Final[Writers[Sql]] = Writers(
+    {
+        type(None): _null,
+        int: int.__repr__,
+        bool: _int,
+        float: _float,
+        str: _text,
+        bytes: _binary,
+        bytearray: _buffer,
+        memoryview: _buffer,
+        Decimal: plain_decimal,
+        datetime: _datetime,
+        date: _date,
+        time: _time,
+        timedelta: _timedelta,
+        UUID: _uuid,
+        IPv4Address: _address,
+        IPv6Address: _address,
+    }
+)

@@ -1,0 +1,180 @@
+"""What the connections to MySQL and MariaDB have in common, whatever the driver: settings, errors, batches.
+
+A driver's adapter sends a text and reads results; here is what they mean. Every way out of a statement but the server's
+own refusal leaves the connection unusable, so that nobody ever reads the rest of somebody else's answer.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from fluxaorm.errors import MySQLConnectionError, MySQLError
+from fluxaorm.plans.effects import ExecResult, Row, Statement
+from fluxaorm.pools.literals import Sql, render
+from fluxaorm.pools.packets import Packet, packets
+
+if TYPE_CHECKING:
+    from fluxaorm.dialects.port import Dialect
+
+FOUND_ROWS: Final = 1 << 1
+MULTI_STATEMENTS: Final = 1 << 16
+MULTI_RESULTS: Final = 1 << 17
+CLIENT_FLAGS: Final = FOUND_ROWS | MULTI_STATEMENTS | MULTI_RESULTS
+CHARSET: Final = "utf8mb4"
+GONE_AWAY: Final = 2006
+
+
+class MySQLConnectionState:
+    """What a connection knows besides its driver's. ``expires``: monotonic seconds."""
+
+    __slots__ = ("__weakref__", "dialect", "expires", "idle_since", "pool", "usable")
+
+    driver_errors: type[BaseException]
+    """Base class of the driver's errors; their arguments are an error number and a message."""
+
+    def __init__(self, dialect: Dialect, pool: str, expires: float) -> None:
+        self.dialect = dialect
+        self.pool = pool
+        self.expires = expires
+        self.idle_since = 0.0
+        self.usable = True
+
+    def failure(self, error: BaseException, statement: str = "") -> MySQLError:
+        """The error to raise instead of a driver's; a lost connection is unusable from now on."""
+        mapped = mapped_error(error, self.dialect, self.pool, statement)
+        if isinstance(mapped, MySQLConnectionError):
+            self.usable = False
+        return mapped
+
+
+def mapped_error(error: BaseException, dialect: Dialect, pool: str, statement: str = "") -> MySQLError:
+    """A driver's error as the library's."""
+    number, message = _number_and_message(error)
+    return dialect.map_error(number, message, pool=pool, statement=statement)
+
+
+def _number_and_message(error: BaseException) -> tuple[int, str]:
+    number = error.args[0] if error.args else 0
+    message = str(error.args[1]) if len(error.args) > 1 else str(error)
+    if not isinstance(number, int) or number == 0:
+        # the drivers' way to say that the connection is closed already
+        return GONE_AWAY, message or "the connection is closed"
+    return number, message
+
+
+def session_sql(dialect: Dialect) -> str:
+    """The statements that make a fresh connection the library's, for one round trip."""
+    return ";".join((f"SET NAMES {CHARSET}", *dialect.session_statements()))
+
+
+def begin_sql(dialect: Dialect, isolation: str | None, read_only: bool) -> str:
+    """The statements that open a transaction, for one round trip."""
+    return ";".join(dialect.begin_statements(isolation, read_only))
+
+
+class BlockingMySQLConnection(MySQLConnectionState, ABC):
+    """A connection for threads. Subclasses speak to a driver."""
+
+    __slots__ = ("_poll",)
+
+    def __init__(self, dialect: Dialect, pool: str, expires: float) -> None:
+        super().__init__(dialect, pool, expires)
+        self._poll = select.poll()
+        self._poll.register(self.fileno(), select.POLLIN)
+        statements = session_sql(dialect)
+        self._perform(statements, statements)
+
+    @abstractmethod
+    def fileno(self) -> int:
+        """The socket's descriptor."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close it; never raises."""
+
+    @abstractmethod
+    def fetch(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
+        """See SyncSQLConnection."""
+
+    @abstractmethod
+    def _query(self, sql: Sql) -> ExecResult:
+        """Send a packet and read the result of its first statement."""
+
+    @abstractmethod
+    def _next_result(self) -> ExecResult | None:
+        """Read the next statement's result; None when there was none left."""
+
+    def execute(self, sql: str, args: Sequence[Any] = (), rows: Sequence[Sequence[Any]] | None = None) -> ExecResult:
+        """See SyncSQLConnection."""
+        return self._perform(render(sql, args, rows), sql)
+
+    def execute_batch(self, statements: Sequence[Statement]) -> list[ExecResult]:
+        """See SyncSQLConnection."""
+        results: list[ExecResult] = []
+        for packet in packets(statements):
+            self._send_packet(packet, statements, results)
+        return results
+
+    def _send_packet(self, packet: Packet, statements: Sequence[Statement], results: list[ExecResult]) -> None:
+        last = packet.first + packet.count
+        try:
+            result: ExecResult | None = self._query(packet.sql)
+            while result is not None:
+                if len(results) < last:
+                    results.append(result)
+                result = self._next_result()
+        except self.driver_errors as error:
+            position = min(len(results), last - 1)
+            failure = self.failure(error, statements[position].sql)
+            failure.failed_statement = position
+            raise failure from error
+        except BaseException:
+            self.usable = False
+            raise
+
+    def _perform(self, text: Sql, sql: str) -> ExecResult:
+        """Send ``text`` and read all results; the first. ``sql``: what an error shows."""
+        try:
+            result = self._query(text)
+            while self._next_result() is not None:
+                pass
+            return result
+        except self.driver_errors as error:
+            raise self.failure(error, sql) from error
+        except BaseException:
+            self.usable = False
+            raise
+
+    def begin(self, isolation: str | None = None, read_only: bool = False) -> None:
+        """See SyncSQLConnection."""
+        statements = begin_sql(self.dialect, isolation, read_only)
+        self._perform(statements, statements)
+
+    def commit(self) -> None:
+        """See SyncSQLConnection."""
+        self._perform("COMMIT", "COMMIT")
+
+    def rollback(self) -> None:
+        """See SyncSQLConnection."""
+        self._perform("ROLLBACK", "ROLLBACK")
+
+    def ping(self) -> None:
+        """See SyncSQLConnection."""
+        self._perform("DO 1", "DO 1")
+
+    def is_alive(self) -> bool:
+        """A server that says something unasked says farewell."""
+        return not self._poll.poll(0)
+
+    def disown(self) -> None:
+        """In a child process: put another file in the socket's place, so that nothing reaches the parent's."""
+        self.usable = False
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        try:
+            os.dup2(nowhere, self.fileno())
+        finally:
+            os.close(nowhere)

@@ -1,0 +1,120 @@
+"""MySQL and MariaDB through mysqlclient's low-level interface: rows of bytes, nothing converted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from MySQLdb import _mysql
+
+from fluxaorm.plans.effects import ExecResult, Row
+from fluxaorm.pools.literals import Sql, render
+from fluxaorm.pools.mysql_connection import CHARSET, CLIENT_FLAGS, BlockingMySQLConnection, mapped_error
+
+if TYPE_CHECKING:
+    from fluxaorm.addresses import MySQLAddress
+    from fluxaorm.dialects.port import Dialect
+    from fluxaorm.options import MySQLOptions, TLSOptions
+
+
+def open_mysqlclient(
+    address: MySQLAddress, options: MySQLOptions, dialect: Dialect, pool: str, expires: float
+) -> MySQLClientConnection:
+    """A fresh connection. MySQLConnectionError."""
+    try:
+        raw: Any = _mysql.connection(**_arguments(address, options))
+    except _mysql.Error as error:
+        raise mapped_error(error, dialect, pool) from error
+    return MySQLClientConnection(raw, dialect, pool, expires)
+
+
+def _arguments(address: MySQLAddress, options: MySQLOptions) -> dict[str, Any]:
+    arguments: dict[str, Any] = {
+        "user": address.user,
+        "password": address.password,
+        "database": address.database,
+        "client_flag": CLIENT_FLAGS,
+        "charset": CHARSET,
+        "local_infile": 0,
+        "connect_timeout": math.ceil(options.connect_timeout or 10),
+    }
+    if address.socket:
+        arguments["unix_socket"] = address.socket
+    else:
+        # "localhost" means a Unix socket to the C library
+        host = address.hosts[0].host
+        arguments["host"] = "127.0.0.1" if host == "localhost" else host
+        arguments["port"] = address.hosts[0].port
+    for name in ("read_timeout", "write_timeout"):
+        if seconds := getattr(options, name):
+            arguments[name] = math.ceil(seconds)
+    if address.tls is not None:
+        arguments |= _tls_arguments(address.tls)
+    return arguments
+
+
+def _tls_arguments(tls: TLSOptions) -> dict[str, Any]:
+    files = {"ca": tls.ca_file, "cert": tls.cert_file, "key": tls.key_file}
+    mode = "VERIFY_IDENTITY" if tls.check_hostname else "VERIFY_CA"
+    return {
+        "ssl": {name: path for name, path in files.items() if path},
+        "ssl_mode": mode if tls.verify else "REQUIRED",
+    }
+
+
+class MySQLClientConnection(BlockingMySQLConnection):
+    """One connection."""
+
+    __slots__ = ("_raw",)
+
+    driver_errors = _mysql.MySQLError
+
+    def __init__(self, raw: Any, dialect: Dialect, pool: str, expires: float) -> None:
+        self._raw = raw
+        super().__init__(dialect, pool, expires)
+
+    def fetch(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
+        """See SyncSQLConnection."""
+        raw = self._raw
+        text = render(sql, args)
+        try:
+            raw.query(text)
+            result = raw.store_result()
+            rows = [] if result is None else list(result.fetch_row(0))
+            if raw.more_results():
+                self._skip_results()
+            return rows
+        except _mysql.MySQLError as error:
+            raise self.failure(error, sql) from error
+        except BaseException:
+            self.usable = False
+            raise
+
+    def _skip_results(self) -> None:
+        while self._next_result() is not None:
+            pass
+
+    def _query(self, sql: Sql) -> ExecResult:
+        self._raw.query(sql)
+        return self._read_result()
+
+    def _next_result(self) -> ExecResult | None:
+        return None if self._raw.next_result() < 0 else self._read_result()
+
+    def _read_result(self) -> ExecResult:
+        raw = self._raw
+        result = raw.store_result()
+        return ExecResult(raw.insert_id(), raw.affected_rows() if result is None else 0)
+
+    def fileno(self) -> int:
+        """See BlockingMySQLConnection."""
+        return int(self._raw.fileno())
+
+    def close(self) -> None:
+        """See SyncSQLConnection."""
+        self.usable = False
+        # it may be closed already
+        with suppress(_mysql.MySQLError):
+            self._raw.close()

@@ -1,0 +1,94 @@
+"""Finds the application of a command: ``module:attribute``, given or from ``[tool.fluxaorm] app`` of pyproject.toml.
+
+The attribute is a Registry, an Engine, or a function without arguments that returns one. Imports the user's module and
+so runs its code; opens no connection by itself.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fluxaorm.cli.exits import UsageError
+from fluxaorm.engine import Engine
+from fluxaorm.registry import Registry
+
+_FORM = "module:attribute, as in myapp.models:registry"
+
+
+def find_application(name: str | None) -> Registry | Engine:
+    """The application of this name, or of the pyproject.toml at or above the working directory. Raises UsageError.
+
+    What the user's own function raises is passed on.
+    """
+    directory = Path.cwd()
+    if name is None:
+        directory, name = _configured(directory)
+    if str(directory) not in sys.path:
+        sys.path.insert(0, str(directory))
+    return _called(_attribute(name), name)
+
+
+@contextmanager
+def open_engine(name: str | None, *, connect: bool) -> Iterator[Engine]:
+    """The application's Engine; validated here when it is a Registry, closed afterwards in either case."""
+    application = find_application(name)
+    engine = application if isinstance(application, Engine) else application.validate(connect=connect)
+    with engine:
+        yield engine
+
+
+def _configured(directory: Path) -> tuple[Path, str]:
+    for place in (directory, *directory.parents):
+        path = place / "pyproject.toml"
+        if path.is_file():
+            return place, _app_of(path)
+    raise UsageError(f"no application was named: give {_FORM}, or [tool.fluxaorm] app in a pyproject.toml")
+
+
+def _app_of(path: Path) -> str:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path}: {error}") from None
+    tools = content.get("tool", {})
+    name: Any = tools.get("fluxaorm", {}).get("app") if isinstance(tools, dict) else None
+    if not isinstance(name, str):
+        raise UsageError(f'no application was named: give {_FORM}, or [tool.fluxaorm] app = "..." in {path}')
+    return name
+
+
+def _attribute(name: str) -> Any:
+    module_name, colon, path = name.partition(":")
+    if not colon or not module_name or not path:
+        raise UsageError(f"'{name}' is not {_FORM}")
+    value: Any = _imported(module_name)
+    for part in path.split("."):
+        try:
+            value = getattr(value, part)
+        except AttributeError:
+            raise UsageError(f"'{name}': {module_name} has no '{path}'") from None
+    return value
+
+
+def _imported(module_name: str) -> Any:
+    try:
+        return importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        # a module that the user's module misses is another matter than a name that is wrong
+        if error.name is None or not (module_name == error.name or module_name.startswith(f"{error.name}.")):
+            raise
+        raise UsageError(f"there is no module '{error.name}' in {Path.cwd()} or on the path") from None
+
+
+def _called(value: Any, name: str) -> Registry | Engine:
+    if callable(value) and not isinstance(value, type):
+        value = value()
+    if isinstance(value, Registry | Engine):
+        return value
+    raise UsageError(f"'{name}' is a {type(value).__name__}, not a Registry, an Engine or a function that returns one")

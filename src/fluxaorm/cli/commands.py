@@ -1,0 +1,111 @@
+"""The commands of ``fluxaorm``: their words, options and help. What they do is in the modules beside this one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fluxaorm.cli.exits import errors_as_exits
+
+_EPILOG = (
+    "Exit codes: 0 done, 1 found something (with --check) or failed, 2 wrong usage, 3 a server could not be reached."
+)
+_APP_HELP = (
+    "module:attribute, naming a Registry, an Engine or a function that returns one. "
+    "When left out: [tool.fluxaorm] app of pyproject.toml."
+)
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="FluxaORM: typed entities for MySQL and Redis.",
+    epilog=_EPILOG,
+)
+
+AppArgument = Annotated[str | None, typer.Argument(metavar="[APP]", help=_APP_HELP, show_default=False)]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+@app.command(epilog=_EPILOG)
+def demo(
+    directory: Annotated[Path, typer.Option(help="Where the demo's files and data go; made when missing.")] = Path(
+        "fluxaorm-demo"
+    ),
+    json: JsonOption = False,
+    stack: Annotated[
+        bool, typer.Option("--stack", help="On MySQL and Valkey of the devstack; in a checkout only.")
+    ] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="With --stack: keep the database.")] = False,
+) -> None:
+    """Load 336,776 flights and read, search and update them, with no server installed."""
+    from fluxaorm.cli import demo_command
+
+    with errors_as_exits():
+        demo_command.run(directory, json=json, stack=stack, keep=keep)
+
+
+@app.command(epilog=_EPILOG)
+def generate(
+    first: Annotated[str, typer.Argument(metavar="[APP]", help=_APP_HELP)],
+    second: Annotated[
+        str | None, typer.Argument(metavar="DIR", help="The directory of the package.", show_default=False)
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; print a diff and exit 1 when out of date.")
+    ] = False,
+) -> None:
+    """Write the typed package of an application's entities. Needs no server."""
+    from fluxaorm.cli import generate_command
+
+    name, directory = (None, first) if second is None else (first, second)
+    with errors_as_exits():
+        generate_command.run(name, Path(directory), check=check)
+
+
+@app.command(epilog=_EPILOG)
+def check(
+    name: AppArgument = None,
+    connect: Annotated[bool, typer.Option(help="Connect to the servers, too.")] = True,
+    json: JsonOption = False,
+) -> None:
+    """Validate an application and print every problem; exit 1 when there is one."""
+    from fluxaorm.cli import check_command
+
+    with errors_as_exits():
+        check_command.run(name, connect=connect, json=json)
+
+
+@app.command(epilog=_EPILOG)
+def alters(
+    name: AppArgument = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Run the safe ones.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit 1 when any is pending (after --apply: when any is left).")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Print what brings the tables of MySQL in line with the entities, and run what is safe."""
+    from fluxaorm.cli import alters_command
+
+    with errors_as_exits():
+        alters_command.run(name, apply=apply, check=check, json=json)
+
+
+@app.command("config-schema", epilog=_EPILOG)
+def config_schema() -> None:
+    """Print the JSON Schema of the YAML configuration."""
+    from fluxaorm.cli import small_commands
+
+    small_commands.print_config_schema()
+
+
+@app.command(epilog=_EPILOG)
+def version(json: JsonOption = False) -> None:
+    """Print the version."""
+    from fluxaorm.cli import small_commands
+
+    small_commands.print_version(json=json)

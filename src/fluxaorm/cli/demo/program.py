@@ -1,0 +1,131 @@
+"""The demo from its first to its last line: the order of the steps, and what is shown after each."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+import fluxaorm as fx
+from fluxaorm.cli.demo import report
+from fluxaorm.cli.demo.load import load_all
+from fluxaorm.cli.demo.project import Project
+from fluxaorm.cli.demo.servers import Embedded, Servers, Stack, redis_commands
+from fluxaorm.cli.demo.source import SOURCES, data_directory
+from fluxaorm.cli.demo.tally import Tally
+from fluxaorm.cli.demo.tour import Findings, Tour
+from fluxaorm.engine import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the user asked for."""
+
+    directory: Path
+    json: bool = False
+    stack: bool = False
+    keep: bool = False
+
+
+def run(wishes: Wishes) -> None:
+    """Run the demo. Raises ProjectError, StackError, MissingExtraError before anything is written."""
+    started = time.perf_counter()
+    console = Console(quiet=wishes.json)
+    data_directory()
+    project = Project(wishes.directory)
+    servers: Servers = Stack(keep=wishes.keep) if wishes.stack else Embedded()
+    project.write()
+    with servers:
+        result = _run_on(project, servers, console)
+    result["seconds"] = round(time.perf_counter() - started, 3)
+    if wishes.json:
+        json.dump({"fluxaorm": fx.__version__, "servers_used": servers.name, **result}, sys.stdout, indent=2)
+        print()
+    _show_end(console, wishes, project, servers, result["seconds"])
+
+
+def _run_on(project: Project, servers: Servers, console: Console) -> dict[str, Any]:
+    app = project.load("app")
+    console.print(f"[bold]FluxaORM {fx.__version__}[/bold]: the flights that left New York in 2013")
+    with app.registry().validate() as engine:
+        _describe(console, engine)
+        entities = _prepare(project, engine, console)
+        tally = Tally()
+        statements, commands = servers.statements(), redis_commands(engine)
+        findings = _work(engine, entities, tally, console)
+        statements_after, commands_after = servers.statements(), redis_commands(engine)
+        counted = None if statements is None or statements_after is None else statements_after - statements
+        commands = commands_after - commands
+        _show(console, tally, findings, counted, commands)
+        return report.as_json(tally, counted, commands, _rows(entities, engine))
+
+
+def _describe(console: Console, engine: Engine) -> None:
+    pool = engine.mysql_pools["default"]
+    console.print(f"rows in {pool.dialect.name} ({pool.address}), cache in Redis protocol", highlight=False)
+
+
+def _prepare(project: Project, engine: Engine, console: Console) -> Any:
+    """Generate the package and bring the tables in line; the generated package."""
+    fx.generate(engine, str(project.entities_directory))
+    console.print(f"generated {project.entities_directory.name}/ from models.py", highlight=False)
+    with engine.new_context() as ctx:
+        alters = fx.get_alters(ctx)
+        for alter in alters:
+            alter.exec(ctx)
+            console.print(f"{alter.kind} {alter.table}", highlight=False)
+    return project.load("entities")
+
+
+def _work(engine: Engine, entities: Any, tally: Tally, console: Console) -> Findings:
+    bar = Progress(
+        TextColumn("{task.description:8}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
+    )
+    with bar:
+        tasks = {source.entity: bar.add_task(_label(source.entity), total=source.rows) for source in SOURCES}
+        load_all(engine, entities, tally, lambda entity, rows: bar.update(tasks[entity], completed=rows))
+    return Tour(engine, entities, tally).walk()
+
+
+def _label(entity: str) -> str:
+    return entity.removesuffix("Entity").lower()
+
+
+def _rows(entities: Any, engine: Engine) -> dict[str, int]:
+    with engine.new_context() as ctx:
+        providers = [getattr(entities, f"{source.entity}Provider") for source in SOURCES]
+        return {provider.table_name: provider.count(ctx, fx.Query()) for provider in providers}
+
+
+def _show(
+    console: Console, tally: Tally, findings: Findings, statements: Counter[str] | None, commands: Counter[str]
+) -> None:
+    loads = [step for step in tally.steps if step.name.startswith("load ")]
+    report.show_load(console, loads)
+    report.show_steps(console, tally.steps[len(loads) :])
+    report.show_findings(console, findings)
+    report.show_log(console, findings.log)
+    report.show_totals(console, tally, statements, commands)
+
+
+def _show_end(console: Console, wishes: Wishes, project: Project, servers: Servers, seconds: float) -> None:
+    console.print(f"\nDone in {seconds:.1f} s. Go on in [bold]{project.directory}[/bold]:", highlight=False)
+    console.print("  models.py    what is stored", highlight=False)
+    console.print("  app.py       where", highlight=False)
+    console.print("  entities/    the generated, typed package", highlight=False)
+    console.print("  main.py      a program that uses it: python main.py", highlight=False)
+    if isinstance(servers, Stack):
+        console.print(_end_of_stack(wishes, servers), highlight=False)
+
+
+def _end_of_stack(wishes: Wishes, servers: Stack) -> str:
+    if not wishes.keep:
+        return "The database was dropped; --keep keeps it."
+    return f"FLIGHTS_MYSQL={servers.mysql_url} FLIGHTS_REDIS={servers.redis_address} is where the rows are."

@@ -1,0 +1,1 @@
+"""``fluxaorm generate``: writes the package, or says how it differs."""

@@ -44,7 +44,7 @@ class QueryLogEntry:
     miss: bool
     """Whether a Redis look-up found nothing."""
     error: str | None
-    meta: dict[str, str] = field(default_factory=dict)
+    meta: dict[str, str] = field(default_factory=dict[str, str])
     operations: tuple[str, ...] = ()
     """The operation of each statement or command, in order."""
     hits: int = 0

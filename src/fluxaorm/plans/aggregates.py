@@ -12,6 +12,7 @@ from fluxaorm.plans.effects import FetchRows, Plan
 from fluxaorm.plans.search import check_query, decoder_of
 from fluxaorm.plans.unit import EntityUnit
 from fluxaorm.query.aggregates import Aggregate
+from fluxaorm.query.params import with_article
 from fluxaorm.query.query import GroupedQuery, Query
 from fluxaorm.query.sql import Expression, Form
 
@@ -59,7 +60,7 @@ def _check(aggregates: Mapping[str, object], names: list[str]) -> None:
         raise QueryError("aggregate() needs something to compute: aggregate(ctx, query, total=sum_(F.price))")
     for name, aggregate in aggregates.items():
         if not isinstance(aggregate, Aggregate):
-            raise QueryError(f"aggregate(): {name} is a {type(aggregate).__name__}, not sum_(...), count() or the like")
+            raise QueryError(f"aggregate(): {name} is {with_article(aggregate)}, not sum_(...), count() or the like")
         if name in names:
             raise QueryError(f"aggregate(): {name} is the name of a field it is grouped by")
 

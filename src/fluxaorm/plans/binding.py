@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from fluxaorm.entity.json_value import JsonValue
 from fluxaorm.entity.schema import ColumnSchema, EntitySchema
@@ -20,25 +20,13 @@ if TYPE_CHECKING:
 class ProviderPort(Protocol):
     """What a binding needs of a provider."""
 
-    @property
-    def entity_name(self) -> str:
-        """Class name of the entity."""
-        ...
-
-    @property
-    def fingerprint(self) -> str:
-        """Of the definition the code was generated from."""
-        ...
-
-    @property
-    def entity_class(self) -> type[TrackedEntity]:
-        """The generated class."""
-        ...
-
-    @property
-    def enum_classes(self) -> Mapping[int, type[Any]]:
-        """Position -> generated StrEnum, for columns whose enum came from a Literal."""
-        ...
+    entity_name: ClassVar[str]
+    fingerprint: ClassVar[str]
+    """Of the definition the code was generated from."""
+    entity_class: ClassVar[type[TrackedEntity]]
+    """The generated class."""
+    enum_classes: ClassVar[Mapping[int, type[Any]]]
+    """Position -> generated StrEnum, for columns whose enum came from a Literal."""
 
 
 class Binding:

@@ -20,7 +20,7 @@ LEASE_MS: Final = 3_000
 INTENT_MS: Final = 30_000
 
 _encode = msgspec.msgpack.Encoder(decimal_format="string").encode
-_decode = msgspec.msgpack.Decoder().decode
+_decode = msgspec.msgpack.Decoder(list[Any]).decode
 
 
 class Absent:
@@ -69,7 +69,7 @@ def decode_row(value: bytes, stamp: bytes, width: int) -> list[Any] | Absent | N
         cells = _decode(value)
     except (msgspec.DecodeError, ValueError):
         return None
-    if type(cells) is not list or not cells or cells[0] != stamp:
+    if not cells or cells[0] != stamp:
         return None
     if len(cells) == 1:
         return ABSENT

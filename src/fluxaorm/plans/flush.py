@@ -186,7 +186,9 @@ def _statements_plan(session: Session, statements: Sequence[Statement]) -> Plan[
         results = yield from ExecuteBatch(session, statements)
     except MySQLError as error:
         position = getattr(error, "failed_statement", None)
-        raise (error if position is None else _explained(error, statements[position])) from error
+        if not isinstance(position, int):
+            raise
+        raise _explained(error, statements[position]) from error
     for statement, result in zip(statements, results, strict=True):
         if problem := _problem_of(statement, result):
             raise problem

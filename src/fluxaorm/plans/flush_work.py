@@ -51,7 +51,7 @@ class EntityWrite:
     entity: TrackedEntity
     binding: Binding
     verb: str
-    values: dict[int, Any] = field(default_factory=dict)
+    values: dict[int, Any] = field(default_factory=dict[int, Any])
     """Position -> Python form of what is written."""
 
 
@@ -60,7 +60,7 @@ class PoolWork:
     """What is written to one MySQL pool."""
 
     pool: str
-    statements: list[Statement] = field(default_factory=list)
+    statements: list[Statement] = field(default_factory=list[Statement])
 
 
 class FlushWork:

@@ -35,7 +35,7 @@ class IdSupply:
                 return None
             first, last = self._ranges[0]
             if first == last:
-                self._ranges.popleft()
+                _ = self._ranges.popleft()
             else:
                 self._ranges[0] = (first + 1, last)
             return first

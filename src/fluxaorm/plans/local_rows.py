@@ -11,6 +11,7 @@ from typing import Any, Final
 import cachebox
 
 _STRIPES: Final = 1024
+_NOTHING: Final = (0.0, None)
 
 
 class LocalRows:
@@ -27,11 +28,11 @@ class LocalRows:
 
     def get(self, id: int) -> Any:
         """The row (a tuple), ABSENT, or None when it is not cached."""
-        found: tuple[float, Any] | None = self._rows.get(id, None)
-        if found is None:
+        found = self._rows.get(id, _NOTHING)
+        if found is _NOTHING:
             return None
         if found[0] < self._clock():
-            self._rows.pop(id, None)
+            _ = self._rows.pop(id, None)
             return None
         return found[1]
 
@@ -46,20 +47,18 @@ class LocalRows:
         self._rows[id] = (self._clock() + self._ttl, row)
         # an eviction between the look and the store would have missed the row
         if self._evictions[id % _STRIPES] != mark:
-            self._rows.pop(id, None)
+            _ = self._rows.pop(id, None)
 
     def evict(self, ids: Iterable[int]) -> None:
         """Forget rows, and every fill of them that is under way."""
         for id in ids:
             self._evictions[id % _STRIPES] += 1
-            self._rows.pop(id, None)
+            _ = self._rows.pop(id, None)
 
-    def clear(self) -> int:
-        """Forget everything; the number of rows there were."""
+    def clear(self) -> None:
+        """Forget everything, and every fill that is under way."""
         self._evictions = [count + 1 for count in self._evictions]
-        count = len(self._rows)
         self._rows.clear()
-        return count
 
     def __len__(self) -> int:
         return len(self._rows)

@@ -208,7 +208,7 @@ class EntityUnit:
 
     def forget(self, id: int) -> None:
         """Take an id out of the identity map."""
-        self.identity.pop(id, None)
+        _ = self.identity.pop(id, None)
 
     def tracked(self) -> list[tuple[Any, EntityRef]]:
         """Living entities of the identity map with their references."""

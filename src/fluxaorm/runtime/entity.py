@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar, cast
 
 from fluxaorm.entity.json_value import JsonValue
 from fluxaorm.entity.schema import UNSET, GroupSchema
@@ -156,9 +156,10 @@ class EntityBase(TrackedEntity):
             return [getattr(value, member) for member, _ in group.members]
         if isinstance(value, str | bytes) or not isinstance(value, Sequence):
             raise FieldValueError(name, group.name, value, "must be a list")
-        if len(value) > size:
-            raise FieldValueError(name, group.name, value, f"has {len(value)} items, at most {size} fit")
-        return [*value, *[None] * (size - len(value))]
+        items: list[Any] = list(cast("Sequence[Any]", value))
+        if len(items) > size:
+            raise FieldValueError(name, group.name, items, f"has {len(items)} items, at most {size} fit")
+        return items + [None] * (size - len(items))
 
     def _reference(self, ctx: Any, provider: Provider[Any, Any], position: int) -> Any:
         id = self._decoded(position)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
 
 from fluxaorm.plans import search
 from fluxaorm.query.query import Query
+from fluxaorm.plans.tracked import TrackedEntity
 from fluxaorm.runtime.entity import EntityBase
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ class SearchMethods(Generic[E]):
     entity_name: ClassVar[str]
     table_name: ClassVar[str]
     fingerprint: ClassVar[str]
-    entity_class: ClassVar[type[EntityBase]]
+    entity_class: ClassVar[type[TrackedEntity]]
     enum_classes: ClassVar[Mapping[int, type[Any]]] = {}
 
     @overload

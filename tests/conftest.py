@@ -11,4 +11,5 @@ pytest_plugins = [
     "tests.support.redis_servers",
     "tests.support.private_servers",
     "tests.support.network",
+    "tests.support.raw_stores",
 ]

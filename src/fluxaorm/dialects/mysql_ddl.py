@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from fluxaorm.dialects.changes import (
@@ -19,7 +21,7 @@ from fluxaorm.dialects.changes import (
     RenameColumn,
     SetDefault,
 )
-from fluxaorm.dialects.column_types import BINARY, TEXT_BYTES, exact_float32, parse_type, quoted
+from fluxaorm.dialects.column_types import BINARY, BLOB_BYTES, TEXT_BYTES, ColumnType, exact_float32, parse_type, quoted
 from fluxaorm.dialects.tables import ColumnDefinition, IndexDefinition, TableDefinition
 
 ENGINE: Final = "InnoDB"
@@ -45,17 +47,30 @@ def default_literal(column: ColumnDefinition) -> str | None:
     kind, text = parse_type(column.type), column.default
     if kind.name in BINARY:
         return f"(unhex('{text.removeprefix('0x')}'))" if text else "('')"
-    if kind.name in TEXT_BYTES or kind.name == "json":
-        return f"({quoted(text)})"
+    if _takes_expressions_only(kind):
+        return f"({quoted(text)})" if text.isascii() else _from_bytes(text)
     if kind.name == "float":
         return quoted(text) if f"{float(text):.6g}" == text else f"({exact_float32(text)} + 0e0)"
-    return quoted(text)
+    return quoted(text) if shown(text) == text else _from_bytes(text)
+
+
+def shown(text: str) -> str:
+    """A text as ``information_schema`` gives it back: there every character past U+FFFF is a question mark."""
+    return re.sub("[^\0-\uffff]", "?", text)
+
+
+def _from_bytes(text: str) -> str:
+    return f"(convert(unhex('{text.encode().hex()}') using utf8mb4))"
+
+
+def _takes_expressions_only(kind: ColumnType) -> bool:
+    return kind.name in TEXT_BYTES or kind.name == "json"
 
 
 def column_ddl(column: ColumnDefinition, default: str | None = None) -> str:
     """A column as CREATE and ALTER TABLE want it. ``default``: a literal instead of the column's own."""
     literal = default_literal(column) if default is None else default
-    words = [quote(column.name), column.type]
+    words = [quote(column.name), column.ddl_type or column.type]
     if column.collation:
         words.append(f"COLLATE {column.collation}")
     words.append("NULL" if column.nullable else "NOT NULL")
@@ -95,12 +110,18 @@ def alter_table(name: str, changes: Sequence[Change]) -> tuple[str, ...]:
     return tuple(statements)
 
 
+_NO_SET_DEFAULT: Final = frozenset({"json", *TEXT_BYTES, *BLOB_BYTES})
+"""MySQL refuses ALTER COLUMN ... SET DEFAULT for these."""
+
+
 def _clauses(change: Change) -> Iterator[str]:
     match change:
         case AddColumn(column, filler):
             filled = None if filler is None else default_literal(_with_default(column, filler))
             yield f"ADD COLUMN {column_ddl(column, filled)}"
         case ChangeColumn(_, new):
+            yield f"MODIFY COLUMN {column_ddl(new)}"
+        case SetDefault(_, new) if parse_type(new.type).name in _NO_SET_DEFAULT:
             yield f"MODIFY COLUMN {column_ddl(new)}"
         case SetDefault(_, new):
             literal = default_literal(new)
@@ -130,7 +151,7 @@ def _clauses(change: Change) -> Iterator[str]:
 
 
 def _with_default(column: ColumnDefinition, default: str) -> ColumnDefinition:
-    return ColumnDefinition(column.name, column.type, column.nullable, default, column.collation)
+    return replace(column, default=default)
 
 
 def makes_index(change: Change) -> bool:

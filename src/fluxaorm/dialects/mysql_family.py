@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from fluxaorm.dialects import mysql_ddl
@@ -132,7 +133,7 @@ class MySQLFamily(Dialect):
         """InnoDB, in the pool's collation."""
         return TableDefinition(
             schema.table,
-            declared_columns(schema, collation),
+            tuple(map(_as_shown, declared_columns(schema, collation))),
             declared_indexes(schema),
             (schema.columns[0].name,),
             engine=mysql_ddl.ENGINE,
@@ -172,3 +173,8 @@ class MySQLFamily(Dialect):
         indexes = [change for change in changes if mysql_ddl.makes_index(change)]
         others = [change for change in changes if not mysql_ddl.makes_index(change)]
         return [group for group in (others, indexes) if group]
+
+
+def _as_shown(column: ColumnDefinition) -> ColumnDefinition:
+    shown = mysql_ddl.shown(column.type)
+    return column if shown == column.type else replace(column, type=shown, ddl_type=column.type)

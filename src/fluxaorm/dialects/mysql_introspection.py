@@ -106,6 +106,7 @@ def _default(kind: ColumnType, text: str | None, extra: str, mariadb: bool) -> t
 
 _LITERAL: Final = re.compile(r"(?:_\w+)?'((?:[^'\\]|\\.|'')*)'", re.DOTALL)
 _BYTES: Final = re.compile(r"unhex\((?:_\w+)?'([0-9a-f]*)'\)", re.IGNORECASE)
+_TEXT_OF_BYTES: Final = re.compile(rf"convert\({_BYTES.pattern} using \w+\)", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"\(?(-?)\(?(\d+(?:\.\d*)?(?:e[-+]?\d+)?)\)?(?: \+ 0e0)?\)?", re.IGNORECASE)
 
 
@@ -114,6 +115,8 @@ def _expression_value(kind: ColumnType, text: str) -> tuple[str | None, str]:
         return canonical_default(kind, unescaped(literal[1])), ""
     if hexadecimal := _BYTES.fullmatch(text):
         return f"0x{hexadecimal[1].lower()}", ""
+    if encoded := _TEXT_OF_BYTES.fullmatch(text):
+        return bytes.fromhex(encoded[1]).decode("utf-8", "replace"), ""
     if number := _NUMBER.fullmatch(text):
         return canonical_default(kind, number[1] + number[2]), ""
     return None, text

@@ -22,7 +22,8 @@ class ColumnDefinition:
     """Of a text column; None for others."""
     extra: str = ""
     """What our declarations never have: ``auto_increment``, a generated column's expression, an ON UPDATE clause."""
-    comment: str = field(default="", compare=False)
+    ddl_type: str = field(default="", compare=False)
+    """The type to declare, where the server shows it with a loss as ``type``; "" when ``type`` says it all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ PYTHON ?= $(shell .ci/python)
 BIN := $(VENV)/bin
 PY := $(BIN)/python
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 PYTHONS ?= 3.11 3.12 3.13
 PIP := $(PY) -m pip --disable-pip-version-check
 SOURCES := src tests devstack $(wildcard benchmarks) $(wildcard examples)
@@ -73,8 +74,8 @@ test-pythons: $(VENV)/.dev ## the tests on every supported Python found here
 	@$(PY) -m devstack run -- .ci/test-pythons $(PYTHONS)
 
 .PHONY: bench
-bench: $(VENV)/.dev ## measure; needs a quiet machine
-	$(PY) -m devstack run -- $(PY) -m benchmarks
+bench: $(VENV)/.bench ## measure against the peers and the raw driver; needs a quiet machine
+	$(PY) -m devstack run -- $(PY) -m benchmarks $(BENCH_ARGS)
 
 .PHONY: ci
 ci: ## demo and tests in a fresh clone with an empty home; COLD=1: with an empty cache of servers too
@@ -106,6 +107,10 @@ $(VENV)/.dev: requirements/dev.lock requirements/mysqlclient.lock pyproject.toml
 	.ci/mysqlclient $(PY)
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@ $(VENV)/.demo
+
+$(VENV)/.bench: requirements/bench.lock $(VENV)/.dev
+	$(PIP) install --quiet --require-hashes -r requirements/bench.lock
+	@touch $@
 
 $(VENV)/.demo: pyproject.toml | $(PY)
 	$(PIP) install --quiet --editable '.[embedded,cli,demo]'

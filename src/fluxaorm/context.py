@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fluxaorm.engine import Engine
 
     from fluxaorm.observe.query_log import QueryLogEntry, QueryLoggers
+    from fluxaorm.plans.search import Iteration
 
 T = TypeVar("T")
 
@@ -122,6 +123,10 @@ class Context(_ContextBase):
     def _value(self, value: T) -> T:
         return value
 
+    def _iterate(self, iteration: Iteration) -> Iterator[Any]:
+        while not iteration.done:
+            yield from self._run(iteration.batch_plan())
+
     def flush(self, *entities: EntityBase) -> FlushResult:
         """Write everything pending, or only ``entities`` and the new ones they refer to; one transaction a MySQL pool.
 
@@ -177,6 +182,11 @@ class AsyncContext(_ContextBase):
 
     async def _value(self, value: T) -> T:
         return value
+
+    async def _iterate(self, iteration: Iteration) -> AsyncIterator[Any]:
+        while not iteration.done:
+            for entity in await self._run(iteration.batch_plan()):
+                yield entity
 
     async def flush(self, *entities: EntityBase) -> FlushResult:
         """As ``Context.flush``; ContextMisuseError when anything else of this context is under way."""

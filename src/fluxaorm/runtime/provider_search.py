@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
 
 from fluxaorm.plans import search
-from fluxaorm.query.query import Query
+from fluxaorm.plans.aggregates import aggregate_groups_plan, aggregate_plan
+from fluxaorm.query.query import GroupedQuery, Query
 from fluxaorm.plans.tracked import TrackedEntity
 from fluxaorm.runtime.entity import EntityBase
 
 if TYPE_CHECKING:
     from fluxaorm.context import AsyncContext, Context
+    from fluxaorm.query.aggregates import Aggregate
+    from fluxaorm.query.field_base import QueryField
 
 E = TypeVar("E", bound=EntityBase)
+V1 = TypeVar("V1")
+V2 = TypeVar("V2")
+V3 = TypeVar("V3")
+V4 = TypeVar("V4")
 
 
 class SearchMethods(Generic[E]):
@@ -86,5 +93,62 @@ class SearchMethods(Generic[E]):
     @overload
     def from_sql(self, ctx: AsyncContext, sql: str, *args: Any) -> Coroutine[Any, Any, list[E]]: ...
     def from_sql(self, ctx: Context | AsyncContext, sql: str, *args: Any) -> Any:
-        """Entities from your own SELECT; it must return the entity's columns in their order (``SELECT t.* ...`` of a table made by us does)."""
+        """Entities from your own SELECT (``?`` for values), which must return the entity's columns by their names."""
         return ctx._run(search.from_sql_plan(ctx.unit_of(self), sql, args))
+
+    @overload
+    def select(self, ctx: Context, query: Query, f1: QueryField[V1, Any], /) -> list[tuple[V1]]: ...
+    @overload
+    def select(self, ctx: AsyncContext, query: Query, f1: QueryField[V1, Any], /) -> Coroutine[Any, Any, list[tuple[V1]]]: ...
+    @overload
+    def select(self, ctx: Context, query: Query, f1: QueryField[V1, Any], f2: QueryField[V2, Any], /) -> list[tuple[V1, V2]]: ...
+    @overload
+    def select(self, ctx: AsyncContext, query: Query, f1: QueryField[V1, Any], f2: QueryField[V2, Any], /) -> Coroutine[Any, Any, list[tuple[V1, V2]]]: ...
+    @overload
+    def select(self, ctx: Context, query: Query, f1: QueryField[V1, Any], f2: QueryField[V2, Any], f3: QueryField[V3, Any], /) -> list[tuple[V1, V2, V3]]: ...
+    @overload
+    def select(self, ctx: AsyncContext, query: Query, f1: QueryField[V1, Any], f2: QueryField[V2, Any], f3: QueryField[V3, Any], /) -> Coroutine[Any, Any, list[tuple[V1, V2, V3]]]: ...
+    @overload
+    def select(self, ctx: Context, query: Query, f1: QueryField[V1, Any], f2: QueryField[V2, Any], f3: QueryField[V3, Any], f4: QueryField[V4, Any], /) -> list[tuple[V1, V2, V3, V4]]: ...
+    @overload
+    def select(self, ctx: AsyncContext, query: Query, f1: QueryField[V1, Any], f2: QueryField[V2, Any], f3: QueryField[V3, Any], f4: QueryField[V4, Any], /) -> Coroutine[Any, Any, list[tuple[V1, V2, V3, V4]]]: ...
+    @overload
+    def select(self, ctx: Context, query: Query, /, *fields: QueryField[Any, Any]) -> list[tuple[Any, ...]]: ...
+    @overload
+    def select(self, ctx: AsyncContext, query: Query, /, *fields: QueryField[Any, Any]) -> Coroutine[Any, Any, list[tuple[Any, ...]]]: ...
+    def select(self, ctx: Context | AsyncContext, query: Query, /, *fields: QueryField[Any, Any]) -> Any:
+        """These columns only, a tuple for each row that matches; makes no entities."""
+        return ctx._run(search.select_plan(ctx.unit_of(self), query, fields))
+
+    @overload
+    def iterate(self, ctx: Context, query: Query | None = None, batch: int = 1_000) -> Iterator[E]: ...
+    @overload
+    def iterate(self, ctx: AsyncContext, query: Query | None = None, batch: int = 1_000) -> AsyncIterator[E]: ...
+    def iterate(self, ctx: Context | AsyncContext, query: Query | None = None, batch: int = 1_000) -> Any:
+        """Everything that matches, by id, ``batch`` rows a round trip, in constant memory.
+
+        A row written meanwhile is seen if its id is still to come; none comes twice. QueryError for a query with a sort.
+        """
+        return ctx._iterate(search.Iteration(ctx.unit_of(self), Query() if query is None else query, batch))
+
+    @overload
+    def aggregate(self, ctx: Context, query: Query, **aggregates: Aggregate) -> dict[str, Any]: ...
+    @overload
+    def aggregate(
+        self, ctx: AsyncContext, query: Query, **aggregates: Aggregate
+    ) -> Coroutine[Any, Any, dict[str, Any]]: ...
+    @overload
+    def aggregate(self, ctx: Context, query: GroupedQuery, **aggregates: Aggregate) -> list[dict[str, Any]]: ...
+    @overload
+    def aggregate(
+        self, ctx: AsyncContext, query: GroupedQuery, **aggregates: Aggregate
+    ) -> Coroutine[Any, Any, list[dict[str, Any]]]: ...
+    def aggregate(self, ctx: Context | AsyncContext, query: Query | GroupedQuery, **aggregates: Aggregate) -> Any:
+        """What the server computes of the rows that match: ``aggregate(ctx, q, total=sum_(F.price), n=count())``.
+
+        A value for each name; of a query with ``group_by`` a list, each with the values it is grouped by.
+        """
+        unit = ctx.unit_of(self)
+        if isinstance(query, GroupedQuery):
+            return ctx._run(aggregate_groups_plan(unit, query, aggregates))
+        return ctx._run(aggregate_plan(unit, query, aggregates))

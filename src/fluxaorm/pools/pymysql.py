@@ -1,0 +1,108 @@
+"""MySQL and MariaDB through PyMySQL, which installs everywhere: rows of bytes, nothing converted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import pymysql
+from pymysql.connections import Connection
+from pymysql.err import MySQLError
+
+from fluxaorm.plans.effects import ExecResult, Row
+from fluxaorm.pools.literals import Sql, render
+from fluxaorm.pools.mysql_connection import CHARSET, CLIENT_FLAGS, BlockingMySQLConnection, mapped_error
+
+if TYPE_CHECKING:
+    import ssl
+
+    from fluxaorm.addresses import MySQLAddress
+    from fluxaorm.dialects.port import Dialect
+    from fluxaorm.options import MySQLOptions
+
+
+def open_pymysql(
+    address: MySQLAddress,
+    options: MySQLOptions,
+    context: ssl.SSLContext | None,
+    dialect: Dialect,
+    pool: str,
+    expires: float,
+) -> PyMySQLConnection:
+    """A fresh connection. MySQLConnectionError."""
+    where: dict[str, Any] = {"unix_socket": address.socket}
+    if not address.socket:
+        where = {"host": address.hosts[0].host, "port": address.hosts[0].port}
+    try:
+        raw = pymysql.connect(
+            **where,
+            user=address.user,
+            # PyMySQL would spell it in Latin-1
+            password=address.password.encode(),
+            database=address.database,
+            charset=CHARSET,
+            use_unicode=False,
+            conv={},
+            client_flag=CLIENT_FLAGS,
+            autocommit=None,
+            connect_timeout=options.connect_timeout or 10,
+            read_timeout=options.read_timeout or None,
+            write_timeout=options.write_timeout or None,
+            ssl=context,
+            ssl_disabled=context is None,
+        )
+    except MySQLError as error:
+        raise mapped_error(error, dialect, pool) from error
+    return PyMySQLConnection(raw, dialect, pool, expires)
+
+
+class PyMySQLConnection(BlockingMySQLConnection):
+    """One connection."""
+
+    __slots__ = ("_raw",)
+
+    driver_errors = MySQLError
+
+    def __init__(self, raw: Connection[Any], dialect: Dialect, pool: str, expires: float) -> None:
+        self._raw: Any = raw
+        super().__init__(dialect, pool, expires)
+
+    def fetch(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
+        """See SyncSQLConnection."""
+        text = render(sql, args)
+        try:
+            self._raw.query(text)
+            rows: list[Row] = list(self._raw._result.rows or ())
+            while self._next_result() is not None:
+                pass
+            return rows
+        except MySQLError as error:
+            raise self.failure(error, sql) from error
+        except BaseException:
+            self.usable = False
+            raise
+
+    def _query(self, sql: Sql) -> ExecResult:
+        self._raw.query(sql)
+        return self._read_result()
+
+    def _next_result(self) -> ExecResult | None:
+        if not self._raw._result.has_next:
+            return None
+        self._raw.next_result()
+        return self._read_result()
+
+    def _read_result(self) -> ExecResult:
+        result = self._raw._result
+        return ExecResult(result.insert_id or 0, result.affected_rows if result.rows is None else 0)
+
+    def fileno(self) -> int:
+        """See BlockingMySQLConnection."""
+        return int(self._raw._sock.fileno())
+
+    def close(self) -> None:
+        """See SyncSQLConnection."""
+        self.usable = False
+        with suppress(MySQLError, OSError):
+            self._raw.close()

@@ -20,6 +20,7 @@ from fluxaorm.alters import Alter
 from fluxaorm.dialects import SQLITE, VERSION_SQL, Dialect, dialect_for
 from fluxaorm.dialects.sqlite_collations import COLLATIONS
 from fluxaorm.entity.schema import EntitySchema
+from fluxaorm.errors import FluxaError
 from fluxaorm.plans.alters import get_alters_plan
 from fluxaorm.plans.effects import (
     Begin,
@@ -40,11 +41,11 @@ from tests.support.sql_servers import SqlServer
 class RawStore:
     """One database. ``run`` drives a plan on it; ``_run`` makes it a context as far as alters need one."""
 
-    connection: Any
+    connection: Any = field(repr=False)
     dialect: Dialect
     collation: str
     ignored_tables: frozenset[str] = frozenset()
-    statements: list[str] = field(default_factory=list[str])
+    statements: list[str] = field(default_factory=list[str], repr=False)
 
     def query(self, sql: str, args: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Rows of a statement with ``?`` placeholders; errors come mapped."""
@@ -70,7 +71,7 @@ class RawStore:
                 return stop.value
             try:
                 reply = self._perform(effect)
-            except Exception as error:
+            except FluxaError as error:
                 effect = plan.throw(error)
                 reply = self._perform(effect)
 
@@ -96,9 +97,7 @@ class RawStore:
 
     def alters(self, *schemas: EntitySchema) -> list[Alter]:
         """What the entities need here."""
-        engine = SimpleNamespace(
-            schemas={schema.name: schema for schema in schemas}, mysql_pools={"default": self}
-        )
+        engine = SimpleNamespace(schemas={schema.name: schema for schema in schemas}, mysql_pools={"default": self})
         alters: list[Alter] = self.run(get_alters_plan(engine))
         return alters
 

@@ -41,7 +41,7 @@ def _decimals(draw: st.DrawFn) -> tuple[str, Any, None]:
     precision = draw(st.integers(1, 65))
     scale = draw(st.integers(0, min(precision, 30)))
     digits = draw(st.integers(-(10**precision) + 1, 10**precision - 1))
-    return f"decimal({precision},{scale})", Decimal(digits).scaleb(-scale), None
+    return f"decimal({precision},{scale})", Decimal(f"{digits}E-{scale}"), None
 
 
 @st.composite
@@ -56,9 +56,7 @@ def _times(draw: st.DrawFn) -> tuple[str, Any, None]:
 @st.composite
 def _members(draw: st.DrawFn) -> tuple[str, Any, EnumSchema]:
     kind, members = draw(st.sampled_from(["enum", "set"])), tuple(draw(MEMBERS))
-    chosen = (
-        members[0] if kind == "enum" else ",".join(m for m in members if draw(st.booleans()))
-    )
+    chosen = members[0] if kind == "enum" else ",".join(m for m in members if draw(st.booleans()))
     return f"{kind}('x')", chosen, EnumSchema("Members", members, None)
 
 
@@ -96,9 +94,7 @@ def columns(draw: st.DrawFn, name: str, addable: bool = False) -> ColumnSchema:
     mysql_type, value, members = draw(TYPES)
     nullable, with_default = draw(st.booleans()), draw(st.booleans())
     with_default = with_default or (addable and not nullable)
-    return make_column(
-        name, mysql_type, nullable=nullable, default=value if with_default else UNSET, enum=members
-    )
+    return make_column(name, mysql_type, nullable=nullable, default=value if with_default else UNSET, enum=members)
 
 
 def _is_indexable(column: ColumnSchema) -> bool:

@@ -1,4 +1,4 @@
-"""Entity schemas made by hand, for tests of what stands on them: a column is its name, its MySQL type and what is special."""
+"""Entity schemas made by hand: a column is its name, its MySQL type and what is special about it."""
 
 from __future__ import annotations
 

@@ -86,7 +86,9 @@ def index_ddl(index: IndexDefinition) -> str:
 
 def create_table(table: TableDefinition, if_not_exists: bool = False) -> str:
     """The statement that makes a table with its indexes."""
-    lines = [column_ddl(column) for column in table.columns]
+    # a collation that is the table's own goes without saying
+    columns = (replace(c, collation=None) if c.collation == table.collation else c for c in table.columns)
+    lines = [column_ddl(column) for column in columns]
     lines.append(f"PRIMARY KEY {columns_list(table.primary_key)}")
     lines += map(index_ddl, table.indexes)
     body = ",\n  ".join(lines)

@@ -1,0 +1,2 @@
+RENAME TABLE `Product` TO `Article`;
+DROP TABLE `Old`;

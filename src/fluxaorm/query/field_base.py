@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from fluxaorm.errors import QueryError
 from fluxaorm.query.conditions import Comparison, Condition, FieldKey, Operator, and_, or_
+from fluxaorm.query.params import with_article
 
 V = TypeVar("V")
 """What ``select`` gives for the field."""
@@ -123,13 +124,13 @@ class QueryField(Generic[V, A]):
 
     def _members(self, values: object) -> list[Any]:
         if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
-            raise QueryError(f"{self._key} takes a list of values here, not {_a(values)}")
+            raise QueryError(f"{self._key} takes a list of values here, not {with_article(values)}")
         return [*values]
 
     def _accept(self, value: Any) -> Any:
         """The value in the type the column's ``check`` takes. Its text stays out of the error: it may be a secret."""
         if not isinstance(value, self._takes) or (type(value) is bool and bool not in self._takes):
-            raise QueryError(f"{self._key} takes {self._words}, not {_a(value)}")
+            raise QueryError(f"{self._key} takes {self._words}, not {with_article(value)}")
         return value
 
 
@@ -196,11 +197,6 @@ def reference(target: Callable[[], type[Any]], *, nullable: bool = False) -> Any
 def key_of(field: object) -> FieldKey:
     """Which column a field object stands for. Raises QueryError for what is no field object."""
     if not isinstance(field, QueryField):
-        raise QueryError(f"a field such as F.name is wanted here, not {_a(field)}")
+        raise QueryError(f"a field such as F.name is wanted here, not {with_article(field)}")
     key: FieldKey = field._key
     return key
-
-
-def _a(value: object) -> str:
-    name = type(value).__name__
-    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"

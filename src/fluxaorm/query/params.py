@@ -27,7 +27,13 @@ def to_param(value: Any) -> Any:
             return convert(value)
     if getattr(value, "_entity_name", ""):
         return value.id
-    raise QueryError(f"a {type(value).__name__} cannot be a parameter of an SQL text")
+    raise QueryError(f"{with_article(value)} cannot be a parameter of an SQL text")
+
+
+def with_article(value: object) -> str:
+    """What a value is, for errors: ``a str``, ``an int``."""
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
 def datetime_text(value: datetime) -> str:

@@ -34,6 +34,7 @@ FORMS: Final = (
 _DSN = re.compile(
     r"(?P<network>[^()/?]*)(?:\((?P<target>[^()]*)\))?/(?P<database>[^?]*)(?:\?(?P<parameters>.*))?", re.DOTALL
 )
+_DSN_TAIL = re.compile(r"@[a-z0-9]*(?:\([^()]*\))/")
 _URL = re.compile(r"(?P<hosts>[^/?]*)(?:/(?P<database>[^?]*))?(?:\?(?P<parameters>.*))?", re.DOTALL)
 _IGNORED_PARAMETERS = frozenset(
     {"allowNativePasswords", "checkConnLiveness", "clientFoundRows", "columnsWithAlias", "interpolateParams"}
@@ -93,6 +94,8 @@ def _parse(text: str) -> tuple[MySQLAddress | SQLiteAddress, dict[str, Any]]:
         return _parse_url(rest)
     if scheme.lower() == "sqlite":
         return _parse_sqlite(rest), {}
+    if scheme and not _DSN_TAIL.search(rest):
+        raise AddressProblem("the scheme before :// is not one of MySQL")
     return _parse_dsn(text)
 
 
@@ -108,12 +111,20 @@ def _parse_dsn(text: str) -> tuple[MySQLAddress, dict[str, Any]]:
     credentials, _, rest = text.rpartition("@")
     match = _DSN.fullmatch(rest)
     if match is None:
-        raise AddressProblem("it is of none of the accepted forms")
+        raise AddressProblem(_form_problem(rest))
     hosts, socket = _parse_network(match["network"], match["target"])
     user, _, password = credentials.partition(":")
     tls, overrides = _read_parameters(match["parameters"])
     database = _checked_database(match["database"])
     return MySQLAddress(hosts=hosts, socket=socket, user=user, password=password, database=database, tls=tls), overrides
+
+
+def _form_problem(rest: str) -> str:
+    if rest.count("(") != rest.count(")"):
+        return "the parenthesis around the host is not closed"
+    if "/" not in rest:
+        return "the '/' before the database's name is missing"
+    return "it is of none of the accepted forms"
 
 
 def _parse_network(network: str, target: str | None) -> tuple[tuple[HostPort, ...], str]:

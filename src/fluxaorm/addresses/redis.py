@@ -87,6 +87,7 @@ def parse_yaml_redis(pool: str, text: str) -> tuple[str, int, str, str]:
         return text, 0, "", ""
     try:
         address, database, user, password = split_yaml(text)
+        _check_yaml_address(address)
     except AddressProblem as problem:
         raise malformed("Redis", pool, text, problem, YAML_FORMS) from None
     return address, database, user, password
@@ -103,6 +104,13 @@ def split_yaml(text: str) -> tuple[str, int, str, str]:
             raise AddressProblem(f"unknown parameter '{name}'{did_you_mean(name, ['user', 'password'])}")
     database = _parse_database(match["database"])
     return match["address"], database, parameters.get("user", ""), parameters.get("password", "")
+
+
+def _check_yaml_address(address: str) -> None:
+    if "@" in address:
+        raise AddressProblem("user and password go behind a question mark, or into a redis:// URL")
+    if not address.startswith("/") and ":" not in address.rpartition("]")[2]:
+        raise AddressProblem("the database's number is missing")
 
 
 def parse_sentinels(sentinels: list[str] | tuple[str, ...]) -> tuple[HostPort, ...]:

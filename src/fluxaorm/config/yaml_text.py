@@ -99,7 +99,7 @@ def parse(text: str, name: str) -> Any:
         return yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
         raise ConfigError(f"{_prefix(name)}not YAML: {_reason(error)}") from None
-    except (RecursionError, ValueError, TypeError, OverflowError, AttributeError, KeyError):
+    except (RecursionError, ValueError, TypeError, OverflowError, AttributeError, LookupError):
         raise ConfigError(f"{_prefix(name)}not YAML: a value cannot be read") from None
 
 

@@ -43,7 +43,7 @@ class TLSOptions(Options, frozen=True, kw_only=True):
     key_file: str = ""
 
 
-TLS: TypeAlias = "bool | TLSOptions"
+TLS: TypeAlias = bool | TLSOptions
 """``True`` means ``TLSOptions()``: encrypted and checked."""
 
 

@@ -83,6 +83,11 @@ class KafkaTopic(_PooledName, frozen=True, kw_only=True):
     @property
     def settings(self) -> dict[str, str]:
         """All settings that were given, by Kafka's names, as text."""
+        return self.arguments | dict(self.configs)
+
+    @property
+    def arguments(self) -> dict[str, str]:
+        """Those of them that have an argument of their own."""
         named = {
             "retention.ms": self.retention_ms,
             "retention.bytes": self.retention_bytes,
@@ -91,7 +96,7 @@ class KafkaTopic(_PooledName, frozen=True, kw_only=True):
             "compression.type": self.compression_type or None,
             "cleanup.policy": self.cleanup_policy or None,
         }
-        return {name: str(value) for name, value in named.items() if value is not None} | dict(self.configs)
+        return {name: str(value) for name, value in named.items() if value is not None}
 
 
 class AsyncFlushOptions(Options, frozen=True, kw_only=True):

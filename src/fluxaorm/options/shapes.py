@@ -27,7 +27,6 @@ _NAMES: dict[type[inspect.Type], str] = {
     inspect.ListType: "list",
     inspect.NoneType: "nothing",
     inspect.StrType: "str",
-    inspect.StructType: "mapping",
     inspect.VarTupleType: "list",
 }
 
@@ -51,12 +50,14 @@ def name_of_value(value: object) -> str:
     return type(value).__name__
 
 
-def name_of_type(expected: inspect.Type) -> str:
-    """What a type wants, in the same words."""
+def name_of_type(expected: inspect.Type, instances: bool = False) -> str:
+    """What a type wants, in the same words; ``instances``: the name of a Struct where YAML has a mapping."""
     if isinstance(expected, inspect.UnionType):
-        return " or ".join(dict.fromkeys(name_of_type(each) for each in expected.types))
+        return " or ".join(dict.fromkeys(name_of_type(each, instances) for each in expected.types))
+    if isinstance(expected, inspect.StructType):
+        return expected.cls.__name__ if instances else "mapping"
     if isinstance(expected, inspect.LiteralType):
-        return "one of " + ", ".join(repr(value) for value in expected.values)
+        return "one of " + ", ".join(repr(value) for value in expected.values if value != "")
     if isinstance(expected, inspect.CustomType):
         return expected.cls.__name__
     return _NAMES.get(type(expected), "another type")
@@ -65,8 +66,11 @@ def name_of_type(expected: inspect.Type) -> str:
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """``; did you mean 'x'?`` for a near miss, else an empty text."""
     by_folded = {each.replace("_", "").lower(): each for each in known}
-    close = difflib.get_close_matches(name.replace("_", "").lower(), by_folded, n=1, cutoff=0.6)
-    return f"; did you mean '{by_folded[close[0]]}'?" if close else ""
+    folded = name.replace("_", "").lower()
+    close = difflib.get_close_matches(folded, by_folded, n=1, cutoff=0.65)
+    if not close or abs(len(close[0]) - len(folded)) > 3:
+        return ""
+    return f"; did you mean '{by_folded[close[0]]}'?"
 
 
 def unknown_key(path: str, key: object, known: Sequence[str]) -> str:
@@ -85,10 +89,12 @@ class Checker:
     """Reads data into the shape of a type and collects what does not fit, each problem with its path.
 
     ``read_text`` may replace variables in strings; text it changed is read as a number or bool where one is wanted.
+    ``instances``: a Struct must be one already; else a mapping is read into one.
     """
 
-    def __init__(self, read_text: TextReader | None = None) -> None:
+    def __init__(self, read_text: TextReader | None = None, *, instances: bool = False) -> None:
         self.problems: Problems = []
+        self.instances = instances
         self._read_text = read_text
 
     def read(self, value: Any, expected: inspect.Type, path: str) -> Any:
@@ -105,9 +111,10 @@ class Checker:
         text = self._read_text(value, path)
         return text if text == value or _takes_text(expected) else _scalar(text)
 
-    def wrong(self, path: str, expected: inspect.Type, value: object) -> None:
+    def wrong(self, path: str, expected: inspect.Type, value: object, got: str = "") -> None:
         """Note that ``value`` is not of the expected type."""
-        self.problems.append(f"{path}: expected {name_of_type(expected)}, got {name_of_value(value)}")
+        wanted = name_of_type(expected, self.instances)
+        self.problems.append(f"{path}: expected {wanted}, got {got or name_of_value(value)}")
 
 
 def _read_int(checker: Checker, value: Any, expected: inspect.IntType, path: str) -> Any:
@@ -147,7 +154,8 @@ def _read_anything(checker: Checker, value: Any, expected: inspect.Type, path: s
 
 def _read_literal(checker: Checker, value: Any, expected: inspect.LiteralType, path: str) -> Any:
     fits = any(type(value) is type(each) and value == each for each in expected.values)
-    return value if fits else checker.wrong(path, expected, value)
+    known_type = any(type(value) is type(each) for each in expected.values)
+    return value if fits else checker.wrong(path, expected, value, f"another {name_of_value(value)}" * known_type)
 
 
 def _read_list(checker: Checker, value: Any, expected: inspect.ListType | inspect.VarTupleType, path: str) -> Any:
@@ -169,7 +177,7 @@ def _read_mapping(checker: Checker, value: Any, expected: inspect.DictType, path
 def _read_struct(checker: Checker, value: Any, expected: inspect.StructType, path: str) -> Any:
     if isinstance(value, expected.cls):
         return value
-    if not is_mapping(value):
+    if checker.instances or not is_mapping(value):
         return checker.wrong(path, expected, value)
     return _build(checker, value, expected, path)
 
@@ -192,15 +200,18 @@ def _build(checker: Checker, value: Mapping[Any, Any], expected: inspect.StructT
 
 
 def _read_union(checker: Checker, value: Any, expected: inspect.UnionType, path: str) -> Any:
+    nearest: Problems = []
     for each in expected.types:
-        attempt = Checker()
+        attempt = Checker(instances=checker.instances)
         result = attempt.read(value, each, path)
         if not attempt.problems:
             return result
-    structs = [each for each in expected.types if isinstance(each, inspect.StructType)]
-    if structs and is_mapping(value):
-        return checker.read(value, structs[0], path)
-    return checker.wrong(path, expected, value)
+        if not attempt.problems[0].startswith(f"{path}: expected "):
+            nearest = attempt.problems
+    if not nearest:
+        return checker.wrong(path, expected, value)
+    checker.problems += nearest
+    return None
 
 
 def _read_custom(checker: Checker, value: Any, expected: inspect.CustomType, path: str) -> Any:
@@ -262,7 +273,7 @@ def struct_type(cls: type[msgspec.Struct]) -> inspect.StructType:
 
 def problems_of(value: msgspec.Struct) -> Problems:
     """What does not fit its type in a Struct: ``MySQLOptions.pool_timeout: must be at least 0, got -1``."""
-    checker = Checker()
+    checker = Checker(instances=True)
     name = type(value).__name__
     for field in struct_type(type(value)).fields:
         checker.read(getattr(value, field.name), field.type, f"{name}.{field.name}")

@@ -28,6 +28,8 @@ def _contains(outer: tuple[int, int], inner: tuple[int, int]) -> bool:
 
 
 def _integer_range(kind: ColumnType) -> tuple[int, int]:
+    if kind.numbers == (1,):
+        return 0, 1  # a bool
     bits = 8 * INTEGER_BYTES[kind.name]
     return (0, 2**bits - 1) if kind.unsigned else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal, NamedTuple, Self, TypeAlias
+from typing import Any, Literal, NamedTuple, Self, TypeAlias
 
 from fluxaorm.errors import QueryError
 from fluxaorm.query.conditions import Condition, FieldKey, RawCondition, Shape, check_conditions
@@ -51,16 +51,23 @@ class Query:
         self._shape = None
         self._values = None
 
-    def _with(self, **changes: Any) -> Self:
+    def _copy(self) -> Self:
         made = object.__new__(type(self))
-        for name in _STATE:
-            setattr(made, name, changes[name] if name in changes else getattr(self, name))
+        made.conditions = self.conditions
+        made.sorts = self.sorts
+        made.limit_value = self.limit_value
+        made.offset_value = self.offset_value
+        made.lock = self.lock
+        made.with_deleted = self.with_deleted
+        made.index = self.index
         made._shape = made._values = None
         return made
 
     def filter(self, *conditions: Condition) -> Self:
         """Only rows that fulfil all of these, too. Raises QueryError for what is no condition."""
-        return self._with(conditions=(*self.conditions, *check_conditions("filter()", conditions)))
+        made = self._copy()
+        made.conditions = (*self.conditions, *check_conditions("filter()", conditions))
+        return made
 
     def filter_where(self, where: Where) -> Self:
         """Only rows that fulfil this SQL, too.
@@ -71,7 +78,9 @@ class Query:
         Raises QueryError when it is no Where, or more than a condition.
         """
         raw = _raw_condition(where)
-        return self._with(conditions=(*self.conditions, raw))
+        made = self._copy()
+        made.conditions = (*self.conditions, raw)
+        return made
 
     def sort_by_asc(self, *fields: QueryField[Any, Any]) -> Self:
         """Then by these fields, smallest first (NULL before all)."""
@@ -82,20 +91,29 @@ class Query:
         return self._sorted(fields, descending=True)
 
     def _sorted(self, fields: tuple[QueryField[Any, Any], ...], *, descending: bool) -> Self:
-        return self._with(sorts=(*self.sorts, *(Sort(key_of(field), descending) for field in fields)))
+        made = self._copy()
+        made.sorts = (*self.sorts, *(Sort(key_of(field), descending) for field in fields))
+        return made
 
     def pager(self, page: int | Pager, size: int | None = None) -> Self:
         """Page ``page`` (from 1) of pages of ``size`` rows, or a Pager; instead of an earlier limit and offset."""
         chosen = _pager(page, size)
-        return self._with(limit_value=chosen.page_size, offset_value=chosen.offset)
+        made = self._copy()
+        made.limit_value = chosen.page_size
+        made.offset_value = chosen.offset
+        return made
 
     def limit(self, count: int) -> Self:
         """At most ``count`` rows (at least 1)."""
-        return self._with(limit_value=check_count("limit", count, 1))
+        made = self._copy()
+        made.limit_value = check_count("limit", count, 1)
+        return made
 
     def offset(self, count: int) -> Self:
         """Leave ``count`` rows out before the first. The server reads what it skips: ``iterate`` reads everything."""
-        return self._with(offset_value=check_count("offset", count, 0))
+        made = self._copy()
+        made.offset_value = check_count("offset", count, 0)
+        return made
 
     def for_update(self, *, nowait: bool = False, skip_locked: bool = False) -> Self:
         """Lock the rows until the transaction ends.
@@ -104,15 +122,21 @@ class Query:
         """
         if nowait and skip_locked:
             raise QueryError("for_update: nowait and skip_locked exclude each other")
-        return self._with(lock="nowait" if nowait else "skip_locked" if skip_locked else "wait")
+        made = self._copy()
+        made.lock = "nowait" if nowait else "skip_locked" if skip_locked else "wait"
+        return made
 
     def include_deleted(self) -> Self:
         """Also rows that are soft-deleted."""
-        return self._with(with_deleted=True)
+        made = self._copy()
+        made.with_deleted = True
+        return made
 
     def use_index(self, name: str) -> Self:
         """Read through this index of the entity, where the server takes such advice."""
-        return self._with(index=name)
+        made = self._copy()
+        made.index = name
+        return made
 
     def group_by(self, *fields: QueryField[Any, Any]) -> GroupedQuery:
         """For ``aggregate``: one result for each combination of these fields' values."""
@@ -154,9 +178,6 @@ class Query:
         if self.offset_value:
             shown.append(f"offset {self.offset_value}")
         return f"<Query {', '.join(shown)}>"
-
-
-_STATE: Final = tuple(name for name in Query.__slots__ if not name.startswith("_"))
 
 
 class GroupedQuery:

@@ -13,7 +13,7 @@ from fluxaorm.errors import ConfigError
 from tests.unit.config.test_yaml import EVERYTHING
 
 SCHEMA = config_schema()
-TYPES = {"object": dict, "array": list, "string": str}
+TYPES: dict[str, type[Any]] = {"object": dict, "array": list, "string": str}
 
 
 def _accepts(schema: dict[str, Any], value: Any) -> bool:

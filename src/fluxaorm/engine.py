@@ -1,0 +1,312 @@
+"""Engine: what ``Registry.validate()`` returns. Immutable and safe for threads; owns pools and schemas, makes contexts.
+
+Holds no state of a request. After ``fork()`` a child opens fresh connections, and starts with empty local caches and
+without ids taken beforehand.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType, TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from fluxaorm.cache_outages import CacheOutages
+from fluxaorm.entity.schema import EntitySchema
+from fluxaorm.errors import ContextClosedError, RegistryError, StaleGeneratedCodeError, UnknownPoolError
+from fluxaorm.plans.binding import Binding
+from fluxaorm.plans.tokens import TokenSource
+from fluxaorm.runners.asyncio import AsyncRunner
+from fluxaorm.runners.sync import SyncRunner
+
+if TYPE_CHECKING:
+    from fluxaorm.context import AsyncContext, Context
+    from fluxaorm.plans.binding import ProviderPort
+    from fluxaorm.pools.local_cache import LocalCache
+    from fluxaorm.pools.ports import RedisPool, SQLPool
+    from fluxaorm.registry.registrations import ClickhouseRegistration, KafkaRegistration
+    from fluxaorm.runtime.provider import Provider
+
+T = TypeVar("T")
+
+
+class RegistryView:
+    """What an engine was made of, by pool code; read-only. ``entities``: definition classes by name."""
+
+    __slots__ = ("clickhouse_pools", "entities", "kafka_pools", "local_cache_pools", "mysql_pools", "redis_pools")
+
+    def __init__(self, engine: Engine) -> None:
+        self.mysql_pools = engine.mysql_pools
+        self.redis_pools = engine.redis_pools
+        self.local_cache_pools = engine.local_cache_pools
+        self.clickhouse_pools = engine.clickhouse_pools
+        self.kafka_pools = engine.kafka_pools
+        self.entities: Mapping[str, type[Any]] = MappingProxyType(
+            {name: schema.definition for name, schema in engine.schemas.items()}
+        )
+
+
+class Engine:
+    """Made by ``Registry.validate()``, never by hand. A sync and async context manager that closes itself."""
+
+    def __init__(
+        self,
+        *,
+        schemas: Mapping[str, EntitySchema],
+        mysql_pools: Mapping[str, SQLPool],
+        redis_pools: Mapping[str, RedisPool],
+        local_cache_pools: Mapping[str, LocalCache],
+        clickhouse_pools: Mapping[str, ClickhouseRegistration],
+        kafka_pools: Mapping[str, KafkaRegistration],
+        databases: Mapping[str, str],
+        careless_redis_pools: frozenset[str],
+        settings: Mapping[str, Any],
+    ) -> None:
+        """``databases``: MySQL pool code -> the name of its database in cache keys; ``careless_redis_pools``: those whose ``on_write_failure`` is "proceed"; ``settings``: for ``option``."""
+        self.schemas = MappingProxyType(dict(schemas))
+        self.mysql_pools = MappingProxyType(dict(mysql_pools))
+        self.redis_pools = MappingProxyType(dict(redis_pools))
+        self.local_cache_pools = MappingProxyType(dict(local_cache_pools))
+        self.clickhouse_pools = MappingProxyType(dict(clickhouse_pools))
+        self.kafka_pools = MappingProxyType(dict(kafka_pools))
+        self.sync_runner = SyncRunner(self.mysql_pools, self.redis_pools)
+        self.async_runner = AsyncRunner(self.mysql_pools, self.redis_pools)
+        self.tokens = TokenSource()
+        self.clock: Callable[[], datetime] = _utc_now
+        """The wall clock: aware, UTC; replaceable in tests."""
+        self.monotonic: Callable[[], float] = time.monotonic
+        self.cache_outages = CacheOutages(time.monotonic)
+        self.has_contexts = False
+        """Whether a context was made: from then on nothing of the engine may be set up any more."""
+        self._careless_redis_pools = careless_redis_pools
+        self._settings = dict(settings)
+        self._bindings: dict[ProviderPort, Binding] = {}
+        self._providers: dict[str, Provider[Any, Any]] = {}
+        self._bindings_by_name: dict[str, Binding] = {}
+        self._databases = dict(databases)
+        self._lock = threading.RLock()
+        self._closed = False
+        _reset_in_children(self)
+
+    def __repr__(self) -> str:
+        pools = f"mysql={list(self.mysql_pools)} redis={list(self.redis_pools)}"
+        return f"<Engine {pools} entities={len(self.schemas)}{' closed' if self._closed else ''}>"
+
+    # contexts
+
+    def new_context(self) -> Context:
+        """A unit of work for one thread, best in a ``with`` block. ContextClosedError when the engine is closed."""
+        from fluxaorm.context import Context
+
+        self._note_context()
+        return Context(self)
+
+    def new_async_context(self) -> AsyncContext:
+        """A unit of work for asyncio, best in an ``async with`` block. ContextClosedError when the engine is closed."""
+        from fluxaorm.context import AsyncContext
+
+        self._note_context()
+        return AsyncContext(self)
+
+    def _note_context(self) -> None:
+        if self._closed:
+            raise ContextClosedError("the engine is closed; make another with registry.validate()")
+        self.has_contexts = True
+
+    # pools
+
+    def mysql(self, code: str = "default") -> SQLPool:
+        """The MySQL pool of a code. UnknownPoolError lists the known ones."""
+        return _pool("MySQL", self.mysql_pools, code)
+
+    db = mysql
+
+    def redis(self, code: str = "default") -> RedisPool:
+        """The Redis pool of a code; its ``client`` is redis-py's. UnknownPoolError lists the known ones."""
+        return _pool("Redis", self.redis_pools, code)
+
+    def local_cache(self, code: str = "default") -> LocalCache:
+        """The local cache of a code. UnknownPoolError lists the known ones."""
+        return _pool("local cache", self.local_cache_pools, code)
+
+    def clickhouse(self, code: str = "default") -> ClickhouseRegistration:
+        """What was registered as the ClickHouse pool of a code. UnknownPoolError lists the known ones."""
+        return _pool("ClickHouse", self.clickhouse_pools, code)
+
+    def kafka(self, code: str = "default") -> KafkaRegistration:
+        """What was registered as the Kafka pool of a code. UnknownPoolError lists the known ones."""
+        return _pool("Kafka", self.kafka_pools, code)
+
+    # entities
+
+    def schema(self, definition: type[Any]) -> EntitySchema:
+        """The metadata of an entity, by its definition class or its generated class.
+
+        RegistryError when it is not registered.
+        """
+        schema = self.schemas.get(definition.__name__)
+        if schema is None or (hasattr(definition, "__fluxa_definition__") and schema.definition is not definition):
+            raise RegistryError([f"{definition.__name__} is not registered; register_entity({definition.__name__})"])
+        return schema
+
+    def provider(self, definition: type[Any]) -> Provider[Any, Any]:
+        """The provider of an entity, compiled in memory from the templates of generated code, once an engine.
+
+        RegistryError when the entity is not registered.
+        """
+        schema = self.schema(definition)
+        with self._lock:
+            found = self._providers.get(schema.name)
+            if found is None:
+                from fluxaorm.codegen.memory import compile_provider
+
+                found = self._providers[schema.name] = compile_provider(schema, self.schemas)
+            return found
+
+    def binding(self, provider: ProviderPort) -> Binding:
+        """The entity of a provider as this engine sees it; made once.
+
+        Raises StaleGeneratedCodeError when the provider was generated from another definition, RegistryError when its
+        entity is not registered.
+        """
+        found = self._bindings.get(provider)
+        if found is not None:
+            return found
+        with self._lock:
+            return self._bindings.get(provider) or self._bind(provider)
+
+    def _bind(self, provider: ProviderPort) -> Binding:
+        schema = self.schemas.get(provider.entity_name)
+        if schema is None:
+            raise RegistryError([f"{provider.entity_name} is not registered with this engine; register_entity(...)"])
+        if schema.fingerprint != provider.fingerprint:
+            raise StaleGeneratedCodeError(schema.name)
+        binding = self._made_binding(schema, provider)
+        first = self._bindings_by_name.setdefault(schema.name, binding)
+        binding.local, binding.ids = first.local, first.ids
+        self._bindings[provider] = binding
+        return binding
+
+    def _made_binding(self, schema: EntitySchema, provider: ProviderPort) -> Binding:
+        redis_pool = self._cache_pool(schema)
+        return Binding(
+            schema=schema,
+            provider=provider,
+            dialect=self.mysql_pools[schema.mysql_pool].dialect,
+            redis_pool=redis_pool,
+            id_redis_pool=self._id_pool(schema, redis_pool),
+            namespace=self._namespace(schema, redis_pool),
+            monotonic=self.monotonic,
+            schemas=self.schemas,
+        )
+
+    def binding_of(self, entity_name: str) -> Binding:
+        """The binding of an entity by its name: that of the first provider used, else of one compiled in memory."""
+        found = self._bindings_by_name.get(entity_name)
+        return found or self.binding(self.provider(self.schemas[entity_name].definition))
+
+    def _cache_pool(self, schema: EntitySchema) -> str | None:
+        """The Redis pool of rows, look-ups and intents; an entity cached in the process intends where Redis is."""
+        cache = schema.cache
+        wanted = cache.redis != "off" or cache.cache_all or any(index.cached for index in schema.indexes)
+        local = cache.local_limit is not None and cache.redis_pool in self.redis_pools
+        return cache.redis_pool if wanted or local else None
+
+    def _id_pool(self, schema: EntitySchema, redis_pool: str | None) -> str | None:
+        if schema.id_pool is not None:
+            return None if schema.id_pool == "mysql" else schema.id_pool
+        return redis_pool or ("default" if "default" in self.redis_pools else None)
+
+    def _namespace(self, schema: EntitySchema, redis_pool: str | None) -> str:
+        """Part of every key: so that databases, tenants and tests may share one Redis."""
+        chosen = self.redis_pools[redis_pool].namespace if redis_pool else None
+        database = self._databases[schema.mysql_pool]
+        if schema.mysql_pool == "default":
+            return chosen or database
+        return f"{chosen}.{schema.mysql_pool}" if chosen else f"{schema.mysql_pool}.{database}"
+
+    # what contexts ask
+
+    def option(self, key: str, default: Any = None) -> Any:
+        """The value given to ``registry.set_option``, or ``default``."""
+        return self._settings.get(key, default)
+
+    @property
+    def registry(self) -> RegistryView:
+        """What the engine was made of; read-only."""
+        return RegistryView(self)
+
+    def writes_without_cache(self, redis_pool: str) -> bool:
+        """Whether flushes go on when this Redis pool cannot be told of them."""
+        return redis_pool in self._careless_redis_pools
+
+    def cache_outage(self, redis_pool: str, error: BaseException) -> None:
+        """Count a cache that could not be reached; log it once an outage."""
+        self.cache_outages.note(redis_pool, error)
+
+    # the end
+
+    def close(self) -> None:
+        """Close the pools' connections of threads. Safe to call twice; contexts cannot be made any more."""
+        self._closed = True
+        for pool in (*self.mysql_pools.values(), *self.redis_pools.values()):
+            pool.close()
+
+    async def aclose(self) -> None:
+        """Close the pools' connections of the running loop and those of threads. Safe to call twice."""
+        self._closed = True
+        for pool in (*self.mysql_pools.values(), *self.redis_pools.values()):
+            await pool.aclose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def reset_after_fork(self) -> None:
+        """In a child process: leave the parent's connections alone and forget what may be used only once."""
+        self._lock = threading.RLock()
+        self.tokens.renew()
+        self.cache_outages.reset_after_fork()
+        for pool in (*self.mysql_pools.values(), *self.redis_pools.values()):
+            pool.reset_after_fork()
+        for binding in self._bindings_by_name.values():
+            binding.reset_after_fork()
+
+
+def _pool(kind: str, pools: Mapping[str, T], code: str) -> T:
+    try:
+        return pools[code]
+    except KeyError:
+        raise UnknownPoolError(kind, code, sorted(pools)) from None
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _reset_in_children(engine: Engine) -> None:
+    """Call ``reset_after_fork`` in every child, as long as the engine lives."""
+    method = weakref.WeakMethod(engine.reset_after_fork)
+
+    def reset() -> None:
+        bound = method()
+        if bound is not None:
+            bound()
+
+    os.register_at_fork(after_in_child=reset)

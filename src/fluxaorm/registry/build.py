@@ -1,0 +1,82 @@
+"""Makes an Engine of what was registered: checks it, makes the pools, and lets the servers be looked at."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from fluxaorm.addresses import SQLiteAddress
+from fluxaorm.engine import Engine
+from fluxaorm.entity.resolve import resolve_entities
+from fluxaorm.entity.schema import EntitySchema
+from fluxaorm.errors import RegistryError
+from fluxaorm.pools import LocalCache, make_redis_pool, make_sql_pool
+from fluxaorm.registry.checks import static_problems
+from fluxaorm.registry.registrations import MySQLRegistration, Registrations, by_code
+from fluxaorm.registry.servers import check_servers
+
+logger = logging.getLogger("fluxaorm.registry")
+
+
+def build_engine(registered: Registrations, *, connect: bool) -> Engine:
+    """The Engine. Raises RegistryError with all problems; with ``connect`` PoolConnectError and MissingExtraError too."""
+    schemas, problems = resolve_entities(list(dict.fromkeys(registered.entities)))
+    problems = [*_repeated_entities(registered.entities), *problems, *static_problems(registered, schemas)]
+    if problems:
+        raise RegistryError(problems)
+    _log_single_process_caches(registered, schemas)
+    engine = _made_engine(registered, schemas)
+    if connect:
+        try:
+            check_servers(engine)
+        except BaseException:
+            engine.close()
+            raise
+    return engine
+
+
+def _repeated_entities(definitions: Sequence[type[Any]]) -> Iterator[str]:
+    for definition, count in Counter(definitions).items():
+        if count > 1:
+            yield f"{definition.__name__} is registered more than once; register it once"
+
+
+def _log_single_process_caches(registered: Registrations, schemas: Mapping[str, EntitySchema]) -> None:
+    redis = by_code(registered.redis)
+    for schema in schemas.values():
+        if schema.cache.local_limit is not None and schema.cache.redis_pool not in redis:
+            logger.info(
+                "%s has a local cache and no Redis pool '%s': other processes are not told of changes",
+                schema.name,
+                schema.cache.redis_pool,
+            )
+
+
+def _made_engine(registered: Registrations, schemas: Mapping[str, EntitySchema]) -> Engine:
+    redis = by_code(registered.redis)
+    mysql = by_code(registered.mysql)
+    return Engine(
+        schemas=schemas,
+        mysql_pools={code: make_sql_pool(code, pool.address, pool.options) for code, pool in mysql.items()},
+        redis_pools={code: make_redis_pool(code, pool.address, pool.options) for code, pool in redis.items()},
+        local_cache_pools={
+            code: LocalCache(code, pool.limit) for code, pool in by_code(registered.local_caches).items()
+        },
+        clickhouse_pools=by_code(registered.clickhouse),
+        kafka_pools=by_code(registered.kafka),
+        databases={code: _database_name(pool) for code, pool in mysql.items()},
+        careless_redis_pools=frozenset(
+            code for code, pool in redis.items() if pool.options.on_write_failure == "proceed"
+        ),
+        settings=registered.settings,
+    )
+
+
+def _database_name(pool: MySQLRegistration) -> str:
+    """The database's name in cache keys; one in memory is another one for each engine."""
+    if isinstance(pool.address, SQLiteAddress) and not pool.address.path:
+        return f"memory_{os.urandom(6).hex()}"
+    return pool.address.database

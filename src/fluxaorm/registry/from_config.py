@@ -1,0 +1,140 @@
+"""Registers what a Config holds, and gathers everything that is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from fluxaorm.config import (
+    Config,
+    ConfigAsyncFlush,
+    ConfigClickhouse,
+    ConfigDebeziumConnect,
+    ConfigKafka,
+    ConfigLocalCache,
+    ConfigMySQL,
+    ConfigRedis,
+    ConfigRedisSentinel,
+)
+from fluxaorm.errors import ConfigError
+from fluxaorm.options import (
+    AsyncFlushOptions,
+    ClickhouseOptions,
+    KafkaConsumerGroup,
+    KafkaPoolOptions,
+    KafkaTopic,
+    MySQLOptions,
+    RedisOptions,
+)
+
+if TYPE_CHECKING:
+    from fluxaorm.registry.registry import Registry
+
+
+def register_config(registry: Registry, config: Config) -> None:
+    """Register everything in ``config``. Raises ConfigError with all that is wrong, after registering the rest."""
+    problems: list[str] = []
+    for register, items in _steps(config):
+        for item in items:
+            try:
+                register(registry, item)
+            except ConfigError as error:
+                problems.append(str(error))
+    if len(problems) == 1:
+        raise ConfigError(problems[0])
+    if problems:
+        lines = "\n".join(f"- {problem}" for problem in problems)
+        raise ConfigError(f"{len(problems)} problems in the configuration:\n{lines}")
+
+
+def _steps(config: Config) -> Iterable[tuple[Callable[[Registry, Any], None], Iterable[Any]]]:
+    yield _register_mysql, config.mysql_pools
+    yield _register_redis, config.redis_pools
+    yield _register_sentinel, config.redis_sentinel_pools
+    yield _register_local_cache, config.local_cache_pools
+    yield _register_clickhouse, config.clickhouse_pools
+    yield _register_kafka, config.kafka_pools
+    yield _register_connect, config.debezium_connect
+    yield _register_async_flush, [] if config.async_flush is None else [config.async_flush]
+
+
+def _register_mysql(registry: Registry, pool: ConfigMySQL) -> None:
+    options = MySQLOptions(
+        conn_max_lifetime=pool.conn_max_lifetime,
+        max_open_connections=pool.max_open_connections,
+        max_idle_connections=pool.max_idle_connections,
+        default_encoding=pool.default_encoding,
+        default_collate=pool.default_collate,
+        ignored_tables=tuple(pool.ignored_tables),
+    )
+    registry.register_mysql(pool.uri, pool.code, options)
+
+
+def _register_redis(registry: Registry, pool: ConfigRedis) -> None:
+    options = RedisOptions(user=pool.user, password=pool.password)
+    registry.register_redis(pool.uri, pool.database, pool.code, options)
+
+
+def _register_sentinel(registry: Registry, pool: ConfigRedisSentinel) -> None:
+    options = RedisOptions(
+        master=pool.master_name, sentinels=tuple(pool.sentinels), user=pool.user, password=pool.password
+    )
+    registry.register_redis("", pool.database, pool.code, options)
+
+
+def _register_local_cache(registry: Registry, pool: ConfigLocalCache) -> None:
+    registry.register_local_cache(pool.code, pool.limit)
+
+
+def _register_clickhouse(registry: Registry, pool: ConfigClickhouse) -> None:
+    options = ClickhouseOptions(
+        conn_max_lifetime=pool.conn_max_lifetime,
+        max_open_connections=pool.max_open_connections,
+        max_idle_connections=pool.max_idle_connections,
+    )
+    registry.register_clickhouse(pool.uri, pool.code, options)
+
+
+def _register_kafka(registry: Registry, pool: ConfigKafka) -> None:
+    options = KafkaPoolOptions(
+        client_id=pool.client_id,
+        required_acks=pool.required_acks,
+        producer_linger_ms=pool.producer_linger_ms,
+        max_buffered_records=pool.max_buffered_records,
+        sasl_mechanism=pool.sasl_mechanism,
+        sasl_user=pool.sasl_user,
+        sasl_password=pool.sasl_password,
+        ignored_topics=tuple(pool.ignored_topics),
+        ignored_consumer_groups=tuple(pool.ignored_consumer_groups),
+    )
+    registry.register_kafka(pool.brokers, pool.code, options)
+    for group in pool.consumer_groups:
+        registry.register_kafka_consumer_group(
+            KafkaConsumerGroup(
+                group.name,
+                pool.code,
+                topics=tuple(group.topics),
+                session_timeout_ms=group.session_timeout_ms,
+                rebalance_timeout_ms=group.rebalance_timeout_ms,
+                fetch_max_bytes=group.fetch_max_bytes,
+                auto_commit_interval_ms=group.auto_commit_interval_ms,
+            )
+        )
+    for topic in pool.topics:
+        registry.register_kafka_topic(
+            KafkaTopic(
+                topic.name,
+                pool.code,
+                partitions=topic.partitions,
+                replication_factor=topic.replication_factor,
+                configs=topic.configs,
+            )
+        )
+
+
+def _register_connect(registry: Registry, connect: ConfigDebeziumConnect) -> None:
+    registry.register_debezium_connect_url(connect.url, connect.kafka_pool)
+
+
+def _register_async_flush(registry: Registry, flush: ConfigAsyncFlush) -> None:
+    registry.register_async_flush(flush.kafka_pool, AsyncFlushOptions(topic_partitions=flush.topic_partitions))

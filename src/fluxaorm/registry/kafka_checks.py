@@ -1,0 +1,168 @@
+"""What is wrong among the declarations of Kafka, Debezium and ClickHouse, as far as can be known without a network."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+from fluxaorm.addresses import SQLiteAddress
+from fluxaorm.entity.schema import EntitySchema
+from fluxaorm.options import ClickhouseTable, KafkaConsumerGroup, KafkaTopic
+from fluxaorm.registry.registrations import Registrations, by_code, unknown_pool
+
+_TOPIC = re.compile(r"[A-Za-z0-9_.-]{1,249}", re.ASCII)
+_OWN_PREFIXES = ("__", "_fluxa_", "_dlq_")
+
+
+def kafka_problems(registered: Registrations, schemas: Mapping[str, EntitySchema]) -> Iterator[str]:
+    """Problems of topics, consumer groups, async flush, Debezium and outboxes."""
+    yield from _topic_problems(registered)
+    yield from _group_problems(registered, schemas)
+    yield from _async_flush_problems(registered)
+    yield from _connect_problems(registered)
+    for schema in schemas.values():
+        yield from _debezium_problems(schema, registered)
+        if schema.events_pool is not None and (unknown := unknown_pool("Kafka", schema.events_pool, registered)):
+            yield f"{schema.name}: events: {unknown}"
+    yield from _split_connectors(schemas.values())
+
+
+def _repeated(names: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [name for name, count in Counter(names).items() if count > 1]
+
+
+def _topic_problems(registered: Registrations) -> Iterator[str]:
+    for name, pool in _repeated((topic.name, topic.pool) for topic in registered.topics):
+        yield f"Kafka topic '{name}' of pool '{pool}' is registered more than once; register it once"
+    for topic in registered.topics:
+        where = f"Kafka topic '{topic.name}'"
+        if unknown := unknown_pool("Kafka", topic.pool, registered):
+            yield f"{where}: {unknown}"
+        if problem := _name_problem(topic.name):
+            yield f"{where}: {problem}"
+        yield from _setting_problems(where, topic)
+
+
+def _name_problem(name: str) -> str:
+    if not _TOPIC.fullmatch(name) or name in (".", ".."):
+        return "a topic's name has 1 to 249 letters, digits, '_', '-' and '.'"
+    if name.startswith(_OWN_PREFIXES):
+        return f"names that begin with {', '.join(_OWN_PREFIXES)} are internal; choose another"
+    return ""
+
+
+def _setting_problems(where: str, topic: KafkaTopic) -> Iterator[str]:
+    both = sorted(set(topic.configs) & set(topic.arguments))
+    for name in both:
+        yield f"{where}: '{name}' is given as an argument and in configs; give it once"
+    if topic.min_insync_replicas and topic.replication_factor and topic.min_insync_replicas > topic.replication_factor:
+        yield f"{where}: min_insync_replicas is more than replication_factor: nothing could be written"
+
+
+def _group_problems(registered: Registrations, schemas: Mapping[str, EntitySchema]) -> Iterator[str]:
+    for name, pool in _repeated((group.name, group.pool) for group in registered.consumer_groups):
+        yield f"Kafka consumer group '{name}' of pool '{pool}' is registered more than once; register it once"
+    for group in registered.consumer_groups:
+        where = f"Kafka consumer group '{group.name}'"
+        if not group.name:
+            yield f"{where}: its name is empty"
+        if unknown := unknown_pool("Kafka", group.pool, registered):
+            yield f"{where}: {unknown}"
+        if not group.topics and not group.debezium:
+            yield f"{where}: it reads nothing; give it topics=[...] or debezium=[...]"
+        yield from _subscription_problems(where, group, schemas)
+
+
+def _subscription_problems(where: str, group: KafkaConsumerGroup, schemas: Mapping[str, EntitySchema]) -> Iterator[str]:
+    by_definition = {schema.definition: schema for schema in schemas.values()}
+    for definition in group.debezium:
+        schema = by_definition.get(definition) if isinstance(definition, type) else None
+        name = getattr(definition, "__name__", None) or repr(definition)
+        if schema is None:
+            yield f"{where}: debezium: {name} is not a registered entity"
+        elif schema.debezium_pool != group.pool:
+            fix = f'give it debezium="{group.pool}"'
+            yield f"{where}: debezium: {name} is not streamed to Kafka pool '{group.pool}'; {fix}"
+
+
+def _async_flush_problems(registered: Registrations) -> Iterator[str]:
+    if len(registered.async_flushes) > 1:
+        yield "async flush is registered more than once; it goes through one Kafka pool"
+    for flush in registered.async_flushes:
+        if unknown := unknown_pool("Kafka", flush.kafka_pool, registered):
+            yield f"async flush: {unknown}"
+
+
+def _connect_problems(registered: Registrations) -> Iterator[str]:
+    for code, count in Counter(connect.kafka_pool for connect in registered.connects).items():
+        if count > 1:
+            yield f"Debezium of Kafka pool '{code}' has more than one connect URL; register one"
+        if unknown := unknown_pool("Kafka", code, registered):
+            yield f"Debezium's connect URL: {unknown}"
+
+
+def _debezium_problems(schema: EntitySchema, registered: Registrations) -> Iterator[str]:
+    code = schema.debezium_pool
+    if code is None:
+        return
+    if unknown := unknown_pool("Kafka", code, registered):
+        yield f"{schema.name}: debezium: {unknown}"
+    if code not in {connect.kafka_pool for connect in registered.connects}:
+        yield (
+            f"{schema.name}: debezium: Kafka pool '{code}' has no Kafka Connect; "
+            f"register_debezium_connect_url(url, {code!r})"
+        )
+    mysql = by_code(registered.mysql).get(schema.mysql_pool)
+    if mysql is not None and isinstance(mysql.address, SQLiteAddress):
+        yield f"{schema.name}: debezium: MySQL pool '{mysql.code}' is SQLite, which has no binlog to stream"
+
+
+def _split_connectors(schemas: Iterable[EntitySchema]) -> Iterator[str]:
+    """A connector serves one MySQL pool and streams to one Kafka pool."""
+    first: dict[str, EntitySchema] = {}
+    for schema in schemas:
+        if schema.debezium_pool is None:
+            continue
+        other = first.setdefault(schema.mysql_pool, schema)
+        if other.debezium_pool != schema.debezium_pool:
+            yield (
+                f"{schema.name}: debezium: entities of MySQL pool '{schema.mysql_pool}' must stream to one Kafka pool, "
+                f"but {other.name} streams to '{other.debezium_pool}', {schema.name} to '{schema.debezium_pool}'"
+            )
+
+
+def clickhouse_table_problems(registered: Registrations) -> Iterator[str]:
+    """Problems of ClickHouse tables: what they lack, unknown pools, duplicates."""
+    for name, pool in _repeated((table.name, table.pool) for table in registered.clickhouse_tables):
+        yield f"ClickHouse table '{name}' of pool '{pool}' is registered more than once; register it once"
+    for table in registered.clickhouse_tables:
+        if unknown := unknown_pool("ClickHouse", table.pool, registered):
+            yield f"ClickHouse table '{table.name}': {unknown}"
+        for problem in _table_problems(table):
+            yield f"ClickHouse table '{table.name}': {problem}"
+
+
+def _table_problems(table: ClickhouseTable) -> Iterator[str]:
+    if not table.name:
+        yield "it has no name"
+    if not table.engine:
+        yield 'it has no engine; give it engine="MergeTree" or another'
+    if not table.columns:
+        yield 'it has no columns; give it columns=[Column("id", "UInt64"), ...]'
+    if "MergeTree" in table.engine and not table.order_by:
+        yield "its engine needs order_by=[...]"
+    if list(table.primary_key) != list(table.order_by[: len(table.primary_key)]):
+        yield "primary_key is not the beginning of order_by"
+    yield from _column_problems(table)
+
+
+def _column_problems(table: ClickhouseTable) -> Iterator[str]:
+    for name, count in Counter(column.name for column in table.columns).items():
+        if count > 1:
+            yield f"the column '{name}' is given more than once"
+    for column in table.columns:
+        if not column.name or not column.type:
+            yield f"the column '{column.name}' has no {'type' if column.name else 'name'}"
+        if sum(map(bool, (column.default, column.materialized, column.alias))) > 1:
+            yield f"the column '{column.name}' has more than one of default, materialized and alias"

@@ -1,0 +1,277 @@
+"""Registry: collects pools, entities and options, checks them together, and makes the immutable Engine.
+
+Registering checks one thing at a time (ConfigError); ``validate()`` checks everything against everything
+(RegistryError) and reaches the servers (PoolConnectError). Nothing is connected before.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Self, TypeVar
+from urllib.parse import quote
+
+from msgspec.structs import replace
+
+from fluxaorm.addresses import (
+    MySQLAddress,
+    parse_clickhouse,
+    parse_connect_url,
+    parse_kafka,
+    parse_mysql,
+    parse_redis,
+)
+from fluxaorm.config import Config, config_from_yaml
+from fluxaorm.config.yaml_text import Source
+from fluxaorm.engine import Engine
+from fluxaorm.entity import Entity
+from fluxaorm.errors import ConfigError
+from fluxaorm.options import (
+    AsyncFlushOptions,
+    ClickhouseOptions,
+    ClickhouseTable,
+    DebeziumOptions,
+    KafkaConsumerGroup,
+    KafkaPoolOptions,
+    KafkaTopic,
+    MySQLOptions,
+    RedisOptions,
+    tls_options,
+    with_overrides,
+)
+from fluxaorm.registry.build import build_engine
+from fluxaorm.registry.from_config import register_config
+from fluxaorm.registry.registrations import (
+    DEFAULT_POOL_CODE,
+    AsyncFlushRegistration,
+    ClickhouseRegistration,
+    ConnectRegistration,
+    KafkaRegistration,
+    LocalCacheRegistration,
+    MySQLRegistration,
+    RedisRegistration,
+    Registrations,
+    checked_code,
+)
+
+T = TypeVar("T")
+
+
+class Registry:
+    """The starting point: register pools and entities, then ``validate()``. One thread at a time.
+
+    Registering parses and checks what it is given at once and raises ConfigError; it connects to nothing.
+    """
+
+    def __init__(self) -> None:
+        self._registered = Registrations()
+
+    def __repr__(self) -> str:
+        kinds = [f"{kind}={[pool.code for pool in pools]}" for kind, _, pools in self._registered.by_kind() if pools]
+        return f"<Registry {' '.join([*kinds, f'entities={len(self._registered.entities)}'])}>"
+
+    @classmethod
+    def embedded(cls, directory: str | os.PathLike[str]) -> Self:
+        """A registry that needs no server: SQLite in the place of MySQL, a Valkey of its own, a local cache, all as
+        "default", and the ClickHouse engine in the process as "analytics". ``directory`` is made when it is missing.
+
+        Raises ConfigError when the directory cannot be made. Valkey is started when it is first used
+        (MissingExtraError without ``fluxaorm[embedded]``) and stopped with the last engine that uses it.
+        """
+        root = _made_directory(directory)
+        registry = cls()
+        registry.register_mysql(f"sqlite://{quote(str(root / 'app.db'))}")
+        registry.register_redis(f"embedded://{quote(str(root / 'valkey'))}")
+        registry.register_local_cache()
+        registry.register_clickhouse(f"chdb://{quote(str(root / 'clickhouse'))}", "analytics")
+        return registry
+
+    def register_mysql(self, address: str, code: str = DEFAULT_POOL_CODE, options: MySQLOptions | None = None) -> None:
+        """Add a MySQL or MariaDB pool, or a SQLite database in the place of one.
+
+        ``address``: ``user:password@tcp(host:port)/db?params``, ``user:password@unix(/path.sock)/db``,
+        ``mysql://user:password@host:port/db?charset=...``, ``sqlite:///path/app.db``, ``sqlite://:memory:``.
+        Options win over the address's parameters. Raises ConfigError.
+        """
+        code = checked_code("MySQL", code)
+        chosen = _checked_options("MySQL", code, options, MySQLOptions)
+        parsed, parameters = parse_mysql(code, _checked_text("MySQL", code, address))
+        if isinstance(parsed, MySQLAddress):
+            parsed = replace(parsed, tls=tls_options(chosen.tls) or parsed.tls)
+        pool = MySQLRegistration(code=code, address=parsed, options=with_overrides(chosen, parameters))
+        self._registered.mysql.append(pool)
+
+    def register_redis(
+        self, address: str, database: int = 0, code: str = DEFAULT_POOL_CODE, options: RedisOptions | None = None
+    ) -> None:
+        """Add a Redis or Valkey pool.
+
+        ``address``: ``host:port``, ``/path/to.sock``, ``redis://``, ``rediss://``, ``unix://``, ``redis+cluster://``,
+        or empty when the options name a master and its Sentinels. Raises ConfigError.
+        """
+        code = checked_code("Redis", code)
+        chosen = _checked_options("Redis", code, options, RedisOptions)
+        number = _checked_number("Redis", code, "database", database)
+        parsed = parse_redis(code, _checked_text("Redis", code, address), number, chosen)
+        self._registered.redis.append(RedisRegistration(code=code, address=parsed, options=chosen))
+
+    def register_local_cache(self, code: str = DEFAULT_POOL_CODE, limit: int = 0) -> None:
+        """Add a cache in this process that holds at most ``limit`` entries; 0: no limit. Raises ConfigError."""
+        code = checked_code("local cache", code)
+        number = _checked_number("local cache", code, "limit", limit)
+        self._registered.local_caches.append(LocalCacheRegistration(code=code, limit=number))
+
+    def register_clickhouse(
+        self, address: str, code: str = DEFAULT_POOL_CODE, options: ClickhouseOptions | None = None
+    ) -> None:
+        """Add a ClickHouse pool.
+
+        ``address``: ``clickhouse://user:password@host:port/db``, ``http(s)://...``, ``chdb://memory``, ``chdb:///path``.
+        The client speaks HTTP: in a ``clickhouse://`` address the native ports 9000 and 9440 are taken to mean 8123
+        and 8443, which is logged. This version registers the pool and does not connect to it. Raises ConfigError.
+        """
+        code = checked_code("ClickHouse", code)
+        chosen = _checked_options("ClickHouse", code, options, ClickhouseOptions)
+        parsed = parse_clickhouse(code, _checked_text("ClickHouse", code, address), chosen)
+        self._registered.clickhouse.append(ClickhouseRegistration(code=code, address=parsed, options=chosen))
+
+    def register_clickhouse_table(self, table: ClickhouseTable) -> None:
+        """Declare a ClickHouse table. Raises ConfigError for another type; ``validate()`` says what it lacks."""
+        self._registered.clickhouse_tables.append(_checked_type("register_clickhouse_table", table, ClickhouseTable))
+
+    def register_kafka(
+        self, brokers: Sequence[str], code: str = DEFAULT_POOL_CODE, options: KafkaPoolOptions | None = None
+    ) -> None:
+        """Add a Kafka pool. ``brokers``: ``host:port`` of some of them.
+
+        This version registers the pool and does not connect to it. Raises ConfigError.
+        """
+        code = checked_code("Kafka", code)
+        chosen = _checked_options("Kafka", code, options, KafkaPoolOptions)
+        self._registered.kafka.append(KafkaRegistration(code=code, address=parse_kafka(code, brokers), options=chosen))
+
+    def register_kafka_consumer_group(self, group: KafkaConsumerGroup) -> None:
+        """Declare a consumer group of a Kafka pool. Raises ConfigError for another type."""
+        self._registered.consumer_groups.append(
+            _checked_type("register_kafka_consumer_group", group, KafkaConsumerGroup)
+        )
+
+    def register_kafka_topic(self, topic: KafkaTopic) -> None:
+        """Declare a topic of a Kafka pool. Raises ConfigError for another type."""
+        self._registered.topics.append(_checked_type("register_kafka_topic", topic, KafkaTopic))
+
+    def register_debezium_connect_url(
+        self, url: str, kafka_pool: str = DEFAULT_POOL_CODE, options: DebeziumOptions | None = None
+    ) -> None:
+        """Name the REST API of the Kafka Connect that serves a Kafka pool: ``http://host:port``. Raises ConfigError."""
+        code = checked_code("Kafka", kafka_pool)
+        chosen = _checked_options("Debezium of Kafka", code, options, DebeziumOptions)
+        parsed = parse_connect_url(code, _checked_text("Debezium of Kafka", code, url))
+        self._registered.connects.append(ConnectRegistration(kafka_pool=code, address=parsed, options=chosen))
+
+    def register_async_flush(
+        self, kafka_pool: str = DEFAULT_POOL_CODE, options: AsyncFlushOptions | None = None
+    ) -> None:
+        """Let flushes be written later, through a Kafka pool. Raises ConfigError."""
+        code = checked_code("Kafka", kafka_pool)
+        chosen = _checked_options("async flush of Kafka", code, options, AsyncFlushOptions)
+        self._registered.async_flushes.append(AsyncFlushRegistration(kafka_pool=code, options=chosen))
+
+    def register_entity(self, *definitions: type[Entity]) -> None:
+        """Add entity definition classes. Raises ConfigError for anything else; ``validate()`` reads them."""
+        for definition in definitions:
+            if not _is_definition(definition):
+                shown = getattr(definition, "__name__", None) or type(definition).__name__
+                raise ConfigError(f"register_entity: {shown} is not a definition class, a subclass of fluxaorm.Entity")
+            self._registered.entities.append(definition)
+
+    def register_entities_from(self, module: ModuleType) -> None:
+        """Add every entity that a module, or a package with its modules, defines. ConfigError when there is none."""
+        found = [each for each in dict.fromkeys(vars(module).values()) if _is_defined_in(each, module.__name__)]
+        if not found:
+            raise ConfigError(f"register_entities_from: the module {module.__name__} defines no entity")
+        self.register_entity(*found)
+
+    def set_option(self, key: str, value: Any) -> None:
+        """Keep a value of the application's own for ``engine.option(key)``; the last one set counts."""
+        self._registered.settings[_checked_type("set_option", key, str)] = value
+
+    def init_by_config(self, config: Config) -> None:
+        """Register everything in a Config. Raises ConfigError with all that is wrong; then nothing was registered."""
+        config = _checked_type("init_by_config", config, Config)
+        scratch = Registry()
+        register_config(scratch, config)
+        self._registered.extend(scratch._registered)
+
+    def init_by_yaml(self, source: Source, *, variables: Mapping[str, str] | None = None) -> None:
+        """Register everything in a parsed mapping, a YAML file (its path) or YAML text.
+
+        ``${VAR}`` and ``${VAR:-default}`` in strings are taken from ``variables`` (default: the environment). Raises
+        ConfigError with all that is wrong, each with its path; then nothing was registered.
+        """
+        self.init_by_config(config_from_yaml(source, os.environ if variables is None else variables))
+
+    def validate(self, *, connect: bool = True) -> Engine:
+        """Check everything registered, reach the MySQL and Redis servers, and make the Engine.
+
+        1. Whatever can be known without a network; all problems are in one RegistryError.
+        2. Every MySQL and Redis pool is connected (PoolConnectError names pool, address and cause; MissingExtraError
+           when a driver is not installed). ``connect=False`` leaves out this and the next step: enough for code
+           generation. ClickHouse and Kafka pools are not connected in this version.
+        3. What servers say of themselves: limits and collation are taken from MySQL, servers that are too old or lack
+           what an entity needs are problems in one RegistryError.
+
+        The registry may be changed and validated again; engines made before do not change.
+        """
+        return build_engine(self._registered.copy(), connect=connect)
+
+
+def _made_directory(directory: str | os.PathLike[str]) -> Path:
+    root = Path(directory).absolute()
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"Registry.embedded: the directory {root} cannot be made: {error}") from None
+    return root
+
+
+def _checked_text(kind: str, code: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise ConfigError(f"{kind} pool '{code}': the address must be str, got {type(value).__name__}")
+    return value
+
+
+def _checked_number(kind: str, code: str, name: str, value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ConfigError(f"{kind} pool '{code}': {name} must be int, got {type(value).__name__}")
+    if value < 0:
+        raise ConfigError(f"{kind} pool '{code}': {name} must be at least 0, got {value}")
+    return value
+
+
+def _checked_options(kind: str, code: str, options: T | None, wanted: Callable[[], T]) -> T:
+    if options is None:
+        return wanted()
+    if type(options) is not wanted:
+        name = getattr(wanted, "__name__", "")
+        raise ConfigError(f"{kind} pool '{code}': the options must be {name}, got {type(options).__name__}")
+    return options
+
+
+def _checked_type(method: str, value: T, wanted: type[T]) -> T:
+    if not isinstance(value, wanted):
+        raise ConfigError(f"{method}: expected {wanted.__name__}, got {type(value).__name__}")
+    return value
+
+
+def _is_definition(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, Entity) and value is not Entity
+
+
+def _is_defined_in(value: object, module: str) -> bool:
+    if not _is_definition(value):
+        return False
+    home: str = getattr(value, "__module__", "")
+    return home == module or home.startswith(f"{module}.")

@@ -1,0 +1,95 @@
+"""Reaches the MySQL and Redis servers of an engine, and says which of them cannot serve it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from fluxaorm.dialects import is_supported
+from fluxaorm.engine import Engine
+from fluxaorm.entity.schema import EntitySchema
+from fluxaorm.errors import PoolConnectError, RegistryError
+from fluxaorm.pools.ports import RedisPool, RedisServer, SQLPool
+
+OLDEST_REDIS: Final = {"redis": (7, 0), "valkey": (7, 2)}
+_OLDEST_SQL: Final = "MySQL 8.0 and MariaDB 10.6 are the oldest supported"
+
+logger = logging.getLogger("fluxaorm.registry")
+
+
+def check_servers(engine: Engine) -> None:
+    """Connect all pools. Raises PoolConnectError for one that cannot be reached (others as notes), MissingExtraError,
+    or RegistryError with everything that the servers lack."""
+    servers = _connect(engine.mysql_pools.values(), engine.redis_pools)
+    problems = [
+        *_sql_problems(engine.mysql_pools),
+        *_redis_problems(servers, engine.redis_pools),
+        *_search_problems(engine.schemas.values(), servers),
+    ]
+    if problems:
+        raise RegistryError(problems)
+    _warn_of_eviction(servers)
+
+
+def _connect(sql_pools: Iterable[SQLPool], redis_pools: Mapping[str, RedisPool]) -> dict[str, RedisServer]:
+    failures: list[PoolConnectError] = []
+    servers: dict[str, RedisServer] = {}
+    for pool in sql_pools:
+        try:
+            pool.connect()
+        except PoolConnectError as error:
+            failures.append(error)
+    for code, redis in redis_pools.items():
+        try:
+            servers[code] = redis.connect()
+        except PoolConnectError as error:
+            failures.append(error)
+    _raise_first(failures)
+    return servers
+
+
+def _raise_first(failures: list[PoolConnectError]) -> None:
+    if failures:
+        first, *others = failures
+        for other in others:
+            first.add_note(f"also: {other}")
+        raise first
+
+
+def _sql_problems(pools: Mapping[str, SQLPool]) -> Iterator[str]:
+    for code, pool in pools.items():
+        capabilities = pool.dialect.capabilities
+        if not is_supported(capabilities):
+            found = f"the server is {capabilities.version_text}"
+            yield f"MySQL pool '{code}' ({pool.address}): {found}; {_OLDEST_SQL}"
+
+
+def _redis_problems(servers: Mapping[str, RedisServer], pools: Mapping[str, RedisPool]) -> Iterator[str]:
+    for code, server in servers.items():
+        oldest = OLDEST_REDIS.get(server.product, ())
+        if server.version < oldest:
+            version = ".".join(map(str, server.version))
+            found = f"the server is {server.product.capitalize()} {version}"
+            yield f"Redis pool '{code}' ({pools[code].address}): {found}; Redis 7.0 and Valkey 7.2 are the oldest supported"
+
+
+def _search_problems(schemas: Iterable[EntitySchema], servers: Mapping[str, RedisServer]) -> Iterator[str]:
+    for schema in schemas:
+        code = schema.redis_search_pool
+        if code is not None and "search" not in servers[code].modules:
+            yield (
+                f"{schema.name}: searchable fields: the server of Redis pool '{code}' has no search module; "
+                "load RediSearch there, or choose another pool with redis_search="
+            )
+
+
+def _warn_of_eviction(servers: Mapping[str, RedisServer]) -> None:
+    for code, server in servers.items():
+        if server.maxmemory_policy.startswith("allkeys-"):
+            logger.warning(
+                "Redis pool '%s': maxmemory-policy %s may evict write intents, and readers may then see old rows; "
+                "use noeviction or a volatile- policy",
+                code,
+                server.maxmemory_policy,
+            )

@@ -72,6 +72,11 @@ class Registry:
         kinds = [f"{kind}={[pool.code for pool in pools]}" for kind, _, pools in self._registered.by_kind() if pools]
         return f"<Registry {' '.join([*kinds, f'entities={len(self._registered.entities)}'])}>"
 
+    @property
+    def registered(self) -> Registrations:
+        """A copy of what was registered so far: addresses parsed, options checked, passwords hidden from reprs."""
+        return self._registered.copy()
+
     @classmethod
     def embedded(cls, directory: str | os.PathLike[str]) -> Self:
         """A registry that needs no server: SQLite in the place of MySQL, a Valkey of its own, a local cache, all as

@@ -25,5 +25,5 @@ def run(name: str | None, *, connect: bool, json: bool) -> None:
         print(f"{len(problems)} problem{'' if len(problems) == 1 else 's'}:")
         print("\n".join(f"- {problem}" for problem in problems))
     else:
-        print(f"no problem found; {entities} entities")
+        print(f"no problem found; entities: {entities}")
     sys.exit(FOUND if problems else DONE)

@@ -59,12 +59,15 @@ def _run_on(project: Project, servers: Servers, console: Console) -> dict[str, A
         entities = _prepare(project, engine, console)
         tally = Tally()
         statements, commands = servers.statements(), redis_commands(engine)
-        findings = _work(engine, entities, tally, console)
+        if not (servers.lasting and project.loaded):
+            _load(engine, entities, tally, console)
+            project.loaded = servers.lasting
+        findings = Tour(engine, entities, tally).walk()
         statements_after, commands_after = servers.statements(), redis_commands(engine)
         counted = None if statements is None or statements_after is None else statements_after - statements
         commands = commands_after - commands
         _show(console, tally, findings, counted, commands)
-        return report.as_json(tally, counted, commands, _rows(entities, engine))
+        return report.as_json(tally, counted, commands, findings.rows)
 
 
 def _describe(console: Console, engine: Engine) -> None:
@@ -77,38 +80,32 @@ def _prepare(project: Project, engine: Engine, console: Console) -> Any:
     fx.generate(engine, str(project.entities_directory))
     console.print(f"generated {project.entities_directory.name}/ from models.py", highlight=False)
     with engine.new_context() as ctx:
-        alters = fx.get_alters(ctx)
-        for alter in alters:
+        safe, _ = fx.split_alters(fx.get_alters(ctx))
+        for alter in safe:
             alter.exec(ctx)
             console.print(f"{alter.kind} {alter.table}", highlight=False)
     return project.load("entities")
 
 
-def _work(engine: Engine, entities: Any, tally: Tally, console: Console) -> Findings:
+def _load(engine: Engine, entities: Any, tally: Tally, console: Console) -> None:
     bar = Progress(
         TextColumn("{task.description:8}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
     )
     with bar:
         tasks = {source.entity: bar.add_task(_label(source.entity), total=source.rows) for source in SOURCES}
         load_all(engine, entities, tally, lambda entity, rows: bar.update(tasks[entity], completed=rows))
-    return Tour(engine, entities, tally).walk()
 
 
 def _label(entity: str) -> str:
     return entity.removesuffix("Entity").lower()
 
 
-def _rows(entities: Any, engine: Engine) -> dict[str, int]:
-    with engine.new_context() as ctx:
-        providers = [getattr(entities, f"{source.entity}Provider") for source in SOURCES]
-        return {provider.table_name: provider.count(ctx, fx.Query()) for provider in providers}
-
-
 def _show(
     console: Console, tally: Tally, findings: Findings, statements: Counter[str] | None, commands: Counter[str]
 ) -> None:
     loads = [step for step in tally.steps if step.name.startswith("load ")]
-    report.show_load(console, loads)
+    if loads:
+        report.show_load(console, loads)
     report.show_steps(console, tally.steps[len(loads) :])
     report.show_findings(console, findings)
     report.show_log(console, findings.log)

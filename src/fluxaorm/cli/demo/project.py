@@ -29,6 +29,7 @@ class Project:
     def __init__(self, directory: Path) -> None:
         self.directory = directory.absolute()
         self.entities_directory = self.directory / "entities"
+        self._mark = self.directory / "data" / "loaded"
 
     def write(self) -> list[str]:
         """Make the directory and the files that are missing; the names of those. Raises ProjectError."""
@@ -60,6 +61,16 @@ class Project:
     def _content(self, name: str) -> str | None:
         path = self.directory / name
         return path.read_text(encoding="utf-8") if path.is_file() else None
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the rows in the data directory are complete; set when they are, and the user's from then on."""
+        return self._mark.exists()
+
+    @loaded.setter
+    def loaded(self, complete: bool) -> None:
+        if complete:
+            self._mark.touch()
 
     def load(self, name: str) -> ModuleType:
         """Import a module of the directory, as its programs would."""

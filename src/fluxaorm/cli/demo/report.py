@@ -17,7 +17,7 @@ Json: TypeAlias = "dict[str, Any]"
 
 def show_load(console: Console, steps: Iterable[Step]) -> None:
     """What each table took to load."""
-    table = _table("Loading", "Table", ">Rows", ">Seconds", ">Rows/s", ">MySQL round trips", ">Redis round trips")
+    table = _table("Loading", "Table", ">Rows", ">Seconds", ">Rows/s", ">SQL round trips", ">Redis round trips")
     for step in steps:
         seconds = step.counts.seconds
         table.add_row(
@@ -33,8 +33,8 @@ def show_load(console: Console, steps: Iterable[Step]) -> None:
 
 def show_steps(console: Console, steps: Iterable[Step]) -> None:
     """What each step took, and who had the rows."""
-    columns = ("Step", ">Rows", ">In process", ">Redis hits", ">From MySQL", ">MySQL", ">Redis", ">ms", ">µs a row")
-    table = _table("Reading, searching, writing (MySQL and Redis: round trips)", *columns)
+    columns = ("Step", ">Rows", ">In process", ">Redis hits", ">SQL rows", ">SQL", ">Redis", ">ms", ">µs a row")
+    table = _table("Reading, searching, writing (SQL and Redis: round trips)", *columns)
     for step in steps:
         counts = step.counts
         table.add_row(

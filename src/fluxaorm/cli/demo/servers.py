@@ -34,6 +34,8 @@ class Servers(Protocol):
     """Where the rows live."""
 
     name: str
+    lasting: bool
+    """Whether the rows stay in the project's directory."""
 
     def __enter__(self) -> Self: ...
 
@@ -50,6 +52,7 @@ class Embedded:
     """SQLite and a Valkey server of this process, which keep their data in the project's directory."""
 
     name = "embedded"
+    lasting = True
 
     def __enter__(self) -> Self:
         for name in ("FLIGHTS_MYSQL", "FLIGHTS_REDIS"):
@@ -70,6 +73,7 @@ class Stack:
     """The servers of the devstack that runs."""
 
     name = "stack"
+    lasting = False
 
     def __init__(self, *, keep: bool) -> None:
         state = _running_stack()

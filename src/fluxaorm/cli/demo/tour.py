@@ -30,6 +30,8 @@ class DemoError(FluxaError):
 class Findings:
     """What the searches found, for the report."""
 
+    rows: dict[str, int] = field(default_factory=dict)
+    """Table -> rows."""
     delayed: int = 0
     latest: list[tuple[str, ...]] = field(default_factory=list)
     """Flight, airline, from, to, plane, delay of the flights that were latest."""
@@ -68,8 +70,10 @@ class Tour:
         return ctx
 
     def _count_rows(self) -> None:
-        with self._context() as ctx, self._tally.step("rows of every table") as step:
-            step.rows = sum(provider.count(ctx, fx.Query()) for provider in self._all)
+        with self._context() as ctx, self._tally.step("number of rows of every table") as step:
+            rows = {provider.table_name: provider.count(ctx, fx.Query()) for provider in self._all}
+            step.rows = len(rows)
+        self.findings.rows = rows
 
     def _read_many(self) -> None:
         """The same ids from MySQL, from Redis, from the context."""

@@ -80,6 +80,9 @@ class ColumnSchema:
     default_factory: Callable[[], Any] | None = None
     length: int | None = None
     """Characters of a varchar; None for other types."""
+    minimum: int | None = None
+    maximum: int | None = None
+    """Range of an integer, id or reference; None for other types."""
     reference: str | None = None
     """Name of the entity this column refers to."""
     enum: EnumSchema | None = None

@@ -1,0 +1,44 @@
+"""What a definition is written with: base classes, ``Field``, indexes and the names of column types."""
+
+from fluxaorm.entity.aliases import (
+    Float32,
+    Int8,
+    Int16,
+    Int32,
+    Int64,
+    Json,
+    MediumInt,
+    Reference,
+    References,
+    UInt8,
+    UInt16,
+    UInt32,
+    UInt64,
+    UMediumInt,
+)
+from fluxaorm.entity.definition import Entity
+from fluxaorm.entity.embedded import Embedded
+from fluxaorm.entity.field import Field
+from fluxaorm.entity.index import Index, UniqueIndex
+
+__all__ = [
+    "Embedded",
+    "Entity",
+    "Field",
+    "Float32",
+    "Index",
+    "Int8",
+    "Int16",
+    "Int32",
+    "Int64",
+    "Json",
+    "MediumInt",
+    "Reference",
+    "References",
+    "UInt8",
+    "UInt16",
+    "UInt32",
+    "UInt64",
+    "UMediumInt",
+    "UniqueIndex",
+]

@@ -1,0 +1,69 @@
+"""Names for column types that Python has no class for, each an alias of ``Annotated`` with a marker inside.
+
+To a type checker a ``UInt8`` is an int, ``Json[T]`` is T, and ``Reference[T]`` is what a setter takes: an id or a T.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, TypeAlias, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class IntegerType:
+    """An integer column: its alias's name, its MySQL type and its range."""
+
+    name: str
+    mysql: str
+    minimum: int
+    maximum: int
+
+    @property
+    def unsigned(self) -> bool:
+        """Whether it holds no negative number."""
+        return self.minimum == 0
+
+
+def _signed(name: str, mysql: str, bits: int) -> IntegerType:
+    return IntegerType(name, mysql, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+
+
+def _unsigned(name: str, mysql: str, bits: int) -> IntegerType:
+    return IntegerType(name, f"{mysql} unsigned", 0, 2**bits - 1)
+
+
+class Float32Marker:
+    """Marks a float that is stored as binary32."""
+
+
+class ReferenceMarker:
+    """Marks the id of another entity."""
+
+
+class ReferencesMarker:
+    """Marks a list of ids of another entity."""
+
+
+class JsonMarker:
+    """Marks a value stored as JSON."""
+
+
+Int8: TypeAlias = Annotated[int, _signed("Int8", "tinyint", 8)]
+Int16: TypeAlias = Annotated[int, _signed("Int16", "smallint", 16)]
+MediumInt: TypeAlias = Annotated[int, _signed("MediumInt", "mediumint", 24)]
+Int32: TypeAlias = Annotated[int, _signed("Int32", "int", 32)]
+Int64: TypeAlias = Annotated[int, _signed("Int64", "bigint", 64)]
+UInt8: TypeAlias = Annotated[int, _unsigned("UInt8", "tinyint", 8)]
+UInt16: TypeAlias = Annotated[int, _unsigned("UInt16", "smallint", 16)]
+UMediumInt: TypeAlias = Annotated[int, _unsigned("UMediumInt", "mediumint", 24)]
+UInt32: TypeAlias = Annotated[int, _unsigned("UInt32", "int", 32)]
+UInt64: TypeAlias = Annotated[int, _unsigned("UInt64", "bigint", 64)]
+Float32: TypeAlias = Annotated[float, Float32Marker()]
+Reference: TypeAlias = Annotated[int | T, ReferenceMarker()]
+References: TypeAlias = Annotated[list[int | T], ReferencesMarker()]
+Json: TypeAlias = Annotated[T, JsonMarker()]
+
+INT64 = _signed("Int64", "bigint", 64)
+UINT64 = _unsigned("UInt64", "bigint", 64)

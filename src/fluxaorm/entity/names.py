@@ -1,0 +1,63 @@
+"""Which names tables, columns, fields and indexes may have. Pure."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from typing import Final
+
+LONGEST: Final = 64
+OURS: Final = "_fluxa_"
+"""What the library's own tables begin with."""
+
+RESERVED: Final = frozenset(
+    {
+        # what every generated entity has
+        *("changes", "delete", "force_delete", "is_deleted", "is_dirty", "is_new", "restore", "set", "to_dict"),
+        # parameters beside the fields' own
+        *("ctx", "self", "for_update"),
+        # what every field object has, the ones that reach over a reference included
+        *("eq", "ne", "is_in", "not_in", "is_null", "is_not_null"),
+        # what the generated class body is written with
+        *("indexes", "property"),
+    }
+)
+
+_WORD: Final = re.compile(r"[A-Za-z0-9_]+")
+
+
+def field_problem(name: str) -> str:
+    """What is wrong with the name of a field, as its generated property; "" when nothing is."""
+    if not (name.isascii() and name.isidentifier()):
+        return f"'{name}' cannot be the name of a property; use letters a to z, digits and _, and begin with a letter"
+    if keyword.iskeyword(name):
+        return f"'{name}' is a keyword of Python; call it {name}_ with Field(column='{name}')"
+    if name in RESERVED:
+        return f"the generated class needs the name '{name}' itself; call it {name}_ with Field(column='{name}')"
+    if name.startswith("_"):
+        return f"'{name}' begins with _; such names are not columns"
+    return ""
+
+
+def identifier_problem(name: object) -> str:
+    """What is wrong with the name of a table, column or index; "" when nothing is."""
+    if not isinstance(name, str):
+        return f"{name!r} is not a str"
+    if not _WORD.fullmatch(name):
+        return f"'{name}' may hold only letters a to z, digits and _"
+    if len(name) > LONGEST:
+        return f"'{name}' has {len(name)} characters; MySQL allows {LONGEST}"
+    return ""
+
+
+def table_problem(name: object) -> str:
+    """The same for a table, whose name must not look like one of the library's own."""
+    problem = identifier_problem(name)
+    if not problem and str(name).lower().startswith(OURS):
+        return f"'{name}' begins with {OURS}, as the library's own tables do"
+    return problem
+
+
+def camel_case(name: str) -> str:
+    """``home_country`` -> ``HomeCountry``."""
+    return "".join(word[:1].upper() + word[1:] for word in name.split("_"))

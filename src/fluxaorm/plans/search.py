@@ -101,7 +101,8 @@ class Iteration:
 
     def __init__(self, unit: EntityUnit, query: Query, batch: int) -> None:
         """Raises QueryError for a query with a sort or an offset, or a batch that is no positive int."""
-        self._query, self._batch = check_query(query), check_count("batch", batch, 1)
+        most = unit.binding.dialect.capabilities.rows_a_query
+        self._query, self._batch = check_query(query), min(check_count("batch", batch, 1), most or batch)
         if query.sorts:
             raise QueryError("iterate() goes by id: it takes no sort; search_many() with a pager does")
         if query.offset_value:

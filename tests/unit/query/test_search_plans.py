@@ -9,6 +9,8 @@ from typing import Any, cast
 
 import pytest
 
+from fluxaorm.dialects.capabilities import Capabilities
+from fluxaorm.dialects.mysql import MySQL
 from fluxaorm.errors import QueryError
 from fluxaorm.plans.aggregates import aggregate_groups_plan, aggregate_plan
 from fluxaorm.plans.effects import FetchRows, Plan
@@ -30,7 +32,7 @@ from fluxaorm.query.aggregates import avg_, count, max_, min_, sum_
 from fluxaorm.query.fields import QueryField
 from fluxaorm.query.query import Query
 from fluxaorm.query.sql import NO_LIMIT
-from tests.unit.query.catalogue import CATEGORY, PRODUCT, F, Status, Tag, compiler
+from tests.unit.query.catalogue import CATEGORY, MYSQL, PRODUCT, F, Status, Tag, compiler
 
 pytestmark = pytest.mark.usefixtures("no_sockets")
 
@@ -41,6 +43,7 @@ class ScriptedBinding:
     def __init__(self, schema: Any) -> None:
         self.schema, self.mysql_pool = schema, schema.mysql_pool
         self.queries = compiler(schema=schema)
+        self.dialect: Any = MYSQL
         self.select_list = "`id`, `name`"
         self.decoders = [column.decode for column in schema.columns]
 
@@ -260,6 +263,14 @@ def test_iterate_asks_once_more_after_a_full_page() -> None:
 def test_iterate_stops_at_the_querys_limit() -> None:
     """And asks for no more than that."""
     assert (["entity 1", "entity 2", "entity 3"], [[2], [2, 1]]) == _iterate(Query().limit(3), 2, ROWS[:2], ROWS[2:])
+
+
+def test_iterate_keeps_to_what_a_server_returns_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Vitess refuses a query of more than 10,000 rows a shard."""
+    vitess = MySQL(Capabilities("vitess", (24,), "24", rows_a_query=3))
+    monkeypatch.setattr(UNIT.binding, "dialect", vitess)
+
+    assert (["entity 1"], [[3]]) == _iterate(Query(), 50_000, ROWS[:1])
 
 
 def test_iterate_of_nothing_sends_nothing() -> None:

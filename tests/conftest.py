@@ -12,4 +12,6 @@ pytest_plugins = [
     "tests.support.private_servers",
     "tests.support.network",
     "tests.support.raw_stores",
+    "tests.support.shells",
+    "tests.support.shop_engines",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from tests.support.shop_engines import Shop
 
 def take(shop: Shop, count: int) -> list[int]:
     ctx = shop.context()
-    ids = [shop.do(shop.users.new(ctx)).id for _ in range(count)]
+    ids = [shop.do(shop.counters.new(ctx)).id for _ in range(count)]
     ctx.clear_flush()
     return ids
 
@@ -25,42 +26,42 @@ def test_ids_increase_and_are_there_before_the_flush(cached_shop: Shop) -> None:
     assert sorted(set(ids)) == ids
 
 
-def test_two_engines_never_share_an_id(make_shop: object, valkey: RedisServer) -> None:
+def test_two_engines_never_share_an_id(make_shop: Any, valkey: RedisServer) -> None:
     """Processes take from one block in Redis."""
-    first, second = (make_shop(valkey.host_port, valkey.namespace) for _ in range(2))  # type: ignore[operator]  # fixture
+    first, second = (make_shop(valkey.host_port, valkey.namespace) for _ in range(2))
 
     ids = take(first, 30) + take(second, 30) + take(first, 30)
 
     assert 90 == len(set(ids))
 
 
-def test_without_redis_blocks_come_from_the_database(make_shop: object) -> None:
+def test_without_redis_blocks_come_from_the_database(make_shop: Any) -> None:
     """Two processes without Redis take whole blocks."""
-    first, second = make_shop(), make_shop()  # type: ignore[operator]  # fixture
+    first, second = make_shop(), make_shop()
 
     ids = take(first, 30) + take(second, 30)
 
     assert 60 == len(set(ids))
 
 
-def test_an_emptied_redis_does_not_bring_ids_back(cached_shop: Shop, make_shop: object, valkey: RedisServer) -> None:
+def test_an_emptied_redis_does_not_bring_ids_back(cached_shop: Shop, make_shop: Any, valkey: RedisServer) -> None:
     """When Redis lost the block, the next id comes from a fresh one."""
     before = take(cached_shop, 20)
     valkey.clean()
 
-    other = make_shop(valkey.host_port, valkey.namespace)  # type: ignore[operator]  # fixture
+    other = make_shop(valkey.host_port, valkey.namespace)
     after = take(other, 20) + take(cached_shop, 20)
 
     assert 60 == len({*before, *after})
 
 
-def test_a_block_of_another_run_of_redis_is_not_used(cached_shop: Shop, make_shop: object, valkey: RedisServer) -> None:
+def test_a_block_of_another_run_of_redis_is_not_used(cached_shop: Shop, make_shop: Any, valkey: RedisServer) -> None:
     """A hash restored from an old snapshot carries the run id of the server that wrote it."""
     before = take(cached_shop, 20)
-    (key,) = [key for key in valkey.keys() if key.endswith(":UserEntity:id")]
+    (key,) = [key for key in valkey.keys() if key.endswith(":CounterEntity:id")]
     valkey.command("HSET", key, "offset", "0", "run", "0" * 40)
 
-    other = make_shop(valkey.host_port, valkey.namespace)  # type: ignore[operator]  # fixture
+    other = make_shop(valkey.host_port, valkey.namespace)
     after = take(other, 20)
 
     assert 40 == len({*before, *after})
@@ -90,18 +91,18 @@ def test_an_id_of_the_callers_lifts_the_generated_ones(cached_shop: Shop) -> Non
     assert len(ids) == result.inserted
 
 
-def test_the_id_types_maximum_is_checked(plain_shop: Shop) -> None:
+def test_the_id_types_maximum_is_checked(cached_shop: Shop) -> None:
     """A small id type ends with a clear error, not with a wrapped number."""
-    ctx = plain_shop.context()
-    plain_shop.do(plain_shop.categories.new_with_id(ctx, 65_535, name="last"))
-    plain_shop.do(ctx.flush())
+    ctx = cached_shop.context()
+    cached_shop.do(cached_shop.categories.new_with_id(ctx, 65_535, name="last"))
+    cached_shop.do(ctx.flush())
 
     with pytest.raises(IdExhaustedError, match="65535"):
-        plain_shop.do(plain_shop.categories.new(ctx, name="one too many"))
+        cached_shop.do(cached_shop.categories.new(ctx, name="one too many"))
     with pytest.raises(IdExhaustedError):
-        plain_shop.do(plain_shop.categories.new_with_id(ctx, 65_536, name="too high"))
+        cached_shop.do(cached_shop.categories.new_with_id(ctx, 65_536, name="too high"))
     with pytest.raises(QueryError, match="starts at 1"):
-        plain_shop.do(plain_shop.categories.new_with_id(ctx, 0, name="zero"))
+        cached_shop.do(cached_shop.categories.new_with_id(ctx, 0, name="zero"))
 
 
 def test_threads_share_a_process_supply_without_repeats(cached_shop: Shop) -> None:

@@ -75,4 +75,6 @@ class NoteEntity(Entity, local_cache=True):
     blob: bytes | None = None
 
 
-ENTITIES = (CategoryEntity, UserEntity, ProductEntity, CounterEntity, NoteEntity)
+UNCACHED = (CounterEntity, NoteEntity)
+"""Those that need no Redis."""
+ENTITIES = (CategoryEntity, UserEntity, ProductEntity, *UNCACHED)

@@ -28,13 +28,34 @@ class Shop:
     shell: Shell
     url: str
 
-    def __post_init__(self) -> None:
-        self.categories: Any = self.engine.provider(shop.CategoryEntity)
-        self.users: Any = self.engine.provider(shop.UserEntity)
-        self.products: Any = self.engine.provider(shop.ProductEntity)
-        self.counters: Any = self.engine.provider(shop.CounterEntity)
-        self.notes: Any = self.engine.provider(shop.NoteEntity)
-        self.do = self.shell.do
+    @property
+    def categories(self) -> Any:
+        """Cached in the process and in Redis."""
+        return self.engine.provider(shop.CategoryEntity)
+
+    @property
+    def users(self) -> Any:
+        """Cached in Redis."""
+        return self.engine.provider(shop.UserEntity)
+
+    @property
+    def products(self) -> Any:
+        """Cached in Redis, soft delete."""
+        return self.engine.provider(shop.ProductEntity)
+
+    @property
+    def counters(self) -> Any:
+        """Not cached, optimistic locking."""
+        return self.engine.provider(shop.CounterEntity)
+
+    @property
+    def notes(self) -> Any:
+        """Cached in the process only."""
+        return self.engine.provider(shop.NoteEntity)
+
+    def do(self, value: Any) -> Any:
+        """The result of a call, blocking or awaited."""
+        return self.shell.do(value)
 
     def context(self) -> Any:
         """A fresh context of the shell's kind."""
@@ -60,12 +81,12 @@ def _text(value: Any) -> Any:
 def open_engine(
     url: str, redis: str | None, namespace: str = "", entities: tuple[Any, ...] = shop.ENTITIES, **options: Any
 ) -> Engine:
-    """An engine on a database whose tables are made if they are missing."""
+    """An engine on a database whose tables are made if they are missing; without Redis only of what needs none."""
     registry = fx.Registry()
     registry.register_mysql(url, options=fx.MySQLOptions(**options))
     if redis is not None:
         registry.register_redis(redis, 0, options=fx.RedisOptions(namespace=namespace))
-    registry.register_entity(*entities)
+    registry.register_entity(*(entities if redis is not None else shop.UNCACHED))
     engine = registry.validate()
     with engine.new_context() as ctx:
         for alter in fx.get_alters(ctx):

@@ -1,0 +1,235 @@
+"""The demo as a user runs it: the command in an empty directory. What it counts is held against the servers' counts."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devstack.state import REPOSITORY, RedisAddress, SqlAddress, StackState
+from devstack.wire import redis_command
+from tests.support.private_servers import StartServer
+from tests.support.sql_servers import SqlServer
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
+
+ROWS = {"airlines": 16, "airports": 1_458, "planes": 3_322, "weather": 26_115, "flights": 336_776}
+TOP_LEVEL = {"MGET", "FCALL", "FUNCTION|LOAD"}
+"""Commands that the library's functions do not call themselves, so that the server's count is of what was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of the command."""
+
+    directory: Path
+    result: dict[str, Any]
+    traced: dict[str, int]
+    """What SQLite executed: verb and table -> times."""
+
+
+def _environment(**changes: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name != "FLUXA_DEVSTACK"}
+    return {**kept, "PYTHONPATH": str(REPOSITORY), **changes}
+
+
+def _command(
+    *arguments: str, cwd: Path, module: str = "fluxaorm.cli", **changes: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=cwd,
+        env=_environment(**changes),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def _traced_run(directory: Path) -> Run:
+    trace = directory / "trace.json"
+    ended = _command(str(trace), "demo", "--json", cwd=directory, module="tests.support.traced_sqlite")
+    assert (0, "") == (ended.returncode, ended.stderr)
+    return Run(directory / "fluxaorm-demo", json.loads(ended.stdout), json.loads(trace.read_text()))
+
+
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The demo in an empty directory."""
+    return _traced_run(tmp_path_factory.mktemp("demo"))
+
+
+@pytest.fixture(scope="module")
+def second_run(first_run: Run) -> Run:
+    """The demo once more where it ran before."""
+    return _traced_run(first_run.directory.parent)
+
+
+def test_every_row_of_the_data_is_in_the_database(first_run: Run) -> None:
+    """Asked of SQLite itself, past the library."""
+    with closing(sqlite3.connect(next((first_run.directory / "data").rglob("*.db")))) as connection:
+        rows = {table: connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0] for table in ROWS}
+
+    assert (ROWS, ROWS) == (rows, first_run.result["rows"])
+
+
+def test_the_statements_counted_are_those_sqlite_executed(first_run: Run) -> None:
+    """The query log must neither lose nor invent a statement."""
+    counted = first_run.result["counters"]["mysql"]["statements"]
+    executed: Counter[str] = Counter()
+    for key, times in first_run.traced.items():
+        executed[key.split()[0]] += times
+
+    verbs = ("SELECT", "UPDATE", "DELETE", "BEGIN", "COMMIT")
+    assert [counted[verb] for verb in verbs] == [executed[verb] for verb in verbs]
+
+
+@pytest.mark.parametrize("run", ["first_run", "second_run"])
+def test_the_redis_commands_counted_are_those_valkey_ran(run: str, request: pytest.FixtureRequest) -> None:
+    """Valkey counts each command it runs; those that functions call are counted, too, so only the others compare."""
+    result = request.getfixturevalue(run).result
+    counted, served = result["counters"]["redis"]["commands"], result["servers"]["redis"]
+
+    assert {name: counted.get(name.split("|")[0], 0) for name in TOP_LEVEL} == {
+        name: served.get(name, 0) for name in TOP_LEVEL
+    }
+
+
+def _step(run: Run, name: str) -> dict[str, Any]:
+    return next(step for step in run.result["steps"] if step["name"] == name)
+
+
+def _traffic(step: dict[str, Any]) -> tuple[int, int, int, int]:
+    mysql, redis = step["mysql"], step["redis"]
+    return mysql["round_trips"], redis["round_trips"], redis["hits"], redis["misses"]
+
+
+def test_what_was_read_once_comes_from_redis_and_then_from_the_context(first_run: Run) -> None:
+    """The point of the caches, in round trips: SQL once, then one MGET, then nothing."""
+    cold = _traffic(_step(first_run, "1,000 flights by id, caches cold"))
+    warm = _traffic(_step(first_run, "1,000 flights by id, from Redis"))
+    known = _traffic(_step(first_run, "1,000 flights by id, from the context"))
+
+    assert (1, 1000) == (cold[0], cold[3] - 1000)
+    assert [(0, 1, 1000, 0), (0, 0, 0, 0)] == [warm, known]
+
+
+def test_airports_come_from_the_local_cache_without_a_round_trip(first_run: Run) -> None:
+    """A table that everybody reads costs the servers nothing once it is known."""
+    assert (0, 0, 0, 0) == _traffic(_step(first_run, "1,458 airports by id, from the local cache"))
+
+
+def test_it_ends_within_a_minute(first_run: Run) -> None:
+    """Whoever tries a library waits that long; the bound is the promise of the README."""
+    assert first_run.result["seconds"] < 60
+
+
+def test_it_leaves_a_program_that_runs(first_run: Run) -> None:
+    """The user goes on from there: on the data as it was loaded."""
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "main.py"],
+        cwd=first_run.directory,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (0, "") == (ended.returncode, ended.stderr)
+    assert "Hawaiian Airlines Inc. left New York 342 times.\n" in ended.stdout
+
+
+def test_what_it_leaves_passes_the_type_checker(first_run: Run) -> None:
+    """Types are what the generated package is for."""
+    ended = _command("--strict", "main.py", "app.py", "entities", cwd=first_run.directory, module="mypy")
+
+    assert (0, "") == (ended.returncode, ended.stdout if ended.returncode else "")
+
+
+def test_what_it_leaves_is_an_application_for_the_other_commands(first_run: Run) -> None:
+    """Generated code and tables are what the definitions say, so nothing is out of date."""
+    outcomes = [
+        _command(*words, cwd=first_run.directory).returncode
+        for words in (("check",), ("generate", "entities", "--check"), ("alters", "--check"))
+    ]
+
+    assert [0, 0, 0] == outcomes
+
+
+def test_a_second_run_finds_the_rows_of_the_first(second_run: Run) -> None:
+    """Nothing is loaded twice, and what the first run changed it took back."""
+    loads = [step["name"] for step in second_run.result["steps"] if step["name"].startswith("load ")]
+
+    assert ([], ROWS) == (loads, second_run.result["rows"])
+
+
+def test_for_people_it_prints_tables(second_run: Run) -> None:
+    """The run without --json is the one that everybody looks at."""
+    ended = _command("demo", cwd=second_run.directory.parent, COLUMNS="200")
+
+    titles = ("Reading, searching, writing", "The latest of", "From the query log", "Counted")
+    assert (0, "") == (ended.returncode, ended.stderr)
+    assert [] == [title for title in titles if title not in ended.stdout]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnStack:
+    """A devstack of this test alone, so that nobody else is counted."""
+
+    sql: SqlServer
+    redis: RedisAddress
+    path: Path
+
+    def statements(self) -> Counter[str]:
+        rows = self.sql.execute("SHOW GLOBAL STATUS LIKE 'Com\\_%'")
+        return Counter({str(name).removeprefix("Com_").upper(): int(count) for name, count in rows})
+
+    def commands(self) -> Counter[str]:
+        text = str(redis_command(self.redis.host, self.redis.port, "INFO", "commandstats"))
+        lines = [line.partition(":") for line in text.splitlines() if line.startswith("cmdstat_")]
+        return Counter(
+            {name.removeprefix("cmdstat_").upper(): int(rest.split(",")[0].split("=")[1]) for name, _, rest in lines}
+        )
+
+
+@pytest.fixture(params=["mysql", "mariadb"])
+def own_stack(request: pytest.FixtureRequest, private_server: StartServer, tmp_path: Path) -> OwnStack:
+    """A private MySQL or MariaDB and a private Valkey, described as the devstack describes its servers."""
+    sql, valkey = private_server(request.param), private_server("valkey")
+    address = SqlAddress(request.param, sql.host, sql.port, "")
+    redis = RedisAddress(valkey.host, valkey.port, "")
+    state = StackState(str(tmp_path), **{request.param: address, "valkey": redis})  # type: ignore[arg-type]  # by kind
+    state.save(tmp_path / "devstack.json")
+    return OwnStack(SqlServer.at(address), redis, tmp_path / "devstack.json")
+
+
+def test_on_a_stack_it_counts_what_the_servers_counted(own_stack: OwnStack, tmp_path: Path) -> None:
+    """Both servers are asked from outside, before and after; every statement on rows must be in the query log."""
+    statements, commands = own_stack.statements(), own_stack.commands()
+
+    ended = _command("demo", "--stack", "--json", cwd=tmp_path, FLUXA_DEVSTACK=str(own_stack.path))
+
+    assert (0, "") == (ended.returncode, ended.stderr)
+    result = json.loads(ended.stdout)
+    verbs = ("INSERT", "UPDATE", "DELETE", "BEGIN", "COMMIT")
+    counted, served = result["counters"]["mysql"]["statements"], own_stack.statements() - statements
+    assert {verb: counted[verb] for verb in verbs} == {verb: served[verb] for verb in verbs}
+    calls = own_stack.commands() - commands
+    assert {name: result["counters"]["redis"]["commands"][name] for name in ("FCALL", "MGET")} == {
+        name: calls[name] for name in ("FCALL", "MGET")
+    }
+    assert (ROWS, []) == (result["rows"], _demo_databases(own_stack))
+
+
+def _demo_databases(own_stack: OwnStack) -> list[str]:
+    return [name for (name,) in own_stack.sql.execute("SHOW DATABASES LIKE 'fluxa\\_demo\\_%'")]

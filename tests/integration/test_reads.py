@@ -57,7 +57,18 @@ def test_clean_entities_are_held_weakly(cached_shop: Shop) -> None:
     cached_shop.do(cached_shop.users.get_by_id(ctx, id))
     gc.collect()
 
-    assert {} == ctx.unit_of(cached_shop.users).identity
+    assert ctx.unit_of(cached_shop.users).known(id) is None
+
+
+def test_the_identity_map_forgets_what_nobody_holds(cached_shop: Shop) -> None:
+    """However many rows one context reads, its map stays near the number of living entities."""
+    ctx = cached_shop.context()
+    unit = ctx.unit_of(cached_shop.users)
+
+    for id in range(1, 5_001):
+        unit.entity_from_row((id, *[b""] * (len(unit.schema.columns) - 1)))
+
+    assert len(unit.identity) < 1_000
 
 
 def test_changed_entities_are_held_until_they_are_written(cached_shop: Shop) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from fluxaorm.entity.encoders import as_is
 from fluxaorm.entity.json_value import JsonValue
 from fluxaorm.entity.schema import ColumnSchema, EntitySchema
 from fluxaorm.plans.cache_keys import key_prefix, stamp_for
@@ -70,6 +71,12 @@ class Binding:
         self.quoted_id = dialect.quote(schema.columns[0].name)
         self.select_by_id_sql = f"{self.select_sql} WHERE {self.quoted_id} = ?"
         self.json_positions = tuple(column.index for column in schema.columns if column.json_type is not None)
+        self.shaped = frozenset((*self.json_positions, *provider.enum_classes))
+        """Columns whose rows keep another shape than ``check`` gives."""
+        self.encoders = tuple(None if column.encode is as_is else column.encode for column in schema.columns)
+        """Position -> Python form to Param; None where they are the same."""
+        self.by_name = {**schema.by_field, **schema.by_attribute}
+        """Columns by what ``new`` and ``set`` may call them."""
         column_names = ", ".join(dialect.quote(column.name) for column in schema.columns)
         self.insert_sql = f"INSERT INTO {self.quoted_table} ({column_names}) VALUES "
         self._update_sql: dict[tuple[int, ...], str] = {}
@@ -83,19 +90,20 @@ class Binding:
 
     def _decoder(self, column: ColumnSchema) -> Callable[[Any], Any]:
         enum_class = self.provider.enum_classes.get(column.index)
-        if enum_class is None:
+        if enum_class is None or column.enum is None:
             return column.decode
+        members = {text: enum_class(text) for text in column.enum.members}
         if column.kind == "set":
-            return lambda raw: frozenset(map(enum_class, column.decode(raw)))
-        return lambda raw: enum_class(column.decode(raw))
+            return lambda raw: frozenset([members[text] for text in column.decode(raw)])
+        return lambda raw: members[column.decode(raw)]
 
     def assigned_form(self, column: ColumnSchema, checked: Any) -> Any:
         """A checked value in the shape a row keeps it: members of the generated enum, JSON in its cell."""
+        if column.index not in self.shaped:
+            return checked
         if column.json_type is not None:
             return JsonValue(None, checked)
-        if column.index in self.provider.enum_classes:
-            return self.decoders[column.index](checked)
-        return checked
+        return self.decoders[column.index](checked)
 
     def stamp(self, server: bytes) -> bytes:
         """What cached values must start with on the Redis primary ``server``."""

@@ -223,7 +223,7 @@ def _insert_statements(binding: Binding, writes: list[EntityWrite]) -> list[Stat
     size = 0
     for write in writes:
         row = _inserted_row(binding, write)
-        length = sum(len(value) for value in row if type(value) is str or type(value) is bytes)
+        length = sum([len(value) for value in row if type(value) is str or type(value) is bytes])
         if rows and (len(rows) == ROWS_A_STATEMENT or size + length > BYTES_A_STATEMENT):
             statements.append(_insert_statement(binding, entities, rows))
             entities, rows, size = [], [], 0
@@ -239,10 +239,16 @@ def _insert_statement(binding: Binding, entities: list[TrackedEntity], rows: lis
 
 
 def _inserted_row(binding: Binding, write: EntityWrite) -> list[Any]:
-    values = write.values
+    row = write.entity._row
+    if write.values:
+        row = row.copy()
+        for position, value in write.values.items():
+            row[position] = value
+    if binding.json_positions:
+        row = [cell.value if type(cell) is JsonValue else cell for cell in row]
     return [
-        encoded(column, values[position] if position in values else write.entity._row[position])
-        for position, column in enumerate(binding.schema.columns)
+        value if encode is None or value is None else encode(value)
+        for encode, value in zip(binding.encoders, row, strict=True)
     ]
 
 

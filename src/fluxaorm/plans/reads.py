@@ -57,17 +57,17 @@ def get_by_ids_plan(unit: EntityUnit, ids: Sequence[int]) -> Plan[list[Any]]:
     """Found entities in the order of the ids, each once."""
     entities: dict[int, Any] = {}
     missing: list[int] = []
+    identity = unit.identity
     for id in ids:
-        if id not in entities:
+        if type(id) is not int or id < 0:
             check_id(unit, id)
-            known = entities[id] = unit.fresh(id)
+        if id not in entities:
+            known = entities[id] = unit.fresh(id) if id in identity else None
             if known is None:
                 missing.append(id)
     if missing:
         rows = yield from read_rows_plan(unit.owner, unit.binding, missing)
-        read_at = _read_at(unit)
-        for id, row in rows.items():
-            entities[id] = unit.entity_from_row(row, read_at)
+        entities.update(zip(rows, unit.entities_from_rows(rows.values()), strict=True))
     return [entity for entity in entities.values() if entity is not None]
 
 

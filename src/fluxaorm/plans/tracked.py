@@ -14,16 +14,13 @@ GONE       has no row any more         nothing
 
 from __future__ import annotations
 
-import weakref
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from fluxaorm.entity.json_value import JsonValue
 from fluxaorm.entity.schema import UNSET, ColumnSchema
 from fluxaorm.errors import DetachedEntityError, FieldValueError, MissingValueError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from fluxaorm.plans.unit import EntityUnit
 
 NEW: Final = 0
@@ -87,9 +84,11 @@ class TrackedEntity:
         unit = self._unit
         if unit.owner.closed:
             raise DetachedEntityError(unit.schema.name, self._id_or_none())
-        column = unit.schema.columns[position]
-        checked = self._checked(column, value)
-        self._replace(position, self._current(position), checked)
+        checked = self._checked(unit.schema.columns[position], value)
+        if self._state == NEW:
+            self._row[position] = checked
+        else:
+            self._replace(position, self._current(position), checked)
 
     def _checked(self, column: ColumnSchema, value: Any) -> Any:
         """The Python form of an assigned value, in the shape a row keeps it."""
@@ -174,21 +173,3 @@ def same_value(left: Any, right: Any) -> bool:
     if type(left) is float and type(right) is float:
         return left == right and str(left) == str(right)
     return bool(left == right)
-
-
-class EntityRef(weakref.ref[TrackedEntity]):
-    """A weak reference that knows the id, for the identity map."""
-
-    __slots__ = ("id",)
-
-    id: int
-
-    def __new__(cls, entity: TrackedEntity, callback: Callable[[Any], None], id: int) -> Self:
-        self = super().__new__(cls, entity, callback)
-        self.id = id
-        return self
-
-    if not TYPE_CHECKING:
-        # weakref.ref.__init__ counts its arguments; typeshed does not know it
-        def __init__(self, entity, callback, id):
-            super().__init__(entity, callback)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from weakref import ref as weak_reference
 
 from fluxaorm.entity.json_value import JsonValue
 from fluxaorm.entity.schema import UNSET, EntitySchema
 from fluxaorm.errors import ContextClosedError
 from fluxaorm.plans.effects import Session, Target
-from fluxaorm.plans.tracked import DELETING, NEW, STORED, EntityRef, TrackedEntity
+from fluxaorm.plans.tracked import NEW, STORED, TrackedEntity
 
 if TYPE_CHECKING:
     from fluxaorm.plans.binding import Binding, ProviderPort
@@ -91,7 +92,7 @@ class UnitOfWork:
         """Empty the identity maps; entities that wait for a flush stay."""
         self.held.clear()
         for unit in self.units.values():
-            unit.identity = {ref.id: ref for entity, ref in unit.tracked() if entity in self.pending}
+            unit.identity = {id: ref for id, ref in unit.identity.items() if ref() in self.pending}
 
     def note_json_changes(self) -> None:
         """Mark Json columns dirty whose decoded value was changed in place."""
@@ -115,23 +116,22 @@ def note_json_changes(entity: TrackedEntity) -> None:
             unit.owner.pending[entity] = None
 
 
+FIRST_SWEEP: Final = 512
+
+
 class EntityUnit:
     """One entity in one context: its identity map and how rows become entities."""
 
-    __slots__ = ("_forget", "binding", "decoders", "identity", "owner", "schema")
+    __slots__ = ("_sweep_at", "binding", "decoders", "entity_class", "identity", "owner", "schema")
 
     def __init__(self, owner: UnitOfWork, binding: Binding) -> None:
         self.owner = owner
         self.binding = binding
         self.schema: EntitySchema = binding.schema
         self.decoders = binding.decoders
-        self.identity: dict[int, EntityRef] = {}
-
-        def forget(ref: EntityRef) -> None:
-            if self.identity.get(ref.id) is ref:
-                del self.identity[ref.id]
-
-        self._forget = forget
+        self.entity_class = binding.entity_class
+        self.identity: dict[int, weak_reference[TrackedEntity]] = {}
+        self._sweep_at = FIRST_SWEEP
 
     @property
     def target(self) -> Target:
@@ -188,15 +188,22 @@ class EntityUnit:
         return self._adopt(id, cells, STORED, read_at)
 
     def _adopt(self, id: int, cells: list[Any], state: int, read_at: float) -> Any:
-        entity_class = self.binding.entity_class
-        entity = entity_class.__new__(entity_class)
+        entity = self.entity_class()
         entity._row = cells
         entity._unit = self
         entity._old = None
         entity._state = state
         entity._read_at = read_at
-        self.identity[id] = EntityRef(entity, self._forget, id)
+        identity = self.identity
+        identity[id] = weak_reference(entity)
+        if len(identity) > self._sweep_at:
+            self._sweep()
         return entity
+
+    def _sweep(self) -> None:
+        """Drop ids whose entity nobody holds; half as often as they double, so an id costs the same however many there are."""
+        self.identity = {id: ref for id, ref in self.identity.items() if ref() is not None}
+        self._sweep_at = max(FIRST_SWEEP, 2 * len(self.identity))
 
     def new_entity(self, id: int) -> Any:
         """A tracked new entity with its defaults and no other value."""
@@ -210,10 +217,6 @@ class EntityUnit:
         """Take an id out of the identity map."""
         _ = self.identity.pop(id, None)
 
-    def tracked(self) -> list[tuple[Any, EntityRef]]:
-        """Living entities of the identity map with their references."""
-        return [(entity, ref) for ref in list(self.identity.values()) if (entity := ref()) is not None]
-
 
 def _initial(column: Any, binding: Binding) -> Any:
     if column.default_factory is not None:
@@ -223,6 +226,3 @@ def _initial(column: Any, binding: Binding) -> Any:
     if value is UNSET or value is None:
         return None if value is None else UNSET
     return binding.assigned_form(column, value)
-
-
-__all__ = ["DELETING", "EnginePort", "EntityUnit", "UnitOfWork", "note_json_changes"]

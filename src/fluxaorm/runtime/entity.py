@@ -105,20 +105,22 @@ class EntityBase(TrackedEntity):
             self._assign(position, 0)
 
     def _set(self, values: Mapping[str, Any]) -> Self:
+        by_name = self._unit.binding.by_name
         for name, value in values.items():
-            setattr(self, self._attribute_of(name), value)
+            column = by_name.get(name)
+            if column is None or column.index == 0:
+                setattr(self, self._group_name(name), value)
+            else:
+                self._assign(column.index, value)
         return self
 
-    def _attribute_of(self, name: str) -> str:
-        """The property that a keyword of ``new`` or ``set`` means; a reference may go by its field's name."""
+    def _group_name(self, name: str) -> str:
+        """``name``, if it is an Embedded or list field; FieldValueError lists what there is."""
         schema = self._unit.schema
-        if name in schema.by_attribute or any(group.name == name for group in schema.groups):
+        if any(group.name == name for group in schema.groups):
             return name
-        column = schema.by_field.get(name)
-        if column is None:
-            known = ", ".join(column.attribute for column in schema.columns[1:])
-            raise FieldValueError(schema.name, name, None, f"is not a field; there are {known}")
-        return column.attribute
+        known = ", ".join(column.attribute for column in schema.columns[1:])
+        raise FieldValueError(schema.name, name, None, f"is not a field that can be set; there are {known}")
 
     def _group(self, position: int) -> Any:
         """The value of an Embedded or list field: an instance of the class, or a tuple."""
@@ -176,7 +178,7 @@ class EntityBase(TrackedEntity):
         return ctx._run(must_get_by_id_plan(ctx.unit_of(provider), id))
 
     def _references(self, ctx: Any, provider: Provider[Any, Any], position: int) -> Any:
-        return ctx._run(get_by_ids_plan(ctx.unit_of(provider), self._json(position) or ()))
+        return ctx._run(get_by_ids_plan(ctx.unit_of(provider), self._decoded(position) or ()))
 
     def __repr__(self) -> str:
         state = " new" if self._state == NEW else " dirty" if self in self._unit.owner.pending else ""

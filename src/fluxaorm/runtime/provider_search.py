@@ -99,23 +99,59 @@ class SearchMethods(Generic[E]):
     @overload
     def select(self, ctx: Context, query: Query, f1: QueryField[V1, Any], /) -> list[tuple[V1]]: ...
     @overload
-    def select(self, ctx: AsyncContext, query: Query, f1: QueryField[V1, Any], /) -> Coroutine[Any, Any, list[tuple[V1]]]: ...
+    def select(
+        self, ctx: AsyncContext, query: Query, f1: QueryField[V1, Any], /
+    ) -> Coroutine[Any, Any, list[tuple[V1]]]: ...
     @overload
-    def select(self, ctx: Context, query: Query, f1: QueryField[V1, Any], f2: QueryField[V2, Any], /) -> list[tuple[V1, V2]]: ...
+    def select(
+        self, ctx: Context, query: Query, f1: QueryField[V1, Any], f2: QueryField[V2, Any], /
+    ) -> list[tuple[V1, V2]]: ...
     @overload
-    def select(self, ctx: AsyncContext, query: Query, f1: QueryField[V1, Any], f2: QueryField[V2, Any], /) -> Coroutine[Any, Any, list[tuple[V1, V2]]]: ...
+    def select(
+        self, ctx: AsyncContext, query: Query, f1: QueryField[V1, Any], f2: QueryField[V2, Any], /
+    ) -> Coroutine[Any, Any, list[tuple[V1, V2]]]: ...
     @overload
-    def select(self, ctx: Context, query: Query, f1: QueryField[V1, Any], f2: QueryField[V2, Any], f3: QueryField[V3, Any], /) -> list[tuple[V1, V2, V3]]: ...
+    def select(
+        self, ctx: Context, query: Query, f1: QueryField[V1, Any], f2: QueryField[V2, Any], f3: QueryField[V3, Any], /
+    ) -> list[tuple[V1, V2, V3]]: ...
     @overload
-    def select(self, ctx: AsyncContext, query: Query, f1: QueryField[V1, Any], f2: QueryField[V2, Any], f3: QueryField[V3, Any], /) -> Coroutine[Any, Any, list[tuple[V1, V2, V3]]]: ...
+    def select(
+        self,
+        ctx: AsyncContext,
+        query: Query,
+        f1: QueryField[V1, Any],
+        f2: QueryField[V2, Any],
+        f3: QueryField[V3, Any],
+        /,
+    ) -> Coroutine[Any, Any, list[tuple[V1, V2, V3]]]: ...
     @overload
-    def select(self, ctx: Context, query: Query, f1: QueryField[V1, Any], f2: QueryField[V2, Any], f3: QueryField[V3, Any], f4: QueryField[V4, Any], /) -> list[tuple[V1, V2, V3, V4]]: ...
+    def select(
+        self,
+        ctx: Context,
+        query: Query,
+        f1: QueryField[V1, Any],
+        f2: QueryField[V2, Any],
+        f3: QueryField[V3, Any],
+        f4: QueryField[V4, Any],
+        /,
+    ) -> list[tuple[V1, V2, V3, V4]]: ...
     @overload
-    def select(self, ctx: AsyncContext, query: Query, f1: QueryField[V1, Any], f2: QueryField[V2, Any], f3: QueryField[V3, Any], f4: QueryField[V4, Any], /) -> Coroutine[Any, Any, list[tuple[V1, V2, V3, V4]]]: ...
+    def select(
+        self,
+        ctx: AsyncContext,
+        query: Query,
+        f1: QueryField[V1, Any],
+        f2: QueryField[V2, Any],
+        f3: QueryField[V3, Any],
+        f4: QueryField[V4, Any],
+        /,
+    ) -> Coroutine[Any, Any, list[tuple[V1, V2, V3, V4]]]: ...
     @overload
     def select(self, ctx: Context, query: Query, /, *fields: QueryField[Any, Any]) -> list[tuple[Any, ...]]: ...
     @overload
-    def select(self, ctx: AsyncContext, query: Query, /, *fields: QueryField[Any, Any]) -> Coroutine[Any, Any, list[tuple[Any, ...]]]: ...
+    def select(
+        self, ctx: AsyncContext, query: Query, /, *fields: QueryField[Any, Any]
+    ) -> Coroutine[Any, Any, list[tuple[Any, ...]]]: ...
     def select(self, ctx: Context | AsyncContext, query: Query, /, *fields: QueryField[Any, Any]) -> Any:
         """These columns only, a tuple for each row that matches; makes no entities."""
         return ctx._run(search.select_plan(ctx.unit_of(self), query, fields))

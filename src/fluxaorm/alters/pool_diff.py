@@ -5,7 +5,7 @@ Order: new tables, safe changes, renamed tables, the other changes, dropped tabl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
@@ -34,19 +34,22 @@ class PoolDiff:
         self, wanted: Sequence[WantedTable], actual: Mapping[str, TableDefinition], ignored: Collection[str] = ()
     ) -> list[Alter]:
         """What brings ``actual`` in line with ``wanted``; none when it is. ``ignored``: tables to leave alone."""
-        found = [alter for table in wanted for alter in self._table_alters(table, actual)]
+        targets = {key.target for table in actual.values() for key in table.foreign_keys}
+        found = [alter for table in wanted for alter in self._table_alters(table, actual, targets)]
         found += self._drops(wanted, actual, ignored)
         return sorted(found, key=_rank)
 
-    def _table_alters(self, wanted: WantedTable, actual: Mapping[str, TableDefinition]) -> Iterator[Alter]:
+    def _table_alters(
+        self, wanted: WantedTable, actual: Mapping[str, TableDefinition], targets: AbstractSet[str]
+    ) -> Iterator[Alter]:
         there = actual.get(wanted.table.name)
         old_name = wanted.renamed_from
         if there is not None:
-            yield from self._changes(wanted, there, _targets(actual.values()), renamed=False)
+            yield from self._changes(wanted, there, targets, renamed=False)
         elif old_name is not None and old_name in actual:
             yield self._rename(wanted, actual[old_name])
             moved = replace(actual[old_name], name=wanted.table.name)
-            yield from self._changes(wanted, moved, _targets(actual.values()), renamed=True)
+            yield from self._changes(wanted, moved, targets, renamed=True)
         else:
             description = f"create table `{wanted.table.name}`"
             reason = f"{wanted.entity} has no table yet"
@@ -140,11 +143,6 @@ def _rank(alter: Alter) -> int:
     if alter.safety == SAFE:
         return 1
     return 3 if "drop_foreign_key" in alter.kinds else 4
-
-
-def _targets(tables: Iterable[TableDefinition]) -> set[str]:
-    """Tables that foreign keys point at."""
-    return {key.target for table in tables for key in table.foreign_keys}
 
 
 def _referring_first(tables: Sequence[TableDefinition]) -> list[TableDefinition]:

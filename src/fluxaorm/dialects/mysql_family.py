@@ -133,12 +133,20 @@ class MySQLFamily(Dialect):
         """InnoDB, in the pool's collation."""
         return TableDefinition(
             schema.table,
-            tuple(map(_as_shown, declared_columns(schema, collation))),
+            tuple(map(self._declarable, declared_columns(schema, collation))),
             declared_indexes(schema),
             (schema.columns[0].name,),
             engine=mysql_ddl.ENGINE,
             collation=collation,
         )
+
+    def _declarable(self, column: ColumnDefinition) -> ColumnDefinition:
+        """The column as this server takes and shows it."""
+        literal = mysql_ddl.default_literal(column)
+        if literal is not None and literal.startswith("(") and not self.capabilities.expression_defaults:
+            column = replace(column, default=None)
+        shown = mysql_ddl.shown(column.type)
+        return column if shown == column.type else replace(column, type=shown, ddl_type=column.type)
 
     def column_ddl(self, column: ColumnDefinition) -> str:
         """See ``mysql_ddl``."""
@@ -173,8 +181,3 @@ class MySQLFamily(Dialect):
         indexes = [change for change in changes if mysql_ddl.makes_index(change)]
         others = [change for change in changes if not mysql_ddl.makes_index(change)]
         return [group for group in (others, indexes) if group]
-
-
-def _as_shown(column: ColumnDefinition) -> ColumnDefinition:
-    shown = mysql_ddl.shown(column.type)
-    return column if shown == column.type else replace(column, type=shown, ddl_type=column.type)

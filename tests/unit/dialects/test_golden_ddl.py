@@ -159,3 +159,14 @@ def test_an_index_over_a_new_column_comes_in_a_second_alter_on_tidb() -> None:
 
     assert [8, 2] == [len(group) for group in groups]
     assert all(isinstance(change, AddIndex | RebuildIndex) for change in groups[1])
+
+
+def test_a_server_without_expression_defaults_gets_none() -> None:
+    """TiDB takes no default for text, JSON and bytes; new rows get theirs from the entity anyway."""
+    tidb = dialect_for("8.0.11-TiDB-v8.5.0")
+
+    table = tidb.define_table(EVERYTHING, "utf8mb4_bin")
+
+    assert {"text": None, "uuid": None, "uint8": "0"} == {
+        column.name: column.default for column in table.columns if column.name in ("text", "uuid", "uint8")
+    }

@@ -1,1 +1,33 @@
-"""x"""
+"""Connections to the stores: limits, drivers, faults. A driver is imported when a pool of its kind first connects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fluxaorm.addresses import SQLiteAddress
+from fluxaorm.pools.local_cache import CacheUsage, LocalCache
+
+if TYPE_CHECKING:
+    from fluxaorm.addresses import MySQLAddress, RedisAddress
+    from fluxaorm.options import MySQLOptions, RedisOptions
+    from fluxaorm.pools.ports import RedisPool, SQLPool
+
+__all__ = ["CacheUsage", "LocalCache", "make_redis_pool", "make_sql_pool"]
+
+
+def make_sql_pool(code: str, address: MySQLAddress | SQLiteAddress, options: MySQLOptions) -> SQLPool:
+    """A pool of connections to MySQL, MariaDB or SQLite. Opens nothing yet."""
+    if isinstance(address, SQLiteAddress):
+        from fluxaorm.pools.sqlite_pool import SQLitePool
+
+        return SQLitePool(code, address, options)
+    from fluxaorm.pools.mysql import MySQLPool
+
+    return MySQLPool(code, address, options)
+
+
+def make_redis_pool(code: str, address: RedisAddress, options: RedisOptions) -> RedisPool:
+    """A pool of connections to Redis or Valkey. Opens nothing yet."""
+    from fluxaorm.pools.redis import LeanRedisPool
+
+    return LeanRedisPool(code, address, options)

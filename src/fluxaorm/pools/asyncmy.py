@@ -166,6 +166,7 @@ class AsyncmyConnection(MySQLConnectionState):
 
     async def _send_packet(self, packet: Packet, statements: Sequence[Statement], results: list[ExecResult]) -> None:
         last = packet.first + packet.count
+        self.check_size(packet.sql, statements[packet.first].sql)
         try:
             result: ExecResult | None = await self._query(packet.sql)
             while result is not None:
@@ -183,6 +184,7 @@ class AsyncmyConnection(MySQLConnectionState):
 
     async def _perform(self, text: Sql, sql: str) -> ExecResult:
         """Send ``text`` and read all results; the first. ``sql``: what an error shows."""
+        self.check_size(text, sql)
         try:
             result = await self._query(text)
             while await self._next_result() is not None:

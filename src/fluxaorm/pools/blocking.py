@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
+from weakref import WeakSet
 
 from fluxaorm.pools.ports import Pooled, PoolLimits, PoolStats
 from fluxaorm.pools.slots import Slots
@@ -53,6 +54,7 @@ class BlockingPool(Generic[C]):
         self._refusal = refusal
         self._lock = threading.Lock()
         self._slots: Slots[C, _Waiter[C]] = Slots(limits)
+        self._alive: WeakSet[C] = WeakSet()
 
     def acquire(self, seconds: float | None = None) -> C:
         """A connection for the calling thread alone. PoolTimeoutError; MySQLConnectionError when none can be opened."""
@@ -122,10 +124,13 @@ class BlockingPool(Generic[C]):
 
     def _open(self) -> C:
         try:
-            return self._open_connection()
+            connection = self._open_connection()
         except BaseException:
             self._forget()
             raise
+        with self._lock:
+            self._alive.add(connection)
+        return connection
 
     def _drop(self, connection: C) -> None:
         connection.close()
@@ -167,8 +172,9 @@ class BlockingPool(Generic[C]):
             connection.close()
 
     def abandon(self) -> list[C]:
-        """In a child process after a fork: start anew; the parent's idle connections, which must not be written to."""
-        inherited = list(self._slots.idle)
+        """In a child process after a fork: start anew; the parent's connections, which must not be written to."""
+        inherited = list(self._alive)
         self._lock = threading.Lock()
         self._slots = Slots(self._limits)
+        self._alive = WeakSet()
         return inherited

@@ -26,12 +26,13 @@ MULTI_RESULTS: Final = 1 << 17
 CLIENT_FLAGS: Final = FOUND_ROWS | MULTI_STATEMENTS | MULTI_RESULTS
 CHARSET: Final = "utf8mb4"
 GONE_AWAY: Final = 2006
+PACKET_TOO_LARGE: Final = 1153
 
 
 class MySQLConnectionState:
     """What a connection knows besides its driver's. ``expires``: monotonic seconds."""
 
-    __slots__ = ("__weakref__", "dialect", "expires", "idle_since", "pool", "usable")
+    __slots__ = ("__weakref__", "dialect", "expires", "idle_since", "max_packet", "pool", "usable")
 
     driver_errors: type[BaseException]
     """Base class of the driver's errors; their arguments are an error number and a message."""
@@ -42,6 +43,16 @@ class MySQLConnectionState:
         self.expires = expires
         self.idle_since = 0.0
         self.usable = True
+        self.max_packet = 0
+        """Bytes that the server takes in one packet; 0: not known."""
+
+    def check_size(self, text: Sql, sql: str) -> None:
+        """Refuse what the server would hang up on, so that nobody has to wonder whether it was done."""
+        if self.max_packet and len(text) > self.max_packet:
+            message = (
+                f"the statement has {len(text)} bytes, more than the server's max_allowed_packet of {self.max_packet}"
+            )
+            raise self.dialect.map_error(PACKET_TOO_LARGE, message, pool=self.pool, statement=sql)
 
     def failure(self, error: BaseException, statement: str = "") -> MySQLError:
         """The error to raise instead of a driver's; a lost connection is unusable from now on."""
@@ -121,6 +132,7 @@ class BlockingMySQLConnection(MySQLConnectionState, ABC):
 
     def _send_packet(self, packet: Packet, statements: Sequence[Statement], results: list[ExecResult]) -> None:
         last = packet.first + packet.count
+        self.check_size(packet.sql, statements[packet.first].sql)
         try:
             result: ExecResult | None = self._query(packet.sql)
             while result is not None:
@@ -138,6 +150,7 @@ class BlockingMySQLConnection(MySQLConnectionState, ABC):
 
     def _perform(self, text: Sql, sql: str) -> ExecResult:
         """Send ``text`` and read all results; the first. ``sql``: what an error shows."""
+        self.check_size(text, sql)
         try:
             result = self._query(text)
             while self._next_result() is not None:

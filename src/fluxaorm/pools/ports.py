@@ -173,8 +173,8 @@ class AsyncPool(Protocol[C]):
         """As SyncPool.stats."""
         ...
 
-    async def aclose(self) -> None:
-        """As SyncPool.close."""
+    def close(self) -> None:
+        """As SyncPool.close; called in its loop, which then closes the sockets."""
         ...
 
 

@@ -1,0 +1,69 @@
+"""Local cache pools: plain key-value caches of one process, for users' own values. No I/O; safe for threads."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import cachebox
+
+
+@dataclass(frozen=True, slots=True)
+class CacheUsage:
+    """How full a cache is and how it does. ``limit`` 0: no eviction."""
+
+    size: int
+    limit: int
+    hits: int
+    misses: int
+
+
+class LocalCache:
+    """A cache of at most ``limit`` values, of which the least recently used go first; 0: of any number."""
+
+    __slots__ = ("_hits", "_misses", "_values", "code", "limit")
+
+    def __init__(self, code: str, limit: int) -> None:
+        self.code = code
+        self.limit = limit
+        self._values: cachebox.LRUCache[Hashable, Any] = cachebox.LRUCache(limit)
+        self._hits = self._misses = 0
+
+    def __repr__(self) -> str:
+        return f"<LocalCache '{self.code}' {len(self)}/{self.limit or 'unlimited'}>"
+
+    def get(self, key: Hashable, default: Any = None) -> Any:
+        """The value of a key, or ``default``."""
+        found = self._values.get(key, _MISSING)
+        if found is _MISSING:
+            self._misses += 1
+            return default
+        self._hits += 1
+        return found
+
+    def set(self, key: Hashable, value: Any) -> None:
+        """Keep a value."""
+        self._values[key] = value
+
+    def remove(self, *keys: Hashable) -> None:
+        """Forget keys; those that are not there do not matter."""
+        for key in keys:
+            self._values.pop(key, None)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._values.clear()
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._values
+
+    def usage(self) -> CacheUsage:
+        """Size, limit, hits and misses since it was made."""
+        return CacheUsage(len(self._values), self.limit, self._hits, self._misses)
+
+
+_MISSING: Any = object()

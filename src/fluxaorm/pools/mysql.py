@@ -1,0 +1,100 @@
+"""MySQL and MariaDB pools: which driver, and what a server is."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from fluxaorm.dialects import VERSION_SQL, dialect_for
+from fluxaorm.errors import MissingExtraError, PoolConnectError
+from fluxaorm.pools.sql import SQLPoolBase, limits_from
+from fluxaorm.pools.tls import tls_context
+
+if TYPE_CHECKING:
+    import ssl
+
+    from fluxaorm.addresses import MySQLAddress
+    from fluxaorm.options import MySQLOptions
+    from fluxaorm.pools.ports import SyncSQLConnection
+
+DEFAULT_CHARSET: Final = "utf8mb4"
+_NEWEST: Final = "8.4.0"
+"""What a server is taken for until it was asked."""
+_LIMITS_SQL: Final = "SELECT @@max_connections, @@wait_timeout, @@max_allowed_packet"
+
+
+class MySQLPool(SQLPoolBase):
+    """A pool of connections to one server."""
+
+    def __init__(self, code: str, address: MySQLAddress, options: MySQLOptions) -> None:
+        super().__init__(code, address, options, dialect_for(_NEWEST))
+        self._mysql_address = address
+        self._context: ssl.SSLContext | None = None
+        self._opener: Callable[[], Any] | None = None
+        self._max_packet = 0
+
+    def _open(self) -> Any:
+        if self._opener is None:
+            self._opener = self._choose_driver()
+        connection = self._opener()
+        connection.max_packet = self._max_packet
+        return connection
+
+    def _choose_driver(self) -> Callable[[], Any]:
+        wanted = self.options.driver
+        if wanted != "pymysql":
+            try:
+                return self._mysqlclient()
+            except ImportError:
+                if wanted:
+                    raise MissingExtraError("driver='mysqlclient'", "MySQLdb", "fluxaorm[mysqlclient]") from None
+        return self._pymysql()
+
+    def _mysqlclient(self) -> Callable[[], Any]:
+        open_one = importlib.import_module("fluxaorm.pools.mysqlclient").open_mysqlclient
+        return lambda: open_one(self._mysql_address, self.options, self.dialect, self.code, self._expiry())
+
+    def _pymysql(self) -> Callable[[], Any]:
+        try:
+            open_one = importlib.import_module("fluxaorm.pools.pymysql").open_pymysql
+        except ImportError:
+            raise MissingExtraError("a MySQL pool", "pymysql", "PyMySQL") from None
+        return lambda: open_one(self._mysql_address, self.options, self._tls(), self.dialect, self.code, self._expiry())
+
+    async def _open_async(self) -> Any:
+        try:
+            module = importlib.import_module("fluxaorm.pools.asyncmy")
+        except ImportError:
+            raise MissingExtraError("a MySQL pool on asyncio", "asyncmy", "fluxaorm[asyncio]") from None
+        connection = await module.open_asyncmy(
+            self._mysql_address, self.options, self._tls(), self.dialect, self.code, self._expiry()
+        )
+        connection.max_packet = self._max_packet
+        return connection
+
+    def _tls(self) -> ssl.SSLContext | None:
+        if self._context is None and self._mysql_address.tls is not None:
+            self._context = tls_context(self._mysql_address.tls)
+        return self._context
+
+    def _learn(self, connection: SyncSQLConnection) -> None:
+        self.dialect = dialect_for(*(_text(cell) for cell in connection.fetch(VERSION_SQL)[0]))
+        max_connections, wait_timeout, max_packet = (int(cell) for cell in connection.fetch(_LIMITS_SQL)[0])
+        self.limits = limits_from(self.options, max_connections, wait_timeout)
+        self._max_packet = max_packet
+        self.collation = self._find_collation(connection)
+
+    def _find_collation(self, connection: SyncSQLConnection) -> str:
+        charset = self.options.default_encoding or DEFAULT_CHARSET
+        wanted = self.options.default_collate or None
+        names = [_text(row[0]) for row in connection.fetch(self.dialect.collations_sql(), (charset,))]
+        found = self.dialect.choose_collation(names, charset, wanted)
+        if found is None:
+            what = f"collation '{wanted}' of charset '{charset}'" if names else f"charset '{charset}'"
+            raise PoolConnectError(self.code, self.address, f"the server has no {what}")
+        return found
+
+
+def _text(cell: bytes | str) -> str:
+    return cell.decode() if isinstance(cell, bytes) else cell

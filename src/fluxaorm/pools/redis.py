@@ -1,0 +1,128 @@
+"""A registered Redis or Valkey pool: the lean paths, redis-py's clients, and what the server is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from fluxaorm.errors import NotSupportedError, PoolConnectError, RedisError
+from fluxaorm.pools.per_loop import PerLoop
+from fluxaorm.pools.ports import PoolLimits, RedisServer
+from fluxaorm.pools.redis_blocking import BlockingLink, BlockingRedis
+from fluxaorm.pools.redis_looped import LoopRedis
+from fluxaorm.pools.redis_settings import RedisSettings
+from fluxaorm.pools.redis_wire import SERVER_COMMANDS, server_from
+
+if TYPE_CHECKING:
+    from fluxaorm.addresses import RedisAddress
+    from fluxaorm.options import RedisOptions
+    from fluxaorm.pools.embedded_valkey import EmbeddedValkey
+
+
+class LeanRedisPool:
+    """Opens nothing before it is asked to. NotSupportedError for a cluster."""
+
+    def __init__(self, code: str, address: RedisAddress, options: RedisOptions) -> None:
+        if address.cluster:
+            raise NotSupportedError(
+                f"Redis pool '{code}': this version knows no Redis Cluster; use one server or Sentinels"
+            )
+        self.code = code
+        self.options = options
+        self.namespace: str | None = options.namespace or None
+        self._address = address
+        self._settings_made: RedisSettings | None = None
+        self._embedded: EmbeddedValkey | None = None
+        self._client: Any = None
+        self._async_clients: PerLoop[Any] = PerLoop(lambda: self._settings().async_client())
+        self._looped: PerLoop[LoopRedis] = PerLoop(self._make_looped)
+        self._inherited: list[object] = []
+        limits = PoolLimits(
+            max_open=options.max_connections,
+            max_idle=options.max_connections,
+            lifetime=float("inf"),
+            timeout=options.pool_timeout,
+        )
+        self.sync = BlockingRedis(code, limits, lambda: self._settings().connection())
+
+    def __repr__(self) -> str:
+        return f"<LeanRedisPool '{self.code}' {self.address}>"
+
+    @property
+    def address(self) -> str:
+        """Where the server is, without a password."""
+        return str(self._address)
+
+    def _settings(self) -> RedisSettings:
+        if self._settings_made is None:
+            address = self._address
+            if address.embedded:
+                address = msgspec.structs.replace(address, embedded="", socket=self._start_embedded())
+            self._settings_made = RedisSettings(address, self.options)
+        return self._settings_made
+
+    def _start_embedded(self) -> str:
+        from fluxaorm.pools.embedded_valkey import start_embedded_valkey
+
+        self._embedded = start_embedded_valkey(self._address.embedded)
+        return self._embedded.socket
+
+    def connect(self) -> RedisServer:
+        """See RedisPool. PoolConnectError; MissingExtraError when an embedded server is not installed."""
+        try:
+            link = BlockingLink(self._settings().connection(), self.code)
+            try:
+                return server_from(link.round_trip(SERVER_COMMANDS).values)
+            finally:
+                link.close()
+        except RedisError as error:
+            raise PoolConnectError(self.code, self.address, error.reason) from error
+
+    @property
+    def asyncio(self) -> LoopRedis:
+        """See RedisPool."""
+        return self._looped.get()
+
+    def _make_looped(self) -> LoopRedis:
+        return LoopRedis(self.code, self.options.read_timeout, lambda: self._settings().connected_async())
+
+    @property
+    def client(self) -> Any:
+        """A ``redis.Redis`` for the user's own commands."""
+        if self._client is None:
+            self._client = self._settings().client()
+        return self._client
+
+    @property
+    def async_client(self) -> Any:
+        """A ``redis.asyncio.Redis`` of the running loop."""
+        return self._async_clients.get()
+
+    def close(self) -> None:
+        """See RedisPool. An embedded server stops when nobody in this process uses it any more."""
+        self.sync.close()
+        if self._client is not None:
+            self._client.close()
+        if self._settings_made is not None:
+            self._settings_made.close()
+        if self._embedded is not None:
+            self._embedded.release()
+            self._embedded = None
+
+    async def aclose(self) -> None:
+        """See RedisPool."""
+        looped, client = self._looped.take(), self._async_clients.take()
+        if looped is not None:
+            await looped.aclose()
+        if client is not None:
+            await client.aclose()
+        self.close()
+
+    def reset_after_fork(self) -> None:
+        """See RedisPool."""
+        self.sync.abandon()
+        # their loops do not run here: nothing must close them, since the parent shares the sockets
+        self._inherited += self._looped.take_all()
+        self._inherited += self._async_clients.take_all()
+        self._client = None

@@ -1,0 +1,177 @@
+"""The lean path to Redis for threads: packed bytes on redis-py's sockets, replies read by hiredis.
+
+redis-py connects, logs in and finds the primary; after that its machinery for each command is not used.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import ssl
+import struct
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+import hiredis
+from redis.exceptions import RedisError as DriverError
+
+from fluxaorm.errors import RedisConnectionError, RedisError
+from fluxaorm.plans.effects import RedisCommand, RedisReplies
+from fluxaorm.pools.blocking import BlockingPool
+from fluxaorm.pools.ports import PoolLimits, PoolStats
+from fluxaorm.pools.redis_wire import IDENTITY_COMMANDS, NOTHING_YET, Refusals, identity_from, packed, reply_reader
+
+READ_BYTES: Final = 65_536
+
+
+class BlockingLink:
+    """One connection. ``raw``: redis-py's, not yet connected. RedisConnectionError when it cannot be."""
+
+    __slots__ = (
+        "__weakref__",
+        "_feed",
+        "_gets",
+        "_poll",
+        "_pool",
+        "_raw",
+        "_recv",
+        "_refusals",
+        "_send",
+        "_server",
+        "_socket",
+        "expires",
+        "idle_since",
+        "usable",
+    )
+
+    def __init__(self, raw: Any, pool: str) -> None:
+        self._raw = raw
+        self._pool = pool
+        self.usable = True
+        self.expires = float("inf")
+        self.idle_since = 0.0
+        try:
+            raw.connect()
+        except (DriverError, OSError) as error:
+            raise RedisConnectionError(str(error), pool=pool) from error
+        self._socket: socket.socket = raw._sock
+        self._send = self._socket.sendall
+        self._recv = self._socket.recv
+        _let_the_system_time_out(self._socket)
+        self._poll = select.poll()
+        self._poll.register(self._socket.fileno(), select.POLLIN)
+        self._refusals = Refusals(pool)
+        reader = reply_reader(self._refusals)
+        self._feed = reader.feed
+        self._gets = reader.gets
+        self._server = b""
+        self._server = self._identity()
+
+    def _identity(self) -> bytes:
+        try:
+            return identity_from(self.round_trip(IDENTITY_COMMANDS).values)
+        except RedisConnectionError:
+            self.close()
+            raise
+        except RedisError as error:
+            self.close()
+            raise RedisConnectionError(f"the server does not say who it is: {error.reason}", pool=self._pool) from error
+
+    def round_trip(self, commands: Sequence[RedisCommand]) -> RedisReplies:
+        """See SyncRedis."""
+        request = packed(commands)
+        gets = self._gets
+        values: list[Any] = []
+        try:
+            self._send(request)
+            for _ in commands:
+                reply = gets()
+                while reply is NOTHING_YET:
+                    received = self._recv(READ_BYTES)
+                    if not received:
+                        raise ConnectionError("the server closed the connection")
+                    self._feed(received)
+                    reply = gets()
+                values.append(reply)
+        except BlockingIOError:
+            self.usable = False
+            raise RedisConnectionError("the server did not answer in time", pool=self._pool) from None
+        except OSError as error:
+            self.usable = False
+            raise RedisConnectionError(f"connection lost: {error}", pool=self._pool) from error
+        except hiredis.ProtocolError as error:
+            self.usable = False
+            raise RedisConnectionError(f"what the server sends makes no sense: {error}", pool=self._pool) from error
+        except BaseException:
+            self.usable = False
+            raise
+        if self._refusals.demoted:
+            # the next connection asks the Sentinels who is the primary now
+            self.usable = False
+        return RedisReplies(values, self._server)
+
+    def is_alive(self) -> bool:
+        """A server that says something unasked, or hung up, is of no use."""
+        return not self._poll.poll(0)
+
+    def close(self) -> None:
+        """Close it; never raises."""
+        self.usable = False
+        with suppress(DriverError, OSError):
+            self._raw.disconnect()
+
+    def disown(self) -> None:
+        """In a child process: close this process's end of the socket, which says nothing to the server."""
+        self.usable = False
+        self._socket.close()
+
+
+def _let_the_system_time_out(sock: socket.socket) -> None:
+    """A time limit of Python's own costs a system call more with each read; the system's costs none."""
+    seconds = sock.gettimeout()
+    if not seconds or isinstance(sock, ssl.SSLSocket):
+        # TLS wants Python's
+        return
+    whole, part = divmod(seconds, 1)
+    interval = struct.pack("ll", int(whole), int(part * 1e6))
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, interval)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, interval)
+    sock.settimeout(None)
+
+
+class BlockingRedis:
+    """The links of one pool, shared by threads."""
+
+    def __init__(self, code: str, limits: PoolLimits, open_raw: Callable[[], Any]) -> None:
+        self._code = code
+        self._open_raw = open_raw
+        self._links: BlockingPool[BlockingLink] = BlockingPool(limits, self._open, self._refusal)
+
+    def _open(self) -> BlockingLink:
+        return BlockingLink(self._open_raw(), self._code)
+
+    def _refusal(self, reason: str, timed_out: bool) -> RedisConnectionError:
+        return RedisConnectionError(reason, pool=self._code)
+
+    def round_trip(self, commands: Sequence[RedisCommand]) -> RedisReplies:
+        """See SyncRedis."""
+        links = self._links
+        link = links.acquire()
+        try:
+            return link.round_trip(commands)
+        finally:
+            links.release(link)
+
+    def stats(self) -> PoolStats:
+        """See SyncRedis."""
+        return self._links.stats()
+
+    def close(self) -> None:
+        """See SyncRedis."""
+        self._links.close()
+
+    def abandon(self) -> None:
+        """In a child process: start anew."""
+        for link in self._links.abandon():
+            link.disown()

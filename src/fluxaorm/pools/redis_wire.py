@@ -1,0 +1,86 @@
+"""What travels to and from a Redis server: commands as bytes, replies as values, and who the server is. No I/O.
+
+RESP2 throughout, so that a reply is bytes, int, None, a list of these, or a ``RedisError`` where a command was refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import hiredis
+
+from fluxaorm.errors import RedisError
+from fluxaorm.plans.effects import RedisCommand
+from fluxaorm.pools.ports import RedisServer
+
+IDENTITY_COMMANDS: Final[tuple[RedisCommand, ...]] = (("INFO", "server"), ("INFO", "replication"))
+"""What a fresh connection asks, so that every reply can be told apart from those of another server or another run."""
+SERVER_COMMANDS: Final[tuple[RedisCommand, ...]] = (("INFO", "server"), ("INFO", "modules"), ("INFO", "memory"))
+_FIELD: Final = re.compile(rb"^(\w+):(.*?)\r?$", re.MULTILINE)
+_MODULE: Final = re.compile(r"^module:name=([^,\r\n]+)", re.MULTILINE)
+
+_pack: Callable[[RedisCommand], bytes] = hiredis.pack_command  # type: ignore[assignment]  # its stub says tuples of one
+
+
+def packed(commands: Sequence[RedisCommand]) -> bytes:
+    """Commands as the server reads them."""
+    if len(commands) == 1:
+        return _pack(commands[0])
+    return b"".join([_pack(command) for command in commands])
+
+
+class Refusals:
+    """Makes the values for refused commands. ``demoted``: the server said that it is no primary any more."""
+
+    __slots__ = ("demoted", "pool")
+
+    def __init__(self, pool: str) -> None:
+        self.pool = pool
+        self.demoted = False
+
+    def __call__(self, message: str) -> RedisError:
+        if message.startswith("READONLY"):
+            self.demoted = True
+        return RedisError(message, pool=self.pool)
+
+
+NOTHING_YET: Final[Any] = object()
+"""What a reader gives while a reply is incomplete."""
+
+
+def reply_reader(refusals: Refusals) -> hiredis.Reader:
+    """A parser of replies."""
+    # hiredis raises whatever protocolError makes when the bytes are no RESP at all
+    return hiredis.Reader(replyError=refusals, notEnoughData=NOTHING_YET)
+
+
+def identity_from(replies: Sequence[Any]) -> bytes:
+    """``<run_id> <master_replid>`` from the replies to IDENTITY_COMMANDS. RedisError when the server did not tell."""
+    for reply in replies:
+        if isinstance(reply, RedisError):
+            raise reply
+    server, replication = (_fields(reply) for reply in replies)
+    return server[b"run_id"] + b" " + replication[b"master_replid"]
+
+
+def server_from(replies: Sequence[Any]) -> RedisServer:
+    """What the server is, from the replies to SERVER_COMMANDS. RedisError when it did not tell."""
+    for reply in replies:
+        if isinstance(reply, RedisError):
+            raise reply
+    server, memory = _fields(replies[0]), _fields(replies[2])
+    # Valkey calls itself Redis 7.2.4 besides
+    product = "valkey" if b"valkey_version" in server else "redis"
+    version = server.get(b"valkey_version") or server[b"redis_version"]
+    return RedisServer(
+        product=product,
+        version=tuple(int(part) for part in re.findall(rb"\d+", version)[:3]),
+        modules=frozenset(_MODULE.findall(replies[1].decode())),
+        maxmemory_policy=memory.get(b"maxmemory_policy", b"").decode(),
+    )
+
+
+def _fields(info: bytes) -> dict[bytes, bytes]:
+    return dict(_FIELD.findall(info))

@@ -1,0 +1,139 @@
+"""What MySQL and SQLite pools have in common: connections for threads, and for each event loop that asks."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Final
+
+from fluxaorm.errors import FluxaError, MySQLConnectionError, MySQLError, PoolConnectError, PoolTimeoutError
+from fluxaorm.pools.blocking import BlockingPool
+from fluxaorm.pools.looped import LoopPool
+from fluxaorm.pools.per_loop import PerLoop
+from fluxaorm.pools.ports import PoolLimits
+
+if TYPE_CHECKING:
+    from fluxaorm.addresses import MySQLAddress, SQLiteAddress
+    from fluxaorm.dialects.port import Dialect
+    from fluxaorm.options import MySQLOptions
+
+DEFAULT_CONNECTIONS: Final = 100
+DEFAULT_LIFETIME: Final = 300.0
+
+
+class SQLPoolBase(ABC):
+    """A registered pool. Opens nothing before it is asked to."""
+
+    def __init__(
+        self, code: str, address: MySQLAddress | SQLiteAddress, options: MySQLOptions, dialect: Dialect
+    ) -> None:
+        self.code = code
+        self.options = options
+        self.dialect = dialect
+        self.collation = ""
+        self.ignored_tables = frozenset(options.ignored_tables)
+        self.limits = limits_from(options)
+        self._address = address
+        self._blocking: BlockingPool[Any] | None = None
+        self._looped: PerLoop[LoopPool[Any]] = PerLoop(self._make_looped)
+        self._inherited: list[object] = []
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} '{self.code}' {self.address}>"
+
+    @property
+    def address(self) -> str:
+        """Where the database is, without a password."""
+        return str(self._address)
+
+    @property
+    def database(self) -> str:
+        """The database's name."""
+        return self._address.database
+
+    def connect(self) -> None:
+        """See SQLPool. PoolConnectError; MissingExtraError when the driver is not installed."""
+        try:
+            connection = self._open()
+        except MySQLError as error:
+            raise PoolConnectError(self.code, self.address, error.reason) from error
+        try:
+            self._learn(connection)
+        except PoolConnectError:
+            raise
+        except FluxaError as error:
+            raise PoolConnectError(self.code, self.address, str(error)) from error
+        finally:
+            connection.close()
+
+    @abstractmethod
+    def _open(self) -> Any:
+        """A fresh connection for threads."""
+
+    @abstractmethod
+    async def _open_async(self) -> Any:
+        """A fresh connection for the running loop."""
+
+    @abstractmethod
+    def _learn(self, connection: Any) -> None:
+        """Set dialect, limits and collation."""
+
+    @property
+    def sync(self) -> BlockingPool[Any]:
+        """See SQLPool."""
+        if self._blocking is None:
+            self._blocking = BlockingPool(self.limits, self._open, self._refusal)
+        return self._blocking
+
+    @property
+    def asyncio(self) -> LoopPool[Any]:
+        """See SQLPool."""
+        return self._looped.get()
+
+    def _make_looped(self) -> LoopPool[Any]:
+        return LoopPool(self.limits, self._open_async, self._refusal)
+
+    def _refusal(self, reason: str, timed_out: bool) -> MySQLError:
+        return (PoolTimeoutError if timed_out else MySQLConnectionError)(reason, pool=self.code)
+
+    def _expiry(self) -> float:
+        """When a connection opened now is replaced: not all at once that were opened together."""
+        return time.monotonic() + self.limits.lifetime * random.uniform(0.9, 1.0)
+
+    def close(self) -> None:
+        """See SQLPool."""
+        self.sync.close()
+
+    async def aclose(self) -> None:
+        """See SQLPool."""
+        looped = self._looped.take()
+        if looped is not None:
+            looped.close()
+            # the sockets are closed by callbacks of the loop
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        self.close()
+
+    def reset_after_fork(self) -> None:
+        """See SQLPool."""
+        if self._blocking is not None:
+            inherited = self._blocking.abandon()
+            for connection in inherited:
+                connection.disown()
+            self._inherited += inherited
+        # their loops do not run here: nothing must close them, since the parent shares the sockets
+        self._inherited += self._looped.take_all()
+
+
+def limits_from(options: MySQLOptions, max_connections: int = 0, wait_timeout: float = 0) -> PoolLimits:
+    """What the options ask for, within what the server allows; 0: unknown."""
+    max_open = options.max_open_connections or DEFAULT_CONNECTIONS
+    lifetime = options.conn_max_lifetime or DEFAULT_LIFETIME
+    if max_connections:
+        max_open = min(max_open, max_connections)
+    if wait_timeout:
+        lifetime = min(lifetime, wait_timeout)
+    max_idle = min(options.max_idle_connections or max_open, max_open)
+    return PoolLimits(max_open, max_idle, lifetime, options.pool_timeout)

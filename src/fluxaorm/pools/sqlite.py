@@ -1,0 +1,261 @@
+"""SQLite in the place of MySQL, for threads and for asyncio: one core that never waits, and how each of the two waits.
+
+On asyncio statements run on the loop itself, since they take microseconds. A lock that somebody else holds is waited
+for by asking again after an ``await``, so that whoever holds it, perhaps another task of the same loop, can go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from fluxaorm.dialects.sqlite_collations import COLLATIONS
+from fluxaorm.errors import DeadlockError, FluxaError, MySQLConnectionError, MySQLError, NotSupportedError, QueryError
+from fluxaorm.plans.effects import ExecResult, Row, Statement
+from fluxaorm.pools.values import NATIVE, Writers
+
+if TYPE_CHECKING:
+    from fluxaorm.dialects.port import Dialect
+
+LOCK_SECONDS: Final = 5.0
+"""How long a lock is waited for."""
+_SNAPSHOT_OUTDATED: Final = sqlite3.SQLITE_BUSY_SNAPSHOT
+_FIRST_PAUSE: Final = 0.0005
+_LONGEST_PAUSE: Final = 0.02
+_STATEMENTS: Final = 512
+_FOREIGN: Final = ("no such function", "no such collation sequence", "syntax error", "unrecognized token")
+
+
+def _int64_or_text(value: int) -> int | str:
+    # a column whose numbers may be larger holds them as text
+    return int(value) if -(1 << 63) <= value < (1 << 63) else str(int(value))
+
+
+_PARAMETERS: Final[Writers[Any]] = Writers({**NATIVE, int: _int64_or_text})
+
+
+class SQLiteCore:
+    """One connection, without waiting for locks."""
+
+    __slots__ = ("__weakref__", "_raw", "dialect", "expires", "idle_since", "pool", "usable")
+
+    def __init__(self, path: str, dialect: Dialect, pool: str, seconds: float) -> None:
+        self.dialect = dialect
+        self.pool = pool
+        self.expires = float("inf")
+        self.idle_since = 0.0
+        self.usable = True
+        try:
+            self._raw = sqlite3.connect(
+                path, timeout=seconds, isolation_level=None, check_same_thread=False, cached_statements=_STATEMENTS
+            )
+        except sqlite3.Error as error:
+            raise self._failure(error) from error
+        for name, function in COLLATIONS.items():
+            self._raw.create_collation(name, function)
+
+    def query(self, sql: str, args: Sequence[Any]) -> list[Row]:
+        """The rows of a SELECT."""
+        rows: list[Row] = self._run(sql, _parameters(args)).fetchall()
+        return rows
+
+    def change(self, sql: str, args: Sequence[Any], rows: Sequence[Sequence[Any]] | None) -> ExecResult:
+        """Run one statement. What a RETURNING gives is the result's ``last_insert_id``."""
+        if rows is not None:
+            return self._insert(sql, rows)
+        cursor = self._run(sql, _parameters(args))
+        if cursor.description is not None:
+            returned = self._guarded(cursor.fetchall)
+            last = returned[-1][0] if returned else 0
+            return ExecResult(last if isinstance(last, int) else 0, len(returned))
+        return ExecResult(cursor.lastrowid or 0, max(0, cursor.rowcount))
+
+    def _insert(self, sql: str, rows: Sequence[Sequence[Any]]) -> ExecResult:
+        """All rows or none."""
+        if not rows:
+            raise QueryError("a statement with rows was given none")
+        places = ", ".join("?" * len(rows[0]))
+        prepared = [_parameters(row) for row in rows]
+        begin, done, undo = (
+            ("SAVEPOINT fluxa_rows", "RELEASE fluxa_rows", "ROLLBACK TO fluxa_rows; RELEASE fluxa_rows")
+            if self._raw.in_transaction
+            else ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
+        )
+        self._run(begin, ())
+        try:
+            cursor = self._guarded(lambda: self._raw.executemany(f"{sql}({places})", prepared), sql)
+            self._run(done, ())
+        except BaseException:
+            if self._raw.in_transaction:
+                for statement in undo.split("; "):
+                    self._raw.execute(statement)
+            raise
+        return ExecResult(cursor.lastrowid or 0, max(0, cursor.rowcount))
+
+    def run_all(self, statements: Sequence[str]) -> None:
+        """Run statements without values."""
+        for statement in statements:
+            self._run(statement, ()).fetchall()
+
+    def end(self, statement: str) -> None:
+        """COMMIT or ROLLBACK. After some errors SQLite has rolled back by itself: then only a COMMIT fails."""
+        if self._raw.in_transaction or statement == "COMMIT":
+            self._run(statement, ())
+
+    def _run(self, sql: str, parameters: Sequence[Any]) -> sqlite3.Cursor:
+        cursor: sqlite3.Cursor = self._guarded(lambda: self._raw.execute(sql, parameters), sql)
+        return cursor
+
+    def _guarded(self, step: Callable[[], Any], sql: str = "") -> Any:
+        try:
+            return step()
+        except (sqlite3.Error, sqlite3.Warning) as error:
+            raise self._failure(error, sql) from error
+        except BaseException:
+            self.usable = False
+            raise
+
+    def _failure(self, error: Exception, sql: str = "") -> FluxaError:
+        message = str(error)
+        code = getattr(error, "sqlite_errorcode", None)
+        if code is None:
+            return QueryError(message)
+        if any(foreign in message for foreign in _FOREIGN):
+            return NotSupportedError(
+                f"SQLite, which stands in for MySQL in pool '{self.pool}', cannot do this: {message}"
+            )
+        mapped = self.dialect.map_error(code, message, pool=self.pool, statement=sql)
+        if isinstance(mapped, MySQLConnectionError):
+            self.usable = False
+        return mapped
+
+    def is_alive(self) -> bool:
+        """A file does not hang up."""
+        return True
+
+    def close(self) -> None:
+        """See SyncSQLConnection."""
+        self.usable = False
+        self._raw.close()
+
+    def disown(self) -> None:
+        """In a child process: never used again, nor closed, which would meddle with the parent's locks."""
+        self.usable = False
+
+
+def _parameters(args: Sequence[Any]) -> list[Any]:
+    return [_PARAMETERS[type(value)](value) for value in args]
+
+
+class SQLiteConnection(SQLiteCore):
+    """A connection for threads: SQLite itself waits for locks."""
+
+    __slots__ = ()
+
+    def __init__(self, path: str, dialect: Dialect, pool: str) -> None:
+        super().__init__(path, dialect, pool, LOCK_SECONDS)
+        self.run_all(dialect.session_statements())
+
+    def fetch(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
+        """See SyncSQLConnection."""
+        return self.query(sql, args)
+
+    def execute(self, sql: str, args: Sequence[Any] = (), rows: Sequence[Sequence[Any]] | None = None) -> ExecResult:
+        """See SyncSQLConnection."""
+        return self.change(sql, args, rows)
+
+    def execute_batch(self, statements: Sequence[Statement]) -> list[ExecResult]:
+        """See SyncSQLConnection."""
+        results: list[ExecResult] = []
+        for position, statement in enumerate(statements):
+            try:
+                results.append(self.change(statement.sql, statement.args, statement.rows))
+            except MySQLError as error:
+                error.failed_statement = position
+                raise
+        return results
+
+    def begin(self, isolation: str | None = None, read_only: bool = False) -> None:
+        """See SyncSQLConnection."""
+        self.run_all(self.dialect.begin_statements(isolation, read_only))
+
+    def commit(self) -> None:
+        """See SyncSQLConnection."""
+        self.end("COMMIT")
+
+    def rollback(self) -> None:
+        """See SyncSQLConnection."""
+        self.end("ROLLBACK")
+
+    def ping(self) -> None:
+        """See SyncSQLConnection."""
+        self.query("SELECT 1", ())
+
+
+class AsyncSQLiteConnection(SQLiteCore):
+    """A connection for one event loop: locks are waited for with ``await``."""
+
+    __slots__ = ()
+
+    def __init__(self, path: str, dialect: Dialect, pool: str) -> None:
+        super().__init__(path, dialect, pool, 0)
+
+    async def prepare_session(self) -> None:
+        """Make a fresh connection the library's."""
+        await self._patiently(lambda: self.run_all((*self.dialect.session_statements(), "PRAGMA busy_timeout = 0")))
+
+    async def _patiently(self, attempt: Callable[[], Any]) -> Any:
+        """The result of an attempt, made again while somebody else has the lock: finding it taken it did nothing."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + LOCK_SECONDS
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                return attempt()
+            except DeadlockError as error:
+                if error.errno == _SNAPSHOT_OUTDATED or loop.time() >= deadline:
+                    raise
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def fetch(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
+        """See AsyncSQLConnection."""
+        rows: list[Row] = await self._patiently(lambda: self.query(sql, args))
+        return rows
+
+    async def execute(
+        self, sql: str, args: Sequence[Any] = (), rows: Sequence[Sequence[Any]] | None = None
+    ) -> ExecResult:
+        """See AsyncSQLConnection."""
+        result: ExecResult = await self._patiently(lambda: self.change(sql, args, rows))
+        return result
+
+    async def execute_batch(self, statements: Sequence[Statement]) -> list[ExecResult]:
+        """See AsyncSQLConnection."""
+        results: list[ExecResult] = []
+        for position, statement in enumerate(statements):
+            try:
+                results.append(await self.execute(statement.sql, statement.args, statement.rows))
+            except MySQLError as error:
+                error.failed_statement = position
+                raise
+        return results
+
+    async def begin(self, isolation: str | None = None, read_only: bool = False) -> None:
+        """See AsyncSQLConnection."""
+        statements = self.dialect.begin_statements(isolation, read_only)
+        await self._patiently(lambda: self.run_all(statements))
+
+    async def commit(self) -> None:
+        """See AsyncSQLConnection."""
+        await self._patiently(lambda: self.end("COMMIT"))
+
+    async def rollback(self) -> None:
+        """See AsyncSQLConnection."""
+        self.end("ROLLBACK")
+
+    async def ping(self) -> None:
+        """See AsyncSQLConnection."""
+        await self.fetch("SELECT 1")

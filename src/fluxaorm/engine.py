@@ -11,11 +11,13 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from fluxaorm.cache_outages import CacheOutages
+from fluxaorm.entity import Entity
 from fluxaorm.entity.schema import EntitySchema
 from fluxaorm.errors import ContextClosedError, RegistryError, StaleGeneratedCodeError, UnknownPoolError
 from fluxaorm.plans.binding import Binding
@@ -34,20 +36,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
 class RegistryView:
     """What an engine was made of, by pool code; read-only. ``entities``: definition classes by name."""
 
-    __slots__ = ("clickhouse_pools", "entities", "kafka_pools", "local_cache_pools", "mysql_pools", "redis_pools")
-
-    def __init__(self, engine: Engine) -> None:
-        self.mysql_pools = engine.mysql_pools
-        self.redis_pools = engine.redis_pools
-        self.local_cache_pools = engine.local_cache_pools
-        self.clickhouse_pools = engine.clickhouse_pools
-        self.kafka_pools = engine.kafka_pools
-        self.entities: Mapping[str, type[Any]] = MappingProxyType(
-            {name: schema.definition for name, schema in engine.schemas.items()}
-        )
+    mysql_pools: Mapping[str, SQLPool]
+    redis_pools: Mapping[str, RedisPool]
+    local_cache_pools: Mapping[str, LocalCache]
+    clickhouse_pools: Mapping[str, ClickhouseRegistration]
+    kafka_pools: Mapping[str, KafkaRegistration]
+    entities: Mapping[str, type[Any]]
 
 
 class Engine:
@@ -66,7 +64,8 @@ class Engine:
         careless_redis_pools: frozenset[str],
         settings: Mapping[str, Any],
     ) -> None:
-        """``databases``: MySQL pool code -> the name of its database in cache keys; ``careless_redis_pools``: those whose ``on_write_failure`` is "proceed"; ``settings``: for ``option``."""
+        """``databases``: MySQL pool code -> its database's name in cache keys; ``careless_redis_pools``: those whose
+        ``on_write_failure`` is "proceed"; ``settings``: for ``option``."""
         self.schemas = MappingProxyType(dict(schemas))
         self.mysql_pools = MappingProxyType(dict(mysql_pools))
         self.redis_pools = MappingProxyType(dict(redis_pools))
@@ -149,7 +148,7 @@ class Engine:
         RegistryError when it is not registered.
         """
         schema = self.schemas.get(definition.__name__)
-        if schema is None or (hasattr(definition, "__fluxa_definition__") and schema.definition is not definition):
+        if schema is None or (issubclass(definition, Entity) and schema.definition is not definition):
             raise RegistryError([f"{definition.__name__} is not registered; register_entity({definition.__name__})"])
         return schema
 
@@ -212,9 +211,8 @@ class Engine:
     def _cache_pool(self, schema: EntitySchema) -> str | None:
         """The Redis pool of rows, look-ups and intents; an entity cached in the process intends where Redis is."""
         cache = schema.cache
-        wanted = cache.redis != "off" or cache.cache_all or any(index.cached for index in schema.indexes)
         local = cache.local_limit is not None and cache.redis_pool in self.redis_pools
-        return cache.redis_pool if wanted or local else None
+        return cache.redis_pool if cache.redis != "off" or local else None
 
     def _id_pool(self, schema: EntitySchema, redis_pool: str | None) -> str | None:
         if schema.id_pool is not None:
@@ -238,7 +236,15 @@ class Engine:
     @property
     def registry(self) -> RegistryView:
         """What the engine was made of; read-only."""
-        return RegistryView(self)
+        definitions = {name: schema.definition for name, schema in self.schemas.items()}
+        return RegistryView(
+            mysql_pools=self.mysql_pools,
+            redis_pools=self.redis_pools,
+            local_cache_pools=self.local_cache_pools,
+            clickhouse_pools=self.clickhouse_pools,
+            kafka_pools=self.kafka_pools,
+            entities=MappingProxyType(definitions),
+        )
 
     def writes_without_cache(self, redis_pool: str) -> bool:
         """Whether flushes go on when this Redis pool cannot be told of them."""
@@ -250,16 +256,19 @@ class Engine:
 
     # the end
 
+    def _pools(self) -> list[SQLPool | RedisPool]:
+        return [*self.mysql_pools.values(), *self.redis_pools.values()]
+
     def close(self) -> None:
         """Close the pools' connections of threads. Safe to call twice; contexts cannot be made any more."""
         self._closed = True
-        for pool in (*self.mysql_pools.values(), *self.redis_pools.values()):
+        for pool in self._pools():
             pool.close()
 
     async def aclose(self) -> None:
         """Close the pools' connections of the running loop and those of threads. Safe to call twice."""
         self._closed = True
-        for pool in (*self.mysql_pools.values(), *self.redis_pools.values()):
+        for pool in self._pools():
             await pool.aclose()
 
     def __enter__(self) -> Self:
@@ -283,7 +292,7 @@ class Engine:
         self._lock = threading.RLock()
         self.tokens.renew()
         self.cache_outages.reset_after_fork()
-        for pool in (*self.mysql_pools.values(), *self.redis_pools.values()):
+        for pool in self._pools():
             pool.reset_after_fork()
         for binding in self._bindings_by_name.values():
             binding.reset_after_fork()

@@ -38,8 +38,9 @@ def of(snippet: str) -> Callable[[Counterpart], Counterpart]:
 
 def _shown(registered: Registrations) -> dict[str, str]:
     """Every MySQL, Redis and ClickHouse pool and its address, passwords hidden."""
-    pools = [*registered.mysql, *registered.redis, *registered.clickhouse]
-    return {pool.code: str(pool.address) for pool in pools}
+    shown = {pool.code: str(pool.address) for pool in registered.mysql}
+    shown |= {pool.code: str(pool.address) for pool in registered.redis}
+    return shown | {pool.code: str(pool.address) for pool in registered.clickhouse}
 
 
 @of(

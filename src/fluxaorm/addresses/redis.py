@@ -129,7 +129,7 @@ def _parse(text: str) -> RedisAddress:
         case "unix":
             return _parse_unix(rest)
         case "embedded":
-            return RedisAddress(embedded=_absolute(rest, "embedded:// needs the absolute path of a directory"))
+            return RedisAddress(embedded=_absolute(decoded(rest), "embedded:// needs the absolute path of a directory"))
         case "":
             return _parse_plain(text)
         case _:

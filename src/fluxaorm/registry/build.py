@@ -22,7 +22,7 @@ logger = logging.getLogger("fluxaorm.registry")
 
 
 def build_engine(registered: Registrations, *, connect: bool) -> Engine:
-    """The Engine. Raises RegistryError with all problems; with ``connect`` PoolConnectError and MissingExtraError too."""
+    """The Engine. RegistryError with all problems; with ``connect`` PoolConnectError and MissingExtraError too."""
     schemas, problems = resolve_entities(list(dict.fromkeys(registered.entities)))
     problems = [*_repeated_entities(registered.entities), *problems, *static_problems(registered, schemas)]
     if problems:

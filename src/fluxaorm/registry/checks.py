@@ -54,11 +54,8 @@ def _times(count: int) -> str:
 def _mysql_problems(pools: Iterable[MySQLRegistration]) -> Iterator[str]:
     for pool in pools:
         hosts = pool.address.hosts if isinstance(pool.address, MySQLAddress) else ()
-        if len(hosts) > 1 and not pool.options.topology:
-            yield (
-                f"MySQL pool '{pool.code}': several hosts need MySQLOptions(topology=...): "
-                '"group" for a replication group, "replicas" for a primary and its replicas'
-            )
+        if len(hosts) > 1:
+            yield f"MySQL pool '{pool.code}': this version connects to one host; name the primary alone"
         if pool.options.max_idle_connections > pool.options.max_open_connections > 0:
             yield (
                 f"MySQL pool '{pool.code}': max_idle_connections ({pool.options.max_idle_connections}) is more than "
@@ -71,12 +68,13 @@ def _redis_problems(pools: Iterable[RedisRegistration]) -> Iterator[str]:
         if pool.code in _RESERVED_REDIS_CODES:
             reason = _RESERVED_REDIS_CODES[pool.code]
             yield f"Redis pool '{pool.code}': no pool may have this code, since {reason}; give it another"
+        if pool.address.cluster:
+            yield f"Redis pool '{pool.code}': this version knows no Redis Cluster; use one server or Sentinels"
         if pool.options.namespace and not _NAMESPACE.fullmatch(pool.options.namespace):
             yield f"Redis pool '{pool.code}': the namespace may hold letters, digits, '_', '-' and '.', at most 64"
 
 
 def _entity_problems(registered: Registrations, schemas: Mapping[str, EntitySchema]) -> Iterator[str]:
-    yield from _shared_tables(schemas.values())
     for schema in schemas.values():
         if unknown := unknown_pool("MySQL", schema.mysql_pool, registered):
             yield f"{schema.name}: {unknown}"
@@ -84,34 +82,12 @@ def _entity_problems(registered: Registrations, schemas: Mapping[str, EntitySche
         yield from _search_problems(schema, registered)
 
 
-def _shared_tables(schemas: Iterable[EntitySchema]) -> Iterator[str]:
-    owners: dict[tuple[str, str], str] = {}
-    for schema in schemas:
-        owner = owners.setdefault((schema.mysql_pool, schema.table.lower()), schema.name)
-        if owner != schema.name:
-            yield (
-                f"{schema.name}: the table '{schema.table}' of MySQL pool '{schema.mysql_pool}' belongs to {owner}; "
-                'give one of them table="another_name"'
-            )
-
-
 def _cache_problems(schema: EntitySchema, registered: Registrations) -> Iterator[str]:
     pools = by_code(registered.redis)
-    reason = next(_reasons_for_redis(schema), "")
-    if reason and schema.cache.redis_pool not in pools:
-        unknown = unknown_pool("Redis", schema.cache.redis_pool, registered)
-        yield f"{schema.name}: {reason} needs a Redis pool; {unknown}"
+    if schema.cache.redis != "off" and schema.cache.redis_pool not in pools:
+        yield f"{schema.name}: redis_cache: {unknown_pool('Redis', schema.cache.redis_pool, registered)}"
     if schema.id_pool not in (None, "mysql") and schema.id_pool not in pools:
         yield f"{schema.name}: id_pool: {unknown_pool('Redis', schema.id_pool, registered)}"
-
-
-def _reasons_for_redis(schema: EntitySchema) -> Iterator[str]:
-    """The options of an entity that do nothing without a Redis pool."""
-    if schema.cache.redis != "off":
-        yield "redis_cache"
-    if schema.cache.cache_all:
-        yield "cache_all"
-    yield from (f"the cached index '{index.name}'" for index in schema.indexes if index.cached)
 
 
 def _search_problems(schema: EntitySchema, registered: Registrations) -> Iterator[str]:

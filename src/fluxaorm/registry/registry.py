@@ -194,7 +194,7 @@ class Registry:
 
     def register_entities_from(self, module: ModuleType) -> None:
         """Add every entity that a module, or a package with its modules, defines. ConfigError when there is none."""
-        found = [each for each in dict.fromkeys(vars(module).values()) if _is_defined_in(each, module.__name__)]
+        found = dict.fromkeys(each for each in vars(module).values() if _is_defined_in(each, module.__name__))
         if not found:
             raise ConfigError(f"register_entities_from: the module {module.__name__} defines no entity")
         self.register_entity(*found)

@@ -13,6 +13,7 @@ from fluxaorm.errors import PoolConnectError, RegistryError
 from fluxaorm.pools.ports import RedisPool, RedisServer, SQLPool
 
 OLDEST_REDIS: Final = {"redis": (7, 0), "valkey": (7, 2)}
+_OLDEST_REDIS: Final = "Redis 7.0 and Valkey 7.2 are the oldest supported"
 _OLDEST_SQL: Final = "MySQL 8.0 and MariaDB 10.6 are the oldest supported"
 
 logger = logging.getLogger("fluxaorm.registry")
@@ -71,7 +72,7 @@ def _redis_problems(servers: Mapping[str, RedisServer], pools: Mapping[str, Redi
         if server.version < oldest:
             version = ".".join(map(str, server.version))
             found = f"the server is {server.product.capitalize()} {version}"
-            yield f"Redis pool '{code}' ({pools[code].address}): {found}; Redis 7.0 and Valkey 7.2 are the oldest supported"
+            yield f"Redis pool '{code}' ({pools[code].address}): {found}; {_OLDEST_REDIS}"
 
 
 def _search_problems(schemas: Iterable[EntitySchema], servers: Mapping[str, RedisServer]) -> Iterator[str]:

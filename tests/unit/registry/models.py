@@ -33,19 +33,6 @@ class LogEntity(Entity, mysql="logs", redis_cache="sessions", id_pool="ids"):
     text: str
 
 
-class UniqueEntity(Entity):
-    """A cached index needs Redis."""
-
-    id: UInt64
-    email: str = Field(unique=True, cached=True)
-
-
-class AllEntity(Entity, cache_all=True):
-    """A cached list of ids needs Redis."""
-
-    id: UInt64
-
-
 class SearchEntity(Entity, redis_search="search"):
     """Needs the search module."""
 

@@ -70,8 +70,7 @@ def _(registry: Registry) -> None:
 @case("caches without Redis")
 def _(registry: Registry) -> None:
     registry.register_mysql("root@/app")
-    registry.register_entity(models.PlainEntity, models.CachedEntity, models.UniqueEntity, models.AllEntity)
-    registry.register_entity(models.LocalEntity)
+    registry.register_entity(models.PlainEntity, models.CachedEntity, models.LocalEntity)
 
 
 @case("a broken definition beside a missing pool")
@@ -203,9 +202,7 @@ def _(registry: Registry) -> None:
     registry.register_clickhouse_table(ClickhouseTable("", "analytic"))
     registry.register_clickhouse_table(ClickhouseTable("unordered", "analytics", columns=[ID], engine="MergeTree"))
     registry.register_clickhouse_table(
-        ClickhouseTable(
-            "keys", "analytics", columns=[ID], engine="MergeTree", order_by=["id", "a"], primary_key=["a"]
-        )
+        ClickhouseTable("keys", "analytics", columns=[ID], engine="MergeTree", order_by=["id", "a"], primary_key=["a"])
     )
     registry.register_clickhouse_table(
         ClickhouseTable(

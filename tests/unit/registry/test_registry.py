@@ -111,8 +111,8 @@ def test_parameters_of_an_address_reach_the_options() -> None:
 def test_a_module_gives_the_entities_it_defines() -> None:
     """A models module imports others' entities for its references; those are not its own."""
     module = ModuleType("shop")
-    own = type("OwnEntity", (models.PlainEntity.__base__,), {"__module__": "shop", "__annotations__": {"id": int}})
-    inner = type("InnerEntity", (models.PlainEntity.__base__,), {"__module__": "shop.users", "__annotations__": {}})
+    own = type("OwnEntity", (Entity,), {"__module__": "shop", "__annotations__": {"id": int}})
+    inner = type("InnerEntity", (Entity,), {"__module__": "shop.users", "__annotations__": {}})
     module.__dict__.update(own=own, again=own, inner=inner, imported=models.PlainEntity, Entity=Entity, n=1)
     registry = Registry()
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fluxaorm.alters import split_alters
-from fluxaorm.entity.schema import ColumnSchema
+from fluxaorm.entity.schema import UNSET, ColumnSchema
 from fluxaorm.errors import AlterError, MySQLError
 from tests.support.raw_stores import RawStore
 from tests.support.schemas import make_column, make_index, make_schema
@@ -107,6 +107,30 @@ def test_columns_change_and_go_and_rows_stay(raw_store: RawStore) -> None:
     assert (["change_column"], ["drop_column"]) == ([alter.kind for alter in safe], [alter.kind for alter in rest])
     assert [] == raw_store.alters(changed)
     assert [(1, "Alice", 30)] == raw_store.query("SELECT * FROM `User`")
+
+
+@pytest.mark.parametrize(
+    ("mysql_type", "one", "two"),
+    [
+        ("mediumtext", "it's", "日本😀"),
+        ("json", '{"a": "it\'s"}', '["é"]'),
+        ("blob", b"\x00\xff", b""),
+        ("varchar(20)", "😀", "'\\"),
+        ("float", 3.1415927410125732, 16777216.0),
+        ("int", 1, -2),
+    ],
+)
+def test_a_default_is_set_changed_and_taken_away(raw_store: RawStore, mysql_type: str, one: Any, two: Any) -> None:
+    """Each kind of type has its own words for it, and its own way to print it back."""
+    for default in (one, two, UNSET, one):
+        schema = make_schema("Thing", [make_column("a", mysql_type, default=default)])
+        raw_store.apply(schema)
+
+        assert [] == raw_store.alters(schema)
+
+    raw_store.query("INSERT INTO `Thing` (`id`) VALUES (1)")
+    ((stored,),) = raw_store.query("SELECT `a` FROM `Thing`")
+    assert one == stored or mysql_type in ("float", "json")
 
 
 def test_renames_keep_what_is_there(raw_store: RawStore) -> None:

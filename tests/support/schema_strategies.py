@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import string
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -123,11 +122,5 @@ def _indexes(draw: st.DrawFn, names: list[str], unique: bool) -> list[IndexSchem
     if not names:
         return []
     parts = st.lists(st.sampled_from(names), min_size=1, max_size=2, unique=True)
-    makers: Callable[[list[str]], st.SearchStrategy[IndexSchema]] = lambda chosen: st.builds(  # noqa: E731 - for mypy
-        make_index,
-        *map(st.just, chosen),
-        name=st.sampled_from(["first", "second", "third"]),
-        unique=st.booleans() if unique else st.just(False),
-    )
-    found: list[IndexSchema] = draw(st.lists(parts.flatmap(makers), max_size=3, unique_by=lambda i: i.name))
-    return found
+    names_of_indexes = draw(st.lists(st.sampled_from(["first", "second", "third"]), unique=True))
+    return [make_index(*draw(parts), name=name, unique=unique and draw(st.booleans())) for name in names_of_indexes]

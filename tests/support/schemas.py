@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,6 @@ from fluxaorm.entity.schema import UNSET, CacheSchema, ColumnSchema, EntitySchem
 
 def make_column(name: str, mysql_type: str, **special: Any) -> ColumnSchema:
     """A column whose Python form is its Param; ``special``: other attributes of ColumnSchema."""
-    unchanged: Callable[[Any], Any] = lambda value: value  # noqa: E731 - the annotation is what mypy needs
     attributes: dict[str, Any] = {
         "index": -1,
         "field": name,
@@ -20,12 +19,16 @@ def make_column(name: str, mysql_type: str, **special: Any) -> ColumnSchema:
         "annotation": "Any",
         "imports": (),
         "nullable": False,
-        "check": unchanged,
-        "encode": unchanged,
-        "decode": unchanged,
+        "check": _unchanged,
+        "encode": _unchanged,
+        "decode": _unchanged,
         "default": UNSET,
     }
     return ColumnSchema(name=name, mysql_type=mysql_type, **(attributes | special))
+
+
+def _unchanged(value: Any) -> Any:
+    return value
 
 
 def make_members(*members: str) -> EnumSchema:

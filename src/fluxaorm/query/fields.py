@@ -358,7 +358,8 @@ class ReferenceField(QueryField[IdValue, "E | IdValue"], Generic[E, IdValue]):
         target: str = getattr(self, "_entity_name", "")
         entity = getattr(value, "_entity_name", "")
         if not entity or (target and entity != target):
-            raise QueryError(f"{self._key} takes a {target or 'reference'} or an id, not a {type(value).__name__}")
+            given = entity or type(value).__name__
+            raise QueryError(f"{self._key} takes a {target or 'reference'} or an id, not a {given}")
         return value.id
 
 

@@ -1,19 +1,20 @@
-"""A catalogue of products: a resolved schema, made by hand, with the field objects that belong to it.
+"""A catalogue of products: definitions, their resolved schemas, and field objects as a generated module has them.
 
 What it decides: one column of each kind that queries treat in a way of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from fluxaorm.dialects.capabilities import Capabilities
 from fluxaorm.dialects.mysql import MySQL
-from fluxaorm.entity.schema import CacheSchema, ColumnSchema, EntitySchema, EnumSchema, IndexSchema, ReferenceSchema
+from fluxaorm.entity import Entity, Field, Index, Int8, Json, Reference, UInt8, UInt32, UniqueIndex
+from fluxaorm.entity.resolve import resolve_entities
+from fluxaorm.entity.schema import EntitySchema
 from fluxaorm.query.fields import (
     BoolField,
     BytesField,
@@ -55,8 +56,47 @@ class Tag(StrEnum):
     OLD = "old"
 
 
+class CategoryEntity(Entity, table="category"):
+    """The definition."""
+
+    id: UInt32
+    name: str = Field(length=20)
+    parent: Reference[CategoryEntity] | None = None
+
+
+class SaleEntity(Entity, mysql="sales"):
+    """The definition, in another pool."""
+
+    id: UInt32
+    amount: UInt32
+
+
+class ProductEntity(Entity, table="product", soft_delete=True, redis_cache=True):
+    """The definition."""
+
+    id: UInt32
+    name: str = Field(length=20)
+    note: str | None = Field(default=None, length=20)
+    stock: UInt8
+    rating: Int8 | None = None
+    price: Decimal = Field(precision=10, scale=2)
+    weight: float
+    active: bool
+    status: Status
+    tags: frozenset[Tag]
+    created_at: datetime
+    day: date
+    opens: time
+    data: bytes
+    attributes: Json[dict[str, str]]
+    pin: str = Field(length=4, secret=True)
+    category: Reference[CategoryEntity] | None = None
+    sale: Reference[SaleEntity] | None = None
+    indexes = (UniqueIndex("name", "status"), UniqueIndex("name", "stock", name="code", cached=True), Index("day"))
+
+
 class Thing:
-    """What stands for an entity: queries ask it for its name and its id."""
+    """What stands for an entity of a context: queries ask it for its name and its id."""
 
     _entity_name = ""
 
@@ -64,13 +104,13 @@ class Thing:
         self.id = id
 
 
-class CategoryEntity(Thing):
+class Category(Thing):
     """A category."""
 
     _entity_name = "CategoryEntity"
 
 
-class ProductEntity(Thing):
+class Product(Thing):
     """A product."""
 
     _entity_name = "ProductEntity"
@@ -84,7 +124,7 @@ class CategoryFields(Fields, entity="CategoryEntity"):
     parent: CategoryReference[int | None] = reference(lambda: CategoryReference, nullable=True)
 
 
-class CategoryReference(CategoryFields, ReferenceField[CategoryEntity, IdValue]):
+class CategoryReference(CategoryFields, ReferenceField[Category, IdValue]):
     """As generated."""
 
 
@@ -126,146 +166,9 @@ F = ProductFields()
 C = CategoryFields()
 
 
-def _same(value: Any) -> Any:
-    return value
-
-
-def _within(least: int, most: int) -> Callable[[Any], Any]:
-    def check(value: Any) -> Any:
-        if not least <= value <= most:
-            raise ValueError(f"must be {least} to {most}")
-        return value
-
-    return check
-
-
-def _up_to(length: int) -> Callable[[Any], Any]:
-    def check(value: str) -> str:
-        if len(value) > length:
-            raise ValueError(f"must have at most {length} characters")
-        return value
-
-    return check
-
-
-def _cents(value: Decimal) -> Decimal:
-    if value != round(value, 2):
-        raise ValueError("must have at most 2 digits after the point")
-    return value
-
-
-def _member(members: type[StrEnum]) -> Callable[[Any], Any]:
-    def check(value: str) -> StrEnum:
-        if value not in list(members):
-            raise ValueError(f"must be one of {', '.join(members)}")
-        return members(value)
-
-    return check
-
-
-def _second(value: datetime) -> datetime:
-    aware = value if value.tzinfo else value.replace(tzinfo=UTC)
-    return aware.astimezone(UTC).replace(microsecond=0)
-
-
-def _whole_time(value: time) -> time:
-    return value.replace(microsecond=0)
-
-
-def _decode_set(raw: Any) -> frozenset[Tag]:
-    return frozenset(map(Tag, raw.split(","))) if raw else frozenset()
-
-
-def _column(
-    index: int,
-    name: str,
-    kind: str,
-    mysql_type: str,
-    check: Callable[[Any], Any] = _same,
-    encode: Callable[[Any], Any] = _same,
-    decode: Callable[[Any], Any] = _same,
-    **options: Any,
-) -> ColumnSchema:
-    options.setdefault("nullable", False)
-    attribute = f"{name}_id" if options.get("reference") else name
-    return ColumnSchema(
-        index, name, name, attribute, kind, kind, (), mysql_type=mysql_type, check=check, encode=encode, decode=decode,
-        **options,
-    )  # fmt: skip
-
-
-def _schema(name: str, columns: list[ColumnSchema], pool: str = "default", **options: Any) -> EntitySchema:
-    return EntitySchema(
-        name=name,
-        table=options.pop("table", name),
-        mysql_pool=pool,
-        columns=tuple(columns),
-        indexes=options.pop("indexes", ()),
-        references=tuple(ReferenceSchema(c.field, c.reference, c.index) for c in columns if c.reference),
-        groups=(),
-        cache=CacheSchema(),
-        fingerprint=f"{name:0<16.16}",
-        definition=object,
-        id_maximum=2**32 - 1,
-        by_field={column.field: column for column in columns},
-        by_attribute={column.attribute: column for column in columns},
-        **options,
-    )
-
-
-_id = _within(0, 2**32 - 1)
-STATUS = EnumSchema("Status", tuple(Status), Status)
-TAGS = EnumSchema("Tag", tuple(Tag), Tag)
-
-PRODUCT = _schema(
-    "ProductEntity",
-    [
-        _column(0, "id", "uint", "int unsigned", _id, decode=int),
-        _column(1, "name", "str", "varchar(20)", _up_to(20), decode=str),
-        _column(2, "note", "str", "varchar(20)", _up_to(20), nullable=True),
-        _column(3, "stock", "uint", "tinyint unsigned", _within(0, 255), decode=int),
-        _column(4, "rating", "int", "tinyint", _within(-128, 127), nullable=True),
-        _column(5, "price", "decimal", "decimal(10,2)", _cents, decode=Decimal),
-        _column(6, "weight", "float", "double", decode=float),
-        _column(7, "active", "bool", "tinyint(1)", encode=int, decode=lambda raw: bool(int(raw))),
-        _column(8, "status", "enum", "enum('draft','active','archived')", _member(Status), str, Status, enum=STATUS),
-        _column(
-            9, "tags", "set", "set('sale','new','old')", frozenset,
-            lambda value: ",".join(tag for tag in Tag if tag in value), _decode_set, enum=TAGS,
-        ),
-        _column(10, "created_at", "datetime", "datetime", _second, lambda v: v.strftime("%Y-%m-%d %H:%M:%S")),
-        _column(11, "day", "date", "date", encode=date.isoformat, decode=date.fromisoformat),
-        _column(12, "opens", "time", "time", _whole_time, encode=time.isoformat, decode=time.fromisoformat),
-        _column(13, "data", "bytes", "blob"),
-        _column(14, "attributes", "json", "json", json_type=dict),
-        _column(15, "pin", "str", "varchar(4)", _up_to(4), secret=True),
-        _column(16, "category", "reference", "int unsigned", _id, nullable=True, reference="CategoryEntity"),
-        _column(17, "sale", "reference", "int unsigned", _id, nullable=True, reference="SaleEntity"),
-        _column(18, "fake_delete", "uint", "int unsigned", auto="fake_delete", default=0),
-    ],
-    table="product",
-    soft_delete=True,
-    soft_delete_position=18,
-    indexes=(
-        IndexSchema("name_status", ("name", "status"), ("name", "status", "fake_delete"), (1, 8), unique=True),
-        IndexSchema("code", ("name", "stock"), ("name", "stock", "fake_delete"), (1, 3), unique=True, cached=True),
-    ),
-)  # fmt: skip
-CATEGORY = _schema(
-    "CategoryEntity",
-    [
-        _column(0, "id", "uint", "int unsigned", _id, decode=int),
-        _column(1, "name", "str", "varchar(20)", _up_to(20)),
-        _column(2, "parent", "reference", "int unsigned", _id, nullable=True, reference="CategoryEntity"),
-    ],
-    table="category",
-)
-SALE = _schema(
-    "SaleEntity",
-    [_column(0, "id", "uint", "int unsigned", _id), _column(1, "amount", "uint", "int unsigned")],
-    pool="sales",
-)
-SCHEMAS = {schema.name: schema for schema in (PRODUCT, CATEGORY, SALE)}
+SCHEMAS, _problems = resolve_entities([ProductEntity, CategoryEntity, SaleEntity])
+assert not _problems, _problems
+PRODUCT, CATEGORY = SCHEMAS["ProductEntity"], SCHEMAS["CategoryEntity"]
 
 
 def compiler(dialect: Any = MYSQL, schema: EntitySchema = PRODUCT) -> QueryCompiler:

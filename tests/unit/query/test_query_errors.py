@@ -17,7 +17,7 @@ from fluxaorm.query.pager import Pager
 from fluxaorm.query.query import Query
 from fluxaorm.query.sql import IDS, Form
 from fluxaorm.query.where import Where
-from tests.unit.query.catalogue import C, F, ProductEntity, compiler
+from tests.unit.query.catalogue import C, F, Product, compiler
 
 f: Any = F
 """The fields without their types: what a user does without a type checker."""
@@ -46,7 +46,7 @@ AT_ONCE: list[tuple[str, Callable[[], Any], str]] = [
     ("bytes", lambda: f.data == "x", "ProductEntity.data takes bytes, not a str"),
     ("json", lambda: f.attributes == {},
      "ProductEntity.attributes takes no value but in is_null() and is_not_null(), not a dict"),
-    ("other entity", lambda: f.category == ProductEntity(1),
+    ("other entity", lambda: f.category == Product(1),
      "ProductEntity.category takes a CategoryEntity or an id, not a ProductEntity"),
     ("no reference", lambda: f.category == "Books",
      "ProductEntity.category takes a CategoryEntity or an id, not a str"),
@@ -106,11 +106,11 @@ COMPILED: list[tuple[str, Query, str]] = [
     ("out of range in a list", q.filter(F.stock.is_in([1, -1])), "ProductEntity.stock: -1: must be 0 to 255"),
     ("too large for any server", q.filter(F.stock < 2**64), f"ProductEntity.stock: {2**64}: must be 0 to 255"),
     ("rounded", q.filter(F.price == Decimal("0.005")),
-     "ProductEntity.price: Decimal('0.005'): must have at most 2 digits after the point"),
+     "ProductEntity.price: Decimal('0.005'): must have at most 2 digits after the point; it would be rounded"),
     ("too long", q.filter(F.name == "x" * 90),
-     f"ProductEntity.name: '{'x' * 76}...: must have at most 20 characters"),
+     f"ProductEntity.name: '{'x' * 76}...: must have at most 20 characters, not 90"),
     ("secret", q.filter(F.pin == "12345"),
-     "ProductEntity.pin: the value (secret): must have at most 4 characters"),
+     "ProductEntity.pin: the value (secret): must have at most 4 characters, not 5"),
     ("no member", q.filter(F.status == "sold"),
      "ProductEntity.status: 'sold': must be one of draft, active, archived"),
     ("no set member", q.filter(F.tags.has_any(["new", "hot"])),
@@ -122,7 +122,8 @@ COMPILED: list[tuple[str, Query, str]] = [
     ("other pool", q.filter(F.sale.amount == 3),
      "ProductEntity.sale.amount: SaleEntity is in MySQL pool 'sales', ProductEntity in 'default'; search its ids "
      "first, then use is_in()"),
-    ("index", q.use_index("price"), "ProductEntity has no index 'price'; it has: name_status, code"),
+    ("index", q.use_index("price"),
+     "ProductEntity has no index 'price'; it has: name_status, code, day, category, sale, fake_delete"),
 ]  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from fluxaorm.query.pager import Pager
 from fluxaorm.query.query import Query
 from fluxaorm.query.sql import COUNT, EXISTS, IDS, NO_LIMIT, ROWS, Expression, Form, expressions_form
 from fluxaorm.query.where import Where
-from tests.unit.query.catalogue import CategoryEntity, F, Status, Tag, compiler
+from tests.unit.query.catalogue import Category, F, Status, Tag, compiler
 
 FROM = "SELECT `id` FROM `product` WHERE "
 ALIVE = " AND `fake_delete` = 0"
@@ -72,8 +72,8 @@ CONDITIONS: list[tuple[Condition, str, list[Any]]] = [
     (F.data == b"\x00", "`data` = ?", [b"\x00"]),
     (F.attributes.is_null(), "`attributes` IS NULL", []),
     (F.category == 4, "`category` = ?", [4]),
-    (F.category == CategoryEntity(4), "`category` = ?", [4]),
-    (F.category.is_in([CategoryEntity(4), 5]), "`category` IN (?, ?)", [4, 5]),
+    (F.category == Category(4), "`category` = ?", [4]),
+    (F.category.is_in([Category(4), 5]), "`category` IN (?, ?)", [4, 5]),
     (F.category == None, "`category` IS NULL", []),  # noqa: E711  # what a user may write
     ((F.stock > 1) & (F.stock < 9) & (F.id > 3), "`stock` > ? AND `stock` < ? AND `id` > ?", [1, 9, 3]),
     ((F.stock > 9) | (F.stock < 1), "(`stock` > ? OR `stock` < ?)", [9, 1]),
@@ -340,7 +340,7 @@ def test_the_number_of_kept_statements_is_bounded() -> None:
     """Lists of every length, asked for years, must not fill the memory."""
     made = compiler()
     for length in range(1, 2500):
-        made.bind(Query().filter(F.id.is_in(range(length))), IDS)
+        made.bind(Query().filter(F.id.is_in(range(1, 1 + length))), IDS)
 
     assert len(made._kept) <= 1000
 

@@ -15,7 +15,7 @@ from fluxaorm.query.own_select import wrap_select
 from fluxaorm.query.pager import Pager
 from fluxaorm.query.query import Query
 from fluxaorm.query.where import Where
-from tests.unit.query.catalogue import CategoryEntity, F, ProductFields, Status
+from tests.unit.query.catalogue import Category, F, ProductFields, Status
 
 EMPTY = "SELECT e.n FROM (SELECT 1 AS n) AS e WHERE 1 = 0"
 
@@ -85,7 +85,7 @@ PARAMS: list[tuple[Any, Any]] = [
     (uuid.UUID(int=1), b"\0" * 15 + b"\x01"),
     (IPv4Address("1.2.3.4"), b"\x01\x02\x03\x04"),
     (IPv6Address("::1"), b"\0" * 15 + b"\x01"),
-    (CategoryEntity(7), 7),
+    (Category(7), 7),
 ]
 
 

@@ -1,6 +1,7 @@
-"""Assigned value -> Python form, or ValueError with the reason alone (``must be 0 to 255``). Pure; None is never passed.
+"""Assigned value -> Python form, or ValueError with the reason alone: ``must be 0 to 255``. Pure; None is never passed.
 
-Nothing is rounded or cut in silence but what the kind says it drops: parts of the second that its column has no digits for.
+Nothing is rounded or cut in silence but what the kind says it drops: parts of the second that its column has no digits
+for.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def wrong_type(value: object, wanted: str) -> ValueError:
 def int_check(minimum: int, maximum: int) -> Callable[[Any], int]:
     """An int in this range; a bool is none."""
 
-    def check_int(value: Any) -> int:
+    def check_int(value: object) -> int:
         if type(value) is int:
             if minimum <= value <= maximum:
                 return value
@@ -42,7 +43,7 @@ def int_check(minimum: int, maximum: int) -> Callable[[Any], int]:
     return check_int
 
 
-def check_bool(value: Any) -> bool:
+def check_bool(value: object) -> bool:
     """True or False; 1 and 0 are neither."""
     if value is True or value is False:
         return bool(value)
@@ -53,7 +54,7 @@ def check_bool(value: Any) -> bool:
 def float_check(single: bool, unsigned: bool) -> Callable[[Any], float]:
     """A finite float or int; ``single``: rounded to binary32."""
 
-    def check_float(value: Any) -> float:
+    def check_float(value: object) -> float:
         number = _finite(value)
         if single:
             try:
@@ -69,7 +70,7 @@ def float_check(single: bool, unsigned: bool) -> Callable[[Any], float]:
     return check_float
 
 
-def _finite(value: Any) -> float:
+def _finite(value: object) -> float:
     if not isinstance(value, float | int) or isinstance(value, bool):
         raise wrong_type(value, "a float")
     try:
@@ -87,7 +88,7 @@ def decimal_check(precision: int, scale: int) -> Callable[[Any], Decimal]:
     step = Decimal(1).scaleb(-scale)
     limit = Decimal(10) ** (precision - scale)
 
-    def check_decimal(value: Any) -> Decimal:
+    def check_decimal(value: object) -> Decimal:
         if not isinstance(value, Decimal | int) or isinstance(value, bool):
             raise wrong_type(value, "a Decimal")
         number = Decimal(value)
@@ -109,17 +110,16 @@ def decimal_check(precision: int, scale: int) -> Callable[[Any], Decimal]:
 def str_check(characters: int | None, octets: int | None = None) -> Callable[[Any], str]:
     """A str of at most so many characters, or bytes of UTF-8; one that is not valid Unicode is refused."""
 
-    def check_str(value: Any) -> str:
+    def check_str(value: object) -> str:
         if not isinstance(value, str):
             raise wrong_type(value, "a str")
-        if type(value) is not str:
-            value = str.__str__(value)
-        if characters is not None and len(value) > characters:
-            raise ValueError(f"must have at most {characters} characters, not {len(value)}")
-        size = len(value) if value.isascii() else _utf8_length(value)
+        text = value if type(value) is str else str.__str__(value)
+        if characters is not None and len(text) > characters:
+            raise ValueError(f"must have at most {characters} characters, not {len(text)}")
+        size = len(text) if text.isascii() else _utf8_length(text)
         if octets is not None and size > octets:
             raise ValueError(f"must have at most {octets} bytes of UTF-8, not {size}")
-        return value
+        return text
 
     return check_str
 
@@ -133,10 +133,10 @@ def _utf8_length(text: str) -> int:
 
 @lru_cache
 def bytes_check(limit: int) -> Callable[[Any], bytes]:
-    """Bytes, also of a bytearray or memoryview."""
+    """Bytes, also of a bytearray."""
 
-    def check_bytes(value: Any) -> bytes:
-        if not isinstance(value, bytes | bytearray | memoryview):
+    def check_bytes(value: object) -> bytes:
+        if not isinstance(value, bytes | bytearray):
             raise wrong_type(value, "bytes")
         octets = value if type(value) is bytes else bytes(value)
         if len(octets) > limit:
@@ -146,7 +146,7 @@ def bytes_check(limit: int) -> Callable[[Any], bytes]:
     return check_bytes
 
 
-def check_date(value: Any) -> date:
+def check_date(value: object) -> date:
     """A date; a datetime is none."""
     if isinstance(value, datetime) or not isinstance(value, date):
         raise wrong_type(value, "a date")
@@ -158,7 +158,7 @@ def datetime_check(fsp: int) -> Callable[[Any], datetime]:
     """A datetime, in UTC; a naive one is taken as UTC. Finer parts of the second are dropped."""
     step = 10 ** (6 - fsp)
 
-    def check_datetime(value: Any) -> datetime:
+    def check_datetime(value: object) -> datetime:
         if not isinstance(value, datetime):
             raise wrong_type(value, "a datetime")
         if value.tzinfo is not UTC and value.utcoffset() is not None:
@@ -177,7 +177,7 @@ def time_check(fsp: int) -> Callable[[Any], time]:
     """A time without a zone. Finer parts of the second are dropped."""
     step = 10 ** (6 - fsp)
 
-    def check_time(value: Any) -> time:
+    def check_time(value: object) -> time:
         if not isinstance(value, time):
             raise wrong_type(value, "a time")
         if value.tzinfo is not None:
@@ -192,7 +192,7 @@ def timedelta_check(fsp: int) -> Callable[[Any], timedelta]:
     """A timedelta within what TIME holds. Finer parts of the second are dropped, towards zero."""
     step = timedelta(microseconds=10 ** (6 - fsp))
 
-    def check_timedelta(value: Any) -> timedelta:
+    def check_timedelta(value: object) -> timedelta:
         if not isinstance(value, timedelta):
             raise wrong_type(value, "a timedelta")
         whole = abs(value) // step * step
@@ -203,21 +203,21 @@ def timedelta_check(fsp: int) -> Callable[[Any], timedelta]:
     return check_timedelta
 
 
-def check_uuid(value: Any) -> UUID:
+def check_uuid(value: object) -> UUID:
     """A UUID."""
     if isinstance(value, UUID):
         return value
     raise wrong_type(value, "a UUID")
 
 
-def check_ipv4(value: Any) -> IPv4Address:
+def check_ipv4(value: object) -> IPv4Address:
     """An IPv4Address."""
     if isinstance(value, IPv4Address) and not isinstance(value, IPv4Interface):
         return value
     raise wrong_type(value, "an IPv4Address")
 
 
-def check_ipv6(value: Any) -> IPv6Address:
+def check_ipv6(value: object) -> IPv6Address:
     """An IPv6Address without a zone, which the column has no room for."""
     if not isinstance(value, IPv6Address) or isinstance(value, IPv6Interface):
         raise wrong_type(value, "an IPv6Address")

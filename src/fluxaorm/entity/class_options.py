@@ -28,6 +28,8 @@ OPTION_NAMES: Final = (
     "renamed_from",
 )
 DEFAULT_POOL: Final = "default"
+DEFAULT_TTL_MS: Final = 3_600_000
+DEFAULT_LOCAL_TTL_MS: Final = 60_000
 _LONGEST_TTL: Final = timedelta(days=3650)
 
 
@@ -98,7 +100,8 @@ class _Reader:
         if value is None or (isinstance(value, str) and value):
             return value
         wanted = "the name of a field" if option == "shard_key" else "the code of a pool"
-        return self._refuse(option, wanted)
+        self._refuse(option, wanted)
+        return None
 
     def pool_or_true(self, option: str) -> str | None:
         value = self._given.get(option, False)
@@ -106,7 +109,8 @@ class _Reader:
             return DEFAULT_POOL if value else None
         if isinstance(value, str) and value:
             return value
-        return self._refuse(option, "True or the code of a pool")
+        self._refuse(option, "True or the code of a pool")
+        return None
 
     def table(self, option: str) -> str | None:
         value = self._given.get(option)
@@ -122,7 +126,8 @@ class _Reader:
         value = self._given.get(option)
         if value is None or (type(value) is int and value > 0):
             return value
-        return self._refuse(option, "a positive number")
+        self._refuse(option, "a positive number")
+        return None
 
     def milliseconds(self, option: str, default: int) -> int:
         value = self._given.get(option)
@@ -145,9 +150,9 @@ class _Reader:
         return CacheSchema(
             redis,
             pool,
-            self.milliseconds("ttl", CacheSchema.ttl_ms),
+            self.milliseconds("ttl", DEFAULT_TTL_MS),
             limit,
-            self.milliseconds("local_ttl", CacheSchema.local_ttl_ms),
+            self.milliseconds("local_ttl", DEFAULT_LOCAL_TTL_MS),
             cache_all,
         )
 
@@ -172,4 +177,5 @@ class _Reader:
             return 0 if value else None
         if type(value) is int and value > 0:
             return value
-        return self._refuse("local_cache", "True (unlimited) or a positive number of rows")
+        self._refuse("local_cache", "True (unlimited) or a positive number of rows")
+        return None

@@ -14,10 +14,10 @@ from fluxaorm.entity.index import Index
 class Entity:
     """Base of definitions: ``class UserEntity(Entity, redis_cache=True): id: UInt64; name: str``.
 
-    Class options: ``mysql`` pool code; ``table`` name; ``redis_cache`` True, a Redis pool's code, or "intents" (announce
-    changes, cache nothing), with ``ttl``; ``local_cache`` True or a number of rows, with ``local_ttl`` (both times a
-    timedelta or seconds); ``cache_all`` keeps the list of ids; ``soft_delete``; ``events`` a Kafka pool; ``debezium`` True
-    or a Kafka pool; ``redis_search`` a Redis pool; ``id_pool`` a Redis pool or "mysql"; ``id_block`` ids a block;
+    Class options: ``mysql`` pool code; ``table`` name; ``redis_cache`` True, a Redis pool's code, or "intents" (tell of
+    changes, cache nothing), with ``ttl``; ``local_cache`` True or a number of rows, with ``local_ttl`` (both times are
+    a timedelta or seconds); ``cache_all`` keeps the list of ids; ``soft_delete``; ``events`` a Kafka pool; ``debezium``
+    True or a Kafka pool; ``redis_search`` a Redis pool; ``id_pool`` a Redis pool or "mysql"; ``id_block`` ids a block;
     ``shard_key`` a field; ``renamed_from`` the table's name before.
 
     Mistakes are reported by ``Registry.validate()``, all of them at once.

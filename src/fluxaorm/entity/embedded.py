@@ -2,37 +2,70 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError
-from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
+from dataclasses import FrozenInstanceError, dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform, get_args, get_origin
 
-from fluxaorm.entity.field import Field
-from fluxaorm.entity.hints import declared_fields, remember_local_names
+from fluxaorm.entity.field import Field, FieldOptions
+from fluxaorm.entity.guards import is_sequence
+from fluxaorm.entity.hints import DeclaredField, HintError, Namespace, declared_fields, remember_local_names
+from fluxaorm.entity.schema import UNSET
+from fluxaorm.entity.shape import Shape, shape_of
 
-_MISSING = object()
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """What making an Embedded needs to know of a field."""
+
+    name: str
+    default: Any
+    factory: Any
+    secret: bool
+    size: int
+    """Of a list, whose value is a tuple of so many items; 0 for anything else."""
+
+    def initial(self, owner: type[Any]) -> Any:
+        """The value when none is given; TypeError when one must be."""
+        if self.factory is not None:
+            return self.held(self.factory())
+        if self.default is UNSET:
+            raise TypeError(f"{owner.__name__}() needs {self.name}=")
+        return self.held(self.default)
+
+    def held(self, value: Any) -> Any:
+        """A list as an entity gives it back: a tuple, filled up with None."""
+        if not self.size or not is_sequence(value):
+            return value
+        return (*value, *[None] * (self.size - len(value)))
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(Field,))
 class Embedded:
-    """Base of values that live in columns of their entity: ``class Address(Embedded): country: str = ""``."""
+    """Base of values that live in columns of their entity: ``class Address(Embedded): country: str = ""``.
 
-    __fluxa_fields__: ClassVar[tuple[str, ...]] = ()
+    An instance takes its fields by keyword; those without a default must be given (TypeError otherwise, and for names
+    that are no fields). Values are checked when they are assigned to an entity.
+    """
+
+    __fluxa_members__: ClassVar[tuple[_Member, ...] | None] = None
 
     def __init_subclass__(cls) -> None:
-        """Note the names of the fields."""
+        """What the hints mean is found out when the first instance is made: they may refer to later classes."""
         super().__init_subclass__()
+        cls.__fluxa_members__ = None
         remember_local_names(cls)
-        cls.__fluxa_fields__ = tuple(declared_fields(cls))
 
     if not TYPE_CHECKING:
 
         def __init__(self, **values: Any) -> None:
             cls = type(self)
-            for name in cls.__fluxa_fields__:
-                value = values.pop(name, _MISSING)
-                self.__dict__[name] = _initial(cls, name) if value is _MISSING else _frozen(value)
+            members = cls.__fluxa_members__ or _members_of(cls)
+            held = self.__dict__
+            for member in members:
+                name = member.name
+                held[name] = member.held(values.pop(name)) if name in values else member.initial(cls)
             if values:
-                unknown = ", ".join(sorted(values))
-                raise TypeError(f"{cls.__name__}() has no field {unknown}; it has {', '.join(cls.__fluxa_fields__)}")
+                known = ", ".join(member.name for member in members)
+                raise TypeError(f"{cls.__name__}() has no field {', '.join(values)}; it has {known}")
 
     def __setattr__(self, name: str, value: object) -> None:
         raise FrozenInstanceError(f"{type(self).__name__} is frozen: assign a new one instead of changing {name}")
@@ -41,7 +74,7 @@ class Embedded:
         raise FrozenInstanceError(f"{type(self).__name__} is frozen: {name} cannot be deleted")
 
     def __replace__(self, **changes: Any) -> Self:
-        """A copy with some fields changed."""
+        """A copy with some fields changed; TypeError for names that are no fields."""
         return type(self)(**{**self.__dict__, **changes})
 
     def __eq__(self, other: object) -> bool:
@@ -51,9 +84,35 @@ class Embedded:
         return hash((type(self), *self.__dict__.values()))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.__dict__.items())})"
+        members = type(self).__fluxa_members__ or ()
+        shown = (f"{m.name}={'(secret)' if m.secret else repr(self.__dict__[m.name])}" for m in members)
+        return f"{type(self).__name__}({', '.join(shown)})"
 
 
-def _frozen(value: Any) -> Any:
-    """A list field's value is a tuple, as an entity gives it."""
-    return tuple(value) if type(value) is list else value
+def _members_of(cls: type[Embedded]) -> tuple[_Member, ...]:
+    members = tuple(_member(cls, declared) for declared in declared_fields(cls).values())
+    cls.__fluxa_members__ = members
+    return members
+
+
+def _member(cls: type[Embedded], declared: DeclaredField) -> _Member:
+    shape = _shape(cls, declared)
+    default = declared.default
+    given = default.given if isinstance(default, FieldOptions) else {} if default is UNSET else {"default": default}
+    options = {**shape.options, **given}
+    constant, factory = options.get("default", UNSET), options.get("default_factory")
+    size = options.get("size", 0) if get_origin(shape.type) is list and shape.marker is None else 0
+    if constant is UNSET and factory is None:
+        if size and type(None) in get_args(get_args(shape.type)[0]):
+            constant = ()
+        elif isinstance(shape.type, type) and issubclass(shape.type, Embedded):
+            factory = shape.type
+    return _Member(declared.name, constant, factory, options.get("secret") is True, size)
+
+
+def _shape(cls: type[Embedded], declared: DeclaredField) -> Shape:
+    """Hints that cannot be evaluated are reported when the entity is resolved."""
+    try:
+        return shape_of(declared.hint, Namespace(declared.owner, cls, {}).evaluate)
+    except HintError:
+        return Shape(declared.hint)

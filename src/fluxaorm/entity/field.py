@@ -70,15 +70,16 @@ if TYPE_CHECKING:
     ) -> Any:
         """Say more of a field than its type: ``name: str = Field(length=100)``, or inside ``Annotated``.
 
-        Of any column: ``default`` a constant, or ``default_factory`` a callable, that new entities start from; ``unique``
-        or ``index`` make an index of this field alone, ``cached`` keeps look-ups by a unique one in Redis; ``column`` its
-        name in the table; ``renamed_from`` the name it had; ``ignore`` no column at all; ``secret`` never shown in errors
-        and reprs; ``searchable`` (``"tag"`` for exact matches of text) and ``sortable`` put it into the Redis Search index.
+        Of any column: ``default`` a constant, or ``default_factory`` a callable, that new entities start from;
+        ``unique`` or ``index`` make an index of this field alone, ``cached`` keeps look-ups by a unique one in Redis;
+        ``column`` its name in the table; ``renamed_from`` the name it had; ``ignore`` no column at all; ``secret``
+        never shown in errors and reprs; ``searchable`` (``"tag"`` for exact matches of text) and ``sortable`` put it
+        into the Redis Search index.
 
-        Of some types: ``length`` of str in characters, or ``"max"``; ``size_class`` of bytes; ``precision`` and ``scale``
-        of Decimal in digits; ``unsigned`` of float; ``fsp`` of datetime, time and timedelta: digits of the second, 0 to 6;
-        ``enum_name`` of a Literal; ``version`` of an unsigned integer: optimistic locking; ``size`` of a list: how many
-        columns; ``prefix`` of an Embedded: what its columns' names start with.
+        Of some types: ``length`` of str in characters, or ``"max"``; ``size_class`` of bytes; ``precision`` and
+        ``scale`` of Decimal in digits; ``unsigned`` of float; ``fsp`` of datetime, time and timedelta: digits of the
+        second, 0 to 6; ``enum_name`` of a Literal; ``version`` of an unsigned integer: optimistic locking; ``size`` of
+        a list: how many columns; ``prefix`` of an Embedded: what its columns' names start with.
 
         Mistakes are reported by ``Registry.validate()``.
         """

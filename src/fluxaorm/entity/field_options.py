@@ -18,8 +18,7 @@ _OF_COLUMNS: Final = frozenset(
     }
 )
 OF_EMBEDDED: Final = frozenset({"default", "default_factory", "prefix", "ignore", "secret", "renamed_from"})
-OF_LISTS: Final = frozenset({"size"})
-NOT_OF_LISTS: Final = frozenset({"unique", "index", "cached", "version"})
+NOT_OF_LISTS: Final = frozenset({"unique", "index", "cached", "version", "prefix"})
 _PLACES: Final = {
     **{option: name for name, kind in KINDS.items() for option in kind.options},
     "length": "str",

@@ -19,6 +19,7 @@ from fluxaorm.entity.aliases import (
     ReferencesMarker,
 )
 from fluxaorm.entity.definition import Entity
+from fluxaorm.entity.guards import is_class
 from fluxaorm.entity.members import members_problem
 from fluxaorm.entity.shape import Shape
 from fluxaorm.entity.type_source import class_source, source_of
@@ -39,9 +40,9 @@ _PLAIN: Final[dict[Any, tuple[str, Any]]] = {
     IPv6Address: ("ipv6", None),
 }
 _COLUMN_TYPES: Final = (
-    "int, Int8 to Int64, UInt8 to UInt64, MediumInt, UMediumInt, float, Float32, Decimal, bool, str, bytes, date, datetime, "
-    "time, timedelta, a StrEnum, Literal[...] of strings, frozenset of either, UUID, IPv4Address, IPv6Address, "
-    "Reference[...], References[...], Json[...], an Embedded, list[...]"
+    "int, Int8 to Int64, UInt8 to UInt64, MediumInt, UMediumInt, float, Float32, Decimal, bool, str, bytes, date, "
+    "datetime, time, timedelta, a StrEnum, Literal[...] of strings, frozenset of either, UUID, IPv4Address, "
+    "IPv6Address, Reference[...], References[...], Json[...], an Embedded, list[...]"
 )
 
 
@@ -99,8 +100,10 @@ def _members_of(kind: str, hint: Any) -> FieldType:
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         members = tuple(str(member.value) for member in hint)
         return FieldType(kind, None, _checked_members(kind, members, f"{hint.__name__} "), hint)
-    whole = hint if kind == "enum" else frozenset[hint]
-    raise NotAColumnError(f"type '{source_of(whole).text}' is not a column type; use {_instead_of(whole)}")
+    if kind == "set":
+        text = f"frozenset[{source_of(hint).text}]"
+        raise NotAColumnError(f"type '{text}' is not a column type; use {_instead_of(frozenset)}")
+    raise NotAColumnError(f"type '{source_of(hint).text}' is not a column type; use {_instead_of(hint)}")
 
 
 def _literal_members(kind: str, hint: Any) -> tuple[str, ...]:
@@ -125,7 +128,7 @@ def _instead_of(hint: Any) -> str:
 
 def _suggestion(hint: Any) -> str:
     origin = get_origin(hint) or hint
-    if not isinstance(origin, type):
+    if not is_class(origin):
         return ""
     if issubclass(origin, Entity):
         return f"Reference[{origin.__name__}]"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def fingerprint_of(schema: EntitySchema) -> str:
-    """16 hex digits. Cache times, pools of other stores and the definition's docstring do not count."""
+    """16 hex digits. Cache times, other stores, the docstring, and the modules that types come from do not count."""
     text = json.dumps(_entity(schema), separators=(",", ":"))
     return sha256(text.encode()).hexdigest()[:16]
 
@@ -34,10 +34,10 @@ def _entity(schema: EntitySchema) -> list[Any]:
 def _column(column: ColumnSchema) -> list[Any]:
     enum = column.enum
     return [
-        *(column.name, column.field, column.attribute, column.kind, column.annotation, column.imports),
+        *(column.name, column.field, column.attribute, column.kind, column.annotation),
         *(column.nullable, column.mysql_type, column.has_default, _default(column), column.reference),
         None if enum is None else [enum.name, enum.members, enum.python_class is None],
-        *(column.auto, column.secret, column.searchable, column.sortable, column.description),
+        *(column.auto, column.secret, column.searchable, column.sortable),
     ]
 
 
@@ -49,7 +49,7 @@ def _default(column: ColumnSchema) -> str | None:
 
 
 def _group(group: GroupSchema) -> list[Any]:
-    return [group.name, group.annotation, group.imports, list(_members(group))]
+    return [group.name, group.annotation, list(_members(group))]
 
 
 def _members(group: GroupSchema) -> Iterable[Any]:

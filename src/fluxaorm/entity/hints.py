@@ -1,12 +1,13 @@
 """Annotations of definitions: which names are fields, and what their hints mean. Evaluates text, judges nothing.
 
-A hint may be text (``from __future__ import annotations``, forward references). Its names are looked up in the class, in the
-function the class was defined in, in its module, in builtins, and last among the registered classes, so that entities in
-modules that import each other may refer to each other.
+A hint may be text (``from __future__ import annotations``, forward references). Its names are looked up in the class,
+in the function the class was defined in, in its module, in builtins, and last among the registered classes, so that
+entities in modules that import each other may refer to each other.
 """
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 from collections.abc import Mapping
@@ -60,8 +61,7 @@ def own_annotations(cls: type[Any]) -> dict[str, Any]:
         import annotationlib
 
         return annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF)
-    found: dict[str, Any] = cls.__dict__.get("__annotations__", {})
-    return found
+    return inspect.get_annotations(cls)
 
 
 def _is_class_var(hint: Any) -> bool:
@@ -71,7 +71,7 @@ def _is_class_var(hint: Any) -> bool:
 
 
 def remember_local_names(cls: type[Any]) -> None:
-    """Keep what the hints of a class defined in a function say of that function's names. Call from ``__init_subclass__``."""
+    """Keep the names of a function that the hints of a class defined in it use. Call it from ``__init_subclass__``."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code.co_name in _PLUMBING:
         frame = frame.f_back

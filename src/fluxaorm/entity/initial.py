@@ -33,41 +33,41 @@ class InitialError(ValueError):
     """A default does not fit; the message is the rest of a sentence that begins with the field."""
 
 
-def initial_of(options: Mapping[str, Any]) -> Initial:
-    """What the options say."""
+def initial_of(options: Mapping[str, Any], secret: bool) -> Initial:
+    """What the options say. ``secret``: show no value in errors."""
     constant, factory = options.get("default", UNSET), options.get("default_factory")
     if factory is None:
-        _refuse_mutable(constant)
+        _refuse_mutable(constant, secret)
         return Initial(constant)
     if constant is not UNSET:
         raise InitialError("has both a default and a default_factory; keep one")
     if not callable(factory):
-        raise InitialError(f"default_factory={factory!r} cannot be called; a constant goes in default=")
+        raise InitialError(f"default_factory={_shown(factory, secret)} cannot be called; a constant goes in default=")
     return Initial(factory=factory)
 
 
-def _refuse_mutable(constant: Any) -> None:
+def _refuse_mutable(constant: Any, secret: bool) -> None:
     try:
         hash(constant)
     except TypeError:
-        name = type(constant).__name__
-        maker = name if not constant and name in ("list", "dict", "set") else f"lambda: {constant!r}"
+        name, shown = type(constant).__name__, _shown(constant, secret)
+        maker = name if not constant and name in ("list", "dict", "set") else f"lambda: {shown}"
         raise InitialError(
-            f"the default {constant!r} can be changed, and all entities would share it; "
-            f"use Field(default_factory={maker})"
+            f"all entities would share the default {shown}, which can be changed; use Field(default_factory={maker})"
         ) from None
 
 
-def checked_initial(initial: Initial, check: Callable[[Any], Any], nullable: bool) -> Initial:
+def checked_initial(initial: Initial, check: Callable[[Any], Any], nullable: bool, secret: bool) -> Initial:
     """The same as Python forms of a column; its factory, too, makes checked ones. InitialError when it does not fit."""
     factory = initial.factory
     if factory is None:
-        return initial if initial.constant is UNSET else _checked_constant(initial.constant, check, nullable)
+        constant = initial.constant
+        return initial if constant is UNSET else _checked_constant(constant, check, nullable, secret)
     try:
         made = factory()
     except Exception as error:  # noqa: BLE001 - a factory is the user's code
         raise InitialError(f"its default_factory raised {type(error).__name__}: {error}") from None
-    _checked(made, check, nullable, "its default_factory gave")
+    _checked(made, check, nullable, f"its default_factory gave {_shown(made, secret)}")
 
     def make() -> Any:
         value = factory()
@@ -76,8 +76,8 @@ def checked_initial(initial: Initial, check: Callable[[Any], Any], nullable: boo
     return Initial(factory=make)
 
 
-def _checked_constant(constant: Any, check: Callable[[Any], Any], nullable: bool) -> Initial:
-    value = _checked(constant, check, nullable, "the default")
+def _checked_constant(constant: Any, check: Callable[[Any], Any], nullable: bool, secret: bool) -> Initial:
+    value = _checked(constant, check, nullable, f"the default {_shown(constant, secret)}")
     try:
         hash(value)
     except TypeError:
@@ -89,8 +89,12 @@ def _checked(value: Any, check: Callable[[Any], Any], nullable: bool, what: str)
     if value is None:
         if nullable:
             return None
-        raise InitialError(f"{what} None, but the field is never None; annotate it '... | None'")
+        raise InitialError(f"{what}, but it is never None; annotate it as '... | None'")
     try:
         return check(value)
     except ValueError as error:
-        raise InitialError(f"{what} {value!r} {error}") from None
+        raise InitialError(f"{what}: {error}") from None
+
+
+def _shown(value: object, secret: bool) -> str:
+    return "(secret)" if secret else repr(value)

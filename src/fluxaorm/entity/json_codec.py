@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from fluxaorm.entity.checks import wrong_type
+from fluxaorm.entity.guards import is_iterable, is_sequence
 
-Codec = tuple[Callable[[Any], Any], Callable[[Any], Any], Callable[[Any], Any]]
+Codec: TypeAlias = tuple[Callable[[Any], Any], Callable[[Any], Any], Callable[[Any], Any]]
 """check, encode, decode"""
 
 _ENCODER: Final = msgspec.json.Encoder()
@@ -24,11 +25,12 @@ def encode_json(value: Any) -> str:
 
 
 def json_codec(json_type: Any) -> Codec:
-    """Values of ``json_type``. Checked ones are copies, what a reader of the column would get.
+    """Values of ``json_type``. Checked ones are copies: what a reader of the column would get.
 
     Raises TypeError when msgspec cannot decode the type.
     """
     decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(json_type)
+    _refuse_custom(json_type)
 
     def check_json(value: Any) -> Any:
         text = _text_of(value)
@@ -44,6 +46,23 @@ def json_codec(json_type: Any) -> Codec:
     return check_json, encode_json, decode_json
 
 
+def _refuse_custom(json_type: Any) -> None:
+    """msgspec takes any class, and fails when a value of one that it does not know is decoded."""
+    waiting: list[Any] = [msgspec.inspect.type_info(json_type)]
+    seen: set[int] = set()
+    while waiting:
+        item = waiting.pop()
+        if id(item) in seen:
+            continue
+        seen.add(id(item))
+        if isinstance(item, msgspec.inspect.CustomType):
+            raise TypeError(f"msgspec cannot decode {item.cls.__name__}")
+        if is_sequence(item):
+            waiting += item
+        elif isinstance(item, msgspec.inspect.Type | msgspec.inspect.Field):
+            waiting += [getattr(item, name) for name in type(item).__struct_fields__]
+
+
 def _text_of(value: Any) -> bytes:
     try:
         return _ENCODER.encode(value)
@@ -57,24 +76,24 @@ def _refuse_what_json_lacks(text: bytes, value: Any) -> None:
     """JSON has no NaN and no infinity, of which the encoder makes null; servers hold integers of 64 bits."""
     if b"null" in text and any(isinstance(leaf, float) and not math.isfinite(leaf) for leaf in _leaves(value)):
         raise ValueError("must be finite in every number")
-    if len(text) > 18 and any(
-        isinstance(leaf, int) and not _SMALLEST <= leaf <= _LARGEST for leaf in _leaves(msgspec.json.decode(text))
-    ):
-        raise ValueError("must not hold an integer past 64 bits")
+    if len(text) > 18 and any(_is_too_long(leaf) for leaf in _leaves(msgspec.json.decode(text))):
+        raise ValueError("must hold no integer past 64 bits")
 
 
-def _leaves(value: Any) -> Iterable[Any]:
+def _is_too_long(leaf: Any) -> bool:
+    return isinstance(leaf, int) and not _SMALLEST <= leaf <= _LARGEST
+
+
+def _leaves(value: Any) -> Iterator[Any]:
     """Every scalar inside a value that can be encoded."""
-    waiting = [value]
+    waiting: list[Any] = [value]
     while waiting:
         item = waiting.pop()
-        if isinstance(item, str | bytes | int | float | None):
+        if item is None or isinstance(item, str | bytes | int | float):
             yield item
-        elif isinstance(item, dict):
+        elif is_iterable(item):
             waiting += item
-            waiting += item.values()
-        elif isinstance(item, Iterable):
-            waiting += item
+            waiting += getattr(item, "values", tuple)()
         else:
             waiting += _attributes(item)
 
@@ -89,11 +108,11 @@ def references_codec(target: str, maximum: int) -> Codec:
     decoder = msgspec.json.Decoder(list[int])
 
     def check_references(value: Any) -> list[int]:
-        if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+        if not is_iterable(value):
             raise wrong_type(value, f"a list of ids of {target}")
         return [_id_of(item, target, maximum) for item in value]
 
-    def decode_references(raw: Any) -> list[int]:
+    def decode_references(raw: Any) -> Any:
         return decoder.decode(raw) if isinstance(raw, bytes | str) else raw
 
     return check_references, encode_json, decode_references

@@ -8,7 +8,7 @@ from typing import Any
 class JsonValue:
     """A decoded JSON document and the text it came from.
 
-    A cell of its own, since a decoded ``str`` could not be told from JSON text. ``raw`` is the text as loaded or as last
+    A cell of its own, since a decoded ``str`` could not be told from JSON text. ``raw`` is the text as loaded or last
     written (``bytes`` or ``str``); ``value`` is what the user sees and may change in place.
     """
 

@@ -1,7 +1,7 @@
 """The one table of what a column can be: its Python type, its MySQL type, and how values are checked and carried.
 
-``KINDS`` maps a kind's name to its ``Kind``. A kind's ``make`` turns what a field says (its options and the argument of its
-annotation) into a ``ColumnType``; it raises OptionError, a sentence, for options that make no sense.
+``KINDS`` maps a kind's name to its ``Kind``. A kind's ``make`` turns what a field says (its options and the argument of
+its annotation) into a ``ColumnType``; it raises OptionError, a sentence, for options that make no sense.
 """
 
 from __future__ import annotations
@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 from fluxaorm.entity import checks, decoders, encoders
 from fluxaorm.entity.aliases import IntegerType
-from fluxaorm.entity.enum_codec import enum_codec, set_codec
+from fluxaorm.entity.enum_codec import enum_codec, listed, set_codec
 from fluxaorm.entity.json_codec import json_codec, references_codec
 from fluxaorm.entity.schema import EnumSchema
+from fluxaorm.entity.type_source import source_of
 
-Options = Mapping[str, Any]
-Convert = Callable[[Any], Any]
+Options: TypeAlias = Mapping[str, Any]
+Convert: TypeAlias = Callable[[Any], Any]
 
 TEXT_BYTES: Final = 16_777_215
 BLOBS: Final = {None: ("blob", 65_535), "medium": ("mediumblob", 16_777_215), "long": ("longblob", 4_294_967_295)}
@@ -73,6 +74,9 @@ def _int(options: Options, argument: IntegerType) -> ColumnType:
     return _integer(argument)
 
 
+_TOO_WIDE: Final = "holds integers past 2**53, which Redis Search cannot tell apart; use one of 32 bits or less"
+
+
 @lru_cache
 def _integer(integer: IntegerType, minimum: int | None = None) -> ColumnType:
     low = integer.minimum if minimum is None else minimum
@@ -85,9 +89,7 @@ def _integer(integer: IntegerType, minimum: int | None = None) -> ColumnType:
         f"{low} to {integer.maximum}",
         minimum=low,
         maximum=integer.maximum,
-        unsearchable="holds integers past 2**53, which Redis Search cannot tell apart; use an integer of 32 bits or less"
-        if wide
-        else "",
+        unsearchable=_TOO_WIDE if wide else "",
     )
 
 
@@ -202,15 +204,11 @@ def _seconds(fsp: int) -> str:
 
 
 def _enum(options: Options, argument: EnumSchema) -> ColumnType:
-    return ColumnType(_members_type("enum", argument.members), *enum_codec(argument), _one_of(argument))
+    return ColumnType(_members_type("enum", argument.members), *enum_codec(argument), listed(argument))
 
 
 def _set(options: Options, argument: EnumSchema) -> ColumnType:
-    return ColumnType(_members_type("set", argument.members), *set_codec(argument), _one_of(argument))
-
-
-def _one_of(enum: EnumSchema) -> str:
-    return ", ".join(enum.members)
+    return ColumnType(_members_type("set", argument.members), *set_codec(argument), listed(argument))
 
 
 _ESCAPES: Final = str.maketrans({"'": "''", "\\": "\\\\", "\0": "\\0", "\n": "\\n", "\r": "\\r"})
@@ -254,7 +252,10 @@ def _references(options: Options, argument: Target) -> ColumnType:
 
 
 def _json(options: Options, argument: Any) -> ColumnType:
-    return ColumnType("json", *json_codec(argument), "JSON")
+    try:
+        return ColumnType("json", *json_codec(argument), "JSON")
+    except Exception as error:  # noqa: BLE001 - msgspec looks into classes of the user's
+        raise OptionError(f"Json[{source_of(argument).text}]: {error}") from None
 
 
 _UUID: Final = ColumnType("binary(16)", checks.check_uuid, encoders.encode_uuid, decoders.decode_uuid)

@@ -7,7 +7,7 @@ sentence that begins with the entity, and the field where there is one.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
@@ -21,49 +21,50 @@ from fluxaorm.entity.encoders import as_is
 from fluxaorm.entity.field import FieldOptions
 from fluxaorm.entity.field_types import field_type_of
 from fluxaorm.entity.fingerprint import fingerprint_of
+from fluxaorm.entity.guards import is_class
 from fluxaorm.entity.hints import DeclaredField, HintError, declared_fields, own_annotations
 from fluxaorm.entity.indexes import build_indexes
+from fluxaorm.entity.names import identifier_problem
 from fluxaorm.entity.problems import Problems
-from fluxaorm.entity.schema import ColumnSchema, EntitySchema, GroupSchema
+from fluxaorm.entity.schema import ColumnSchema, EntitySchema, IndexSchema
 from fluxaorm.entity.shape import shape_of
-from fluxaorm.entity.storage import PAGE_ROW_LIMIT, SERVER_ROW_LIMIT, page_row, room_of, server_row
+from fluxaorm.entity.table_checks import check_table
 from fluxaorm.entity.world import World
 
 FAKE_DELETE: Final = "fake_delete"
-MOST_COLUMNS: Final = 1017
 
 
-def resolve_entities(classes: Iterable[type[Any]]) -> tuple[dict[str, EntitySchema], list[str]]:
-    """Schemas by class name, of the definitions that have one, and the problems of all of them.
+def resolve_entities(classes: Iterable[object]) -> tuple[dict[str, EntitySchema], list[str]]:
+    """Schemas by class name, of the definitions that have no problem, and the problems of all of them.
 
-    ``classes``: every definition of a registry: references lead from one to another.
+    ``classes``: every definition of a registry, since references lead from one to another.
     """
     problems = Problems()
-    definitions = _definitions(classes, problems)
-    world = World(definitions, problems)
-    for cls in definitions.values():
+    world = World(_definitions(classes, problems), problems)
+    for cls in world.definitions.values():
         _note_id_type(cls, world)
     schemas: dict[str, EntitySchema] = {}
-    for name, cls in definitions.items():
+    for name, cls in world.definitions.items():
         before = len(problems)
         schema = _schema(cls, world)
         if len(problems) == before:
             schemas[name] = schema
-    _refuse_same_tables(schemas, problems)
+    world.refuse_clashes()
+    _refuse_same_tables(schemas.values(), problems)
     return schemas, problems.sentences
 
 
-def _definitions(classes: Iterable[type[Any]], problems: Problems) -> dict[str, type[Any]]:
+def _definitions(classes: Iterable[object], problems: Problems) -> dict[str, type[Any]]:
     found: dict[str, type[Any]] = {}
     for cls in classes:
-        if not isinstance(cls, type) or not issubclass(cls, Entity) or cls is Entity:
-            name = getattr(cls, "__name__", repr(cls))
+        if not (is_class(cls) and issubclass(cls, Entity)) or cls is Entity:
+            name: str = getattr(cls, "__name__", "") or repr(cls)
             problems.add(name, "is not a definition; derive it from fluxaorm.Entity")
             continue
         known = found.setdefault(cls.__name__, cls)
-        if known is cls:
-            continue
-        problems.add(cls.__name__, f"is the name of two entities, in {known.__module__} and in {cls.__module__}")
+        if known is not cls:
+            told = f"two entities have this name, in {known.__module__} and in {cls.__module__}; rename one"
+            problems.add(cls.__name__, told)
     return found
 
 
@@ -73,8 +74,7 @@ def _note_id_type(cls: type[Any], world: World) -> None:
     if declared is None:
         return
     try:
-        shape = shape_of(declared.hint, world.namespace(declared.owner, cls).evaluate)
-        found = field_type_of(shape)
+        found = field_type_of(shape_of(declared.hint, world.namespace(declared.owner, cls).evaluate))
     except (HintError, ValueError):
         return
     if found.kind == "uint":
@@ -83,17 +83,15 @@ def _note_id_type(cls: type[Any], world: World) -> None:
 
 def _schema(cls: type[Any], world: World) -> EntitySchema:
     name, problems = cls.__name__, world.problems
-    _check_bases(cls, problems)
+    _check_class(cls, problems)
     options = read_options(name, cls.__dict__.get("__fluxa_options__", {}), problems)
     collector = ColumnCollector(cls, world)
     collector.add_all(_ordered_fields(cls, problems))
     columns = collector.columns
-    soft_delete = _add_fake_delete(name, columns, options, problems)
-    _check_columns(name, columns, collector.groups, problems)
-    indexes = build_indexes(
-        name, cls.indexes, columns, collector.groups, collector.references, collector.indexed, soft_delete, problems
-    )
-    _check_options(name, options, columns, indexes, problems)
+    soft_delete = _add_fake_delete(collector) if options.soft_delete and columns else None
+    check_table(collector)
+    indexes = build_indexes(collector, cls.indexes, soft_delete)
+    _check_options(collector, options, indexes)
     schema = EntitySchema(
         name=name,
         table=options.table,
@@ -105,7 +103,7 @@ def _schema(cls: type[Any], world: World) -> EntitySchema:
         cache=options.cache,
         fingerprint="",
         definition=cls,
-        id_maximum=(columns[0].maximum or 0) if columns else 0,
+        id_maximum=_largest_id(columns),
         soft_delete=options.soft_delete,
         soft_delete_position=soft_delete,
         version_position=_position_of(columns, "version"),
@@ -125,18 +123,20 @@ def _schema(cls: type[Any], world: World) -> EntitySchema:
     return replace(schema, fingerprint=fingerprint_of(schema))
 
 
-def _check_bases(cls: type[Any], problems: Problems) -> None:
+def _check_class(cls: type[Any], problems: Problems) -> None:
+    name = cls.__name__
+    if problem := identifier_problem(name):
+        problems.add(name, f"the class's name {problem}")
     for base in cls.__mro__[1:]:
         if issubclass(base, Entity) and base is not Entity:
             problems.add(
-                cls.__name__,
-                f"inherits from the entity {base.__name__}; put what they share into a plain mixin class",
+                name, f"inherits from the entity {base.__name__}; put what they share into a plain mixin class"
             )
-            return
-    annotated = {name for base in cls.__mro__ for name in own_annotations(base)}
-    for name, value in vars(cls).items():
-        if isinstance(value, FieldOptions) and name not in annotated:
-            problems.add(f"{cls.__name__}.{name}", "has no annotation; write its type, as name: str = Field(...)")
+            break
+    annotated = {field for base in cls.__mro__ for field in own_annotations(base)}
+    for field, value in vars(cls).items():
+        if isinstance(value, FieldOptions) and field not in annotated:
+            problems.add(f"{name}.{field}", f"has no annotation; say its type, as {field}: str = Field(...)")
 
 
 def _ordered_fields(cls: type[Any], problems: Problems) -> list[DeclaredField]:
@@ -152,12 +152,12 @@ def _ordered_fields(cls: type[Any], problems: Problems) -> list[DeclaredField]:
     return [id, *(declared for name, declared in fields.items() if name != "id")]
 
 
-def _add_fake_delete(name: str, columns: list[ColumnSchema], options: ClassOptions, problems: Problems) -> int | None:
-    if not options.soft_delete or not columns:
-        return None
+def _add_fake_delete(collector: ColumnCollector) -> int | None:
+    columns = collector.columns
     id, position = columns[0], len(columns)
     if any(FAKE_DELETE in (column.field.lower(), column.name.lower()) for column in columns):
-        problems.add(f"{name}.{FAKE_DELETE}", "soft_delete=True makes this column itself; remove the field")
+        told = "soft_delete=True makes this column itself; remove the field"
+        collector.problems.add(f"{collector.name}.{FAKE_DELETE}", told)
         return None
     columns.append(
         ColumnSchema(
@@ -170,7 +170,7 @@ def _add_fake_delete(name: str, columns: list[ColumnSchema], options: ClassOptio
             imports=(),
             nullable=False,
             mysql_type=id.mysql_type,
-            check=int_check(0, id.maximum or 0),
+            check=int_check(0, _largest_id(columns)),
             encode=as_is,
             decode=decode_int,
             default=0,
@@ -183,98 +183,53 @@ def _add_fake_delete(name: str, columns: list[ColumnSchema], options: ClassOptio
     return position
 
 
-def _check_columns(name: str, columns: list[ColumnSchema], groups: list[GroupSchema], problems: Problems) -> None:
-    _refuse_same_names(name, columns, groups, problems)
-    versions = [column.field for column in columns if column.auto == "version"]
-    if len(versions) > 1:
-        problems.add(name, f"has {len(versions)} version fields, {', '.join(versions)}; keep one")
-    if len(columns) > MOST_COLUMNS:
-        problems.add(name, f"has {len(columns)} columns; InnoDB allows {MOST_COLUMNS}")
-    rooms = [room_of(column.mysql_type, len(column.enum.members) if column.enum else 0) for column in columns]
-    nullable = sum(column.nullable for column in columns)
-    if (size := server_row(rooms, nullable)) > SERVER_ROW_LIMIT:
-        problems.add(
-            name,
-            f"a row may take {size} bytes (4 a character); MySQL allows {SERVER_ROW_LIMIT}: "
-            'make str fields shorter or length="max"',
-        )
-    elif (size := page_row(rooms, nullable)) >= PAGE_ROW_LIMIT:
-        problems.add(
-            name, f"a row takes {size} bytes of its page; InnoDB allows {PAGE_ROW_LIMIT - 1}: split the entity"
-        )
+def _largest_id(columns: Sequence[ColumnSchema]) -> int:
+    return (columns[0].maximum or 0) if columns else 0
 
 
-def _refuse_same_names(name: str, columns: list[ColumnSchema], groups: list[GroupSchema], problems: Problems) -> None:
-    """Columns in the table, and properties and methods of the generated class."""
-    in_table: dict[str, str] = {}
-    in_class: dict[str, str] = {group.name: group.name for group in groups}
-    for column in columns:
-        other = in_table.setdefault(column.name.lower(), column.field)
-        if other != column.field or column is not columns[_first_of(columns, column.field)]:
-            problems.add(f"{name}.{column.field}", f"column '{column.name}' is that of the field '{other}' already")
-        for made in _made_names(column):
-            taken = in_class.setdefault(made, column.field)
-            if taken != column.field or made in {group.name for group in groups}:
-                problems.add(f"{name}.{column.field}", f"'{made}' on the generated class is made by '{taken}' already")
-
-
-def _first_of(columns: list[ColumnSchema], field: str) -> int:
-    return next(position for position, column in enumerate(columns) if column.field == field)
-
-
-def _made_names(column: ColumnSchema) -> tuple[str, ...]:
-    if column.kind == "reference":
-        return (column.field, column.attribute, f"get_{column.field}", f"must_get_{column.field}")
-    if column.kind == "references":
-        return (column.field, column.attribute, f"get_{column.field}")
-    return (column.attribute,)
-
-
-def _check_options(
-    name: str, options: ClassOptions, columns: list[ColumnSchema], indexes: Iterable[Any], problems: Problems
-) -> None:
+def _check_options(collector: ColumnCollector, options: ClassOptions, indexes: Iterable[IndexSchema]) -> None:
+    name, columns, problems = collector.name, collector.columns, collector.problems
     if options.cache.redis != "on":
         for index in indexes:
             if index.cached:
                 problems.add(name, f"index '{index.name}' has cached=True, which needs redis_cache=True on the class")
-    fields = {column.field for column in columns}
-    if options.shard_key is not None and options.shard_key not in fields:
+    known = {*(column.field for column in columns), *collector.fields}
+    if options.shard_key is not None and options.shard_key not in known:
         problems.add(name, f"shard_key='{options.shard_key}' is not a field")
     if options.redis_search is not None and not any(column.searchable for column in columns):
         problems.add(name, "redis_search= needs a field with Field(searchable=True)")
-    if columns and options.id_block > (columns[0].maximum or 0):
-        problems.add(name, f"id_block={options.id_block}: there are only {columns[0].maximum} ids")
-    names = {column.name.lower() for column in columns}
-    for column in columns:
-        if column.renamed_from is not None and column.renamed_from.lower() in names:
-            problems.add(
-                f"{name}.{column.field}", f"renamed_from='{column.renamed_from}' is the name of a column that is there"
-            )
+    if columns and options.id_block > _largest_id(columns):
+        problems.add(name, f"id_block={options.id_block}: there are only {_largest_id(columns)} ids")
 
 
-def _position_of(columns: list[ColumnSchema], auto: str) -> int | None:
+def _position_of(columns: Sequence[ColumnSchema], auto: str) -> int | None:
     return next((column.index for column in columns if column.auto == auto), None)
 
 
-def _search_pool(options: ClassOptions, columns: list[ColumnSchema]) -> str | None:
+def _search_pool(options: ClassOptions, columns: Sequence[ColumnSchema]) -> str | None:
     if not any(column.searchable for column in columns):
         return None
     cached = options.cache.redis_pool if options.cache.redis == "on" else DEFAULT_POOL
     return options.redis_search or cached
 
 
-def _refuse_same_tables(schemas: dict[str, EntitySchema], problems: Problems) -> None:
-    owners: dict[tuple[str, str], str] = {}
-    for schema in schemas.values():
-        other = owners.setdefault((schema.mysql_pool, schema.table.lower()), schema.name)
-        if other != schema.name:
-            problems.add(
-                schema.name, f"table '{schema.table}' of pool '{schema.mysql_pool}' is that of {other} already"
-            )
-    for schema in schemas.values():
-        if schema.renamed_from is None:
-            continue
-        other = owners.setdefault((schema.mysql_pool, schema.renamed_from.lower()), schema.name)
-        problems.add(schema.name, f"renamed_from='{schema.renamed_from}' is the table of {other}") if (
-            other != schema.name or schema.renamed_from == schema.table
-        ) else None
+def _refuse_same_tables(schemas: Iterable[EntitySchema], problems: Problems) -> None:
+    owners: dict[tuple[str, str], EntitySchema] = {}
+    for schema in schemas:
+        other = owners.setdefault((schema.mysql_pool, schema.table.lower()), schema)
+        if other is not schema:
+            told = f"table '{schema.table}' of the MySQL pool '{schema.mysql_pool}' is that of {other.name} already"
+            problems.add(schema.name, told)
+    _refuse_same_renames([schema for schema in schemas if schema.renamed_from is not None], owners, problems)
+
+
+def _refuse_same_renames(
+    schemas: Iterable[EntitySchema], owners: dict[tuple[str, str], EntitySchema], problems: Problems
+) -> None:
+    renamed: dict[tuple[str, str], EntitySchema] = {}
+    for schema in schemas:
+        key = (schema.mysql_pool, (schema.renamed_from or "").lower())
+        if key in owners:
+            problems.add(schema.name, f"renamed_from='{schema.renamed_from}' is the table of {owners[key].name}")
+        elif renamed.setdefault(key, schema) is not schema:
+            problems.add(schema.name, f"renamed_from='{schema.renamed_from}' is that of {renamed[key].name} already")

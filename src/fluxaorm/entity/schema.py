@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, Literal, TypeAlias
 
-Param: TypeAlias = "None | int | float | str | bytes | Decimal"
+Param: TypeAlias = "int | float | str | bytes | Decimal | None"
 AutoValue: TypeAlias = Literal["", "created_at", "updated_at", "version", "fake_delete"]
 
 
@@ -46,8 +46,8 @@ class EnumSchema:
 class ColumnSchema:
     """One column: names, types and the functions that carry a value from one form to another.
 
-    A value has three forms. *Python*: what the user sees. *Stored*: what ``encode`` gives and a driver is
-    handed (a ``Param``). *Raw*: what a driver or cache gives back: text as ``bytes`` (MySQL's text protocol), ``str`` (Redis,
+    A value has three forms. *Python*: what the user sees. *Stored*: what ``encode`` gives and a driver is handed (a
+    ``Param``). *Raw*: what a driver or cache gives back: text as ``bytes`` (MySQL's text protocol), ``str`` (Redis,
     SQLite) or the driver's own Python value; ``decode`` takes all of these and its own results.
     """
 
@@ -62,12 +62,17 @@ class ColumnSchema:
     kind: str
     """Name of the entry in ``entity.kinds.KINDS``: "uint", "str", "decimal", "enum", "reference", ..."""
     annotation: str
-    """Source text of the getter's type without None: ``int``, ``Decimal``, ``ProductStatus``, ``frozenset[ProductTags]``."""
+    """Source text of the getter's type without None: ``int``, ``ProductStatus``, ``frozenset[ProductTags]``."""
     imports: tuple[tuple[str, str], ...]
-    """(module, name) pairs that ``annotation`` needs: ``(("decimal", "Decimal"),)``."""
+    """(module, name) pairs that ``annotation`` needs: ``(("decimal", "Decimal"),)``.
+
+    An enum without ``python_class`` is
+    not among them; a name with ``<locals>`` in it is that of a class made in a function, which nobody can import."""
     nullable: bool
     mysql_type: str
-    """As MySQL 8+ prints it in ``information_schema.COLUMN_TYPE``, lower case: ``decimal(10,2)``, ``int unsigned``, ``enum('a','b')``."""
+    """As MySQL 8+ prints it in ``information_schema.COLUMN_TYPE``: ``decimal(10,2)``, ``int unsigned``,
+    ``enum('a','b')``.
+    """
     check: Callable[[Any], Any]
     """Assigned value -> Python form (a set's iterable becomes a frozenset, a naive datetime aware, ...).
     Raises ValueError with the reason only (``must be 0 to 255``); None is never passed."""
@@ -189,9 +194,9 @@ class EntitySchema:
     shard_key: str | None = None
     renamed_from: str | None = None
     doc: str = ""
-    by_field: Mapping[str, ColumnSchema] = field(default_factory=dict)
+    by_field: Mapping[str, ColumnSchema] = field(default_factory=dict[str, ColumnSchema])
     """Columns by field name."""
-    by_attribute: Mapping[str, ColumnSchema] = field(default_factory=dict)
+    by_attribute: Mapping[str, ColumnSchema] = field(default_factory=dict[str, ColumnSchema])
     """Columns by attribute name."""
 
     @property

@@ -1,4 +1,4 @@
-"""Takes a hint apart: what type it is of, whether it may be None, and what its ``Annotated`` layers say. Judges nothing."""
+"""Takes a hint apart: its type, whether it may be None, and what its ``Annotated`` layers say. Judges nothing."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _WHOLE: Final = (ReferenceMarker, ReferencesMarker, JsonMarker)
 
 @dataclass(slots=True)
 class Shape:
-    """A hint in parts. ``marker``: of the alias it was written with; ``options``: of ``Field()`` inside ``Annotated``."""
+    """A hint in parts. ``marker``: of the alias it was written with; ``options``: of ``Field()`` in ``Annotated``."""
 
     type: Any
     nullable: bool = False
     marker: Any = None
-    options: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 def shape_of(hint: Any, evaluate: Callable[[Any], Any]) -> Shape:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from fluxaorm.entity.schema import ColumnSchema
+
 KEY_LIMIT: Final = 3072
 """Bytes of an index."""
 SERVER_ROW_LIMIT: Final = 65_535
@@ -29,6 +31,11 @@ class Room:
     key: int | None
     server: int
     page: int
+
+
+def room_of_column(column: ColumnSchema) -> Room:
+    """The room of a column."""
+    return room_of(column.mysql_type, len(column.enum.members) if column.enum else 0)
 
 
 @lru_cache(1024)

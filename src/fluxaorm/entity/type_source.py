@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, ForwardRef, Literal, TypeVar, Union, get_args, get_origin
 
+from fluxaorm.entity.guards import is_sequence
+
 Imports = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """``text`` of a type; ``imports``: (module, name) pairs. The name of a class made in a function is its qualified name,
-    with ``<locals>`` in it: nobody can import it."""
+    """``text`` of a type; ``imports``: (module, name) pairs. The name of a class made in a function is its qualified
+    name, with ``<locals>`` in it: nobody can import it."""
 
     text: str
     imports: Imports = ()
@@ -53,7 +55,7 @@ def _simple(hint: Any) -> Source:
         return Source("...")
     if isinstance(hint, type):
         return class_source(hint)
-    if isinstance(hint, list):
+    if is_sequence(hint):
         return _joined(", ", "[", "]", tuple(hint))
     if isinstance(hint, ForwardRef):
         return Source(hint.__forward_arg__)

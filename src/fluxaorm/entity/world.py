@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from fluxaorm.entity.aliases import UINT64, IntegerType
@@ -13,17 +13,27 @@ from fluxaorm.entity.problems import Problems
 from fluxaorm.entity.schema import EnumSchema
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class _Generated:
+    """An enum that code generation makes of a Literal."""
+
+    enum: EnumSchema
+    where: str
+    named: bool
+    """By ``enum_name``."""
+
+
 class World:
     """``definitions``: registered classes by name."""
 
-    definitions: Mapping[str, type[Any]]
-    problems: Problems
-    id_types: dict[str, IntegerType] = field(default_factory=dict)
-    """Of each entity whose id is as it should be."""
-    enums: dict[str, tuple[EnumSchema, str, bool]] = field(default_factory=dict)
-    """Generated enums by name, where they come from, and whether ``enum_name`` named them."""
-    _namespaces: dict[tuple[type[Any], type[Any]], Namespace] = field(default_factory=dict)
+    def __init__(self, definitions: Mapping[str, type[Any]], problems: Problems) -> None:
+        self.definitions = definitions
+        self.problems = problems
+        self.id_types: dict[str, IntegerType] = {}
+        """Of each entity whose id is as it should be."""
+        self._generated: dict[str, _Generated] = {}
+        self._user_enums: dict[str, type[Any]] = {}
+        self._namespaces: dict[tuple[type[Any], type[Any]], Namespace] = {}
 
     def namespace(self, owner: type[Any], definition: type[Any]) -> Namespace:
         """Where the hints in the body of ``owner`` are looked up."""
@@ -34,20 +44,33 @@ class World:
         return found
 
     def target(self, cls: type[Any]) -> Target | None:
-        """The registered entity that a reference means. One whose id is wrong, which is reported there, counts as UInt64."""
+        """The registered entity that a reference means; one whose id is wrong, which is told there, has UInt64."""
         name = cls.__name__
         if self.definitions.get(name) is not cls:
             return None
         return Target(name, self.id_types.get(name, UINT64))
 
-    def add_enum(self, enum: EnumSchema, where: str, named: bool) -> None:
-        """Note a generated enum; two may share a name only when both were named so and have the same members."""
-        known = self.enums.setdefault(enum.name, (enum, where, named))
-        if known[1] != where and not (named and known[2] and known[0].members == enum.members):
-            self.problems.add(
-                where,
-                f"its enum would be called {enum.name} as that of {known[1]} is; "
-                "give one of them another name with Field(enum_name=)",
-            )
-        elif enum.name in self.definitions:
-            self.problems.add(where, f"its enum would be called {enum.name} as an entity is; use Field(enum_name=)")
+    def user_enum(self, enum: EnumSchema) -> EnumSchema:
+        """Note a StrEnum of the user's."""
+        if enum.python_class is not None:
+            self._user_enums[enum.name] = enum.python_class
+        return enum
+
+    def generated_enum(self, enum: EnumSchema, where: str, named: bool) -> EnumSchema:
+        """Note a generated enum. Two may share a name that ``enum_name`` gave to both, if their members are the same."""
+        known = self._generated.setdefault(enum.name, _Generated(enum, where, named))
+        shared = named and known.named and known.enum.members == enum.members
+        if known.where != where and not shared:
+            self._clash(enum.name, where, f"that of {known.where}")
+        return enum
+
+    def refuse_clashes(self) -> None:
+        """Generated enums must not be called as an entity or a StrEnum that an entity uses. Call once, at the end."""
+        for name, generated in self._generated.items():
+            if name in self.definitions:
+                self._clash(name, generated.where, f"the entity {name}")
+            elif name in self._user_enums:
+                self._clash(name, generated.where, f"the StrEnum {self._user_enums[name].__module__}.{name}")
+
+    def _clash(self, name: str, where: str, other: str) -> None:
+        self.problems.add(where, f"its enum is called {name}, as is {other}; name it with Field(enum_name=)")

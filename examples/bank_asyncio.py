@@ -15,6 +15,7 @@ from typing import Any
 
 import fluxaorm as fx
 from fluxaorm import Entity, Field, UInt32
+from fluxaorm.errors import StaleEntityError
 
 
 class AccountEntity(Entity, redis_cache=True):
@@ -54,7 +55,7 @@ async def transfer(engine: fx.Engine, accounts: Any, source: int, target: int, a
             try:
                 await ctx.flush()
                 return attempts
-            except fx.StaleEntityError:
+            except StaleEntityError:
                 attempts += 1
                 ctx.clear_flush()
 

@@ -16,7 +16,7 @@ class ColourEntity(Entity):
 SQLITE: Final = f"""{ENTITIES}
 def registry():
     made = fx.Registry()
-    made.register_mysql("sqlite:///shop.db")
+    made.register_mysql("sqlite://shop.db")
     made.register_entity(ColourEntity)
     return made
 """
@@ -37,6 +37,6 @@ class ColourEntity(Entity):
     weight: object
 
 registry = fx.Registry()
-registry.register_mysql("sqlite:///shop.db")
+registry.register_mysql("sqlite://shop.db")
 registry.register_entity(ColourEntity)
 """

@@ -22,21 +22,21 @@ PRODUCTS = [
 
 
 @pytest.fixture
-def shop(plain_shop: Shop) -> Shop:
+def shop(cached_shop: Shop) -> Shop:
     """A shop with five products in two categories, one product in none."""
-    ctx = plain_shop.context()
+    ctx = cached_shop.context()
     categories: dict[str | None, Any] = {None: None}
     for name in ("Books", "Kitchen"):
-        categories[name] = plain_shop.do(plain_shop.categories.new(ctx, name=name))
+        categories[name] = cached_shop.do(cached_shop.categories.new(ctx, name=name))
     for name, price, category, status, tags in PRODUCTS:
-        plain_shop.do(
-            plain_shop.products.new(
+        cached_shop.do(
+            cached_shop.products.new(
                 ctx, name=name, price=Decimal(price), category=categories[category], status=status, tags=tags,
                 aliases=(name[:2], None, None),
             )
         )  # fmt: skip
-    plain_shop.do(ctx.flush())
-    return plain_shop
+    cached_shop.do(ctx.flush())
+    return cached_shop
 
 
 def names(entities: list[Any]) -> list[str]:

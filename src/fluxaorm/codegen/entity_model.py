@@ -1,0 +1,245 @@
+"""EntitySchema -> what the template of an entity's module prints. Decides names and types; writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fluxaorm.codegen.columns import Columns, FieldObject, Getter, Property, Sibling
+from fluxaorm.codegen.names import Names
+from fluxaorm.codegen.naming import is_name, module_name, name_of
+from fluxaorm.entity.schema import ColumnSchema, EntitySchema, GroupSchema, IndexSchema, ReferenceSchema
+from fluxaorm.entity.type_source import class_source
+from fluxaorm.errors import CodegenError
+from fluxaorm.runtime.entity import EntityBase
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A keyword of ``new`` and ``set``."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unique:
+    """A look-up by unique index."""
+
+    index: str
+    method: str
+    words: str
+    """The fields in words."""
+    parameters: tuple[tuple[str, str], ...]
+    """Name and type."""
+
+    @property
+    def arguments(self) -> str:
+        """The parameters as a tuple."""
+        names = [name for name, _ in self.parameters]
+        return f"({names[0]},)" if len(names) == 1 else f"({', '.join(names)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The methods of a reference field."""
+
+    field: str
+    position: int
+    many: bool
+    nullable: bool
+    target: Sibling
+
+
+@dataclass(frozen=True, slots=True)
+class EntityModel:
+    """Everything an entity's module prints but its imports."""
+
+    schema: EntitySchema
+    names: Names
+    entity: str
+    provider: str
+    provider_class: str
+    values_class: str
+    fields_class: str
+    reference_class: str
+    """"" when no entity refers to it."""
+    values: tuple[Value, ...]
+    properties: tuple[Property, ...]
+    references: tuple[Look, ...]
+    uniques: tuple[Unique, ...]
+    fields: tuple[FieldObject, ...]
+    enum_classes: tuple[tuple[int, str], ...]
+
+
+def entity_model(schema: EntitySchema, schemas: Mapping[str, EntitySchema], texts: dict[str, str]) -> EntityModel:
+    """The model of one entity. ``schemas``: of all entities; ``texts``: see ``Columns``.
+
+    Raises CodegenError for names that cannot stand in the module.
+    """
+    return _Maker(schema, schemas, texts).model()
+
+
+def provider_name(entity: str) -> str:
+    """The name of an entity's provider."""
+    return f"{entity}Provider"
+
+
+class _Maker:
+    def __init__(self, schema: EntitySchema, schemas: Mapping[str, EntitySchema], texts: dict[str, str]) -> None:
+        self.schema = schema
+        entity = schema.name
+        self.referred_to = any(
+            reference.target == entity and not reference.many
+            for other in schemas.values()
+            for reference in other.references
+        )
+        self.members = _members_of(schema)
+        own = {entity, provider_name(entity), f"_{entity}Provider", f"{entity}Values", f"{entity}Fields"}
+        package = schema.definition.__module__.partition(".")[0]
+        self.names = Names({*own, f"{entity}Reference"}, self.members, package)
+        self.siblings = {reference.position: self._sibling(schemas, reference) for reference in schema.references}
+        self.columns = Columns(self.names, self.siblings, texts)
+
+    def _sibling(self, schemas: Mapping[str, EntitySchema], reference: ReferenceSchema) -> Sibling:
+        target = reference.target
+        if target == self.schema.name:
+            return Sibling(target, provider_name(target), f"{target}Reference", f"{target}Reference")
+        if target not in schemas:
+            raise CodegenError(f"{self.schema.name}.{reference.field}: {target} is not registered")
+        module = module_name(target)
+        place = self.names.sibling(module)
+        entity = self.names.use(f".{module}", target, typing_only=True)
+        fields = "" if reference.many else self.names.use(f".{module}", f"{target}Reference", typing_only=True)
+        return Sibling(entity, f"{place}.{provider_name(target)}", f"{place}.{target}Reference", fields)
+
+    def model(self) -> EntityModel:
+        schema = self.schema
+        entity = schema.name
+        return EntityModel(
+            schema=schema,
+            names=self.names,
+            entity=entity,
+            provider=provider_name(entity),
+            provider_class=f"_{entity}Provider",
+            values_class=f"{entity}Values",
+            fields_class=f"{entity}Fields",
+            reference_class=f"{entity}Reference" if self.referred_to else "",
+            values=tuple(self._values()),
+            properties=tuple(self._properties()),
+            references=tuple(self._look(reference) for reference in schema.references),
+            uniques=tuple(self._uniques()),
+            fields=tuple(self.columns.field_object(column) for column in schema.columns),
+            enum_classes=tuple(
+                (column.index, self.names.use(".enums", column.enum.name))
+                for column in schema.columns
+                if column.enum is not None and column.enum.python_class is None
+            ),
+        )
+
+    def _values(self) -> Iterator[Value]:
+        for part in self._parts():
+            if isinstance(part, GroupSchema):
+                yield Value(part.name, self._group_takes(part))
+            elif part.auto != "version":
+                takes = self.columns.takes(part)
+                yield from (Value(name, takes) for name in dict.fromkeys((part.field, part.attribute)))
+
+    def _properties(self) -> Iterator[Property]:
+        for part in self._parts():
+            if isinstance(part, GroupSchema):
+                types = self._group_type(part), self._group_takes(part)
+                position = self.schema.groups.index(part)
+                yield Property(part.name, position, *types, Getter("group"), _group_words(part))
+            else:
+                yield self.columns.property(part)
+
+    def _parts(self) -> list[ColumnSchema | GroupSchema]:
+        """Columns that users see, and before the first of a group the group."""
+        groups = {_first_position(group): group for group in reversed(self.schema.groups)}
+        parts: list[ColumnSchema | GroupSchema] = []
+        for column in self.schema.columns[1:]:
+            if column.index in groups:
+                parts.append(groups[column.index])
+            if column.auto != "fake_delete":
+                parts.append(column)
+        return parts
+
+    def _group_type(self, group: GroupSchema) -> str:
+        if group.python_class is not None:
+            return self._class(group.python_class)
+        (_, item), *_ = group.members
+        inside = self._group_type(item) if isinstance(item, GroupSchema) else self.columns.type_of(self._column(item))
+        return f"{self.names.tuple}[{inside}, ...]"
+
+    def _group_takes(self, group: GroupSchema) -> str:
+        if group.python_class is not None:
+            return self._class(group.python_class)
+        (_, item), *_ = group.members
+        inside = self._group_takes(item) if isinstance(item, GroupSchema) else self.columns.takes(self._column(item))
+        return f"{self.names.Sequence}[{inside}]"
+
+    def _class(self, cls: type[Any]) -> str:
+        source = class_source(cls)
+        return self.names.annotation(source.text, source.imports)
+
+    def _column(self, position: int) -> ColumnSchema:
+        return self.schema.columns[position]
+
+    def _look(self, reference: ReferenceSchema) -> Look:
+        target = self.siblings[reference.position]
+        return Look(reference.field, reference.position, reference.many, reference.nullable, target)
+
+    def _uniques(self) -> Iterator[Unique]:
+        for index in self.schema.unique_indexes:
+            columns = [self._column(position) for position in index.positions]
+            parameters = tuple((_parameter(column.field), self.columns.takes(column)) for column in columns)
+            yield Unique(index.name, _look_up_name(index), " and ".join(index.fields), parameters)
+
+
+def _first_position(group: GroupSchema) -> int:
+    (_, member), *_ = group.members
+    return _first_position(member) if isinstance(member, GroupSchema) else member
+
+
+def _group_words(group: GroupSchema) -> str:
+    """A group in words: the columns it stands for."""
+    if group.python_class is None:
+        return f"{len(group.members)} columns in a row; a shorter list leaves the rest unset."
+    return f"Columns {', '.join(name for name, _ in group.members)}."
+
+
+def _parameter(field: str) -> str:
+    return f"{field}_" if field in ("self", "ctx") else field
+
+
+def _look_up_name(index: IndexSchema) -> str:
+    return f"get_by_{name_of(index.name)}"
+
+
+def _members_of(schema: EntitySchema) -> dict[str, str]:
+    """Every name that the classes of an entity's module define, with where it comes from. CodegenError for a clash."""
+    members: dict[str, str] = dict.fromkeys(dir(EntityBase), "every entity")
+    for name, origin in _defined(schema):
+        if not is_name(name):
+            raise CodegenError(f"{schema.name}: {origin} needs the name '{name}', which Python cannot use; rename it")
+        if members.get(name, origin) != origin:
+            raise CodegenError(f"{schema.name}: {origin} and {members[name]} both need the name '{name}'; rename one")
+        members[name] = origin
+    return members
+
+
+def _defined(schema: EntitySchema) -> Iterator[tuple[str, str]]:
+    for column in schema.columns[1:]:
+        yield column.field, f"field '{column.field}'"
+        yield column.attribute, f"field '{column.field}'"
+    for group in schema.groups:
+        yield group.name, f"field '{group.name}'"
+    for reference in schema.references:
+        for name in (f"get_{reference.field}", f"must_get_{reference.field}"):
+            yield name, f"the reference '{reference.field}'"
+    yield "set", "every entity"
+    if schema.soft_delete:
+        yield "force_delete", "soft delete"
+        yield "restore", "soft delete"

@@ -1,0 +1,50 @@
+"""One method for both contexts: what it returns is awaited when the context is an AsyncContext.
+
+A generated method is written once, with the type it returns to a Context. ``sync_or_async`` adds what it returns to an
+AsyncContext, for type checkers only: at run time it gives the method back, since the context decides how a plan is run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, Self, TypeAlias, TypeVar, overload
+
+if TYPE_CHECKING:
+    from fluxaorm.context import AsyncContext, Context
+
+AnyContext: TypeAlias = "Context | AsyncContext"
+"""Either context."""
+
+S = TypeVar("S")
+S_contra = TypeVar("S_contra", contravariant=True)
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+P = ParamSpec("P")
+
+if TYPE_CHECKING:
+
+    class BoundMethod(Protocol[P, T_co]):
+        """Takes a context first."""
+
+        @overload
+        def __call__(self, ctx: Context, /, *args: P.args, **kwargs: P.kwargs) -> T_co: ...
+        @overload
+        def __call__(self, ctx: AsyncContext, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T_co]: ...
+
+    class Method(Protocol[S_contra, P, T_co]):
+        """What stands in the class."""
+
+        @overload
+        def __get__(self, instance: None, owner: type[Any]) -> Self: ...
+        @overload
+        def __get__(self, instance: S_contra, owner: type[Any]) -> BoundMethod[P, T_co]: ...
+
+    def sync_or_async(method: Callable[Concatenate[S, AnyContext, P], T]) -> Method[S, P, T]:
+        """A method that takes a context; see the module."""
+        ...
+
+else:
+
+    def sync_or_async(method):
+        """A method that takes a context; see the module."""
+        return method

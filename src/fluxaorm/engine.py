@@ -26,6 +26,7 @@ from fluxaorm.runners.asyncio import AsyncRunner
 from fluxaorm.runners.sync import SyncRunner
 
 if TYPE_CHECKING:
+    from fluxaorm.codegen.memory import MemoryPackage
     from fluxaorm.context import AsyncContext, Context
     from fluxaorm.plans.binding import ProviderPort
     from fluxaorm.pools.local_cache import LocalCache
@@ -84,7 +85,7 @@ class Engine:
         self._careless_redis_pools = careless_redis_pools
         self._settings = dict(settings)
         self._bindings: dict[ProviderPort, Binding] = {}
-        self._providers: dict[str, Provider[Any, Any]] = {}
+        self._memory_package: MemoryPackage | None = None
         self._bindings_by_name: dict[str, Binding] = {}
         self._databases = dict(databases)
         self._lock = threading.RLock()
@@ -159,12 +160,11 @@ class Engine:
         """
         schema = self.schema(definition)
         with self._lock:
-            found = self._providers.get(schema.name)
-            if found is None:
-                from fluxaorm.codegen.memory import compile_provider
+            if self._memory_package is None:
+                from fluxaorm.codegen.memory import MemoryPackage
 
-                found = self._providers[schema.name] = compile_provider(schema, self.schemas)
-            return found
+                self._memory_package = MemoryPackage(self.schemas)
+            return self._memory_package.provider(schema.name)
 
     def binding(self, provider: ProviderPort) -> Binding:
         """The entity of a provider as this engine sees it; made once.
@@ -192,13 +192,14 @@ class Engine:
 
     def _made_binding(self, schema: EntitySchema, provider: ProviderPort) -> Binding:
         redis_pool = self._cache_pool(schema)
+        id_redis_pool = self._id_pool(schema, redis_pool)
         return Binding(
             schema=schema,
             provider=provider,
             dialect=self.mysql_pools[schema.mysql_pool].dialect,
             redis_pool=redis_pool,
-            id_redis_pool=self._id_pool(schema, redis_pool),
-            namespace=self._namespace(schema, redis_pool),
+            id_redis_pool=id_redis_pool,
+            namespace=self._namespace(schema, redis_pool or id_redis_pool),
             monotonic=self.monotonic,
             schemas=self.schemas,
         )

@@ -2,6 +2,8 @@
 
 from fluxaorm.query.fields import Fields
 from fluxaorm.runtime.entity import Change, EntityBase
+from fluxaorm.runtime.lazy_module import LazyModule
 from fluxaorm.runtime.provider import Provider
+from fluxaorm.runtime.sync_or_async import AnyContext, sync_or_async
 
-__all__ = ["Change", "EntityBase", "Fields", "Provider"]
+__all__ = ["AnyContext", "Change", "EntityBase", "Fields", "LazyModule", "Provider", "sync_or_async"]

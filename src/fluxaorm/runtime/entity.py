@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fluxaorm.runtime.provider import Provider
 
 T = TypeVar("T")
+R = TypeVar("R", bound="EntityBase")
 
 
 class Change(NamedTuple, Generic[T]):
@@ -73,7 +74,8 @@ class EntityBase(TrackedEntity):
         return {name: _shown(value) for name, value in values if value is not UNSET}
 
     def delete(self) -> None:
-        """Delete the row at the next flush, or mark it deleted where the entity has soft delete; of a new entity, forget it.
+        """Delete the row at the next flush, or mark it deleted where the entity has soft delete; of a new entity,
+        forget it.
 
         Raises DetachedEntityError when the context is closed.
         """
@@ -163,22 +165,23 @@ class EntityBase(TrackedEntity):
             raise FieldValueError(name, group.name, items, f"has {len(items)} items, at most {size} fit")
         return items + [None] * (size - len(items))
 
-    def _reference(self, ctx: Any, provider: Provider[Any, Any], position: int) -> Any:
+    def _reference(self, ctx: Any, provider: Provider[R, Any], position: int) -> R | None:
         id = self._decoded(position)
-        if id is None:
-            return ctx._value(None)
-        unit = ctx.unit_of(provider)
-        return ctx._run(get_by_id_plan(unit, id))
+        plan = None if id is None else get_by_id_plan(ctx.unit_of(provider), id)
+        found: R | None = ctx._value(None) if plan is None else ctx._run(plan)
+        return found
 
-    def _must_reference(self, ctx: Any, provider: Provider[Any, Any], position: int) -> Any:
+    def _must_reference(self, ctx: Any, provider: Provider[R, Any], position: int) -> R:
         id = self._decoded(position)
         if id is None:
             column = self._unit.schema.columns[position]
             raise EntityNotFoundError(column.reference or "", None, {column.attribute: None})
-        return ctx._run(must_get_by_id_plan(ctx.unit_of(provider), id))
+        found: R = ctx._run(must_get_by_id_plan(ctx.unit_of(provider), id))
+        return found
 
-    def _references(self, ctx: Any, provider: Provider[Any, Any], position: int) -> Any:
-        return ctx._run(get_by_ids_plan(ctx.unit_of(provider), self._decoded(position) or ()))
+    def _references(self, ctx: Any, provider: Provider[R, Any], position: int) -> list[R]:
+        found: list[R] = ctx._run(get_by_ids_plan(ctx.unit_of(provider), self._json(position) or ()))
+        return found
 
     def __repr__(self) -> str:
         state = " new" if self._state == NEW else " dirty" if self in self._unit.owner.pending else ""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 E = TypeVar("E", bound=EntityBase)
 F = TypeVar("F")
+R = TypeVar("R", bound=EntityBase)
 
 
 class Provider(SearchMethods[E], Generic[E, F]):
@@ -34,8 +35,8 @@ class Provider(SearchMethods[E], Generic[E, F]):
     def get_by_id(self, ctx: Context | AsyncContext, id: int, *, for_update: bool = False) -> Any:
         """The entity of ``id``, or None; from the context, the local cache, Redis or MySQL, whichever has it first.
 
-        ``for_update`` locks the row inside an open transaction and reads past every cache. Raises QueryError for what is no
-        id, MySQLError, ContextClosedError.
+        ``for_update`` locks the row inside an open transaction and reads past every cache. Raises QueryError for what
+        is no id, MySQLError, ContextClosedError.
         """
         unit = ctx.units.get(self) or ctx.unit_of(self)
         if for_update:
@@ -84,7 +85,10 @@ class Provider(SearchMethods[E], Generic[E, F]):
     @overload
     def invalidate(self, ctx: AsyncContext, *ids: int) -> Coroutine[Any, Any, None]: ...
     def invalidate(self, ctx: Context | AsyncContext, *ids: int) -> Any:
-        """Drop rows from every cache, after SQL that went past the library. Raises PostCommitError when Redis cannot be told."""
+        """Drop rows from every cache, after SQL that went past the library.
+
+        Raises PostCommitError when Redis cannot be told.
+        """
         return ctx._run(cache_control.invalidate_ids_plan(ctx.unit_of(self), ids))
 
     @overload
@@ -95,22 +99,27 @@ class Provider(SearchMethods[E], Generic[E, F]):
         """Drop all cached rows of this entity; the number of keys."""
         return ctx._run(cache_control.clear_redis_cache_plan(ctx.unit_of(self)))
 
-    def _new(self, ctx: Any, values: Mapping[str, Any]) -> Any:
+    # Called by generated methods, which say what a Context gets; ``sync_or_async`` says what an AsyncContext gets.
+
+    def _new(self, ctx: Any, values: Mapping[str, Any]) -> E:
         unit = ctx.units.get(self) or ctx.unit_of(self)
         id = None if ctx.closed else unit.binding.ids.take()
-        if id is not None:
-            return ctx._value(make(unit, id, values))
-        return ctx._run(new_plan(unit, values))
+        made: E = ctx._run(new_plan(unit, values)) if id is None else ctx._value(make(unit, id, values))
+        return made
 
-    def _new_with_id(self, ctx: Any, id: int, values: Mapping[str, Any]) -> Any:
-        return ctx._value(new_with_id(ctx.unit_of(self), id, values))
+    def _new_with_id(self, ctx: Any, id: int, values: Mapping[str, Any]) -> E:
+        made: E = ctx._value(new_with_id(ctx.unit_of(self), id, values))
+        return made
 
-    def _get_by_unique(self, ctx: Any, index: str, values: Sequence[Any]) -> Any:
-        return ctx._run(reads.get_by_unique_plan(ctx.unit_of(self), index, values))
+    def _get_by_unique(self, ctx: Any, index: str, values: Sequence[Any]) -> E | None:
+        found: E | None = ctx._run(reads.get_by_unique_plan(ctx.unit_of(self), index, values))
+        return found
 
-    def _must_get_by_unique(self, ctx: Any, index: str, values: Sequence[Any]) -> Any:
-        return ctx._run(reads.must_get_by_unique_plan(ctx.unit_of(self), index, values))
+    def _must_get_by_unique(self, ctx: Any, index: str, values: Sequence[Any]) -> E:
+        found: E = ctx._run(reads.must_get_by_unique_plan(ctx.unit_of(self), index, values))
+        return found
 
-    def _load_reference(self, ctx: Any, position: int, provider: Provider[Any, Any], entities: Iterable[Any]) -> Any:
+    def _load_reference(self, ctx: Any, position: int, provider: Provider[R, Any], entities: Iterable[E]) -> list[R]:
         plan = reads.load_reference_plan(ctx.unit_of(self), position, ctx.unit_of(provider), list(entities))
-        return ctx._run(plan)
+        found: list[R] = ctx._run(plan)
+        return found

@@ -1,7 +1,7 @@
 """Measuring: the same work by every subject, interleaved over rounds, so that the machine's moods hit all alike.
 
-Wall and client CPU time per operation; a round's figure is the mean over its operations, the result the median of rounds.
-Nothing here asserts a time.
+Wall and client CPU time per operation; a round's figure is the mean over its operations, the result the median of
+rounds. Nothing here asserts a time.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One row of the result; times in microseconds an operation, ``spread`` the interquartile range of the rounds' wall."""
+    """One row of the result; times in microseconds an operation, ``spread`` the interquartile range of the
+    rounds' wall.
+    """
 
     work: str
     subject: str

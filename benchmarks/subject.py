@@ -1,7 +1,7 @@
 """What a subject of the benchmark must do: the same work in its own fastest idiomatic form.
 
-Each method does one piece of work and returns plain values, which the harness compares with the floor's before it measures.
-Work a subject cannot do is simply not defined on it.
+Each method does one piece of work and returns plain values, which the harness compares with the floor's before it
+measures. Work a subject cannot do is simply not defined on it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Context and AsyncContext: the unit of work a user holds, for threads and for asyncio.
 
-Both share ``UnitOfWork`` and every plan; they differ only in the runner that drives a plan and so in whether a call blocks or is
-awaited. A context serves one thread or one flow of tasks.
+Both share ``UnitOfWork`` and every plan; they differ only in the runner that drives a plan and so in whether a call
+blocks or is awaited. A context serves one thread or one flow of tasks.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from fluxaorm.runtime.entity import EntityBase
 
 if TYPE_CHECKING:
     from fluxaorm.engine import Engine
-
     from fluxaorm.observe.query_log import QueryLogEntry, QueryLoggers
     from fluxaorm.plans.search import Iteration
 
@@ -137,7 +136,10 @@ class Context(_ContextBase):
         return self._run(flush_plan(self, entities))
 
     def reload(self, *entities: EntityBase, discard: bool = False) -> None:
-        """Read entities again from MySQL, in place. UnsavedChangesError unless ``discard``, EntityGoneError, NotPersistedError."""
+        """Read entities again from MySQL, in place.
+
+        UnsavedChangesError unless ``discard``, EntityGoneError, NotPersistedError.
+        """
         self._run(reload_plan(entities, discard))
 
     def close(self) -> None:

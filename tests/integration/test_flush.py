@@ -386,7 +386,6 @@ def test_entities_of_a_closed_context_can_be_read_but_not_changed(plain_shop: Sh
 
 def test_leaving_a_context_with_pending_changes_warns(plain_shop: Shop) -> None:
     """Forgotten flushes are told, not silent."""
-    import asyncio
 
     def leave() -> None:
         if plain_shop.shell.name == "sync":
@@ -402,7 +401,6 @@ def test_leaving_a_context_with_pending_changes_warns(plain_shop: Shop) -> None:
 
     with pytest.warns(UnflushedChangesWarning, match="1 unflushed"):
         leave()
-    assert asyncio is not None
 
 
 def test_every_kind_of_value_survives_the_round_trip(cached_shop: Shop) -> None:

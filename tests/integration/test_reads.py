@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from typing import Any
 
@@ -321,10 +322,18 @@ def test_look_ups_of_one_context_may_run_together_but_not_beside_a_flush(cached_
     ids = [add_user(cached_shop, name) for name in ("A", "B", "C")]
     ctx = cached_shop.context()
 
+    async def flush_beside_a_look_up() -> None:
+        look_up = asyncio.ensure_future(cached_shop.users.get_by_id(ctx, 12345))
+        await asyncio.sleep(0)
+        try:
+            await ctx.flush()
+        finally:
+            await look_up
+
     found = cached_shop.shell.together([cached_shop.users.get_by_id(ctx, id) for id in ids])
     found[0].age = 3
     with pytest.raises(ContextMisuseError):
-        cached_shop.shell.together([cached_shop.users.get_by_id(ctx, 12345), ctx.flush()])
+        cached_shop.do(flush_beside_a_look_up())
     ctx.clear_flush()
 
     assert ids == [user.id for user in found]

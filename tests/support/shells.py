@@ -1,6 +1,7 @@
 """Both ways to run the library, so that each behaviour is tested once: a plain call, or a coroutine on an event loop.
 
-``shell.do(Provider.get_by_id(ctx, 1))`` gives the result in either; what it never does is decide anything about the test.
+``shell.do(Provider.get_by_id(ctx, 1))`` gives the result in either; what it never does is decide anything about the
+test.
 """
 
 from __future__ import annotations
@@ -80,7 +81,13 @@ class AsyncioShell:
         return self._loop.run_until_complete(gathered())
 
     def close(self, engine: Engine) -> None:
-        self._loop.run_until_complete(engine.aclose())
+        async def closed() -> None:
+            await engine.aclose()
+            # transports that were aborted end in the next turns of the loop
+            for _ in range(3):
+                await asyncio.sleep(0)
+
+        self._loop.run_until_complete(closed())
 
 
 @contextmanager

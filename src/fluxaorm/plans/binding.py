@@ -1,4 +1,7 @@
-"""An entity as one engine sees it: schema, pools, SQL texts, stamps and process-wide caches. Built once an engine; no I/O."""
+"""An entity as one engine sees it: schema, pools, SQL texts, stamps and process-wide caches.
+
+Built once an engine; no I/O.
+"""
 
 from __future__ import annotations
 
@@ -45,8 +48,11 @@ class Binding:
         monotonic: Callable[[], float],
         schemas: Mapping[str, EntitySchema],
     ) -> None:
-        """``redis_pool``: of the row cache, None when the entity has none; ``id_redis_pool``: that shares id blocks out,
-        None when they come straight from MySQL; ``namespace``: part of every key; ``schemas``: of all entities, by name."""
+        """Everything resolved, nothing shared.
+
+        ``redis_pool``: of the row cache, None when the entity has none; ``id_redis_pool``: that shares id blocks out,
+        None when they come straight from MySQL; ``namespace``: part of every key; ``schemas``: of all entities by name.
+        """
         self.schema = schema
         self.provider = provider
         self.dialect = dialect

@@ -1,8 +1,10 @@
-"""What a cache key of a row holds: keys, stamps, and the value's two forms. Pure; see the coherence protocol in the docs.
+"""What a cache key of a row holds: keys, stamps, and the value's two forms.
+
+Pure; see the coherence protocol in the docs.
 
 A key holds nothing, a value (MessagePack ``[stamp, column, ...]``), a lease ``L<token>`` or write intents
-``W<token>:<deadline>;...``. A row that does not exist is cached as ``[stamp]``. The first byte tells them apart, since a
-MessagePack array never starts with these letters.
+``W<token>:<deadline>;...``. A row that does not exist is cached as ``[stamp]``. The first byte tells them apart,
+since a MessagePack array never starts with these letters.
 """
 
 from __future__ import annotations

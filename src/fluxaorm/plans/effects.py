@@ -139,7 +139,10 @@ class RedisReplies:
 
 
 class RedisRoundTrip(Effect[RedisReplies]):
-    """Send commands to a Redis pool in one round trip. A lost connection raises RedisConnectionError, nothing is repeated."""
+    """Send commands to a Redis pool in one round trip.
+
+    A lost connection raises RedisConnectionError, nothing is repeated.
+    """
 
     __slots__ = ("commands", "pool")
 
@@ -164,7 +167,10 @@ class Sleep(Effect[None]):
 
 
 class Parallel(Effect[list[Any]]):
-    """Independent effects: concurrently by the asyncio runner, one after the other by the sync one. Replies in order."""
+    """Independent effects: concurrently by the asyncio runner, one after the other by the sync one.
+
+    Replies in order.
+    """
 
     __slots__ = ("effects",)
 

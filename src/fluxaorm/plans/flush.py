@@ -1,19 +1,21 @@
-"""The flush: one transaction a MySQL pool, intents right before COMMIT, releases after it. Decides; never does I/O itself.
+"""The flush: one transaction a MySQL pool, intents right before COMMIT, releases after it.
 
-A lone statement needs no transaction: intents, the statement, releases. Otherwise BEGIN, the statements in as few packets as the server
-takes, intents, COMMIT, releases. After a failure nothing is written and every entity keeps its changes.
+Decides; never does I/O itself.
+
+A lone statement needs no transaction: intents, the statement, releases. Otherwise BEGIN, the statements in as few
+packets as the server takes, intents, COMMIT, releases. After a failure nothing is written and every entity keeps its
+changes.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from fluxaorm.errors import (
     CommitUnknownError,
     DeadlockError,
-    DuplicateKeyError,
     EntityGoneError,
     ForeignEntityError,
     MySQLConnectionError,
@@ -23,7 +25,7 @@ from fluxaorm.errors import (
     ReentrantFlushError,
     StaleEntityError,
 )
-from fluxaorm.plans.binding import Binding
+from fluxaorm.plans.duplicates import explained_plan
 from fluxaorm.plans.effects import (
     Begin,
     Commit,
@@ -125,7 +127,10 @@ def _write_plan(owner: UnitOfWork, work: FlushWork) -> Plan[None]:
 
 
 def is_whole(statement: Statement) -> bool:
-    """Whether a statement needs no transaction: it is never right in part. An UPDATE of several rows may find only some."""
+    """Whether a statement needs no transaction: it is never right in part.
+
+    An UPDATE of several rows may find only some.
+    """
     tag: StatementTag = statement.tag
     return tag.verb != "update" or len(tag.entities) == 1
 
@@ -157,7 +162,7 @@ def _lone_plan(owner: UnitOfWork, work: FlushWork, pool: PoolWork, intents: Inte
         raise
     except BaseException as error:
         yield from intents.release_plan()
-        raise _explained(error, statement) from error
+        raise (yield from explained_plan(pool.pool, error, statement.tag)) from error
     if problem := _problem_of(statement, result):
         yield from intents.release_plan()
         raise problem
@@ -188,7 +193,7 @@ def _statements_plan(session: Session, statements: Sequence[Statement]) -> Plan[
         position = getattr(error, "failed_statement", None)
         if not isinstance(position, int):
             raise
-        raise _explained(error, statements[position]) from error
+        raise (yield from explained_plan(session, error, statements[position].tag)) from error
     for statement, result in zip(statements, results, strict=True):
         if problem := _problem_of(statement, result):
             raise problem
@@ -200,7 +205,8 @@ def _gone_plan(session: Session, tag: StatementTag) -> Plan[EntityGoneError]:
     """Which of the rows that an UPDATE did not find is gone."""
     binding = tag.binding
     ids = [entity._row[0] for entity in tag.entities]
-    sql = f"SELECT {binding.quoted_id} FROM {binding.quoted_table} WHERE {binding.quoted_id} IN ({', '.join('?' * len(ids))})"
+    places = ", ".join("?" * len(ids))
+    sql = f"SELECT {binding.quoted_id} FROM {binding.quoted_table} WHERE {binding.quoted_id} IN ({places})"
     found = {int(row[0]) for row in (yield from FetchRows(session, sql, ids))}
     return EntityGoneError(binding.schema.name, next((id for id in ids if id not in found), None))
 
@@ -232,62 +238,6 @@ def _problem_of(statement: Statement, result: ExecResult) -> Exception | None:
     if version is not None:
         return StaleEntityError(tag.binding.schema.name, entity._row[0], entity._decoded(version))
     return EntityGoneError(tag.binding.schema.name, entity._row[0])
-
-
-def _explained(error: BaseException, statement: Statement) -> BaseException:
-    """A duplicate key as the entity, index and values it is about; other errors as they are."""
-    if not isinstance(error, MySQLError) or isinstance(error, DuplicateKeyError):
-        return error
-    tag: StatementTag = statement.tag
-    duplicate = tag.binding.dialect.parse_duplicate(error.reason)
-    if duplicate is None:
-        return error
-    index, values, secret = _duplicate_values(tag, duplicate.index, duplicate.columns, duplicate.value)
-    return DuplicateKeyError(tag.binding.schema.name, index, values, errno=error.errno, pool=error.pool, secret=secret)
-
-
-def _duplicate_values(
-    tag: StatementTag, index_name: str | None, columns: Sequence[str], text: str | None
-) -> tuple[str, dict[str, Any], bool]:
-    """The index's name and the values of the entity that clashed, as far as the server's message tells."""
-    schema = tag.binding.schema
-    if index_name == "PRIMARY" or tuple(columns) == (schema.columns[0].name,):
-        positions: Sequence[int] = (0,)
-        index_name = "PRIMARY"
-    else:
-        found = next(
-            (
-                index
-                for index in schema.indexes
-                if index.name == index_name or (columns and index.columns == tuple(columns))
-            ),
-            None,
-        )
-        if found is None:
-            return index_name or "?", {}, False
-        index_name, positions = found.name, found.positions
-    secret = any(schema.columns[position].secret for position in positions)
-    entity = _clashing(tag, positions, text)
-    if entity is None:
-        return index_name, {}, secret
-    return index_name, {schema.columns[position].attribute: entity._current(position) for position in positions}, secret
-
-
-def _clashing(tag: StatementTag, positions: Sequence[int], text: str | None) -> TrackedEntity | None:
-    if len(tag.entities) == 1:
-        return tag.entities[0]
-    if text is None:
-        return None
-    for entity in tag.entities:
-        shown = "-".join(_shown(tag.binding, position, entity) for position in positions)
-        if text == shown or text.startswith(f"{shown}-"):
-            return entity
-    return None
-
-
-def _shown(binding: Binding, position: int, entity: TrackedEntity) -> str:
-    value = entity._current(position)
-    return "NULL" if value is None else str(binding.schema.columns[position].encode(value))
 
 
 def clear_flush(owner: UnitOfWork) -> None:

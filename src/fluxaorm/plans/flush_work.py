@@ -1,7 +1,9 @@
-"""What a flush writes: pending entities turned into statements, in order. Pure; nothing is changed until the flush succeeded.
+"""What a flush writes: pending entities turned into statements, in order.
 
-DELETEs, UPDATEs, INSERTs in this order, so that a unique value freed by one is there for another. UPDATEs and DELETEs go by
-table and id, so that writers of the same rows lock them in the same order and rarely deadlock.
+Pure; nothing is changed until the flush succeeded.
+
+DELETEs, UPDATEs, INSERTs in this order, so that a unique value freed by one is there for another. UPDATEs and DELETEs
+go by table and id, so that writers of the same rows lock them in the same order and rarely deadlock.
 """
 
 from __future__ import annotations

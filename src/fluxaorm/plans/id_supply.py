@@ -1,6 +1,7 @@
 """The ids a process has in hand for one entity: when to ask for more, and for how many. No I/O.
 
-A batch is one id at first and doubles up to 1,000 while batches are used up in quick succession; after a pause it is one again.
+A batch is one id at first and doubles up to 1,000 while batches are used up in quick succession; after a pause it is
+one again.
 """
 
 from __future__ import annotations

@@ -1,7 +1,10 @@
-"""Where new ids come from: the process's batch, the block shared out by Redis, blocks reserved in MySQL. Decides; no I/O.
+"""Where new ids come from: the process's batch, the block shared out by Redis, blocks reserved in MySQL.
 
-A block is reserved in ``_fluxa_ids(entity, reserved)`` by a statement of its own that is committed at once, so an id is never handed out
-twice, whatever Redis forgets. The current block lies in Redis and is shared out by one function call.
+Decides; no I/O.
+
+A block is reserved in ``_fluxa_ids(entity, reserved)`` by a statement of its own that is committed at once, so an id
+is never handed out twice, whatever Redis forgets. The current block lies in Redis and is shared out by one function
+call.
 """
 
 from __future__ import annotations
@@ -118,7 +121,9 @@ def _move_reserved_plan(binding: Binding, size: int) -> Plan[int]:
 
 
 def _repeatable_plan(binding: Binding, sql: str, args: tuple[object, ...]) -> Plan[ExecResult | None]:
-    """Run a statement of which a repetition costs no more than a gap in the ids; None when ``_fluxa_ids`` is missing."""
+    """Run a statement of which a repetition costs no more than a gap in the ids; None when ``_fluxa_ids`` is
+    missing.
+    """
     for attempt in range(2):
         try:
             return (yield from Execute(binding.mysql_pool, sql, args))

@@ -1,7 +1,7 @@
 """Write intents: telling the shared caches of a change before its COMMIT, and letting go after it. Decides; no I/O.
 
-A key with an intent is filled by nobody, so a reader that raced the writer cannot leave the old row there. A writer that dies leaves its
-token with a deadline; until then readers go to MySQL.
+A key with an intent is filled by nobody, so a reader that raced the writer cannot leave the old row there. A writer
+that dies leaves its token with a deadline; until then readers go to MySQL.
 """
 
 from __future__ import annotations

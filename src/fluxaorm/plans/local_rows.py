@@ -1,6 +1,7 @@
 """The local cache: undecoded rows of one entity in this process, shared by all contexts. No I/O.
 
-A fill is dropped when the row was evicted after its read began: a reader takes a ``mark`` first and hands it back with the row.
+A fill is dropped when the row was evicted after its read began: a reader takes a ``mark`` first and hands it back
+with the row.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The library of Redis Functions: the steps of the cache protocol and of id blocks that must be one. One key each.
 
-The source is written here, sent by ``call_plan`` when a server does not know it yet, and repeated. Names carry the version, since
-they are global on a server and old and new versions of the library may run side by side.
+The source is written here, sent by ``call_plan`` when a server does not know it yet, and repeated. Names carry the
+version, since they are global on a server and old and new versions of the library may run side by side.
 """
 
 from __future__ import annotations
@@ -100,7 +100,8 @@ local function drop(keys, args)
   return 1
 end
 
--- the next ids of the block in the hash with the run id it was made under, or nothing; `first` stays text, since it may pass 2^53
+-- the next ids of the block in the hash with the run id it was made under, or nothing; `first` stays text, since it
+-- may pass 2^53
 local function take_ids(keys, args)
   local block = redis.call('HMGET', keys[1], 'offset', 'size', 'run', 'first')
   if not block[1] then return nil end

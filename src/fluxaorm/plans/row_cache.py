@@ -1,7 +1,10 @@
-"""Reading rows below the context cache: local cache, Redis row cache with leases, MySQL. Decides; never does I/O itself.
+"""Reading rows below the context cache: local cache, Redis row cache with leases, MySQL.
 
-A reader that finds nothing in Redis leaves a lease there and fills the key only while the lease is still its own, so a row read
-before a change is never stored after it ("Scaling Memcache at Facebook", NSDI 2013; write intents are ours, see ``intents``).
+Decides; never does I/O itself.
+
+A reader that finds nothing in Redis leaves a lease there and fills the key only while the lease is still its own, so
+a row read before a change is never stored after it ("Scaling Memcache at Facebook", NSDI 2013; write intents are
+ours, see ``intents``).
 """
 
 from __future__ import annotations
@@ -22,7 +25,8 @@ BATCH: Final = 1_000
 def read_row_plan(owner: UnitOfWork, binding: Binding, id: int) -> Plan[Row | None]:
     """The row of an id in raw form, through the caches, or None.
 
-    Round trips: none on a local hit, 1 Redis on a hit, 2 Redis and 1 MySQL on a miss (3 Redis where a foreign value is replaced).
+    Round trips: none on a local hit, 1 Redis on a hit, 2 Redis and 1 MySQL on a miss (3 Redis where a foreign value
+    is replaced).
     """
     if binding.mysql_pool in owner.sessions:
         return (yield from select_row_plan(owner.sessions[binding.mysql_pool], binding, id))
@@ -92,7 +96,9 @@ Settled = tuple[str, str, bytes, "Row | None"]
 
 
 def _settle_plan(owner: UnitOfWork, binding: Binding, leases: Sequence[Settled]) -> Plan[list[bool]]:
-    """Fill the keys whose leases are mine, or only give the leases back where nobody fills; whether each was still mine."""
+    """Fill the keys whose leases are mine, or only give the leases back where nobody fills; whether each was
+    still mine.
+    """
     assert binding.redis_pool is not None
     ttl = binding.schema.cache.ttl_ms
     commands: list[RedisCommand]

@@ -170,7 +170,9 @@ class EntityUnit:
         return entity
 
     def entities_from_rows(self, rows: Iterable[Sequence[Any]]) -> list[Any]:
-        """Entities of rows in raw form; one already known is the same object, and refreshed unless it is being deleted."""
+        """Entities of rows in raw form; one already known is the same object, and refreshed unless it is being
+        deleted.
+        """
         read_at = 0.0 if self.owner.identity_ttl is None else self.owner.engine.monotonic()
         return [self.entity_from_row(row, read_at) for row in rows]
 
@@ -201,7 +203,9 @@ class EntityUnit:
         return entity
 
     def _sweep(self) -> None:
-        """Drop ids whose entity nobody holds; half as often as they double, so an id costs the same however many there are."""
+        """Drop ids whose entity nobody holds; half as often as they double, so an id costs the same however
+        many there are.
+        """
         self.identity = {id: ref for id, ref in self.identity.items() if ref() is not None}
         self._sweep_at = max(FIRST_SWEEP, 2 * len(self.identity))
 

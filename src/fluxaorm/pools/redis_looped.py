@@ -132,9 +132,9 @@ class LoopLink(asyncio.Protocol):
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
+        self._transport.abort()
         # redis-py's object would warn that its stream was not closed
         self._raw._reader = self._raw._writer = None
-        self._transport.abort()
         if self._trips:
             self._fail("the pool was closed")
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
 
 from fluxaorm.plans import search
 from fluxaorm.plans.aggregates import aggregate_groups_plan, aggregate_plan
-from fluxaorm.query.query import GroupedQuery, Query
 from fluxaorm.plans.tracked import TrackedEntity
+from fluxaorm.query.query import GroupedQuery, Query
 from fluxaorm.runtime.entity import EntityBase
 
 if TYPE_CHECKING:
@@ -163,7 +163,8 @@ class SearchMethods(Generic[E]):
     def iterate(self, ctx: Context | AsyncContext, query: Query | None = None, batch: int = 1_000) -> Any:
         """Everything that matches, by id, ``batch`` rows a round trip, in constant memory.
 
-        A row written meanwhile is seen if its id is still to come; none comes twice. QueryError for a query with a sort.
+        A row written meanwhile is seen if its id is still to come; none comes twice. QueryError for a query with a
+        sort.
         """
         return ctx._iterate(search.Iteration(ctx.unit_of(self), Query() if query is None else query, batch))
 

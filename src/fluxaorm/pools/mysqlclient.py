@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from MySQLdb import _mysql
 
+from fluxaorm.errors import MySQLConnectionError
 from fluxaorm.plans.effects import ExecResult, Row
 from fluxaorm.pools.literals import Sql, render
 from fluxaorm.pools.mysql_connection import CHARSET, CLIENT_FLAGS, BlockingMySQLConnection, mapped_error
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from fluxaorm.addresses import MySQLAddress
     from fluxaorm.dialects.port import Dialect
     from fluxaorm.options import MySQLOptions, TLSOptions
+
+NO_TLS: Final = 2026
 
 
 def open_mysqlclient(
@@ -27,7 +30,17 @@ def open_mysqlclient(
         raw: Any = _mysql.connection(**_arguments(address, options))
     except _mysql.Error as error:
         raise mapped_error(error, dialect, pool) from error
+    if address.tls is not None and not _is_encrypted(raw):
+        raw.close()
+        raise MySQLConnectionError("the server does not speak TLS", errno=NO_TLS, pool=pool)
     return MySQLClientConnection(raw, dialect, pool, expires)
+
+
+def _is_encrypted(raw: Any) -> bool:
+    """MariaDB's C library goes on in clear where REQUIRED is all it was told."""
+    raw.query("SHOW SESSION STATUS LIKE 'Ssl_cipher'")
+    ((_, cipher),) = raw.store_result().fetch_row(0)
+    return bool(cipher)
 
 
 def _arguments(address: MySQLAddress, options: MySQLOptions) -> dict[str, Any]:

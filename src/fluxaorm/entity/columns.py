@@ -23,6 +23,7 @@ from fluxaorm.entity.type_source import Source, class_source, source_of
 from fluxaorm.entity.world import World
 
 _TIMESTAMPS: Final[Mapping[str, AutoValue]] = {"created_at": "created_at", "updated_at": "updated_at"}
+_NO_ID: Final = "must be an unsigned integer and never None, as id: UInt64"
 _ATTRIBUTE_SUFFIX: Final = {"reference": "_id", "references": "_ids"}
 
 
@@ -191,7 +192,7 @@ class ColumnCollector:
         try:
             found = field_type_of(request.shape)
         except NotAColumnError as error:
-            raise self.refuse(request.where, str(error)) from None
+            raise self.refuse(request.where, _NO_ID if request.name == "id" else str(error)) from None
         if request.name == "id":
             self._check_id(found, request)
         if found.kind in ("reference", "references"):
@@ -200,8 +201,7 @@ class ColumnCollector:
 
     def _check_id(self, found: FieldType, request: FieldRequest) -> None:
         if found.kind != "uint" or request.shape.nullable:
-            given = source_of(request.declared.hint).text
-            raise self.refuse(request.where, f"must be an unsigned integer, as UInt64, not {given}")
+            raise self.refuse(request.where, _NO_ID)
         if "default" in request.options or "default_factory" in request.options:
             raise self.refuse(request.where, "has no default: new() gives ids")
 
@@ -271,7 +271,8 @@ class ColumnCollector:
     def _column_name(self, request: FieldRequest) -> str:
         own = request.options.get("column")
         name = request.place.prefix + own if isinstance(own, str) else request.name
-        if problem := identifier_problem(name):
+        wrong = isinstance(own, str) and identifier_problem(own) != ""
+        if not wrong and (problem := identifier_problem(name)):
             self.problems.add(request.where, f"the column's name {problem}; give it another with Field(column=)")
         return name
 

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any, TypeAlias
 
 from fluxaorm.entity.checks import wrong_type
+from fluxaorm.entity.decoders import decode_str
 from fluxaorm.entity.guards import is_iterable
 from fluxaorm.entity.schema import EnumSchema
 
@@ -55,10 +56,10 @@ def set_codec(enum: EnumSchema) -> Codec:
     def decode_set(raw: Any) -> Any:
         if is_iterable(raw):
             return raw
-        text = raw.decode() if type(raw) is bytes else raw
         try:
-            return frozenset([by_text[part] for part in text.split(",")]) if text else frozenset()
-        except (KeyError, AttributeError):
+            text = decode_str(raw)
+            return frozenset([by_text[part] for part in text.split(",")] if text else ())
+        except (KeyError, ValueError):
             raise ValueError(f"{raw!r} is not a set of {listed(enum)}") from None
 
     return check_set, encode_set, decode_set

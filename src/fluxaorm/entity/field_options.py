@@ -66,7 +66,7 @@ def column_problems(options: Mapping[str, Any], kind: Kind, column_type: ColumnT
         yield "Field(unique=True, index=True) would make two indexes; keep unique=True"
     for name in ("column", "renamed_from"):
         if name in options and (problem := identifier_problem(options[name])):
-            yield f"Field({name}=) {problem}"
+            yield f"Field({name}={options[name]!r}): {problem}"
     yield from _search_problems(options, kind, column_type)
 
 
@@ -80,10 +80,10 @@ def _search_problems(options: Mapping[str, Any], kind: Kind, column_type: Column
     if not searchable:
         return
     if not kind.search:
-        yield f"Field(searchable=) makes no sense for {kind.annotation or kind.name}: Redis Search cannot hold it"
+        yield f"Field(searchable=) makes no sense for {kind.annotation or kind.name.capitalize()}"
     elif searchable == "tag" and kind.search != "text":
         yield 'Field(searchable="tag") is for str; here searchable=True does it'
     elif column_type.unsearchable:
-        yield f"Field(searchable=): it {column_type.unsearchable}"
+        yield f"Field(searchable=): the column {column_type.unsearchable}"
     elif sortable and not kind.sortable:
         yield "Field(sortable=True) makes no sense for a set"

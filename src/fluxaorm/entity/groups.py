@@ -80,7 +80,7 @@ def _prefix(collector: ColumnCollector, request: FieldRequest) -> str:
     if own is None:
         return f"{request.name}_"
     if own != "" and (problem := identifier_problem(own)):
-        raise collector.refuse(request.where, f"Field(prefix=) {problem}")
+        raise collector.refuse(request.where, f"Field(prefix={own!r}): {problem}")
     return request.place.prefix + str(own)
 
 
@@ -143,7 +143,7 @@ def _list_initial(collector: ColumnCollector, request: FieldRequest, item: Shape
     if not value:
         return Initial(()) if item.nullable else Initial()
     if len(value) > size or (len(value) < size and not item.nullable):
-        raise collector.refuse(request.where, f"the default {value!r} has {len(value)} items for {size} columns")
+        raise collector.refuse(request.where, f"the default {value!r} is for {len(value)} of {size} columns")
     return initial
 
 

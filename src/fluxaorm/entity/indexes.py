@@ -98,7 +98,7 @@ class _IndexBuilder:
     def _fits(self, index: IndexSchema) -> bool:
         before = len(self._collector.problems)
         if problem := identifier_problem(index.name):
-            self._refuse(index.name, f"needs another name, with name=: {problem}")
+            self._refuse(index.name, f"has a name that {problem}; give it another with name=")
         if index.fields == ("id",):
             self._refuse(index.name, "is the primary key already")
         if len(index.columns) > MOST_COLUMNS:
@@ -140,8 +140,8 @@ class _IndexBuilder:
         for index in indexes:
             other = seen.setdefault(index.name.lower(), index)
             if other is not index:
-                whose = f"the one of the reference '{index.fields[0]}'" if index.implicit else "another"
-                self._refuse(other.name, f"has the name of {whose}; give it one with name=")
+                whose = f"the one that '{index.fields[0]}' gets by itself" if index.implicit else "another"
+                self._refuse(other.name, f"has the name of {whose}; give it its own with name=")
             elif index.name.lower() == "primary" or (index.unique and index.name in _TAKEN):
                 self._refuse(index.name, "has a name that is taken; give it another with name=")
 

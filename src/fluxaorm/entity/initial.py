@@ -50,11 +50,16 @@ def _refuse_mutable(constant: Any, secret: bool) -> None:
     try:
         hash(constant)
     except TypeError:
-        name, shown = type(constant).__name__, _shown(constant, secret)
-        maker = name if not constant and name in ("list", "dict", "set") else f"lambda: {shown}"
-        raise InitialError(
-            f"all entities would share the default {shown}, which can be changed; use Field(default_factory={maker})"
-        ) from None
+        shown = _shown(constant, secret)
+        told = f"all entities would share the default {shown}, which can be changed; use {_instead_of(constant, shown)}"
+        raise InitialError(told) from None
+
+
+def _instead_of(constant: Any, shown: str) -> str:
+    if isinstance(constant, set):
+        return f"frozenset({shown if constant else ''})"
+    name = type(constant).__name__
+    return f"Field(default_factory={name if not constant and name in ('list', 'dict') else f'lambda: {shown}'})"
 
 
 def checked_initial(initial: Initial, check: Callable[[Any], Any], nullable: bool, secret: bool) -> Initial:
@@ -97,4 +102,5 @@ def _checked(value: Any, check: Callable[[Any], Any], nullable: bool, what: str)
 
 
 def _shown(value: object, secret: bool) -> str:
-    return "(secret)" if secret else repr(value)
+    text = "(secret)" if secret else repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -29,7 +29,7 @@ _WORD: Final = re.compile(r"[A-Za-z0-9_]+")
 def field_problem(name: str) -> str:
     """What is wrong with the name of a field, as its generated property; "" when nothing is."""
     if not (name.isascii() and name.isidentifier()):
-        return f"'{name}' cannot be the name of a property; use letters a to z, digits and _, and begin with a letter"
+        return f"'{name}' must hold only ASCII letters, digits and _, and begin with a letter"
     if keyword.iskeyword(name):
         return f"'{name}' is a keyword of Python; call it {name}_ with Field(column='{name}')"
     if name in RESERVED:
@@ -40,13 +40,13 @@ def field_problem(name: str) -> str:
 
 
 def identifier_problem(name: object) -> str:
-    """What is wrong with the name of a table, column or index; "" when nothing is."""
+    """What the name of a table, column or index must be, when it is not; else ""."""
     if not isinstance(name, str):
-        return f"{name!r} is not a str"
+        return "must be a str"
     if not _WORD.fullmatch(name):
-        return f"'{name}' may hold only letters a to z, digits and _"
+        return "must hold only ASCII letters, digits and _"
     if len(name) > LONGEST:
-        return f"'{name}' has {len(name)} characters; MySQL allows {LONGEST}"
+        return f"must have at most {LONGEST} characters, not {len(name)}"
     return ""
 
 
@@ -54,7 +54,7 @@ def table_problem(name: object) -> str:
     """The same for a table, whose name must not look like one of the library's own."""
     problem = identifier_problem(name)
     if not problem and str(name).lower().startswith(OURS):
-        return f"'{name}' begins with {OURS}, as the library's own tables do"
+        return f"must not begin with {OURS}, as the library's own tables do"
     return problem
 
 

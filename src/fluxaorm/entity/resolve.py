@@ -193,7 +193,7 @@ def _check_options(collector: ColumnCollector, options: ClassOptions, indexes: I
         for index in indexes:
             if index.cached:
                 problems.add(name, f"index '{index.name}' has cached=True, which needs redis_cache=True on the class")
-    known = {*(column.field for column in columns), *collector.fields}
+    known = {*(column.field for column in columns), *collector.fields} - {group.name for group in collector.groups}
     if options.shard_key is not None and options.shard_key not in known:
         problems.add(name, f"shard_key='{options.shard_key}' is not a field")
     if options.redis_search is not None and not any(column.searchable for column in columns):

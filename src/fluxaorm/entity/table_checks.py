@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from fluxaorm.entity.columns import ColumnCollector
 from fluxaorm.entity.problems import Problems
-from fluxaorm.entity.schema import ColumnSchema
+from fluxaorm.entity.schema import ColumnSchema, GroupSchema
 from fluxaorm.entity.storage import PAGE_ROW_LIMIT, SERVER_ROW_LIMIT, page_row, room_of_column, server_row
 
 MOST_COLUMNS: Final = 1017
@@ -16,8 +16,9 @@ MOST_COLUMNS: Final = 1017
 def check_table(collector: ColumnCollector) -> None:
     """Note what is wrong with the columns of an entity taken together."""
     name, columns, problems = collector.name, collector.columns, collector.problems
-    _refuse_same_columns(name, columns, problems)
-    _refuse_same_properties(collector)
+    owners = _owners(collector)
+    _refuse_same_columns(name, columns, owners, problems)
+    _refuse_same_properties(collector, owners)
     _refuse_renames(name, columns, problems)
     _refuse_size(name, columns, problems)
     versions = [column.field for column in columns if column.auto == "version"]
@@ -25,23 +26,42 @@ def check_table(collector: ColumnCollector) -> None:
         problems.add(name, f"has {len(versions)} version fields, {', '.join(versions)}; keep one")
 
 
-def _refuse_same_columns(name: str, columns: Sequence[ColumnSchema], problems: Problems) -> None:
-    owners: dict[str, ColumnSchema] = {}
+def _owners(collector: ColumnCollector) -> dict[int, str]:
+    """Position -> the entity's own field that made the column."""
+    owners = {column.index: column.field for column in collector.columns}
+    for group in collector.groups:
+        owners.update(dict.fromkeys(_positions(group), group.name))
+    return owners
+
+
+def _positions(group: GroupSchema) -> Iterator[int]:
+    for _, member in group.members:
+        if isinstance(member, GroupSchema):
+            yield from _positions(member)
+        else:
+            yield member
+
+
+def _refuse_same_columns(
+    name: str, columns: Sequence[ColumnSchema], owners: Mapping[int, str], problems: Problems
+) -> None:
+    seen: dict[str, int] = {}
     for column in columns:
-        other = owners.setdefault(column.name.lower(), column)
-        if other is not column:
-            problems.add(f"{name}.{column.field}", f"column '{column.name}' is that of '{other.field}' already")
+        other = seen.setdefault(column.name.lower(), column.index)
+        if other != column.index:
+            told = f"the column '{column.name}' is made by '{owners[other]}' already"
+            problems.add(f"{name}.{owners[column.index]}", told)
 
 
-def _refuse_same_properties(collector: ColumnCollector) -> None:
+def _refuse_same_properties(collector: ColumnCollector, owners: Mapping[int, str]) -> None:
     """Properties and methods that the generated class gets."""
-    makers = {group.name: group.name for group in collector.groups}
+    makers: dict[str, tuple[int, str]] = {group.name: (-1, group.name) for group in collector.groups}
     for column in collector.columns:
         for made in _made_of(column):
-            other = makers.setdefault(made, f"{column.index} {column.field}").partition(" ")
-            if other[0] != str(column.index):
-                told = f"'{made}' of the generated class is made for '{other[2] or other[0]}' already"
-                collector.problems.add(f"{collector.name}.{column.field}", told)
+            position, other = makers.setdefault(made, (column.index, owners[column.index]))
+            if position != column.index:
+                told = f"'{made}' of the generated class is made by '{other}' already"
+                collector.problems.add(f"{collector.name}.{owners[column.index]}", told)
 
 
 def _made_of(column: ColumnSchema) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from fluxaorm.query.placeholders import has_several_statements, split_placeholders
+from fluxaorm.query.placeholders import code_of, has_several_statements, split_placeholders
 
 SPLITS = [
     ("no placeholder", "SELECT 1", ("SELECT 1",)),
@@ -106,6 +106,16 @@ def test_statement_ends_agree_with_the_lexer(sql: str) -> None:
     after = any(kinds[i] == "quoted" or (kinds[i] == "code" and sql[i] not in "; \n\t") for i in range(end, len(sql)))
 
     assert after is has_several_statements(sql)
+
+
+@settings(max_examples=600)
+@given(st.lists(ALPHABET, max_size=24).map("".join))
+def test_the_code_of_a_text_is_what_is_neither_quoted_nor_comment(sql: str) -> None:
+    """Positions found in it are used to cut the text itself."""
+    blanks = {"code": None, "quoted": "x", "comment": " "}
+    expected = "".join(blanks[kind] or character for character, kind in zip(sql, _kinds(sql), strict=True))
+
+    assert expected == code_of(sql)
 
 
 def _kinds(sql: str) -> list[str]:

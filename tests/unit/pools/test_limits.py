@@ -19,7 +19,7 @@ from fluxaorm.pools.sql import limits_from
         ({"max_open_connections": 4, "max_idle_connections": 9}, (0, 0), PoolLimits(4, 4, 300.0, 30.0)),
         ({"conn_max_lifetime": 900.0, "pool_timeout": 2.0}, (0, 600), PoolLimits(100, 100, 600.0, 2.0)),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_a_pool_asks_for_no_more_than_the_server_gives(
     options: dict[str, float], server: tuple[int, int], expected: PoolLimits

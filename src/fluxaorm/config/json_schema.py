@@ -20,8 +20,8 @@ Schema: TypeAlias = "dict[str, Any]"
 _VARIABLE: Schema = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^{}]*)?\}"}
 
 
-def config_schema() -> Schema:
-    """The JSON Schema (draft 2020-12) of what ``Registry.init_by_yaml`` reads, as a new dict."""
+def made_schema() -> Schema:
+    """See ``config_schema``."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "FluxaORM configuration",

@@ -39,11 +39,8 @@ _TEXTS = inspect.ListType(_TEXT)
 _URLS = inspect.DictType(_TEXT, _TEXT)
 
 
-def config_from_yaml(source: Source, variables: Mapping[str, str]) -> Config:
-    """The Config of a parsed mapping, a path or YAML text; ``variables``: what ``${VAR}`` stands for.
-
-    Raises ConfigError with every problem found, each with its path.
-    """
+def read_config(source: Source, variables: Mapping[str, str]) -> Config:
+    """See ``config_from_yaml``."""
     name, document = read_source(source)
     reader = _Reader(variables)
     config = reader.read(document)

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import quote
 
 from msgspec.structs import replace
@@ -24,7 +24,6 @@ from fluxaorm.addresses import (
     parse_redis,
 )
 from fluxaorm.config import Config, config_from_yaml
-from fluxaorm.config.yaml_text import Source
 from fluxaorm.engine import Engine
 from fluxaorm.entity import Entity
 from fluxaorm.errors import ConfigError
@@ -55,6 +54,9 @@ from fluxaorm.registry.registrations import (
     Registrations,
     checked_code,
 )
+
+if TYPE_CHECKING:
+    from fluxaorm.config.yaml_text import Source
 
 T = TypeVar("T")
 

@@ -63,8 +63,9 @@ from fluxaorm.query.query import Query
 from fluxaorm.query.where import Where
 from fluxaorm.registry import DEFAULT_POOL_CODE, Registry
 from fluxaorm.runtime.entity import Change
+from fluxaorm.version import VERSION
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "DEFAULT_POOL_CODE",

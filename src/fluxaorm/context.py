@@ -86,6 +86,15 @@ class _ContextBase(UnitOfWork):
             self._observer = QueryLoggers(self)
         self._observer.add(handler, mysql=mysql, redis=redis)
 
+    def _take_over(self, other: _ContextBase) -> Self:
+        """Metadata, loggers and cache settings of another context; its entities stay its own."""
+        self._meta = dict(other._meta)
+        if other._observer is not None:
+            self._observer = other._observer.for_context(self)
+        self.identity_enabled, self.identity_ttl = other.identity_enabled, other.identity_ttl
+        self._note_identity_mode()
+        return self
+
     def _close(self, *, warn: bool) -> None:
         if warn and self.pending and not self.closed:
             message = f"a context was left with {len(self.pending)} unflushed changes; call flush() or clear_flush()"
@@ -141,6 +150,10 @@ class Context(_ContextBase):
         UnsavedChangesError unless ``discard``, EntityGoneError, NotPersistedError.
         """
         self._run(reload_plan(entities, discard))
+
+    def clone(self) -> Context:
+        """A fresh unit of work with the same metadata, query loggers and cache settings."""
+        return self.engine.new_context()._take_over(self)
 
     def close(self) -> None:
         """End the unit of work; its entities can still be read. Safe to call twice."""
@@ -199,6 +212,10 @@ class AsyncContext(_ContextBase):
     async def reload(self, *entities: EntityBase, discard: bool = False) -> None:
         """As ``Context.reload``."""
         await self._run(reload_plan(entities, discard))
+
+    def clone(self) -> AsyncContext:
+        """As ``Context.clone``."""
+        return self.engine.new_async_context()._take_over(self)
 
     async def aclose(self) -> None:
         """End the unit of work; its entities can still be read. Safe to call twice."""

@@ -116,9 +116,9 @@ def _traffic(step: dict[str, Any]) -> tuple[int, int, int, int]:
 
 def test_what_was_read_once_comes_from_redis_and_then_from_the_context(first_run: Run) -> None:
     """The point of the caches, in round trips: SQL once, then one MGET, then nothing."""
-    cold = _traffic(_step(first_run, "1,000 flights by id, caches cold"))
-    warm = _traffic(_step(first_run, "1,000 flights by id, from Redis"))
-    known = _traffic(_step(first_run, "1,000 flights by id, from the context"))
+    cold = _traffic(_step(first_run, "1,000 flights, nothing cached"))
+    warm = _traffic(_step(first_run, "1,000 flights, from Redis"))
+    known = _traffic(_step(first_run, "1,000 flights, from the context"))
 
     assert (1, 1000) == (cold[0], cold[3] - 1000)
     assert [(0, 1, 1000, 0), (0, 0, 0, 0)] == [warm, known]
@@ -126,7 +126,7 @@ def test_what_was_read_once_comes_from_redis_and_then_from_the_context(first_run
 
 def test_airports_come_from_the_local_cache_without_a_round_trip(first_run: Run) -> None:
     """A table that everybody reads costs the servers nothing once it is known."""
-    assert (0, 0, 0, 0) == _traffic(_step(first_run, "1,458 airports by id, from the local cache"))
+    assert (0, 0, 0, 0) == _traffic(_step(first_run, "1,458 airports, from the local cache"))
 
 
 def test_it_ends_within_a_minute(first_run: Run) -> None:
@@ -177,7 +177,7 @@ def test_for_people_it_prints_tables(second_run: Run) -> None:
     """The run without --json is the one that everybody looks at."""
     ended = _command("demo", cwd=second_run.directory.parent, COLUMNS="200")
 
-    titles = ("Reading, searching, writing", "The latest of", "From the query log", "Counted")
+    titles = ("Reading, searching, writing", "The latest of", "Query log: 500 flights", "Counted")
     assert (0, "") == (ended.returncode, ended.stderr)
     assert [] == [title for title in titles if title not in ended.stdout]
 

@@ -65,8 +65,14 @@ class QueryLoggers:
 
     def add(self, handler: Handler, *, mysql: bool, redis: bool) -> None:
         """Call ``handler(ctx, entry)`` for the chosen stores."""
-        stores: list[Store] = [*(["mysql"] if mysql else []), *(["redis"] if redis else [])]  # type: ignore[list-item]  # literals
-        self._handlers.append((handler, frozenset(stores)))
+        chosen: dict[Store, bool] = {"mysql": mysql, "redis": redis}
+        self._handlers.append((handler, frozenset(store for store, wanted in chosen.items() if wanted)))
+
+    def for_context(self, ctx: Context | AsyncContext | Any) -> QueryLoggers:
+        """The same handlers for another context."""
+        loggers = QueryLoggers(ctx)
+        loggers._handlers = list(self._handlers)
+        return loggers
 
     def __call__(
         self, effect: Effect[Any], reply: Any, error: BaseException | None, microseconds: int, started: float

@@ -11,15 +11,16 @@ from typing import Any, Final
 
 from fluxaorm.errors import RedisError
 from fluxaorm.plans.effects import Plan, RedisCommand, RedisReplies, RedisRoundTrip, ShieldedRedisRoundTrip
+from fluxaorm.version import VERSION
 
-VERSION: Final = "0_1_0"
-INTEND: Final = f"fx_intend_{VERSION}"
-RELEASE: Final = f"fx_release_{VERSION}"
-FILL: Final = f"fx_fill_{VERSION}"
-SWAP: Final = f"fx_swap_{VERSION}"
-DROP: Final = f"fx_drop_{VERSION}"
-TAKE_IDS: Final = f"fx_take_ids_{VERSION}"
-INSTALL_IDS: Final = f"fx_install_ids_{VERSION}"
+_SUFFIX: Final = VERSION.replace(".", "_")
+INTEND: Final = f"fx_intend_{_SUFFIX}"
+RELEASE: Final = f"fx_release_{_SUFFIX}"
+FILL: Final = f"fx_fill_{_SUFFIX}"
+SWAP: Final = f"fx_swap_{_SUFFIX}"
+DROP: Final = f"fx_drop_{_SUFFIX}"
+TAKE_IDS: Final = f"fx_take_ids_{_SUFFIX}"
+INSTALL_IDS: Final = f"fx_install_ids_{_SUFFIX}"
 
 _BODY: Final = """
 local function now_ms()
@@ -146,7 +147,7 @@ def library_source() -> str:
         TAKE_IDS: "take_ids", INSTALL_IDS: "install_ids",
     }  # fmt: skip
     registered = "\n".join(_registration(name, function) for name, function in functions.items())
-    return f"#!lua name=fluxaorm_{VERSION}\n{_BODY}\n{registered}\n"
+    return f"#!lua name=fluxaorm_{_SUFFIX}\n{_BODY}\n{registered}\n"
 
 
 def function_call(name: str, key: str, *args: bytes | str | int) -> RedisCommand:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar
 
 from fluxaorm.entity.json_value import JsonValue
 from fluxaorm.entity.schema import UNSET, GroupSchema
@@ -158,9 +158,10 @@ class EntityBase(TrackedEntity):
             if not isinstance(value, group.python_class):
                 raise FieldValueError(name, group.name, value, f"must be a {group.python_class.__name__}")
             return [getattr(value, member) for member, _ in group.members]
-        if isinstance(value, str | bytes) or not isinstance(value, Sequence):
+        given: object = value
+        if isinstance(given, str | bytes) or not isinstance(given, Sequence):
             raise FieldValueError(name, group.name, value, "must be a list")
-        items: list[Any] = list(cast("Sequence[Any]", value))
+        items: list[Any] = list(value)
         if len(items) > size:
             raise FieldValueError(name, group.name, items, f"has {len(items)} items, at most {size} fit")
         return items + [None] * (size - len(items))

@@ -6,15 +6,16 @@ Nothing here performs I/O: ``Script`` checks which effects a plan yields and fee
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from fluxaorm.dialects import dialect_for
 from fluxaorm.entity.schema import CacheSchema, ColumnSchema, EntitySchema
 from fluxaorm.plans.binding import Binding
 from fluxaorm.plans.effects import Effect, ExecResult, Plan, RedisReplies
 from fluxaorm.plans.tokens import TokenSource
+from fluxaorm.plans.tracked import TrackedEntity
 from fluxaorm.plans.unit import EntityUnit, UnitOfWork
 from fluxaorm.runtime.entity import EntityBase
 
@@ -65,10 +66,10 @@ class Thing(EntityBase):
 class ThingProvider:
     """What a binding needs of a provider."""
 
-    entity_name = "Thing"
-    fingerprint = "f" * 16
-    entity_class = Thing
-    enum_classes: dict[int, Any] = {}
+    entity_name: ClassVar[str] = "Thing"
+    fingerprint: ClassVar[str] = "f" * 16
+    entity_class: ClassVar[type[TrackedEntity]] = Thing
+    enum_classes: ClassVar[Mapping[int, type[Any]]] = {}
 
 
 class StateOnlyEngine:

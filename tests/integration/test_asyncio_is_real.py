@@ -1,0 +1,66 @@
+"""Asyncio all the way down: look-ups wait on the server at the same time, and no thread waits for them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import fluxaorm as fx
+from tests.support import shop
+from tests.support.shop_engines import open_engine
+from tests.support.sql_servers import Database
+
+SLEEPING = "SELECT * FROM CounterEntity WHERE id = ? AND SLEEP(0.2) = 0"
+
+
+def test_eight_look_ups_overlap_on_eight_connections_without_a_new_thread(mysql_database: Database) -> None:
+    """Eight queries that each sleep on the server are all there at once, on eight connections of the one thread."""
+    engine = open_engine(mysql_database.url, None)
+    counters = engine.provider(shop.CounterEntity)
+    with engine.new_context() as ctx:
+        ids = [counters.new_with_id(ctx, number, label=str(number)).id for number in range(1, 9)]
+        ctx.flush()
+    threads = threading.active_count()
+
+    async def look_up(id: int) -> str:
+        async with engine.new_async_context() as ctx:
+            (counter,) = await counters.from_sql(ctx, SLEEPING, id)
+            return f"{counter.label} {threading.active_count() - threads}"
+
+    async def all_at_once() -> tuple[list[str], int]:
+        async with engine:
+            look_ups = asyncio.gather(*map(look_up, ids))
+            most = 0
+            while not look_ups.done():
+                await asyncio.sleep(0.02)
+                most = max(most, sleeping(mysql_database))
+            return list(await look_ups), most
+
+    labels, most_at_once = asyncio.run(all_at_once())
+
+    assert [f"{id} 0" for id in ids] == labels
+    assert 8 == most_at_once
+
+
+def sleeping(database: Database) -> int:
+    """How many connections run the query now, by the server's own list."""
+    rows = database.execute(
+        "SELECT COUNT(DISTINCT ID) FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND INFO LIKE %s",
+        "%SLEEP(0.2)%",
+    )
+    # the asking statement has the words in it too
+    return int(rows[0][0]) - 1
+
+
+def test_metadata_and_loggers_go_along_with_a_clone(mysql_database: Database) -> None:
+    """A handler that needs a context of its own keeps the request's id and query log."""
+    engine = open_engine(mysql_database.url, None)
+    seen: list[tuple[str, str]] = []
+    with engine, engine.new_context() as ctx:
+        ctx.set_meta_data("request", "r1")
+        ctx.register_query_logger(lambda _, entry: seen.append((entry.operation, entry.meta["request"])))
+
+        with ctx.clone() as other:
+            engine.provider(shop.CounterEntity).search_many(other, fx.Query())
+
+    assert [("SELECT", "r1")] == seen

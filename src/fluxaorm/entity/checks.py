@@ -16,6 +16,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from typing import Any, Final
 from uuid import UUID
 
+_WITHOUT_ARTICLE: Final = {"NoneType": "None", "bytes": "bytes"}
 _BINARY32: Final = struct.Struct("<f")
 _LONGEST: Final = timedelta(hours=838, minutes=59, seconds=59)
 _EXACT: Final = Context(prec=80, traps=[Inexact, InvalidOperation, Overflow])
@@ -24,7 +25,8 @@ _EXACT: Final = Context(prec=80, traps=[Inexact, InvalidOperation, Overflow])
 def wrong_type(value: object, wanted: str) -> ValueError:
     """The reason when a value is of another type."""
     name = type(value).__name__
-    return ValueError(f"must be {wanted}, not {'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}")
+    article = "an" if name[0] in "aeiouAEIOU" else "a"
+    return ValueError(f"must be {wanted}, not {_WITHOUT_ARTICLE.get(name, f'{article} {name}')}")
 
 
 @lru_cache
@@ -94,12 +96,10 @@ def decimal_check(precision: int, scale: int) -> Callable[[Any], Decimal]:
         number = Decimal(value)
         if not number.is_finite():
             raise ValueError("must be finite")
-        if abs(number) >= limit:
+        if number.copy_abs() >= limit:
             raise ValueError(f"must have at most {precision - scale} digits before the point")
-        if not number:
-            return abs(number).quantize(step, context=_EXACT)
         try:
-            return number.quantize(step, context=_EXACT)
+            return (number if number else number.copy_abs()).quantize(step, context=_EXACT)
         except (Inexact, InvalidOperation):
             raise ValueError(f"must have at most {scale} digits after the point; it would be rounded") from None
 

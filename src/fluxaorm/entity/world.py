@@ -57,7 +57,7 @@ class World:
         return enum
 
     def generated_enum(self, enum: EnumSchema, where: str, named: bool) -> EnumSchema:
-        """Note a generated enum. Two may share a name that ``enum_name`` gave to both, if their members are the same."""
+        """Note a generated enum. Two may share a name that ``enum_name`` gave to both, given the same members."""
         known = self._generated.setdefault(enum.name, _Generated(enum, where, named))
         shared = named and known.named and known.enum.members == enum.members
         if known.where != where and not shared:

@@ -55,7 +55,7 @@ def _refuse_custom(json_type: Any) -> None:
         if id(item) in seen:
             continue
         seen.add(id(item))
-        if isinstance(item, msgspec.inspect.CustomType):
+        if isinstance(item, msgspec.inspect.CustomType) and item.cls is not object:
             raise TypeError(f"msgspec cannot decode {item.cls.__name__}")
         if is_sequence(item):
             waiting += item

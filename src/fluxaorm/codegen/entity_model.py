@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,10 +95,9 @@ class _Maker:
             for other in schemas.values()
             for reference in other.references
         )
-        self.members = _members_of(schema)
-        own = {entity, provider_name(entity), f"_{entity}Provider", f"{entity}Values", f"{entity}Fields"}
+        own = {entity, *(f"{entity}{part}" for part in ("Provider", "Values", "Fields", "Reference")), f"_{entity}Provider"}
         package = schema.definition.__module__.partition(".")[0]
-        self.names = Names({*own, f"{entity}Reference"}, self.members, package)
+        self.names = Names(own, _members_of(schema, own), package)
         self.siblings = {reference.position: self._sibling(schemas, reference) for reference in schema.references}
         self.columns = Columns(self.names, self.siblings, texts)
 
@@ -218,15 +217,17 @@ def _look_up_name(index: IndexSchema) -> str:
     return f"get_by_{name_of(index.name)}"
 
 
-def _members_of(schema: EntitySchema) -> dict[str, str]:
-    """Every name that the classes of an entity's module define, with where it comes from. CodegenError for a clash."""
-    members: dict[str, str] = dict.fromkeys(dir(EntityBase), "every entity")
-    for name, origin in _defined(schema):
+def _members_of(schema: EntitySchema, own: Iterable[str]) -> set[str]:
+    """Every name that the classes of an entity's module define; ``own``: the classes. CodegenError for a clash."""
+    owners = dict.fromkeys(dir(EntityBase), "every entity") | dict.fromkeys(own, "the module")
+    members: set[str] = set()
+    for name, owner in _defined(schema):
         if not is_name(name):
-            raise CodegenError(f"{schema.name}: {origin} needs the name '{name}', which Python cannot use; rename it")
-        if members.get(name, origin) != origin:
-            raise CodegenError(f"{schema.name}: {origin} and {members[name]} both need the name '{name}'; rename one")
-        members[name] = origin
+            raise CodegenError(f"{schema.name}: {owner} needs the name '{name}', which Python cannot use; rename it")
+        other = owners.setdefault(name, owner)
+        if other != owner:
+            raise CodegenError(f"{schema.name}: {owner} and {other} both need the name '{name}'; rename one")
+        members.add(name)
     return members
 
 

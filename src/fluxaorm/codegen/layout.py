@@ -1,12 +1,11 @@
 """Source text the way Ruff formats it, at its own line length of 88 and at any longer one.
 
 A line that is too long is taken apart at its brackets, one item a line with a comma behind the last: Ruff leaves that
-alone whatever its line length. A line that cannot be, because a name in it is very long, says ``# fmt: skip``.
+alone whatever its line length. Where it would not, because a name in it is very long, ``# fmt: skip`` stands behind it.
 """
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Iterator
 from inspect import cleandoc
@@ -34,7 +33,8 @@ def docstring(text: str, indent: int) -> str:
     room = LINE_LENGTH - indent
     lines: list[str] = []
     for line in _documented(text).splitlines():
-        lines += _wrapped(line, room - (3 if not lines else 0))
+        lines += _wrapped(line, room - (4 if not lines else 0))
+    lines[0] = f" {lines[0]}" if lines[0].startswith('"') else lines[0]
     if len(lines) == 1 and len(lines[0]) + 6 <= room:
         return f'"""{lines[0]}"""'
     body = "\n".join(f"{' ' * indent}{line}" if line else "" for line in lines[1:])
@@ -66,7 +66,7 @@ def fitted(source: str) -> str:
     lines: list[str] = []
     in_docstring = False
     for line in source.split("\n"):
-        quotes = len(re.findall(r'(?<!\\)"""', line))
+        quotes = line.count('"""')
         plain = not in_docstring and not quotes and not line.lstrip().startswith("#")
         lines += _fitted_line(line) if plain and len(line) > LINE_LENGTH else [line]
         in_docstring ^= quotes % 2 == 1
@@ -74,14 +74,13 @@ def fitted(source: str) -> str:
 
 
 def _fitted_line(line: str) -> list[str]:
-    apart = _apart(line)
-    if apart is None or any(len(part) > LINE_LENGTH and _joins_again(part) for part in apart):
-        return [f"{line}{_SKIP}"]
-    return apart
+    *above, last = _apart(line) or [line]
+    stable = above and not any(len(part) > LINE_LENGTH and _joins_again(part) for part in (*above, last))
+    return [*above, last if stable else f"{last}{_SKIP}"]
 
 
 def _joins_again(part: str) -> bool:
-    """Whether Ruff would take this part of a line apart itself, and put it together where lines are longer."""
+    """Whether Ruff would take this part of a line apart too, and put it together where lines are longer."""
     return " | " in part or "[" in part or " = " in part
 
 

@@ -59,7 +59,7 @@ class Names:
     """The imports of one module, collected while its parts are made."""
 
     def __init__(self, own: Iterable[str], hidden: Iterable[str] = (), package: str = "") -> None:
-        """``own``: names the module defines; ``hidden``: those its classes define; ``package``: the user's top-level."""
+        """``own``: names the module defines; ``hidden``: what its classes define; ``package``: the user's top-level."""
         self.package = package
         self.imports: dict[tuple[str, str], Import] = {}
         self.objects: dict[str, Any] = {}

@@ -171,7 +171,6 @@ def _shared_rows_plan(
             yield from lookup.lease_plan(owner)
     except RedisError as error:
         owner.engine.cache_outage(binding.redis_pool, error)
-        lookup.leases.clear()
     if lookup.unread:
         yield from _select_rows_plan(binding.mysql_pool, binding, lookup.unread, rows)
     if lookup.leases:

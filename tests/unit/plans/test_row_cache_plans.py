@@ -142,6 +142,23 @@ def test_the_library_of_functions_is_loaded_when_the_server_does_not_know_it() -
     assert words(effects[2]) == words(effects[4])
 
 
+def test_only_commands_that_missed_the_library_are_repeated() -> None:
+    """What was done must not be done twice."""
+    world = World()
+
+    _, effects = run(
+        get_by_ids_plan(world.unit, [1, 2]),
+        (RedisRoundTrip, replies([None, b"\x91x"])),
+        (RedisRoundTrip, replies(None, RedisError("ERR Function not found"))),
+        (RedisRoundTrip, replies(b"fluxaorm")),
+        (RedisRoundTrip, replies(1)),
+        (FetchRows, [(b"1", b"a", b""), (b"2", b"b", b"")]),
+        (RedisRoundTrip, replies(1, 1)),
+    )
+
+    assert [SWAP] == [command[1] for command in effects[3].commands]
+
+
 def test_with_intents_only_a_reader_gives_its_lease_back() -> None:
     """Where nobody fills Redis, a lease still tells whether the local cache may keep the row."""
     world = World(redis="intents", local_limit=10)

@@ -145,6 +145,11 @@ def run(plan: Plan[T], *script: tuple[type[Effect[Any]], Any]) -> tuple[T, list[
     except StopIteration as stop:
         assert not steps, f"the plan ended before {steps}"
         return stop.value, effects
+    except AssertionError:
+        raise
+    except BaseException as error:
+        assert not steps, f"the plan raised {error!r} before {steps}"
+        raise
 
 
 def _shown(effect: Any) -> str:

@@ -1,6 +1,6 @@
 """Transfers between accounts on asyncio: forty at once, each a unit of work, and no money is lost.
 
-`version=True` makes a flush fail when somebody else changed the row since it was loaded; the transfer starts again then.
+`version=True` makes a flush fail when somebody else changed the row since it was loaded; the transfer starts over.
 
     pip install 'fluxaorm[embedded]'
     python bank_asyncio.py
@@ -68,7 +68,9 @@ async def main() -> None:
         accounts = engine.provider(AccountEntity)
         ids = await open_accounts(engine, accounts)
         pairs = [random.sample(ids, 2) for _ in range(40)]
-        repeated = await asyncio.gather(*(transfer(engine, accounts, *pair, Decimal("1.25")) for pair in pairs))
+        repeated = await asyncio.gather(
+            *(transfer(engine, accounts, giver, taker, Decimal("1.25")) for giver, taker in pairs)
+        )
         async with engine.new_async_context() as ctx:
             balances = {account.owner: account.balance for account in await accounts.get_by_ids(ctx, *ids)}
     print(f"{len(pairs)} transfers, {sum(repeated)} of them started again")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import sqlite3
 import subprocess
 import sys
@@ -35,6 +36,7 @@ class Run:
     result: dict[str, Any]
     traced: dict[str, int]
     """What SQLite executed: verb and table -> times."""
+    cpu_seconds: float
 
 
 def _environment(**changes: str) -> dict[str, str]:
@@ -58,9 +60,12 @@ def _command(
 
 def _traced_run(directory: Path) -> Run:
     trace = directory / "trace.json"
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     ended = _command(str(trace), "demo", "--json", cwd=directory, module="tests.support.traced_sqlite")
     assert (0, "") == (ended.returncode, ended.stderr)
-    return Run(directory / "fluxaorm-demo", json.loads(ended.stdout), json.loads(trace.read_text()))
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Run(directory / "fluxaorm-demo", json.loads(ended.stdout), json.loads(trace.read_text()), seconds)
 
 
 @pytest.fixture(scope="module")
@@ -129,9 +134,9 @@ def test_airports_come_from_the_local_cache_without_a_round_trip(first_run: Run)
     assert (0, 0, 0, 0) == _traffic(_step(first_run, "1,458 airports, from the local cache"))
 
 
-def test_it_ends_within_a_minute(first_run: Run) -> None:
-    """Whoever tries a library waits that long; the bound is the promise of the README."""
-    assert first_run.result["seconds"] < 60
+def test_it_costs_less_than_a_minute(first_run: Run) -> None:
+    """The README promises about a minute. Processor time is asserted, since the machine may have other things to do."""
+    assert first_run.cpu_seconds < 60
 
 
 def test_it_leaves_a_program_that_runs(first_run: Run) -> None:

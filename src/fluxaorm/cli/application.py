@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ def find_application(name: str | None) -> Registry | Engine:
 
 
 @contextmanager
-def open_engine(name: str | None, *, connect: bool) -> Iterator[Engine]:
+def open_engine(name: str | None, *, connect: bool) -> Generator[Engine]:
     """The application's Engine; validated here when it is a Registry, closed afterwards in either case."""
     application = find_application(name)
     engine = application if isinstance(application, Engine) else application.validate(connect=connect)
@@ -56,8 +56,8 @@ def _app_of(path: Path) -> str:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: {error}") from None
-    tools = content.get("tool", {})
-    name: Any = tools.get("fluxaorm", {}).get("app") if isinstance(tools, dict) else None
+    tools: Any = content.get("tool", {})
+    name: Any = tools.get("fluxaorm", {}).get("app")
     if not isinstance(name, str):
         raise UsageError(f'no application was named: give {_FORM}, or [tool.fluxaorm] app = "..." in {path}')
     return name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
 
@@ -42,7 +42,7 @@ def exit_code(error: FluxaError) -> int:
 
 
 @contextmanager
-def errors_as_exits() -> Iterator[None]:
+def errors_as_exits() -> Generator[None]:
     """Print an error of the library on stderr and exit with its code; other errors keep their traceback."""
     try:
         yield

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -22,6 +23,8 @@ from fluxaorm.cli.demo.source import SOURCES, data_directory
 from fluxaorm.cli.demo.tally import Tally
 from fluxaorm.cli.demo.tour import Findings, Tour
 from fluxaorm.engine import Engine
+
+_WIDTH: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class Wishes:
 def run(wishes: Wishes) -> None:
     """Run the demo. Raises ProjectError, StackError, MissingExtraError before anything is written."""
     started = time.perf_counter()
-    console = Console(quiet=wishes.json)
+    console = _console(quiet=wishes.json)
     data_directory()
     project = Project(wishes.directory)
     servers: Servers = Stack(keep=wishes.keep) if wishes.stack else Embedded()
@@ -51,6 +54,14 @@ def run(wishes: Wishes) -> None:
     _show_end(console, wishes, project, servers, result["seconds"])
 
 
+def _console(*, quiet: bool) -> Console:
+    console = Console(quiet=quiet)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        # a file or a pipe has no width of its own
+        console.width = _WIDTH
+    return console
+
+
 def _run_on(project: Project, servers: Servers, console: Console) -> dict[str, Any]:
     app = project.load("app")
     console.print(f"[bold]FluxaORM {fx.__version__}[/bold]: the flights that left New York in 2013")
@@ -62,7 +73,7 @@ def _run_on(project: Project, servers: Servers, console: Console) -> dict[str, A
         if not (servers.lasting and project.loaded):
             _load(engine, entities, tally, console)
             project.loaded = servers.lasting
-        findings = Tour(engine, entities, tally).walk()
+        findings = Tour(engine, app.registry().validate, entities, tally).walk()
         statements_after, commands_after = servers.statements(), redis_commands(engine)
         counted = None if statements is None or statements_after is None else statements_after - statements
         commands = commands_after - commands
@@ -72,12 +83,14 @@ def _run_on(project: Project, servers: Servers, console: Console) -> dict[str, A
 
 def _describe(console: Console, engine: Engine) -> None:
     pool = engine.mysql_pools["default"]
-    console.print(f"rows in {pool.dialect.name} ({pool.address}), cache in Redis protocol", highlight=False)
+    server = engine.redis_pools["default"].connect()
+    cache = f"{server.product} {'.'.join(map(str, server.version))}"
+    console.print(f"SQL: {pool.dialect.name} at {pool.address}; cache: {cache}\n", highlight=False)
 
 
 def _prepare(project: Project, engine: Engine, console: Console) -> Any:
     """Generate the package and bring the tables in line; the generated package."""
-    fx.generate(engine, str(project.entities_directory))
+    fx.generate(engine, project.entities_directory)
     console.print(f"generated {project.entities_directory.name}/ from models.py", highlight=False)
     with engine.new_context() as ctx:
         safe, _ = fx.split_alters(fx.get_alters(ctx))

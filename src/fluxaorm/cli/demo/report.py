@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from rich.console import Console
 from rich.table import Table
@@ -33,18 +33,17 @@ def show_load(console: Console, steps: Iterable[Step]) -> None:
 
 def show_steps(console: Console, steps: Iterable[Step]) -> None:
     """What each step took, and who had the rows."""
-    columns = ("Step", ">Rows", ">In process", ">Redis hits", ">SQL rows", ">SQL", ">Redis", ">ms", ">µs a row")
-    table = _table("Reading, searching, writing (SQL and Redis: round trips)", *columns)
+    columns = ("Step", ">Rows", ">process", ">Redis", ">SQL", ">Trips", ">ms", ">µs/row")
+    table = _table("Reading, searching, writing: where rows came from; round trips, Redis + SQL", *columns)
     for step in steps:
         counts = step.counts
         table.add_row(
             step.name,
             f"{step.rows:,}",
             _count(step.in_process if not counts.rows_written else 0),
-            _count(counts.hits),
+            _count(step.from_redis),
             _count(counts.rows_read),
-            _count(counts.round_trips["mysql"]),
-            _count(counts.round_trips["redis"]),
+            _trips(counts),
             f"{counts.seconds * 1e3:,.1f}",
             f"{counts.seconds * 1e6 / step.rows:,.1f}" if step.rows else "",
         )
@@ -54,7 +53,7 @@ def show_steps(console: Console, steps: Iterable[Step]) -> None:
 def show_findings(console: Console, findings: Findings) -> None:
     """What the searches found."""
     title = f"The latest of {findings.delayed:,} flights that arrived more than two hours late"
-    table = _table(title, "Flight", "Scheduled (UTC)", "Airline", "From", "To", "Plane", ">Minutes late")
+    table = _table(title, "=Flight", "=Scheduled (UTC)", "Airline", "=From", "To", "Plane", ">Minutes late")
     for row in findings.latest:
         table.add_row(*row)
     console.print(table)
@@ -62,17 +61,13 @@ def show_findings(console: Console, findings: Findings) -> None:
 
 
 def show_log(console: Console, steps: Iterable[Step]) -> None:
-    """The last entries of the query log of some steps."""
-    table = _table("From the query log", "Step", "Store", "Operation", "Query", ">Rows", ">ms")
+    """The last entries of the query log of some steps, each."""
     for step in steps:
-        for position, entry in enumerate(step.excerpt):
-            name = "" if position else step.name
+        table = _table(f"Query log: {step.name}", "=Store", "Query", ">Rows", ">ms")
+        for entry in step.excerpt:
             rows = "" if entry.rows is None else f"{entry.rows:,}"
-            table.add_row(
-                name, entry.store, entry.operation, _short(entry.query), rows, f"{entry.microseconds / 1e3:.2f}"
-            )
-        table.add_section()
-    console.print(table)
+            table.add_row(entry.store, _short(entry.query), rows, f"{entry.microseconds / 1e3:.2f}")
+        console.print(table)
 
 
 def show_totals(console: Console, tally: Tally, statements: Counter[str] | None, commands: Counter[str]) -> None:
@@ -129,16 +124,23 @@ def _nonzero(counted: Counter[str]) -> dict[str, int]:
 
 
 def _table(title: str, *columns: str) -> Table:
+    """A column with ``>`` is aligned to the right; only those without a mark are broken into lines."""
     table = Table(title=title, title_justify="left", title_style="bold", expand=False)
     for column in columns:
-        table.add_column(column.removeprefix(">"), justify="right" if column.startswith(">") else "left")
+        justify: Literal["left", "right"] = "right" if column.startswith(">") else "left"
+        table.add_column(column.lstrip(">="), justify=justify, no_wrap=column.startswith((">", "=")))
     return table
+
+
+def _trips(counts: Counts) -> str:
+    redis, sql = counts.round_trips["redis"], counts.round_trips["mysql"]
+    return f"{redis:,} + {sql:,}" if redis or sql else "·"
 
 
 def _count(number: int) -> str:
     return f"{number:,}" if number else "·"
 
 
-def _short(query: str, limit: int = 60) -> str:
+def _short(query: str, limit: int = 75) -> str:
     text = " ".join(query.split())
     return text if len(text) <= limit else f"{text[: limit - 1]}…"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -151,7 +151,7 @@ def _records(name: str) -> Iterator[list[str]]:
 
 
 @contextmanager
-def _opened(directory: Path, name: str) -> Iterator[TextIO]:
+def _opened(directory: Path, name: str) -> Generator[TextIO]:
     plain = directory / name
     if plain.exists():
         with plain.open(encoding="utf-8", newline="") as text:

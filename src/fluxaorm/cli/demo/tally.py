@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -21,11 +21,11 @@ _EXCERPT: Final = 4
 class Counts:
     """What one step, or all of them, sent and got."""
 
-    statements: Counter[str] = field(default_factory=Counter)
+    statements: Counter[str] = field(default_factory=Counter[str])
     """SQL verb -> how many."""
-    round_trips: Counter[str] = field(default_factory=Counter)
+    round_trips: Counter[str] = field(default_factory=Counter[str])
     """Store -> how many."""
-    commands: Counter[str] = field(default_factory=Counter)
+    commands: Counter[str] = field(default_factory=Counter[str])
     """Redis command -> how many."""
     rows_read: int = 0
     rows_written: int = 0
@@ -60,9 +60,14 @@ class Step:
     excerpt: deque[QueryLogEntry] = field(default_factory=lambda: deque(maxlen=_EXCERPT))
 
     @property
+    def from_redis(self) -> int:
+        """Rows that came from Redis: it may also have had values of an earlier run, which do not count."""
+        return min(self.counts.hits, max(0, self.rows - self.counts.rows_read))
+
+    @property
     def in_process(self) -> int:
-        """Rows that neither MySQL nor Redis was asked for: they came from the context or the local cache."""
-        return max(0, self.rows - self.counts.rows_read - self.counts.hits)
+        """Rows that neither SQL nor Redis was needed for: they came from the context or the local cache."""
+        return max(0, self.rows - self.counts.rows_read - self.from_redis)
 
 
 class Tally:
@@ -78,7 +83,7 @@ class Tally:
         ctx.register_query_logger(self._note)
 
     @contextmanager
-    def step(self, name: str, rows: int = 0) -> Iterator[Step]:
+    def step(self, name: str, rows: int = 0) -> Generator[Step]:
         """Count and time what happens inside as one step."""
         self._step = step = Step(name, rows)
         self.steps.append(step)
@@ -88,6 +93,7 @@ class Tally:
         finally:
             step.counts.seconds = time.perf_counter() - started
             self.total.seconds += step.counts.seconds
+            self._step = Step("")
 
     def _note(self, ctx: Any, entry: QueryLogEntry) -> None:
         self.total.add(entry)

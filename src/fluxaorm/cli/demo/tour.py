@@ -5,12 +5,13 @@ Leaves the data as it was, so that it can be run again on the same directory.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import fluxaorm as fx
+from fluxaorm.cli.demo.concurrent import TOGETHER, read_together
 from fluxaorm.cli.demo.source import SOURCES
 from fluxaorm.cli.demo.tally import Step, Tally
 from fluxaorm.engine import Engine
@@ -30,21 +31,22 @@ class DemoError(FluxaError):
 class Findings:
     """What the searches found, for the report."""
 
-    rows: dict[str, int] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict[str, int])
     """Table -> rows."""
     delayed: int = 0
-    latest: list[tuple[str, ...]] = field(default_factory=list)
+    latest: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
     """Flight, airline, from, to, plane, delay of the flights that were latest."""
     old_planes: int = 0
-    log: list[Step] = field(default_factory=list)
+    log: list[Step] = field(default_factory=list[Step])
     """Steps whose query log is worth a look."""
 
 
 class Tour:
-    """One walk through the library. ``entities`` is the generated package."""
+    """One walk through the library. ``make_engine`` gives another engine, ``entities`` is the generated package."""
 
-    def __init__(self, engine: Engine, entities: Any, tally: Tally) -> None:
+    def __init__(self, engine: Engine, make_engine: Callable[[], Engine], entities: Any, tally: Tally) -> None:
         self._engine = engine
+        self._make_engine = make_engine
         self._tally = tally
         self._flights = entities.FlightEntityProvider
         self._airports = entities.AirportEntityProvider
@@ -62,6 +64,7 @@ class Tour:
         self._search()
         self._update()
         self._insert_and_delete()
+        self._read_together()
         return self.findings
 
     def _context(self) -> Any:
@@ -70,7 +73,7 @@ class Tour:
         return ctx
 
     def _count_rows(self) -> None:
-        with self._context() as ctx, self._tally.step("number of rows of every table") as step:
+        with self._context() as ctx, self._tally.step("how many rows every table has") as step:
             rows = {provider.table_name: provider.count(ctx, fx.Query()) for provider in self._all}
             step.rows = len(rows)
         self.findings.rows = rows
@@ -79,14 +82,14 @@ class Tour:
         """The same ids from MySQL, from Redis, from the context."""
         with self._context() as ctx:
             ids = self._flights.search_ids(ctx, fx.Query().sort_by_asc(self._flights.fields.id).limit(MANY))
-        with self._context() as ctx, self._tally.step(f"{MANY:,} flights by id, caches cold", MANY) as step:
+        with self._context() as ctx, self._tally.step(f"{MANY:,} flights, nothing cached", MANY) as step:
             cold = self._flights.get_by_ids(ctx, *ids)
         _must(step, [flight.id for flight in cold], ids)
         with self._context() as ctx:
-            with self._tally.step(f"{MANY:,} flights by id, from Redis", MANY) as step:
+            with self._tally.step(f"{MANY:,} flights, from Redis", MANY) as step:
                 warm = self._flights.get_by_ids(ctx, *ids)
             _must(step, _rows(warm), _rows(cold))
-            with self._tally.step(f"{MANY:,} flights by id, from the context", MANY) as step:
+            with self._tally.step(f"{MANY:,} flights, from the context", MANY) as step:
                 again = self._flights.get_by_ids(ctx, *ids)
             _must(step, [a is b for a, b in zip(again, warm, strict=True)], [True] * MANY)
 
@@ -94,7 +97,7 @@ class Tour:
         with self._context() as ctx:
             query = fx.Query().sort_by_desc(self._flights.fields.id).limit(FEW)
             ids = self._flights.search_ids(ctx, query)
-        for name in ("caches cold", "from Redis"):
+        for name in ("nothing cached", "from Redis"):
             with self._context() as ctx, self._tally.step(f"{FEW} flights one by one, {name}", FEW) as step:
                 flights = [self._flights.must_get_by_id(ctx, id) for id in ids]
             _must(step, [flight.id for flight in flights], ids)
@@ -103,8 +106,8 @@ class Tour:
         """Airports have a local cache, too: after the first context they cost no round trip at all."""
         with self._context() as ctx:
             ids = self._airports.search_ids(ctx, fx.Query())
-        for name in ("caches cold", "from the local cache"):
-            with self._context() as ctx, self._tally.step(f"{len(ids):,} airports by id, {name}", len(ids)) as step:
+        for name in ("nothing cached", "from the local cache"):
+            with self._context() as ctx, self._tally.step(f"{len(ids):,} airports, {name}", len(ids)) as step:
                 airports = self._airports.get_by_ids(ctx, *ids)
             _must(step, len(airports), len(ids))
         with self._context() as ctx, self._tally.step("an airport by its code", 1) as step:
@@ -115,17 +118,16 @@ class Tour:
         F = self._flights.fields
         delayed = fx.Query().filter(F.arrival_delay > 120)
         with self._context() as ctx:
-            name = f"a page of {PAGE} of the flights over two hours late, and their number"
+            name = f"a page of {PAGE} late flights and their number"
             with self._tally.step(name, PAGE) as step:
                 query = delayed.sort_by_desc(F.arrival_delay).pager(1, PAGE)
                 flights, self.findings.delayed = self._flights.search_many_with_total(ctx, query)
             self.findings.log.append(step)
-            with self._tally.step("airlines, planes and airports of the page") as step:
+            with self._tally.step("airlines, planes, airports of the page") as step:
                 step.rows = self._load_references(ctx, flights)
             self.findings.latest = [self._shown(ctx, flight) for flight in flights]
-        with self._context() as ctx, self._tally.step("number of flights in planes built before 1970", 1) as step:
+        with self._context() as ctx, self._tally.step("flights in planes from before 1970", 1):
             self.findings.old_planes = self._flights.count(ctx, fx.Query().filter(F.plane.built < 1970))
-        self.findings.log.append(step)
 
     def _load_references(self, ctx: Any, flights: Sequence[Any]) -> int:
         """One batch a reference, however many flights there are."""
@@ -159,13 +161,13 @@ class Tour:
             query = fx.Query().filter(self._flights.fields.departure_delay.is_not_null()).limit(CHANGED)
             ids = self._flights.search_ids(ctx, query.sort_by_asc(self._flights.fields.id))
         before = self._delays(ids, f"{CHANGED} flights before the change")
-        self._change(ids, 1, f"{CHANGED} flights changed in one flush")
-        after = self._delays(ids, f"{CHANGED} changed flights in another context")
+        self.findings.log.append(self._change(ids, 1, f"{CHANGED} flights changed in one flush"))
+        after = self._delays(ids, f"{CHANGED} flights after it, in another context")
         _must(self._tally.steps[-1], after, [delay + 1 for delay in before])
         self._change(ids, -1, "the change taken back")
-        _must(self._tally.steps[-1], self._delays(ids, f"{CHANGED} flights after it"), before)
+        _must(self._tally.steps[-1], self._delays(ids, f"{CHANGED} flights after that"), before)
 
-    def _change(self, ids: Iterable[int], by: int, name: str) -> None:
+    def _change(self, ids: Iterable[int], by: int, name: str) -> Step:
         with self._context() as ctx:
             flights = self._flights.get_by_ids(ctx, *ids)
             for flight in flights:
@@ -173,7 +175,7 @@ class Tour:
             with self._tally.step(name) as step:
                 step.rows = ctx.flush().updated
         _must(step, step.rows, CHANGED)
-        self.findings.log.append(step)
+        return step
 
     def _delays(self, ids: Iterable[int], name: str) -> list[int]:
         with self._context() as ctx, self._tally.step(name, CHANGED):
@@ -198,6 +200,14 @@ class Tour:
                 flight.delete()
                 ctx.flush()
             _must(step, self._flights.get_by_id(ctx, flight.id), None)
+
+    def _read_together(self) -> None:
+        with self._context() as ctx:
+            ids = self._flights.search_ids(
+                ctx, fx.Query().sort_by_asc(self._flights.fields.id).offset(MANY).limit(TOGETHER)
+            )
+        found = read_together(self._make_engine, self._flights, ids, self._tally)
+        _must(self._tally.steps[-1], found, [ids, ids])
 
 
 def _rows(entities: Iterable[Any]) -> list[dict[str, Any]]:

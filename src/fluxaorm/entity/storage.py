@@ -14,7 +14,8 @@ KEY_LIMIT: Final = 3072
 SERVER_ROW_LIMIT: Final = 65_535
 """Bytes of a row as the server counts: text at its longest, but only pointers of TEXT, BLOB and JSON."""
 PAGE_ROW_LIMIT: Final = 8126
-"""Bytes that a row must stay below when all that can be is stored off the page (16 KiB pages, DYNAMIC rows)."""
+"""Bytes that a row must stay below when all that can be is stored off the page, as MySQL counts (16 KiB pages, DYNAMIC
+rows). MariaDB counts text of less than 256 bytes in full and other text as less."""
 
 _ROW_OVERHEAD: Final = 5 + 6 + 7
 """Record header, transaction id, roll pointer."""

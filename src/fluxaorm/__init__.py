@@ -53,6 +53,7 @@ from fluxaorm.options import (
     KafkaTopic,
     MySQLOptions,
     RedisOptions,
+    TLSOptions,
 )
 from fluxaorm.plans.alters import get_alters
 from fluxaorm.plans.flush_work import FlushResult
@@ -116,6 +117,7 @@ __all__ = [
     "Reference",
     "References",
     "Registry",
+    "TLSOptions",
     "UInt8",
     "UInt16",
     "UInt32",

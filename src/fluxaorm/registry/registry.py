@@ -232,7 +232,7 @@ class Registry:
 
         The registry may be changed and validated again; engines made before do not change.
         """
-        return build_engine(self._registered.copy(), connect=connect)
+        return build_engine(self._registered, connect=connect)
 
 
 def _made_directory(directory: str | os.PathLike[str]) -> Path:

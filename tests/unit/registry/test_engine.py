@@ -6,10 +6,12 @@ import asyncio
 import gc
 import logging
 import os
+import signal
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -321,6 +323,25 @@ def test_an_engine_closes_itself_at_the_end_of_an_async_block() -> None:
         engine.new_async_context()
 
 
+@contextmanager
+def _held_elsewhere(lock: threading.RLock) -> Iterator[None]:
+    """Another thread has the lock, which a child process would wait for forever."""
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with lock:
+            held.set()
+            done.wait()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+    yield
+    done.set()
+    thread.join()
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_a_child_process_starts_with_nothing_its_parent_will_use() -> None:
     """The same tokens, ids or connections in two processes would break what each promises."""
     engine = _engine(models.LocalEntity, register=_redis("default"))
@@ -329,11 +350,12 @@ def test_a_child_process_starts_with_nothing_its_parent_will_use() -> None:
     binding.ids.add(1, 5)
     reader, writer = os.pipe()
 
-    with engine._lock:
+    with _held_elsewhere(engine._lock):
         child = os.fork()
         if child == 0:
-            os.write(writer, f"{engine.tokens.take()[:16]} {binding.ids.take()}".encode())
+            signal.alarm(10)
             engine.binding(_provider(engine, models.LocalEntity))
+            os.write(writer, f"{engine.tokens.take()[:16]} {binding.ids.take()}".encode())
             os._exit(0)
     _, status = os.waitpid(child, 0)
     os.close(writer)
@@ -346,6 +368,7 @@ def test_a_child_process_starts_with_nothing_its_parent_will_use() -> None:
     assert before == engine.tokens.take()[:16]
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_an_engine_that_nobody_uses_is_forgotten() -> None:
     """What runs in children after a fork must not keep engines alive in the parent."""
     engine = _engine(models.PlainEntity)

@@ -14,7 +14,7 @@ from tests.golden.groups.definition import Address, Country, Dimensions
 from tests.golden.groups.expected import BoxEntity, ShelfEntity
 from tests.golden.lifecycle.expected import AccountEntity, AccountEntityProvider
 from tests.golden.references.expected import CompanyEntity, OfficeEntity, PersonEntity, PersonEntityProvider, TagEntity
-from tests.golden.references.expected.person_entity import PersonEntityValues
+from tests.golden.references.expected.person_entity import PersonValues
 from tests.golden.shop.expected import (
     ALL_PROVIDERS,
     CategoryEntity,
@@ -26,7 +26,7 @@ from tests.golden.shop.expected import (
     ProductTags,
     UserEntity,
 )
-from tests.golden.shop.expected.product_entity import ProductEntityValues
+from tests.golden.shop.expected.product_entity import ProductValues
 
 
 def look_ups(ctx: Context) -> None:
@@ -69,7 +69,7 @@ def new_ones(ctx: Context, category: CategoryEntity, product: ProductEntity, use
     assert_type(ProductEntityProvider.new_many(ctx, 3), list[ProductEntity])
     assert_type(OrderEntityProvider.new(ctx, user=user, product=product.id, quantity=1).note, str | None)
     assert_type(made.set(name="b", price=Decimal("1.5")), ProductEntity)
-    values: ProductEntityValues = {"name": "a"}
+    values: ProductValues = {"name": "a"}
     assert_type(ProductEntityProvider.new(ctx, **values), ProductEntity)
 
 
@@ -174,6 +174,6 @@ def queries(ctx: Context, category: CategoryEntity) -> None:
     assert_type(AccountEntityProvider.search_one(ctx, Query()), AccountEntity | None)
 
 
-def wrappers(ctx: Context, values: PersonEntityValues) -> PersonEntity:
+def wrappers(ctx: Context, values: PersonValues) -> PersonEntity:
     """The keywords of ``new`` have a type of their own."""
     return PersonEntityProvider.new(ctx, **values)

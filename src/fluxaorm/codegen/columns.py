@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from fluxaorm.codegen.enum_model import EnumModel
 from fluxaorm.codegen.layout import LINE_LENGTH
 from fluxaorm.codegen.names import Names
 from fluxaorm.entity.schema import ColumnSchema, EnumSchema
@@ -44,15 +46,15 @@ _JSON: Final = frozenset({"json", "references"})
 class Getter:
     """How a property reads its value.
 
-    ``form``: "inline" (a test and the decoding in one expression), "branch" (the same in two statements, for long
-    names), "json", "group".
+    ``form``: "inline" (one expression says whether the cell is decoded already and decodes it), "branch" (the same in
+    several statements, for long names), "json", "group".
     """
 
     form: str
     test: str = ""
-    """Whether ``value``, the cell of the row, is decoded already."""
+    """Whether ``value``, the cell, is decoded already."""
     declared: str = ""
-    """The type of ``value``, where the test says too little of it."""
+    """Of ``value``; "" when the test says it, or when the test makes ``value`` itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +95,11 @@ class Sibling:
 class Columns:
     """Makes the parts of one entity's columns."""
 
-    def __init__(self, names: Names, siblings: dict[int, Sibling], texts: dict[str, str]) -> None:
-        """``siblings``: by the position of the reference; ``texts``: generated enum -> the Literal of its values."""
+    def __init__(self, names: Names, siblings: Mapping[int, Sibling], enums: Mapping[str, EnumModel]) -> None:
+        """``siblings``: by the position of the reference; ``enums``: the generated ones, by name."""
         self._names = names
         self._siblings = siblings
-        self._texts = texts
+        self._enums = enums
 
     def property(self, column: ColumnSchema) -> Property:
         """The property of a column."""
@@ -122,9 +124,9 @@ class Columns:
             one = f"{names.int} | {self._siblings[column.index].entity}"
             return f"{names.Iterable}[{one}]" if column.kind == "references" else one
         if column.enum is not None:
-            member = self._member(column.enum)
-            text = self._texts.get(column.enum.name) if column.enum.python_class is None else None
-            one = f"{member} | {names.use('.enums', text)}" if text else member
+            one = self._member(column.enum)
+            if column.enum.python_class is None:
+                one = f"{one} | {names.use('.enums', self._enums[column.enum.name].text)}"
             return f"{names.Iterable}[{one}]" if column.kind == "set" else one
         return f"{names.Decimal} | {names.int}" if column.kind == "decimal" else self._type(column)
 
@@ -142,23 +144,32 @@ class Columns:
     def _getter(self, column: ColumnSchema) -> Getter:
         if column.kind in _JSON:
             return Getter("json")
+        cell = f"self._row[{column.index}]"
         is_set = column.kind == "set"
-        test = f"{self._names.type}(value) is {self._names.frozenset if is_set else self._type(column)}"
-        if column.kind == "datetime":
-            return Getter("inline", f"{test} and value.tzinfo")
-        declared = f": {self.type_of(column)}" if is_set else ""
-        tests = [f"value is None or {test}", test] if column.nullable else [test]
-        for each in tests:
-            if len(f"        return value if {each} else self._decoded({column.index})") <= LINE_LENGTH:
-                return Getter("inline", each, declared)
-        return Getter("branch", tests[0], declared)
+        exact = self._names.frozenset if is_set else self._type(column)
+        declared = f"value: {self.type_of(column)} = {cell}" if is_set else f"value = {cell}"
+        tests = list(self._tests(column, exact, "value"))
+        if not is_set:
+            first = next(self._tests(column, exact, f"(value := {cell})"))
+            if _fits(first, column):
+                return Getter("inline", first)
+        fitting = [test for test in tests if _fits(test, column)]
+        return Getter("inline", fitting[0], declared) if fitting else Getter("branch", tests[0], declared)
+
+    def _tests(self, column: ColumnSchema, exact: str, cell: str) -> Iterator[str]:
+        """Expressions that say whether a cell is decoded, the fullest first. ``cell``: as it is first mentioned."""
+        type_ = self._names.type
+        if column.nullable and column.kind != "datetime":
+            yield f"{cell} is None or {type_}(value) is {exact}"
+        test = f"{type_}({cell.removeprefix('(').removesuffix(')')}) is {exact}"
+        yield f"{test} and value.tzinfo" if column.kind == "datetime" else test
 
     def field_object(self, column: ColumnSchema) -> FieldObject:
         """The field object of a column."""
         if column.kind == "reference":
             return self._reference(column, self._siblings[column.index])
         name = f"{'Nullable' if column.nullable else ''}{_FIELD_CLASSES[column.kind]}"
-        made = self._names.use("fluxaorm.query.fields", name)
+        made = f"{self._names.fields}.{name}"
         argument = self._argument(column)
         return FieldObject(column.field, f"{made}[{argument}]" if argument else "", f"{made}()")
 
@@ -170,8 +181,12 @@ class Columns:
     def _reference(self, column: ColumnSchema, sibling: Sibling) -> FieldObject:
         id_type = self._optional(column, self._names.int)
         nullable = ", nullable=True" if column.nullable else ""
-        value = f"{self._names.reference}(lambda: {sibling.reference}{nullable})"
+        value = f"{self._names.fields}.reference(lambda: {sibling.reference}{nullable})"
         return FieldObject(column.field, f"{sibling.reference_type}[{id_type}]", value)
+
+
+def _fits(test: str, column: ColumnSchema) -> bool:
+    return len(f"        return value if {test} else self._decoded({column.index})") <= LINE_LENGTH
 
 
 def description_of(column: ColumnSchema) -> str:

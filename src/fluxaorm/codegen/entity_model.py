@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from fluxaorm.codegen.columns import Columns, FieldObject, Getter, Property, Sibling
 from fluxaorm.codegen.names import Names
-from fluxaorm.codegen.naming import is_name, module_name, name_of
+from fluxaorm.codegen.naming import is_name, name_of
+from fluxaorm.codegen.package_model import ClassNames, PackageModel
 from fluxaorm.entity.schema import ColumnSchema, EntitySchema, GroupSchema, IndexSchema, ReferenceSchema
 from fluxaorm.entity.type_source import class_source
 from fluxaorm.errors import CodegenError
@@ -58,13 +59,8 @@ class EntityModel:
 
     schema: EntitySchema
     names: Names
-    entity: str
-    provider: str
-    provider_class: str
-    values_class: str
-    fields_class: str
-    reference_class: str
-    """"" when no entity refers to it."""
+    classes: ClassNames
+    is_referred_to: bool
     values: tuple[Value, ...]
     properties: tuple[Property, ...]
     references: tuple[Look, ...]
@@ -73,58 +69,37 @@ class EntityModel:
     enum_classes: tuple[tuple[int, str], ...]
 
 
-def entity_model(schema: EntitySchema, schemas: Mapping[str, EntitySchema], texts: dict[str, str]) -> EntityModel:
-    """The model of one entity. ``schemas``: of all entities; ``texts``: see ``Columns``.
-
-    Raises CodegenError for names that cannot stand in the module.
-    """
-    return _Maker(schema, schemas, texts).model()
-
-
-def provider_name(entity: str) -> str:
-    """The name of an entity's provider."""
-    return f"{entity}Provider"
+def entity_model(schema: EntitySchema, package: PackageModel) -> EntityModel:
+    """The model of one entity. Raises CodegenError for names that cannot stand in the module."""
+    return _Maker(schema, package).model()
 
 
 class _Maker:
-    def __init__(self, schema: EntitySchema, schemas: Mapping[str, EntitySchema], texts: dict[str, str]) -> None:
-        self.schema = schema
-        entity = schema.name
-        self.referred_to = any(
-            reference.target == entity and not reference.many
-            for other in schemas.values()
-            for reference in other.references
-        )
-        own = {entity, *(f"{entity}{part}" for part in ("Provider", "Values", "Fields", "Reference")), f"_{entity}Provider"}
-        package = schema.definition.__module__.partition(".")[0]
-        self.names = Names(own, _members_of(schema, own), package)
-        self.siblings = {reference.position: self._sibling(schemas, reference) for reference in schema.references}
-        self.columns = Columns(self.names, self.siblings, texts)
+    def __init__(self, schema: EntitySchema, package: PackageModel) -> None:
+        self.schema, self.package = schema, package
+        self.classes = ClassNames(schema.name)
+        user_package = schema.definition.__module__.partition(".")[0]
+        self.names = Names(self.classes.all, _members_of(schema, self.classes), user_package)
+        self.siblings = {reference.position: self._sibling(reference) for reference in schema.references}
+        self.columns = Columns(self.names, self.siblings, package.enums)
 
-    def _sibling(self, schemas: Mapping[str, EntitySchema], reference: ReferenceSchema) -> Sibling:
-        target = reference.target
-        if target == self.schema.name:
-            return Sibling(target, provider_name(target), f"{target}Reference", f"{target}Reference")
-        if target not in schemas:
-            raise CodegenError(f"{self.schema.name}.{reference.field}: {target} is not registered")
-        module = module_name(target)
-        place = self.names.sibling(module)
-        entity = self.names.use(f".{module}", target, typing_only=True)
-        fields = "" if reference.many else self.names.use(f".{module}", f"{target}Reference", typing_only=True)
-        return Sibling(entity, f"{place}.{provider_name(target)}", f"{place}.{target}Reference", fields)
+    def _sibling(self, reference: ReferenceSchema) -> Sibling:
+        target = ClassNames(reference.target)
+        if target == self.classes:
+            return Sibling(target.entity, target.provider, target.reference, target.reference)
+        module = f".{target.module}"
+        place = self.names.sibling(target.module)
+        entity = self.names.use(module, target.entity, typing_only=True)
+        fields = "" if reference.many else self.names.use(module, target.reference, typing_only=True)
+        return Sibling(entity, f"{place}.{target.provider}", f"{place}.{target.reference}", fields)
 
     def model(self) -> EntityModel:
         schema = self.schema
-        entity = schema.name
         return EntityModel(
             schema=schema,
             names=self.names,
-            entity=entity,
-            provider=provider_name(entity),
-            provider_class=f"_{entity}Provider",
-            values_class=f"{entity}Values",
-            fields_class=f"{entity}Fields",
-            reference_class=f"{entity}Reference" if self.referred_to else "",
+            classes=self.classes,
+            is_referred_to=schema.name in self.package.referred_to,
             values=tuple(self._values()),
             properties=tuple(self._properties()),
             references=tuple(self._look(reference) for reference in schema.references),
@@ -217,9 +192,9 @@ def _look_up_name(index: IndexSchema) -> str:
     return f"get_by_{name_of(index.name)}"
 
 
-def _members_of(schema: EntitySchema, own: Iterable[str]) -> set[str]:
-    """Every name that the classes of an entity's module define; ``own``: the classes. CodegenError for a clash."""
-    owners = dict.fromkeys(dir(EntityBase), "every entity") | dict.fromkeys(own, "the module")
+def _members_of(schema: EntitySchema, classes: ClassNames) -> set[str]:
+    """Every name that the classes of an entity's module define. CodegenError for a clash."""
+    owners = dict.fromkeys(dir(EntityBase), "every entity") | dict.fromkeys(classes.all, "the module")
     members: set[str] = set()
     for name, owner in _defined(schema):
         if not is_name(name):

@@ -17,7 +17,8 @@ class EnumModel:
     name: str
     members: tuple[tuple[str, str], ...]
     """Name and value."""
-    doc: str
+    where: str
+    """The fields it belongs to."""
 
     @property
     def text(self) -> str:
@@ -45,4 +46,4 @@ def enum_models(schemas: Iterable[EntitySchema]) -> list[EnumModel]:
 def _model(name: str, values: tuple[str, ...], users: list[str]) -> EnumModel:
     *others, last = users
     where = f"{', '.join(others)} and {last}" if others else last
-    return EnumModel(name, tuple(zip(enum_member_names(values), values, strict=True)), f"Values of {where}.")
+    return EnumModel(name, tuple(zip(enum_member_names(values), values, strict=True)), where)

@@ -14,10 +14,9 @@ from functools import lru_cache
 from types import CodeType, ModuleType
 from typing import Any
 
-from fluxaorm.codegen.entity_model import provider_name
-from fluxaorm.codegen.enum_model import enum_models
 from fluxaorm.codegen.naming import module_name
-from fluxaorm.codegen.render import Source, literal_names, refuse_clashes, render_entity, render_enums
+from fluxaorm.codegen.package_model import ClassNames, package_model
+from fluxaorm.codegen.render import Source, render_entity, render_enums
 from fluxaorm.entity.schema import EntitySchema
 from fluxaorm.runtime.lazy_module import LazyModule
 from fluxaorm.runtime.provider import Provider
@@ -30,16 +29,15 @@ class MemoryPackage:
 
     def __init__(self, schemas: Mapping[str, EntitySchema]) -> None:
         """``schemas``: of all entities, by name. Raises CodegenError for names that clash."""
-        refuse_clashes(schemas)
-        self._schemas = schemas
-        self._enums = enum_models(schemas.values())
-        self._by_module = {module_name(name): schema for name, schema in schemas.items()}
+        self._model = package_model(schemas)
+        self._entities = {module_name(name): name for name in schemas}
         self._modules: dict[str, ModuleType] = {}
         self._lock = threading.RLock()
 
     def provider(self, entity: str) -> Provider[Any, Any]:
-        """The provider of an entity, by its name; the same object each time. Raises CodegenError, KeyError."""
-        provider: Provider[Any, Any] = getattr(self.module(module_name(entity)), provider_name(entity))
+        """The provider of an entity, by its name; the same object each time. Raises CodegenError."""
+        names = ClassNames(entity)
+        provider: Provider[Any, Any] = getattr(self.module(names.module), names.provider)
         return provider
 
     def module(self, name: str) -> ModuleType:
@@ -60,8 +58,8 @@ class MemoryPackage:
 
     def _source(self, name: str) -> Source:
         if name == "enums":
-            return render_enums(self._enums)
-        return render_entity(self._by_module[name], self._schemas, literal_names(self._enums), in_memory=True)
+            return render_enums(self._model)
+        return render_entity(self._model, self._entities[name], in_memory=True)
 
     def _namespace(self, source: Source) -> dict[str, Any]:
         """What the file's imports of the user's modules and of its own package would give it."""

@@ -119,7 +119,7 @@ class Provider(SearchMethods[E], Generic[E, F]):
         found: E = ctx._run(reads.must_get_by_unique_plan(ctx.unit_of(self), index, values))
         return found
 
-    def _load_reference(self, ctx: Any, position: int, provider: Provider[R, Any], entities: Iterable[E]) -> list[R]:
+    def _load(self, ctx: Any, position: int, provider: Provider[R, Any], entities: Iterable[E]) -> list[R]:
         plan = reads.load_reference_plan(ctx.unit_of(self), position, ctx.unit_of(provider), list(entities))
         found: list[R] = ctx._run(plan)
         return found

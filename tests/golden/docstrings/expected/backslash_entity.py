@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from typing import Self, TypedDict, Unpack
 
-from fluxaorm.query.fields import Fields, IntField
+from fluxaorm.query import fields
 from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 
-class BackslashEntityValues(TypedDict, total=False):
-    """What `new` and `set` of BackslashEntity take."""
+class BackslashValues(TypedDict, total=False):
+    """Keywords of `new` and `set`."""
 
 
 class BackslashEntity(EntityBase):
@@ -20,34 +20,34 @@ class BackslashEntity(EntityBase):
     __slots__ = ()
     _entity_name = "BackslashEntity"
 
-    def set(self, /, **values: Unpack[BackslashEntityValues]) -> Self:
+    def set(self, /, **values: Unpack[BackslashValues]) -> Self:
         """Assign several fields at once; the entity."""
         return self._set(values)
 
 
-class BackslashEntityFields(Fields, entity="BackslashEntity"):
-    """Fields of BackslashEntity for queries."""
+class BackslashFields(fields.Fields, entity="BackslashEntity"):
+    """For queries."""
 
-    id = IntField()
+    id = fields.IntField()
 
 
-class _BackslashEntityProvider(Provider[BackslashEntity, BackslashEntityFields]):
+class _BackslashProvider(Provider[BackslashEntity, BackslashFields]):
     """Queries of BackslashEntity."""
 
     entity_name = "BackslashEntity"
     table_name = "BackslashEntity"
     fingerprint = "2945b8be9ea3e3ad"
     entity_class = BackslashEntity
-    fields = BackslashEntityFields()
+    fields = BackslashFields()
 
     @sync_or_async
     def new(
         self,
         ctx: AnyContext,
         /,
-        **values: Unpack[BackslashEntityValues],
+        **values: Unpack[BackslashValues],
     ) -> BackslashEntity:
-        """A tracked new entity; FieldValueError for a value that does not fit."""
+        """A tracked new entity. FieldValueError for what does not fit."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -56,10 +56,10 @@ class _BackslashEntityProvider(Provider[BackslashEntity, BackslashEntityFields])
         ctx: AnyContext,
         /,
         id: int,
-        **values: Unpack[BackslashEntityValues],
+        **values: Unpack[BackslashValues],
     ) -> BackslashEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
 
 
-BackslashEntityProvider = _BackslashEntityProvider()
+BackslashEntityProvider = _BackslashProvider()

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from typing import Self, TypedDict, Unpack
 
-from fluxaorm.query.fields import Fields, IntField
+from fluxaorm.query import fields
 from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 
-class HostileEntityValues(TypedDict, total=False):
-    """What `new` and `set` of HostileEntity take."""
+class HostileValues(TypedDict, total=False):
+    """Keywords of `new` and `set`."""
 
 
 class HostileEntity(EntityBase):
@@ -22,34 +22,29 @@ class HostileEntity(EntityBase):
     __slots__ = ()
     _entity_name = "HostileEntity"
 
-    def set(self, /, **values: Unpack[HostileEntityValues]) -> Self:
+    def set(self, /, **values: Unpack[HostileValues]) -> Self:
         """Assign several fields at once; the entity."""
         return self._set(values)
 
 
-class HostileEntityFields(Fields, entity="HostileEntity"):
-    """Fields of HostileEntity for queries."""
+class HostileFields(fields.Fields, entity="HostileEntity"):
+    """For queries."""
 
-    id = IntField()
+    id = fields.IntField()
 
 
-class _HostileEntityProvider(Provider[HostileEntity, HostileEntityFields]):
+class _HostileProvider(Provider[HostileEntity, HostileFields]):
     """Queries of HostileEntity."""
 
     entity_name = "HostileEntity"
     table_name = "HostileEntity"
     fingerprint = "b6e88cf525a4ed82"
     entity_class = HostileEntity
-    fields = HostileEntityFields()
+    fields = HostileFields()
 
     @sync_or_async
-    def new(
-        self,
-        ctx: AnyContext,
-        /,
-        **values: Unpack[HostileEntityValues],
-    ) -> HostileEntity:
-        """A tracked new entity; FieldValueError for a value that does not fit."""
+    def new(self, ctx: AnyContext, /, **values: Unpack[HostileValues]) -> HostileEntity:
+        """A tracked new entity. FieldValueError for what does not fit."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -58,10 +53,10 @@ class _HostileEntityProvider(Provider[HostileEntity, HostileEntityFields]):
         ctx: AnyContext,
         /,
         id: int,
-        **values: Unpack[HostileEntityValues],
+        **values: Unpack[HostileValues],
     ) -> HostileEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
 
 
-HostileEntityProvider = _HostileEntityProvider()
+HostileEntityProvider = _HostileProvider()

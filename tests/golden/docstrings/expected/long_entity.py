@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from typing import Self, TypedDict, Unpack
 
-from fluxaorm.query.fields import Fields, IntField
+from fluxaorm.query import fields
 from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 
-class LongEntityValues(TypedDict, total=False):
-    """What `new` and `set` of LongEntity take."""
+class LongValues(TypedDict, total=False):
+    """Keywords of `new` and `set`."""
 
 
 class LongEntity(EntityBase):
@@ -29,29 +29,29 @@ class LongEntity(EntityBase):
     __slots__ = ()
     _entity_name = "LongEntity"
 
-    def set(self, /, **values: Unpack[LongEntityValues]) -> Self:
+    def set(self, /, **values: Unpack[LongValues]) -> Self:
         """Assign several fields at once; the entity."""
         return self._set(values)
 
 
-class LongEntityFields(Fields, entity="LongEntity"):
-    """Fields of LongEntity for queries."""
+class LongFields(fields.Fields, entity="LongEntity"):
+    """For queries."""
 
-    id = IntField()
+    id = fields.IntField()
 
 
-class _LongEntityProvider(Provider[LongEntity, LongEntityFields]):
+class _LongProvider(Provider[LongEntity, LongFields]):
     """Queries of LongEntity."""
 
     entity_name = "LongEntity"
     table_name = "LongEntity"
     fingerprint = "06f745c4c9596154"
     entity_class = LongEntity
-    fields = LongEntityFields()
+    fields = LongFields()
 
     @sync_or_async
-    def new(self, ctx: AnyContext, /, **values: Unpack[LongEntityValues]) -> LongEntity:
-        """A tracked new entity; FieldValueError for a value that does not fit."""
+    def new(self, ctx: AnyContext, /, **values: Unpack[LongValues]) -> LongEntity:
+        """A tracked new entity. FieldValueError for what does not fit."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -60,10 +60,10 @@ class _LongEntityProvider(Provider[LongEntity, LongEntityFields]):
         ctx: AnyContext,
         /,
         id: int,
-        **values: Unpack[LongEntityValues],
+        **values: Unpack[LongValues],
     ) -> LongEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
 
 
-LongEntityProvider = _LongEntityProvider()
+LongEntityProvider = _LongProvider()

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from typing import Self, TypedDict, Unpack
 
-from fluxaorm.query.fields import Fields, IntField
+from fluxaorm.query import fields
 from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 
-class NoneEntityValues(TypedDict, total=False):
-    """What `new` and `set` of NoneEntity take."""
+class NoneValues(TypedDict, total=False):
+    """Keywords of `new` and `set`."""
 
 
 class NoneEntity(EntityBase):
@@ -20,29 +20,29 @@ class NoneEntity(EntityBase):
     __slots__ = ()
     _entity_name = "NoneEntity"
 
-    def set(self, /, **values: Unpack[NoneEntityValues]) -> Self:
+    def set(self, /, **values: Unpack[NoneValues]) -> Self:
         """Assign several fields at once; the entity."""
         return self._set(values)
 
 
-class NoneEntityFields(Fields, entity="NoneEntity"):
-    """Fields of NoneEntity for queries."""
+class NoneFields(fields.Fields, entity="NoneEntity"):
+    """For queries."""
 
-    id = IntField()
+    id = fields.IntField()
 
 
-class _NoneEntityProvider(Provider[NoneEntity, NoneEntityFields]):
+class _NoneProvider(Provider[NoneEntity, NoneFields]):
     """Queries of NoneEntity."""
 
     entity_name = "NoneEntity"
     table_name = "NoneEntity"
     fingerprint = "f5e074070f99dc37"
     entity_class = NoneEntity
-    fields = NoneEntityFields()
+    fields = NoneFields()
 
     @sync_or_async
-    def new(self, ctx: AnyContext, /, **values: Unpack[NoneEntityValues]) -> NoneEntity:
-        """A tracked new entity; FieldValueError for a value that does not fit."""
+    def new(self, ctx: AnyContext, /, **values: Unpack[NoneValues]) -> NoneEntity:
+        """A tracked new entity. FieldValueError for what does not fit."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -51,10 +51,10 @@ class _NoneEntityProvider(Provider[NoneEntity, NoneEntityFields]):
         ctx: AnyContext,
         /,
         id: int,
-        **values: Unpack[NoneEntityValues],
+        **values: Unpack[NoneValues],
     ) -> NoneEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
 
 
-NoneEntityProvider = _NoneEntityProvider()
+NoneEntityProvider = _NoneProvider()

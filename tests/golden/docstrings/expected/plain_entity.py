@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from typing import Self, TypedDict, Unpack
 
-from fluxaorm.query.fields import Fields, IntField
+from fluxaorm.query import fields
 from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 
-class PlainEntityValues(TypedDict, total=False):
-    """What `new` and `set` of PlainEntity take."""
+class PlainValues(TypedDict, total=False):
+    """Keywords of `new` and `set`."""
 
 
 class PlainEntity(EntityBase):
@@ -20,34 +20,29 @@ class PlainEntity(EntityBase):
     __slots__ = ()
     _entity_name = "PlainEntity"
 
-    def set(self, /, **values: Unpack[PlainEntityValues]) -> Self:
+    def set(self, /, **values: Unpack[PlainValues]) -> Self:
         """Assign several fields at once; the entity."""
         return self._set(values)
 
 
-class PlainEntityFields(Fields, entity="PlainEntity"):
-    """Fields of PlainEntity for queries."""
+class PlainFields(fields.Fields, entity="PlainEntity"):
+    """For queries."""
 
-    id = IntField()
+    id = fields.IntField()
 
 
-class _PlainEntityProvider(Provider[PlainEntity, PlainEntityFields]):
+class _PlainProvider(Provider[PlainEntity, PlainFields]):
     """Queries of PlainEntity."""
 
     entity_name = "PlainEntity"
     table_name = "PlainEntity"
     fingerprint = "4fea068010ef14a1"
     entity_class = PlainEntity
-    fields = PlainEntityFields()
+    fields = PlainFields()
 
     @sync_or_async
-    def new(
-        self,
-        ctx: AnyContext,
-        /,
-        **values: Unpack[PlainEntityValues],
-    ) -> PlainEntity:
-        """A tracked new entity; FieldValueError for a value that does not fit."""
+    def new(self, ctx: AnyContext, /, **values: Unpack[PlainValues]) -> PlainEntity:
+        """A tracked new entity. FieldValueError for what does not fit."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -56,10 +51,10 @@ class _PlainEntityProvider(Provider[PlainEntity, PlainEntityFields]):
         ctx: AnyContext,
         /,
         id: int,
-        **values: Unpack[PlainEntityValues],
+        **values: Unpack[PlainValues],
     ) -> PlainEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
 
 
-PlainEntityProvider = _PlainEntityProvider()
+PlainEntityProvider = _PlainProvider()

@@ -8,14 +8,7 @@ from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Self, TypedDict, Unpack
 
-from fluxaorm.query.fields import (
-    EnumField,
-    Fields,
-    IntField,
-    NullableEnumField,
-    NullableSetField,
-    SetField,
-)
+from fluxaorm.query import fields
 from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 from tests.golden.enums.definition import Colour, Outer
@@ -34,8 +27,8 @@ from .enums import (
 )
 
 
-class CarEntityValues(TypedDict, total=False):
-    """What `new` and `set` of CarEntity take."""
+class CarValues(TypedDict, total=False):
+    """Keywords of `new` and `set`."""
 
     status: CarStatus | CarStatusText
     mood: CarMood | CarMoodText | None
@@ -57,8 +50,7 @@ class CarEntity(EntityBase):
     @property
     def status(self) -> CarStatus:
         """enum: draft, active, archived."""
-        value = self._row[1]
-        return value if type(value) is CarStatus else self._decoded(1)
+        return value if type(value := self._row[1]) is CarStatus else self._decoded(1)
 
     @status.setter
     def status(self, value: CarStatus | CarStatusText) -> None:
@@ -97,8 +89,7 @@ class CarEntity(EntityBase):
     @property
     def colour(self) -> Colour:
         """enum: red, dark blue."""
-        value = self._row[5]
-        return value if type(value) is Colour else self._decoded(5)
+        return value if type(value := self._row[5]) is Colour else self._decoded(5)
 
     @colour.setter
     def colour(self, value: Colour) -> None:
@@ -117,8 +108,7 @@ class CarEntity(EntityBase):
     @property
     def size(self) -> Outer.Size:
         """enum: s, l."""
-        value = self._row[7]
-        return value if type(value) is Outer.Size else self._decoded(7)
+        return value if type(value := self._row[7]) is Outer.Size else self._decoded(7)
 
     @size.setter
     def size(self, value: Outer.Size) -> None:
@@ -137,34 +127,33 @@ class CarEntity(EntityBase):
     @property
     def priority(self) -> Priority:
         """enum: low, high."""
-        value = self._row[9]
-        return value if type(value) is Priority else self._decoded(9)
+        return value if type(value := self._row[9]) is Priority else self._decoded(9)
 
     @priority.setter
     def priority(self, value: Priority | PriorityText) -> None:
         self._assign(9, value)
 
-    def set(self, /, **values: Unpack[CarEntityValues]) -> Self:
+    def set(self, /, **values: Unpack[CarValues]) -> Self:
         """Assign several fields at once; the entity."""
         return self._set(values)
 
 
-class CarEntityFields(Fields, entity="CarEntity"):
-    """Fields of CarEntity for queries."""
+class CarFields(fields.Fields, entity="CarEntity"):
+    """For queries."""
 
-    id = IntField()
-    status: EnumField[CarStatus] = EnumField()
-    mood: NullableEnumField[CarMood] = NullableEnumField()
-    extras: SetField[CarExtras] = SetField()
-    gone: NullableSetField[CarGone] = NullableSetField()
-    colour: EnumField[Colour] = EnumField()
-    colours: NullableSetField[Colour] = NullableSetField()
-    size: EnumField[Outer.Size] = EnumField()
-    sizes: SetField[Outer.Size] = SetField()
-    priority: EnumField[Priority] = EnumField()
+    id = fields.IntField()
+    status: fields.EnumField[CarStatus] = fields.EnumField()
+    mood: fields.NullableEnumField[CarMood] = fields.NullableEnumField()
+    extras: fields.SetField[CarExtras] = fields.SetField()
+    gone: fields.NullableSetField[CarGone] = fields.NullableSetField()
+    colour: fields.EnumField[Colour] = fields.EnumField()
+    colours: fields.NullableSetField[Colour] = fields.NullableSetField()
+    size: fields.EnumField[Outer.Size] = fields.EnumField()
+    sizes: fields.SetField[Outer.Size] = fields.SetField()
+    priority: fields.EnumField[Priority] = fields.EnumField()
 
 
-class _CarEntityProvider(Provider[CarEntity, CarEntityFields]):
+class _CarProvider(Provider[CarEntity, CarFields]):
     """Queries of CarEntity."""
 
     entity_name = "CarEntity"
@@ -180,11 +169,11 @@ class _CarEntityProvider(Provider[CarEntity, CarEntityFields]):
             9: Priority,
         }
     )
-    fields = CarEntityFields()
+    fields = CarFields()
 
     @sync_or_async
-    def new(self, ctx: AnyContext, /, **values: Unpack[CarEntityValues]) -> CarEntity:
-        """A tracked new entity; FieldValueError for a value that does not fit."""
+    def new(self, ctx: AnyContext, /, **values: Unpack[CarValues]) -> CarEntity:
+        """A tracked new entity. FieldValueError for what does not fit."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -193,10 +182,10 @@ class _CarEntityProvider(Provider[CarEntity, CarEntityFields]):
         ctx: AnyContext,
         /,
         id: int,
-        **values: Unpack[CarEntityValues],
+        **values: Unpack[CarValues],
     ) -> CarEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
 
 
-CarEntityProvider = _CarEntityProvider()
+CarEntityProvider = _CarProvider()

@@ -7,14 +7,14 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Self, TypedDict, Unpack
 
-from fluxaorm.query.fields import EnumField, Fields, IntField
+from fluxaorm.query import fields
 from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 from .enums import Priority, PriorityText, TaskOdd, TaskOddText
 
 
-class TaskEntityValues(TypedDict, total=False):
-    """What `new` and `set` of TaskEntity take."""
+class TaskValues(TypedDict, total=False):
+    """Keywords of `new` and `set`."""
 
     priority: Priority | PriorityText
     odd: TaskOdd | TaskOddText
@@ -29,8 +29,7 @@ class TaskEntity(EntityBase):
     @property
     def priority(self) -> Priority:
         """enum: low, high."""
-        value = self._row[1]
-        return value if type(value) is Priority else self._decoded(1)
+        return value if type(value := self._row[1]) is Priority else self._decoded(1)
 
     @priority.setter
     def priority(self, value: Priority | PriorityText) -> None:
@@ -41,27 +40,26 @@ class TaskEntity(EntityBase):
         """enum: in progress, in-progress, 2nd, class, None, name, value, mro, it's,
         say "hi", back\\slash, C++, C, +, ümlaut, 日本, _private_, __dunder__.
         """
-        value = self._row[2]
-        return value if type(value) is TaskOdd else self._decoded(2)
+        return value if type(value := self._row[2]) is TaskOdd else self._decoded(2)
 
     @odd.setter
     def odd(self, value: TaskOdd | TaskOddText) -> None:
         self._assign(2, value)
 
-    def set(self, /, **values: Unpack[TaskEntityValues]) -> Self:
+    def set(self, /, **values: Unpack[TaskValues]) -> Self:
         """Assign several fields at once; the entity."""
         return self._set(values)
 
 
-class TaskEntityFields(Fields, entity="TaskEntity"):
-    """Fields of TaskEntity for queries."""
+class TaskFields(fields.Fields, entity="TaskEntity"):
+    """For queries."""
 
-    id = IntField()
-    priority: EnumField[Priority] = EnumField()
-    odd: EnumField[TaskOdd] = EnumField()
+    id = fields.IntField()
+    priority: fields.EnumField[Priority] = fields.EnumField()
+    odd: fields.EnumField[TaskOdd] = fields.EnumField()
 
 
-class _TaskEntityProvider(Provider[TaskEntity, TaskEntityFields]):
+class _TaskProvider(Provider[TaskEntity, TaskFields]):
     """Queries of TaskEntity."""
 
     entity_name = "TaskEntity"
@@ -69,11 +67,11 @@ class _TaskEntityProvider(Provider[TaskEntity, TaskEntityFields]):
     fingerprint = "a0466f6cb4a11fe2"
     entity_class = TaskEntity
     enum_classes = MappingProxyType({1: Priority, 2: TaskOdd})
-    fields = TaskEntityFields()
+    fields = TaskFields()
 
     @sync_or_async
-    def new(self, ctx: AnyContext, /, **values: Unpack[TaskEntityValues]) -> TaskEntity:
-        """A tracked new entity; FieldValueError for a value that does not fit."""
+    def new(self, ctx: AnyContext, /, **values: Unpack[TaskValues]) -> TaskEntity:
+        """A tracked new entity. FieldValueError for what does not fit."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -82,10 +80,10 @@ class _TaskEntityProvider(Provider[TaskEntity, TaskEntityFields]):
         ctx: AnyContext,
         /,
         id: int,
-        **values: Unpack[TaskEntityValues],
+        **values: Unpack[TaskValues],
     ) -> TaskEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
 
 
-TaskEntityProvider = _TaskEntityProvider()
+TaskEntityProvider = _TaskProvider()

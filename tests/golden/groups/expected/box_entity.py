@@ -8,16 +8,7 @@ from collections.abc import Iterable, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
-from fluxaorm.query.fields import (
-    EnumField,
-    Fields,
-    IntField,
-    NullableEnumField,
-    NullableIntField,
-    NullableStringField,
-    StringField,
-    reference,
-)
+from fluxaorm.query import fields
 from fluxaorm.runtime import AnyContext, EntityBase, LazyModule, Provider, sync_or_async
 
 from .enums import (
@@ -31,13 +22,13 @@ if TYPE_CHECKING:
     from tests.golden.groups.definition import Address, Dimensions
 
     from . import shelf_entity
-    from .shelf_entity import ShelfEntity, ShelfEntityReference
+    from .shelf_entity import ShelfEntity, ShelfReference
 else:
     shelf_entity = LazyModule(__package__, "shelf_entity")
 
 
-class BoxEntityValues(TypedDict, total=False):
-    """What `new` and `set` of BoxEntity take."""
+class BoxValues(TypedDict, total=False):
+    """Keywords of `new` and `set`."""
 
     label: str
     sender: Address
@@ -74,8 +65,7 @@ class BoxEntity(EntityBase):
     @property
     def label(self) -> str:
         """varchar(255): up to 255 characters."""
-        value = self._row[1]
-        return value if type(value) is str else self._decoded(1)
+        return value if type(value := self._row[1]) is str else self._decoded(1)
 
     @label.setter
     def label(self, value: str) -> None:
@@ -94,8 +84,7 @@ class BoxEntity(EntityBase):
     @property
     def sender_street(self) -> str:
         """varchar(255): up to 255 characters."""
-        value = self._row[2]
-        return value if type(value) is str else self._decoded(2)
+        return value if type(value := self._row[2]) is str else self._decoded(2)
 
     @sender_street.setter
     def sender_street(self, value: str) -> None:
@@ -104,8 +93,7 @@ class BoxEntity(EntityBase):
     @property
     def sender_country_code(self) -> str:
         """varchar(2): up to 2 characters."""
-        value = self._row[3]
-        return value if type(value) is str else self._decoded(3)
+        return value if type(value := self._row[3]) is str else self._decoded(3)
 
     @sender_country_code.setter
     def sender_country_code(self, value: str) -> None:
@@ -137,8 +125,7 @@ class BoxEntity(EntityBase):
     @property
     def width(self) -> int:
         """int unsigned: 0 to 4294967295."""
-        value = self._row[5]
-        return value if type(value) is int else self._decoded(5)
+        return value if type(value := self._row[5]) is int else self._decoded(5)
 
     @width.setter
     def width(self, value: int) -> None:
@@ -257,8 +244,7 @@ class BoxEntity(EntityBase):
     @property
     def stops_1_width(self) -> int:
         """int unsigned: 0 to 4294967295."""
-        value = self._row[13]
-        return value if type(value) is int else self._decoded(13)
+        return value if type(value := self._row[13]) is int else self._decoded(13)
 
     @stops_1_width.setter
     def stops_1_width(self, value: int) -> None:
@@ -277,8 +263,7 @@ class BoxEntity(EntityBase):
     @property
     def stops_2_width(self) -> int:
         """int unsigned: 0 to 4294967295."""
-        value = self._row[15]
-        return value if type(value) is int else self._decoded(15)
+        return value if type(value := self._row[15]) is int else self._decoded(15)
 
     @stops_2_width.setter
     def stops_2_width(self, value: int) -> None:
@@ -301,7 +286,7 @@ class BoxEntity(EntityBase):
 
     @sync_or_async
     def must_get_shelves_1(self, ctx: AnyContext) -> ShelfEntity:
-        """The same; EntityNotFoundError instead of None."""
+        """The same, or EntityNotFoundError."""
         return self._must_reference(ctx, shelf_entity.ShelfEntityProvider, 11)
 
     @sync_or_async
@@ -311,43 +296,43 @@ class BoxEntity(EntityBase):
 
     @sync_or_async
     def must_get_shelves_2(self, ctx: AnyContext) -> ShelfEntity:
-        """The same; EntityNotFoundError instead of None."""
+        """The same, or EntityNotFoundError."""
         return self._must_reference(ctx, shelf_entity.ShelfEntityProvider, 12)
 
-    def set(self, /, **values: Unpack[BoxEntityValues]) -> Self:
+    def set(self, /, **values: Unpack[BoxValues]) -> Self:
         """Assign several fields at once; the entity."""
         return self._set(values)
 
 
-class BoxEntityFields(Fields, entity="BoxEntity"):
-    """Fields of BoxEntity for queries."""
+class BoxFields(fields.Fields, entity="BoxEntity"):
+    """For queries."""
 
-    id = IntField()
-    label = StringField()
-    sender_street = StringField()
-    sender_country_code = StringField()
-    sender_country_continent: EnumField[BoxSenderCountryContinent] = EnumField()
-    width = IntField()
-    height = NullableIntField()
-    notes_1 = NullableStringField()
-    notes_2 = NullableStringField()
-    kinds_1: NullableEnumField[BoxKinds] = NullableEnumField()
-    kinds_2: NullableEnumField[BoxKinds] = NullableEnumField()
-    shelves_1: ShelfEntityReference[int | None] = reference(
-        lambda: shelf_entity.ShelfEntityReference,
+    id = fields.IntField()
+    label = fields.StringField()
+    sender_street = fields.StringField()
+    sender_country_code = fields.StringField()
+    sender_country_continent: fields.EnumField[BoxSenderCountryContinent] = fields.EnumField()  # fmt: skip
+    width = fields.IntField()
+    height = fields.NullableIntField()
+    notes_1 = fields.NullableStringField()
+    notes_2 = fields.NullableStringField()
+    kinds_1: fields.NullableEnumField[BoxKinds] = fields.NullableEnumField()
+    kinds_2: fields.NullableEnumField[BoxKinds] = fields.NullableEnumField()
+    shelves_1: ShelfReference[int | None] = fields.reference(
+        lambda: shelf_entity.ShelfReference,
         nullable=True,
     )
-    shelves_2: ShelfEntityReference[int | None] = reference(
-        lambda: shelf_entity.ShelfEntityReference,
+    shelves_2: ShelfReference[int | None] = fields.reference(
+        lambda: shelf_entity.ShelfReference,
         nullable=True,
     )
-    stops_1_width = IntField()
-    stops_1_height = NullableIntField()
-    stops_2_width = IntField()
-    stops_2_height = NullableIntField()
+    stops_1_width = fields.IntField()
+    stops_1_height = fields.NullableIntField()
+    stops_2_width = fields.IntField()
+    stops_2_height = fields.NullableIntField()
 
 
-class _BoxEntityProvider(Provider[BoxEntity, BoxEntityFields]):
+class _BoxProvider(Provider[BoxEntity, BoxFields]):
     """Queries of BoxEntity."""
 
     entity_name = "BoxEntity"
@@ -361,11 +346,11 @@ class _BoxEntityProvider(Provider[BoxEntity, BoxEntityFields]):
             10: BoxKinds,
         }
     )
-    fields = BoxEntityFields()
+    fields = BoxFields()
 
     @sync_or_async
-    def new(self, ctx: AnyContext, /, **values: Unpack[BoxEntityValues]) -> BoxEntity:
-        """A tracked new entity; FieldValueError for a value that does not fit."""
+    def new(self, ctx: AnyContext, /, **values: Unpack[BoxValues]) -> BoxEntity:
+        """A tracked new entity. FieldValueError for what does not fit."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -374,7 +359,7 @@ class _BoxEntityProvider(Provider[BoxEntity, BoxEntityFields]):
         ctx: AnyContext,
         /,
         id: int,
-        **values: Unpack[BoxEntityValues],
+        **values: Unpack[BoxValues],
     ) -> BoxEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
@@ -386,7 +371,7 @@ class _BoxEntityProvider(Provider[BoxEntity, BoxEntityFields]):
         entities: Iterable[BoxEntity],
     ) -> list[ShelfEntity]:
         """Load what `shelves_1` of all these refers to, in one batch."""
-        return self._load_reference(ctx, 11, shelf_entity.ShelfEntityProvider, entities)
+        return self._load(ctx, 11, shelf_entity.ShelfEntityProvider, entities)
 
     @sync_or_async
     def load_shelves_2(
@@ -395,7 +380,7 @@ class _BoxEntityProvider(Provider[BoxEntity, BoxEntityFields]):
         entities: Iterable[BoxEntity],
     ) -> list[ShelfEntity]:
         """Load what `shelves_2` of all these refers to, in one batch."""
-        return self._load_reference(ctx, 12, shelf_entity.ShelfEntityProvider, entities)
+        return self._load(ctx, 12, shelf_entity.ShelfEntityProvider, entities)
 
 
-BoxEntityProvider = _BoxEntityProvider()
+BoxEntityProvider = _BoxProvider()

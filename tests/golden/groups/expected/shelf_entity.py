@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from typing import Self, TypedDict, Unpack
 
-from fluxaorm.query.fields import Fields, IdValue, IntField, ReferenceField
+from fluxaorm.query import fields
 from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 
-class ShelfEntityValues(TypedDict, total=False):
-    """What `new` and `set` of ShelfEntity take."""
+class ShelfValues(TypedDict, total=False):
+    """Keywords of `new` and `set`."""
 
 
 class ShelfEntity(EntityBase):
@@ -20,38 +20,33 @@ class ShelfEntity(EntityBase):
     __slots__ = ()
     _entity_name = "ShelfEntity"
 
-    def set(self, /, **values: Unpack[ShelfEntityValues]) -> Self:
+    def set(self, /, **values: Unpack[ShelfValues]) -> Self:
         """Assign several fields at once; the entity."""
         return self._set(values)
 
 
-class ShelfEntityFields(Fields, entity="ShelfEntity"):
-    """Fields of ShelfEntity for queries."""
+class ShelfFields(fields.Fields, entity="ShelfEntity"):
+    """For queries."""
 
-    id = IntField()
-
-
-class ShelfEntityReference(ShelfEntityFields, ReferenceField[ShelfEntity, IdValue]):
-    """A reference to ShelfEntity: compare it, or reach for its fields."""
+    id = fields.IntField()
 
 
-class _ShelfEntityProvider(Provider[ShelfEntity, ShelfEntityFields]):
+class ShelfReference(ShelfFields, fields.ReferenceField[ShelfEntity, fields.IdValue]):
+    """Compare it with an entity or an id, or reach for its fields."""
+
+
+class _ShelfProvider(Provider[ShelfEntity, ShelfFields]):
     """Queries of ShelfEntity."""
 
     entity_name = "ShelfEntity"
     table_name = "ShelfEntity"
     fingerprint = "79039825f495464d"
     entity_class = ShelfEntity
-    fields = ShelfEntityFields()
+    fields = ShelfFields()
 
     @sync_or_async
-    def new(
-        self,
-        ctx: AnyContext,
-        /,
-        **values: Unpack[ShelfEntityValues],
-    ) -> ShelfEntity:
-        """A tracked new entity; FieldValueError for a value that does not fit."""
+    def new(self, ctx: AnyContext, /, **values: Unpack[ShelfValues]) -> ShelfEntity:
+        """A tracked new entity. FieldValueError for what does not fit."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -60,10 +55,10 @@ class _ShelfEntityProvider(Provider[ShelfEntity, ShelfEntityFields]):
         ctx: AnyContext,
         /,
         id: int,
-        **values: Unpack[ShelfEntityValues],
+        **values: Unpack[ShelfValues],
     ) -> ShelfEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
 
 
-ShelfEntityProvider = _ShelfEntityProvider()
+ShelfEntityProvider = _ShelfProvider()

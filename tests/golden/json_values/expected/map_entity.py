@@ -6,15 +6,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
 
-from fluxaorm.query.fields import Fields, IntField, JsonField, NullableJsonField
+from fluxaorm.query import fields
 from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 if TYPE_CHECKING:
     from tests.golden.json_values.definition import Options, Point, Route
 
 
-class MapEntityValues(TypedDict, total=False):
-    """What `new` and `set` of MapEntity take."""
+class MapValues(TypedDict, total=False):
+    """Keywords of `new` and `set`."""
 
     attributes: dict[str, str]
     points: list[Point]
@@ -101,36 +101,36 @@ class MapEntity(EntityBase):
     def mixed(self, value: dict[str, list[int | str]]) -> None:
         self._assign(7, value)
 
-    def set(self, /, **values: Unpack[MapEntityValues]) -> Self:
+    def set(self, /, **values: Unpack[MapValues]) -> Self:
         """Assign several fields at once; the entity."""
         return self._set(values)
 
 
-class MapEntityFields(Fields, entity="MapEntity"):
-    """Fields of MapEntity for queries."""
+class MapFields(fields.Fields, entity="MapEntity"):
+    """For queries."""
 
-    id = IntField()
-    attributes: JsonField[dict[str, str]] = JsonField()
-    points: JsonField[list[Point]] = JsonField()
-    options: NullableJsonField[Options] = NullableJsonField()
-    route: JsonField[Route] = JsonField()
-    anything: JsonField[Any] = JsonField()
-    side: JsonField[dict[str, Literal["left", "right", "it's"]]] = JsonField()
-    mixed: JsonField[dict[str, list[int | str]]] = JsonField()
+    id = fields.IntField()
+    attributes: fields.JsonField[dict[str, str]] = fields.JsonField()
+    points: fields.JsonField[list[Point]] = fields.JsonField()
+    options: fields.NullableJsonField[Options] = fields.NullableJsonField()
+    route: fields.JsonField[Route] = fields.JsonField()
+    anything: fields.JsonField[Any] = fields.JsonField()
+    side: fields.JsonField[dict[str, Literal["left", "right", "it's"]]] = fields.JsonField()  # fmt: skip
+    mixed: fields.JsonField[dict[str, list[int | str]]] = fields.JsonField()
 
 
-class _MapEntityProvider(Provider[MapEntity, MapEntityFields]):
+class _MapProvider(Provider[MapEntity, MapFields]):
     """Queries of MapEntity."""
 
     entity_name = "MapEntity"
     table_name = "MapEntity"
     fingerprint = "85e5731259e0ad76"
     entity_class = MapEntity
-    fields = MapEntityFields()
+    fields = MapFields()
 
     @sync_or_async
-    def new(self, ctx: AnyContext, /, **values: Unpack[MapEntityValues]) -> MapEntity:
-        """A tracked new entity; FieldValueError for a value that does not fit."""
+    def new(self, ctx: AnyContext, /, **values: Unpack[MapValues]) -> MapEntity:
+        """A tracked new entity. FieldValueError for what does not fit."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -139,10 +139,10 @@ class _MapEntityProvider(Provider[MapEntity, MapEntityFields]):
         ctx: AnyContext,
         /,
         id: int,
-        **values: Unpack[MapEntityValues],
+        **values: Unpack[MapValues],
     ) -> MapEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
 
 
-MapEntityProvider = _MapEntityProvider()
+MapEntityProvider = _MapProvider()

@@ -7,18 +7,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Self, TypedDict, Unpack
 
-from fluxaorm.query.fields import (
-    DateTimeField,
-    Fields,
-    IntField,
-    NullableStringField,
-    StringField,
-)
+from fluxaorm.query import fields
 from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 
-class AccountEntityValues(TypedDict, total=False):
-    """What `new` and `set` of AccountEntity take."""
+class AccountValues(TypedDict, total=False):
+    """Keywords of `new` and `set`."""
 
     email: str
     name: str | None
@@ -37,8 +31,7 @@ class AccountEntity(EntityBase):
     @property
     def email(self) -> str:
         """varchar(255): up to 255 characters."""
-        value = self._row[1]
-        return value if type(value) is str else self._decoded(1)
+        return value if type(value := self._row[1]) is str else self._decoded(1)
 
     @email.setter
     def email(self, value: str) -> None:
@@ -57,8 +50,7 @@ class AccountEntity(EntityBase):
     @property
     def region(self) -> str:
         """varchar(255): up to 255 characters."""
-        value = self._row[3]
-        return value if type(value) is str else self._decoded(3)
+        return value if type(value := self._row[3]) is str else self._decoded(3)
 
     @region.setter
     def region(self, value: str) -> None:
@@ -67,8 +59,7 @@ class AccountEntity(EntityBase):
     @property
     def password(self) -> str:
         """varchar(255): up to 255 characters; secret: not shown in messages."""
-        value = self._row[4]
-        return value if type(value) is str else self._decoded(4)
+        return value if type(value := self._row[4]) is str else self._decoded(4)
 
     @password.setter
     def password(self, value: str) -> None:
@@ -77,8 +68,7 @@ class AccountEntity(EntityBase):
     @property
     def version(self) -> int:
         """int unsigned: 0 to 4294967295; counts the writes of the row."""
-        value = self._row[5]
-        return value if type(value) is int else self._decoded(5)
+        return value if type(value := self._row[5]) is int else self._decoded(5)
 
     @property
     def created_at(self) -> datetime:
@@ -100,7 +90,7 @@ class AccountEntity(EntityBase):
     def updated_at(self, value: datetime) -> None:
         self._assign(7, value)
 
-    def set(self, /, **values: Unpack[AccountEntityValues]) -> Self:
+    def set(self, /, **values: Unpack[AccountValues]) -> Self:
         """Assign several fields at once; the entity."""
         return self._set(values)
 
@@ -113,37 +103,32 @@ class AccountEntity(EntityBase):
         self._restore()
 
 
-class AccountEntityFields(Fields, entity="AccountEntity"):
-    """Fields of AccountEntity for queries."""
+class AccountFields(fields.Fields, entity="AccountEntity"):
+    """For queries."""
 
-    id = IntField()
-    email = StringField()
-    name = NullableStringField()
-    region = StringField()
-    password = StringField()
-    version = IntField()
-    created_at = DateTimeField()
-    updated_at = DateTimeField()
-    fake_delete = IntField()
+    id = fields.IntField()
+    email = fields.StringField()
+    name = fields.NullableStringField()
+    region = fields.StringField()
+    password = fields.StringField()
+    version = fields.IntField()
+    created_at = fields.DateTimeField()
+    updated_at = fields.DateTimeField()
+    fake_delete = fields.IntField()
 
 
-class _AccountEntityProvider(Provider[AccountEntity, AccountEntityFields]):
+class _AccountProvider(Provider[AccountEntity, AccountFields]):
     """Queries of AccountEntity."""
 
     entity_name = "AccountEntity"
     table_name = "accounts"
     fingerprint = "72eac12e71ef2355"
     entity_class = AccountEntity
-    fields = AccountEntityFields()
+    fields = AccountFields()
 
     @sync_or_async
-    def new(
-        self,
-        ctx: AnyContext,
-        /,
-        **values: Unpack[AccountEntityValues],
-    ) -> AccountEntity:
-        """A tracked new entity; FieldValueError for a value that does not fit."""
+    def new(self, ctx: AnyContext, /, **values: Unpack[AccountValues]) -> AccountEntity:
+        """A tracked new entity. FieldValueError for what does not fit."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -152,7 +137,7 @@ class _AccountEntityProvider(Provider[AccountEntity, AccountEntityFields]):
         ctx: AnyContext,
         /,
         id: int,
-        **values: Unpack[AccountEntityValues],
+        **values: Unpack[AccountValues],
     ) -> AccountEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
@@ -164,7 +149,7 @@ class _AccountEntityProvider(Provider[AccountEntity, AccountEntityFields]):
 
     @sync_or_async
     def must_get_by_email(self, ctx: AnyContext, email: str) -> AccountEntity:
-        """The same; EntityNotFoundError instead of None."""
+        """The same, or EntityNotFoundError."""
         return self._must_get_by_unique(ctx, "email", (email,))
 
     @sync_or_async
@@ -184,8 +169,8 @@ class _AccountEntityProvider(Provider[AccountEntity, AccountEntityFields]):
         name: str | None,
         region: str,
     ) -> AccountEntity:
-        """The same; EntityNotFoundError instead of None."""
+        """The same, or EntityNotFoundError."""
         return self._must_get_by_unique(ctx, "Person_1", (name, region))
 
 
-AccountEntityProvider = _AccountEntityProvider()
+AccountEntityProvider = _AccountProvider()

@@ -10,13 +10,7 @@ from collections.abc import Iterable
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
-from fluxaorm.query.fields import (
-    Fields,
-    IntField,
-    JsonField,
-    NullableEnumField,
-    reference,
-)
+from fluxaorm.query import fields
 from fluxaorm.runtime import AnyContext, EntityBase, LazyModule, Provider, sync_or_async
 
 from .enums import (
@@ -28,7 +22,7 @@ if TYPE_CHECKING:
     from . import customer_support_representative_entity
     from .customer_support_representative_entity import (
         CustomerSupportRepresentativeEntity,
-        CustomerSupportRepresentativeEntityReference,
+        CustomerSupportRepresentativeReference,
     )
 else:
     customer_support_representative_entity = LazyModule(
@@ -37,8 +31,8 @@ else:
     )
 
 
-class CustomerShippingAddressVerificationEntityValues(TypedDict, total=False):
-    """What `new` and `set` of CustomerShippingAddressVerificationEntity take."""
+class CustomerShippingAddressVerificationValues(TypedDict, total=False):
+    """Keywords of `new` and `set`."""
 
     verification_status: CustomerShippingAddressVerificationStatus | CustomerShippingAddressVerificationStatusText | None  # fmt: skip
     verified_by_customer_support_representative: int | CustomerSupportRepresentativeEntity  # fmt: skip
@@ -75,8 +69,7 @@ class CustomerShippingAddressVerificationEntity(EntityBase):
     @property
     def verified_by_customer_support_representative_id(self) -> int:
         """int unsigned: id of CustomerSupportRepresentativeEntity."""
-        value = self._row[2]
-        return value if type(value) is int else self._decoded(2)
+        return value if type(value := self._row[2]) is int else self._decoded(2)
 
     @verified_by_customer_support_representative_id.setter
     def verified_by_customer_support_representative_id(
@@ -103,8 +96,7 @@ class CustomerShippingAddressVerificationEntity(EntityBase):
     @property
     def number(self) -> int:
         """tinyint unsigned: 0 to 255."""
-        value = self._row[4]
-        return value if type(value) is int else self._decoded(4)
+        return value if type(value := self._row[4]) is int else self._decoded(4)
 
     @number.setter
     def number(self, value: int) -> None:
@@ -127,7 +119,7 @@ class CustomerShippingAddressVerificationEntity(EntityBase):
         self,
         ctx: AnyContext,
     ) -> CustomerSupportRepresentativeEntity:
-        """The same; EntityNotFoundError instead of None."""
+        """The same, or EntityNotFoundError."""
         return self._must_reference(
             ctx,
             customer_support_representative_entity.CustomerSupportRepresentativeEntityProvider,
@@ -137,31 +129,31 @@ class CustomerShippingAddressVerificationEntity(EntityBase):
     def set(
         self,
         /,
-        **values: Unpack[CustomerShippingAddressVerificationEntityValues],
+        **values: Unpack[CustomerShippingAddressVerificationValues],
     ) -> Self:
         """Assign several fields at once; the entity."""
         return self._set(values)
 
 
-class CustomerShippingAddressVerificationEntityFields(
-    Fields,
+class CustomerShippingAddressVerificationFields(
+    fields.Fields,
     entity="CustomerShippingAddressVerificationEntity",
 ):
-    """Fields of CustomerShippingAddressVerificationEntity for queries."""
+    """For queries."""
 
-    id = IntField()
-    verification_status: NullableEnumField[CustomerShippingAddressVerificationStatus] = NullableEnumField()  # fmt: skip
-    verified_by_customer_support_representative: CustomerSupportRepresentativeEntityReference[int] = reference(
-        lambda: customer_support_representative_entity.CustomerSupportRepresentativeEntityReference,
+    id = fields.IntField()
+    verification_status: fields.NullableEnumField[CustomerShippingAddressVerificationStatus] = fields.NullableEnumField()  # fmt: skip
+    verified_by_customer_support_representative: CustomerSupportRepresentativeReference[int] = fields.reference(
+        lambda: customer_support_representative_entity.CustomerSupportRepresentativeReference,
     )  # fmt: skip
-    customer_supplied_shipping_instructions: JsonField[dict[str, list[dict[str, tuple[int, str, float, bool]]]]] = JsonField()  # fmt: skip
-    number = IntField()
+    customer_supplied_shipping_instructions: fields.JsonField[dict[str, list[dict[str, tuple[int, str, float, bool]]]]] = fields.JsonField()  # fmt: skip
+    number = fields.IntField()
 
 
-class _CustomerShippingAddressVerificationEntityProvider(
+class _CustomerShippingAddressVerificationProvider(
     Provider[
         CustomerShippingAddressVerificationEntity,
-        CustomerShippingAddressVerificationEntityFields,
+        CustomerShippingAddressVerificationFields,
     ],
 ):
     """Queries of CustomerShippingAddressVerificationEntity."""
@@ -171,16 +163,16 @@ class _CustomerShippingAddressVerificationEntityProvider(
     fingerprint = "931dcd8019d6cb34"
     entity_class = CustomerShippingAddressVerificationEntity
     enum_classes = MappingProxyType({1: CustomerShippingAddressVerificationStatus})
-    fields = CustomerShippingAddressVerificationEntityFields()
+    fields = CustomerShippingAddressVerificationFields()
 
     @sync_or_async
     def new(
         self,
         ctx: AnyContext,
         /,
-        **values: Unpack[CustomerShippingAddressVerificationEntityValues],
+        **values: Unpack[CustomerShippingAddressVerificationValues],
     ) -> CustomerShippingAddressVerificationEntity:
-        """A tracked new entity; FieldValueError for a value that does not fit."""
+        """A tracked new entity. FieldValueError for what does not fit."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -189,7 +181,7 @@ class _CustomerShippingAddressVerificationEntityProvider(
         ctx: AnyContext,
         /,
         id: int,
-        **values: Unpack[CustomerShippingAddressVerificationEntityValues],
+        **values: Unpack[CustomerShippingAddressVerificationValues],
     ) -> CustomerShippingAddressVerificationEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
@@ -219,7 +211,7 @@ class _CustomerShippingAddressVerificationEntityProvider(
         verification_status: CustomerShippingAddressVerificationStatus | CustomerShippingAddressVerificationStatusText | None,
         number: int,
     ) -> CustomerShippingAddressVerificationEntity:  # fmt: skip
-        """The same; EntityNotFoundError instead of None."""
+        """The same, or EntityNotFoundError."""
         return self._must_get_by_unique(
             ctx,
             "representative_status",
@@ -235,7 +227,7 @@ class _CustomerShippingAddressVerificationEntityProvider(
         """Load what `verified_by_customer_support_representative` of all these refers
         to, in one batch.
         """
-        return self._load_reference(
+        return self._load(
             ctx,
             2,
             customer_support_representative_entity.CustomerSupportRepresentativeEntityProvider,
@@ -243,4 +235,4 @@ class _CustomerShippingAddressVerificationEntityProvider(
         )
 
 
-CustomerShippingAddressVerificationEntityProvider = _CustomerShippingAddressVerificationEntityProvider()  # fmt: skip
+CustomerShippingAddressVerificationEntityProvider = _CustomerShippingAddressVerificationProvider()  # fmt: skip

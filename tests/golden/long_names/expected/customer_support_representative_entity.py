@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from typing import Self, TypedDict, Unpack
 
-from fluxaorm.query.fields import Fields, IdValue, IntField, ReferenceField
+from fluxaorm.query import fields
 from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 
-class CustomerSupportRepresentativeEntityValues(TypedDict, total=False):
-    """What `new` and `set` of CustomerSupportRepresentativeEntity take."""
+class CustomerSupportRepresentativeValues(TypedDict, total=False):
+    """Keywords of `new` and `set`."""
 
 
 class CustomerSupportRepresentativeEntity(EntityBase):
@@ -20,36 +20,29 @@ class CustomerSupportRepresentativeEntity(EntityBase):
     __slots__ = ()
     _entity_name = "CustomerSupportRepresentativeEntity"
 
-    def set(
-        self,
-        /,
-        **values: Unpack[CustomerSupportRepresentativeEntityValues],
-    ) -> Self:
+    def set(self, /, **values: Unpack[CustomerSupportRepresentativeValues]) -> Self:
         """Assign several fields at once; the entity."""
         return self._set(values)
 
 
-class CustomerSupportRepresentativeEntityFields(
-    Fields,
+class CustomerSupportRepresentativeFields(
+    fields.Fields,
     entity="CustomerSupportRepresentativeEntity",
 ):
-    """Fields of CustomerSupportRepresentativeEntity for queries."""
+    """For queries."""
 
-    id = IntField()
+    id = fields.IntField()
 
 
-class CustomerSupportRepresentativeEntityReference(
-    CustomerSupportRepresentativeEntityFields,
-    ReferenceField[CustomerSupportRepresentativeEntity, IdValue],
+class CustomerSupportRepresentativeReference(
+    CustomerSupportRepresentativeFields,
+    fields.ReferenceField[CustomerSupportRepresentativeEntity, fields.IdValue],
 ):
-    """A reference to CustomerSupportRepresentativeEntity: compare it, or reach for its fields."""
+    """Compare it with an entity or an id, or reach for its fields."""
 
 
-class _CustomerSupportRepresentativeEntityProvider(
-    Provider[
-        CustomerSupportRepresentativeEntity,
-        CustomerSupportRepresentativeEntityFields,
-    ],
+class _CustomerSupportRepresentativeProvider(
+    Provider[CustomerSupportRepresentativeEntity, CustomerSupportRepresentativeFields],
 ):
     """Queries of CustomerSupportRepresentativeEntity."""
 
@@ -57,16 +50,16 @@ class _CustomerSupportRepresentativeEntityProvider(
     table_name = "CustomerSupportRepresentativeEntity"
     fingerprint = "0931cbd420f2794a"
     entity_class = CustomerSupportRepresentativeEntity
-    fields = CustomerSupportRepresentativeEntityFields()
+    fields = CustomerSupportRepresentativeFields()
 
     @sync_or_async
     def new(
         self,
         ctx: AnyContext,
         /,
-        **values: Unpack[CustomerSupportRepresentativeEntityValues],
+        **values: Unpack[CustomerSupportRepresentativeValues],
     ) -> CustomerSupportRepresentativeEntity:
-        """A tracked new entity; FieldValueError for a value that does not fit."""
+        """A tracked new entity. FieldValueError for what does not fit."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -75,10 +68,10 @@ class _CustomerSupportRepresentativeEntityProvider(
         ctx: AnyContext,
         /,
         id: int,
-        **values: Unpack[CustomerSupportRepresentativeEntityValues],
+        **values: Unpack[CustomerSupportRepresentativeValues],
     ) -> CustomerSupportRepresentativeEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
 
 
-CustomerSupportRepresentativeEntityProvider = _CustomerSupportRepresentativeEntityProvider()  # fmt: skip
+CustomerSupportRepresentativeEntityProvider = _CustomerSupportRepresentativeProvider()

@@ -9,16 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
-from fluxaorm.query.fields import (
-    Fields,
-    IdValue,
-    IntField,
-    NullableEnumField,
-    NullableSetField,
-    ReferenceField,
-    StringField,
-    reference,
-)
+from fluxaorm.query import fields
 from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 from tests.golden.long_names.definition import (
@@ -35,7 +26,7 @@ class WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXValues(
     TypedDict,
     total=False,
 ):
-    """What `new` and `set` of WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX take."""
+    """Keywords of `new` and `set`."""
 
     warehouse_fulfilment_centre_assignment_status_of_the_northern_re: WarehouseFulfilmentCentreAssignmentStatusOfTheNorthernRegionOfX | None  # fmt: skip
     warehouse_fulfilment_centre_assignment_states_of_the_northern_re: Iterable[WarehouseFulfilmentCentreAssignmentStatusOfTheNorthernRegionOfX] | None  # fmt: skip
@@ -106,8 +97,7 @@ class WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX(EntityBase
     @property
     def warehouse_fulfilment_centre_assignment_address_city(self) -> str:
         """varchar(255): up to 255 characters."""
-        value = self._row[3]
-        return value if type(value) is str else self._decoded(3)
+        return value if type(value := self._row[3]) is str else self._decoded(3)
 
     @warehouse_fulfilment_centre_assignment_address_city.setter
     def warehouse_fulfilment_centre_assignment_address_city(self, value: str) -> None:
@@ -149,7 +139,7 @@ class WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX(EntityBase
         self,
         ctx: AnyContext,
     ) -> WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX:
-        """The same; EntityNotFoundError instead of None."""
+        """The same, or EntityNotFoundError."""
         return self._must_reference(
             ctx,
             WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXProvider,
@@ -166,16 +156,16 @@ class WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX(EntityBase
 
 
 class WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXFields(
-    Fields,
+    fields.Fields,
     entity="WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX",
 ):
-    """Fields of WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX for queries."""
+    """For queries."""
 
-    id = IntField()
-    warehouse_fulfilment_centre_assignment_status_of_the_northern_re: NullableEnumField[WarehouseFulfilmentCentreAssignmentStatusOfTheNorthernRegionOfX] = NullableEnumField()  # fmt: skip
-    warehouse_fulfilment_centre_assignment_states_of_the_northern_re: NullableSetField[WarehouseFulfilmentCentreAssignmentStatusOfTheNorthernRegionOfX] = NullableSetField()  # fmt: skip
-    warehouse_fulfilment_centre_assignment_address_city = StringField()
-    warehouse_fulfilment_centre_assignment_parent_of_the_northern_re: WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXReference[int | None] = reference(
+    id = fields.IntField()
+    warehouse_fulfilment_centre_assignment_status_of_the_northern_re: fields.NullableEnumField[WarehouseFulfilmentCentreAssignmentStatusOfTheNorthernRegionOfX] = fields.NullableEnumField()  # fmt: skip
+    warehouse_fulfilment_centre_assignment_states_of_the_northern_re: fields.NullableSetField[WarehouseFulfilmentCentreAssignmentStatusOfTheNorthernRegionOfX] = fields.NullableSetField()  # fmt: skip
+    warehouse_fulfilment_centre_assignment_address_city = fields.StringField()
+    warehouse_fulfilment_centre_assignment_parent_of_the_northern_re: WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXReference[int | None] = fields.reference(
         lambda: WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXReference,
         nullable=True,
     )  # fmt: skip
@@ -183,12 +173,12 @@ class WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXFields(
 
 class WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXReference(
     WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXFields,
-    ReferenceField[
+    fields.ReferenceField[
         WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX,
-        IdValue,
+        fields.IdValue,
     ],
 ):
-    """A reference to WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX: compare it, or reach for its fields."""
+    """Compare it with an entity or an id, or reach for its fields."""
 
 
 class _WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXProvider(
@@ -212,7 +202,7 @@ class _WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXProvider(
         /,
         **values: Unpack[WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXValues],
     ) -> WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX:  # fmt: skip
-        """A tracked new entity; FieldValueError for a value that does not fit."""
+        """A tracked new entity. FieldValueError for what does not fit."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -235,7 +225,7 @@ class _WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXProvider(
         """Load what `warehouse_fulfilment_centre_assignment_parent_of_the_northern_re`
         of all these refers to, in one batch.
         """
-        return self._load_reference(
+        return self._load(
             ctx,
             4,
             WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXProvider,

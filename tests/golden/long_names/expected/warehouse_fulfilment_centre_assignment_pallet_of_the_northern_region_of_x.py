@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
-from fluxaorm.query.fields import Fields, IntField, reference
+from fluxaorm.query import fields
 from fluxaorm.runtime import AnyContext, EntityBase, LazyModule, Provider, sync_or_async
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXValues(
     TypedDict,
     total=False,
 ):
-    """What `new` and `set` of WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX take."""
+    """Keywords of `new` and `set`."""
 
     warehouse_fulfilment_centre_assignment_entity_of_the_northern_re: int | WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX  # fmt: skip
     warehouse_fulfilment_centre_assignment_entity_of_the_northern_re_id: int | WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX  # fmt: skip
@@ -50,8 +50,7 @@ class WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX(EntityBase
         """int unsigned: id of
         WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX.
         """
-        value = self._row[1]
-        return value if type(value) is int else self._decoded(1)
+        return value if type(value := self._row[1]) is int else self._decoded(1)
 
     @warehouse_fulfilment_centre_assignment_entity_of_the_northern_re_id.setter
     def warehouse_fulfilment_centre_assignment_entity_of_the_northern_re_id(
@@ -79,7 +78,7 @@ class WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX(EntityBase
         self,
         ctx: AnyContext,
     ) -> WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX:
-        """The same; EntityNotFoundError instead of None."""
+        """The same, or EntityNotFoundError."""
         return self._must_reference(
             ctx,
             warehouse_fulfilment_centre_assignment_entity_of_the_northern_region_of_x.WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXProvider,
@@ -96,13 +95,13 @@ class WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX(EntityBase
 
 
 class WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXFields(
-    Fields,
+    fields.Fields,
     entity="WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX",
 ):
-    """Fields of WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX for queries."""
+    """For queries."""
 
-    id = IntField()
-    warehouse_fulfilment_centre_assignment_entity_of_the_northern_re: WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXReference[int] = reference(
+    id = fields.IntField()
+    warehouse_fulfilment_centre_assignment_entity_of_the_northern_re: WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXReference[int] = fields.reference(
         lambda: warehouse_fulfilment_centre_assignment_entity_of_the_northern_region_of_x.WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXReference,
     )  # fmt: skip
 
@@ -128,7 +127,7 @@ class _WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXProvider(
         /,
         **values: Unpack[WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXValues],
     ) -> WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX:  # fmt: skip
-        """A tracked new entity; FieldValueError for a value that does not fit."""
+        """A tracked new entity. FieldValueError for what does not fit."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -163,7 +162,7 @@ class _WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXProvider(
         ctx: AnyContext,
         warehouse_fulfilment_centre_assignment_entity_of_the_northern_re: int | WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX,
     ) -> WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX:  # fmt: skip
-        """The same; EntityNotFoundError instead of None."""
+        """The same, or EntityNotFoundError."""
         return self._must_get_by_unique(
             ctx,
             "warehouse_fulfilment_centre_assignment_entity_of_the_northern_re",
@@ -179,7 +178,7 @@ class _WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXProvider(
         """Load what `warehouse_fulfilment_centre_assignment_entity_of_the_northern_re`
         of all these refers to, in one batch.
         """
-        return self._load_reference(
+        return self._load(
             ctx,
             1,
             warehouse_fulfilment_centre_assignment_entity_of_the_northern_region_of_x.WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXProvider,

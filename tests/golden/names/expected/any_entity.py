@@ -24,22 +24,7 @@ from typing import TYPE_CHECKING, TypedDict
 from typing import Self as _Self
 from typing import Unpack as _Unpack
 
-from fluxaorm.query.fields import (
-    BoolField,
-    BytesField,
-    DateField,
-    DateTimeField,
-    DecimalField,
-    EnumField,
-    Fields,
-    FloatField,
-    JsonField,
-    NullableIntField,
-    SetField,
-)
-from fluxaorm.query.fields import IntField as _IntField
-from fluxaorm.query.fields import StringField as _StringField
-from fluxaorm.query.fields import reference as _reference
+from fluxaorm.query import fields as _fields
 from fluxaorm.runtime import AnyContext as _AnyContext
 from fluxaorm.runtime import EntityBase, LazyModule, sync_or_async
 from fluxaorm.runtime import Provider as _Provider
@@ -58,8 +43,8 @@ else:
     class_ = LazyModule(__package__, "class_")
 
 
-class AnyEntityValues(TypedDict, total=False):
-    """What `new` and `set` of AnyEntity take."""
+class AnyValues(TypedDict, total=False):
+    """Keywords of `new` and `set`."""
 
     int: _str
     str: _bytes
@@ -109,8 +94,7 @@ class AnyEntity(EntityBase):
     @property
     def int(self) -> _str:
         """varchar(255): up to 255 characters."""
-        value = self._row[1]
-        return value if _type(value) is _str else self._decoded(1)
+        return value if _type(value := self._row[1]) is _str else self._decoded(1)
 
     @int.setter
     def int(self, value: _str) -> None:
@@ -119,8 +103,7 @@ class AnyEntity(EntityBase):
     @property
     def str(self) -> _bytes:
         """blob: up to 65535 bytes."""
-        value = self._row[2]
-        return value if _type(value) is _bytes else self._decoded(2)
+        return value if _type(value := self._row[2]) is _bytes else self._decoded(2)
 
     @str.setter
     def str(self, value: _bytes) -> None:
@@ -129,8 +112,7 @@ class AnyEntity(EntityBase):
     @property
     def bytes(self) -> _int:
         """tinyint unsigned: 0 to 255."""
-        value = self._row[3]
-        return value if _type(value) is _int else self._decoded(3)
+        return value if _type(value := self._row[3]) is _int else self._decoded(3)
 
     @bytes.setter
     def bytes(self, value: _int) -> None:
@@ -139,8 +121,7 @@ class AnyEntity(EntityBase):
     @property
     def bool(self) -> _float:
         """double: binary64."""
-        value = self._row[4]
-        return value if _type(value) is _float else self._decoded(4)
+        return value if _type(value := self._row[4]) is _float else self._decoded(4)
 
     @bool.setter
     def bool(self, value: _float) -> None:
@@ -149,8 +130,7 @@ class AnyEntity(EntityBase):
     @property
     def float(self) -> _bool:
         """tinyint(1)."""
-        value = self._row[5]
-        return value if _type(value) is _bool else self._decoded(5)
+        return value if _type(value := self._row[5]) is _bool else self._decoded(5)
 
     @float.setter
     def float(self, value: _bool) -> None:
@@ -169,8 +149,7 @@ class AnyEntity(EntityBase):
     @property
     def datetime(self) -> _date:
         """date."""
-        value = self._row[7]
-        return value if _type(value) is _date else self._decoded(7)
+        return value if _type(value := self._row[7]) is _date else self._decoded(7)
 
     @datetime.setter
     def datetime(self, value: _date) -> None:
@@ -179,8 +158,7 @@ class AnyEntity(EntityBase):
     @property
     def Decimal(self) -> _Decimal:
         """decimal(5,2): 5 digits, 2 of them after the point."""
-        value = self._row[8]
-        return value if _type(value) is _Decimal else self._decoded(8)
+        return value if _type(value := self._row[8]) is _Decimal else self._decoded(8)
 
     @Decimal.setter
     def Decimal(self, value: _Decimal | _int) -> None:
@@ -199,8 +177,7 @@ class AnyEntity(EntityBase):
     @property
     def list(self) -> AnyList:
         """enum: int, str."""
-        value = self._row[10]
-        return value if _type(value) is AnyList else self._decoded(10)
+        return value if _type(value := self._row[10]) is AnyList else self._decoded(10)
 
     @list.setter
     def list(self, value: AnyList | AnyListText) -> None:
@@ -219,8 +196,7 @@ class AnyEntity(EntityBase):
     @property
     def frozenset(self) -> _int:
         """tinyint unsigned: 0 to 255."""
-        value = self._row[12]
-        return value if _type(value) is _int else self._decoded(12)
+        return value if _type(value := self._row[12]) is _int else self._decoded(12)
 
     @frozenset.setter
     def frozenset(self, value: _int) -> None:
@@ -259,8 +235,7 @@ class AnyEntity(EntityBase):
     @property
     def Shade(self) -> _Shade:
         """enum: dark."""
-        value = self._row[15]
-        return value if _type(value) is _Shade else self._decoded(15)
+        return value if _type(value := self._row[15]) is _Shade else self._decoded(15)
 
     @Shade.setter
     def Shade(self, value: _Shade) -> None:
@@ -279,8 +254,7 @@ class AnyEntity(EntityBase):
     @property
     def Place_city(self) -> _str:
         """varchar(255): up to 255 characters."""
-        value = self._row[16]
-        return value if _type(value) is _str else self._decoded(16)
+        return value if _type(value := self._row[16]) is _str else self._decoded(16)
 
     @Place_city.setter
     def Place_city(self, value: _str) -> None:
@@ -299,8 +273,7 @@ class AnyEntity(EntityBase):
     @property
     def Iterable(self) -> _int:
         """tinyint unsigned: 0 to 255."""
-        value = self._row[18]
-        return value if _type(value) is _int else self._decoded(18)
+        return value if _type(value := self._row[18]) is _int else self._decoded(18)
 
     @Iterable.setter
     def Iterable(self, value: _int) -> None:
@@ -309,8 +282,7 @@ class AnyEntity(EntityBase):
     @property
     def Self(self) -> _int:
         """tinyint unsigned: 0 to 255."""
-        value = self._row[19]
-        return value if _type(value) is _int else self._decoded(19)
+        return value if _type(value := self._row[19]) is _int else self._decoded(19)
 
     @Self.setter
     def Self(self, value: _int) -> None:
@@ -319,8 +291,7 @@ class AnyEntity(EntityBase):
     @property
     def Unpack(self) -> _int:
         """tinyint unsigned: 0 to 255."""
-        value = self._row[20]
-        return value if _type(value) is _int else self._decoded(20)
+        return value if _type(value := self._row[20]) is _int else self._decoded(20)
 
     @Unpack.setter
     def Unpack(self, value: _int) -> None:
@@ -329,8 +300,7 @@ class AnyEntity(EntityBase):
     @property
     def AnyContext(self) -> _int:
         """tinyint unsigned: 0 to 255."""
-        value = self._row[21]
-        return value if _type(value) is _int else self._decoded(21)
+        return value if _type(value := self._row[21]) is _int else self._decoded(21)
 
     @AnyContext.setter
     def AnyContext(self, value: _int) -> None:
@@ -339,8 +309,7 @@ class AnyEntity(EntityBase):
     @property
     def Provider(self) -> _int:
         """tinyint unsigned: 0 to 255."""
-        value = self._row[22]
-        return value if _type(value) is _int else self._decoded(22)
+        return value if _type(value := self._row[22]) is _int else self._decoded(22)
 
     @Provider.setter
     def Provider(self, value: _int) -> None:
@@ -349,8 +318,7 @@ class AnyEntity(EntityBase):
     @property
     def StringField(self) -> _int:
         """tinyint unsigned: 0 to 255."""
-        value = self._row[23]
-        return value if _type(value) is _int else self._decoded(23)
+        return value if _type(value := self._row[23]) is _int else self._decoded(23)
 
     @StringField.setter
     def StringField(self, value: _int) -> None:
@@ -359,8 +327,7 @@ class AnyEntity(EntityBase):
     @property
     def IntField(self) -> _str:
         """varchar(255): up to 255 characters."""
-        value = self._row[24]
-        return value if _type(value) is _str else self._decoded(24)
+        return value if _type(value := self._row[24]) is _str else self._decoded(24)
 
     @IntField.setter
     def IntField(self, value: _str) -> None:
@@ -369,8 +336,7 @@ class AnyEntity(EntityBase):
     @property
     def reference(self) -> _int:
         """tinyint unsigned: 0 to 255."""
-        value = self._row[25]
-        return value if _type(value) is _int else self._decoded(25)
+        return value if _type(value := self._row[25]) is _int else self._decoded(25)
 
     @reference.setter
     def reference(self, value: _int) -> None:
@@ -379,8 +345,7 @@ class AnyEntity(EntityBase):
     @property
     def value(self) -> _int:
         """tinyint unsigned: 0 to 255."""
-        value = self._row[26]
-        return value if _type(value) is _int else self._decoded(26)
+        return value if _type(value := self._row[26]) is _int else self._decoded(26)
 
     @value.setter
     def value(self, value: _int) -> None:
@@ -389,8 +354,7 @@ class AnyEntity(EntityBase):
     @property
     def values(self) -> _int:
         """tinyint unsigned: 0 to 255."""
-        value = self._row[27]
-        return value if _type(value) is _int else self._decoded(27)
+        return value if _type(value := self._row[27]) is _int else self._decoded(27)
 
     @values.setter
     def values(self, value: _int) -> None:
@@ -399,8 +363,7 @@ class AnyEntity(EntityBase):
     @property
     def entities(self) -> _int:
         """tinyint unsigned: 0 to 255."""
-        value = self._row[28]
-        return value if _type(value) is _int else self._decoded(28)
+        return value if _type(value := self._row[28]) is _int else self._decoded(28)
 
     @entities.setter
     def entities(self, value: _int) -> None:
@@ -409,8 +372,7 @@ class AnyEntity(EntityBase):
     @property
     def fields(self) -> _int:
         """tinyint unsigned: 0 to 255."""
-        value = self._row[29]
-        return value if _type(value) is _int else self._decoded(29)
+        return value if _type(value := self._row[29]) is _int else self._decoded(29)
 
     @fields.setter
     def fields(self, value: _int) -> None:
@@ -419,8 +381,7 @@ class AnyEntity(EntityBase):
     @property
     def match(self) -> _int:
         """tinyint unsigned: 0 to 255."""
-        value = self._row[30]
-        return value if _type(value) is _int else self._decoded(30)
+        return value if _type(value := self._row[30]) is _int else self._decoded(30)
 
     @match.setter
     def match(self, value: _int) -> None:
@@ -429,8 +390,7 @@ class AnyEntity(EntityBase):
     @property
     def case(self) -> _int:
         """tinyint unsigned: 0 to 255."""
-        value = self._row[31]
-        return value if _type(value) is _int else self._decoded(31)
+        return value if _type(value := self._row[31]) is _int else self._decoded(31)
 
     @case.setter
     def case(self, value: _int) -> None:
@@ -439,8 +399,7 @@ class AnyEntity(EntityBase):
     @property
     def new(self) -> _int:
         """tinyint unsigned: 0 to 255."""
-        value = self._row[32]
-        return value if _type(value) is _int else self._decoded(32)
+        return value if _type(value := self._row[32]) is _int else self._decoded(32)
 
     @new.setter
     def new(self, value: _int) -> None:
@@ -453,56 +412,56 @@ class AnyEntity(EntityBase):
 
     @sync_or_async
     def must_get_Class(self, ctx: _AnyContext) -> _Class:
-        """The same; EntityNotFoundError instead of None."""
+        """The same, or EntityNotFoundError."""
         return self._must_reference(ctx, class_.ClassProvider, 17)
 
-    def set(self, /, **values: _Unpack[AnyEntityValues]) -> _Self:
+    def set(self, /, **values: _Unpack[AnyValues]) -> _Self:
         """Assign several fields at once; the entity."""
         return self._set(values)
 
 
-class AnyEntityFields(Fields, entity="AnyEntity"):
-    """Fields of AnyEntity for queries."""
+class AnyFields(_fields.Fields, entity="AnyEntity"):
+    """For queries."""
 
-    id = _IntField()
-    int = _StringField()
-    str = BytesField()
-    bytes = _IntField()
-    bool = FloatField()
-    float = BoolField()
-    date = DateTimeField()
-    datetime = DateField()
-    Decimal = DecimalField()
-    type: JsonField[_dict[_str, _list[_int]]] = JsonField()
-    list: EnumField[AnyList] = EnumField()
-    dict: SetField[AnyDict] = SetField()
-    frozenset = _IntField()
-    tuple_1 = NullableIntField()
-    tuple_2 = NullableIntField()
-    Shade: EnumField[_Shade] = EnumField()
-    Place_city = _StringField()
-    Class: ClassReference[_int | None] = _reference(
+    id = _fields.IntField()
+    int = _fields.StringField()
+    str = _fields.BytesField()
+    bytes = _fields.IntField()
+    bool = _fields.FloatField()
+    float = _fields.BoolField()
+    date = _fields.DateTimeField()
+    datetime = _fields.DateField()
+    Decimal = _fields.DecimalField()
+    type: _fields.JsonField[_dict[_str, _list[_int]]] = _fields.JsonField()
+    list: _fields.EnumField[AnyList] = _fields.EnumField()
+    dict: _fields.SetField[AnyDict] = _fields.SetField()
+    frozenset = _fields.IntField()
+    tuple_1 = _fields.NullableIntField()
+    tuple_2 = _fields.NullableIntField()
+    Shade: _fields.EnumField[_Shade] = _fields.EnumField()
+    Place_city = _fields.StringField()
+    Class: ClassReference[_int | None] = _fields.reference(
         lambda: class_.ClassReference,
         nullable=True,
     )
-    Iterable = _IntField()
-    Self = _IntField()
-    Unpack = _IntField()
-    AnyContext = _IntField()
-    Provider = _IntField()
-    StringField = _IntField()
-    IntField = _StringField()
-    reference = _IntField()
-    value = _IntField()
-    values = _IntField()
-    entities = _IntField()
-    fields = _IntField()
-    match = _IntField()
-    case = _IntField()
-    new = _IntField()
+    Iterable = _fields.IntField()
+    Self = _fields.IntField()
+    Unpack = _fields.IntField()
+    AnyContext = _fields.IntField()
+    Provider = _fields.IntField()
+    StringField = _fields.IntField()
+    IntField = _fields.StringField()
+    reference = _fields.IntField()
+    value = _fields.IntField()
+    values = _fields.IntField()
+    entities = _fields.IntField()
+    fields = _fields.IntField()
+    match = _fields.IntField()
+    case = _fields.IntField()
+    new = _fields.IntField()
 
 
-class _AnyEntityProvider(_Provider[AnyEntity, AnyEntityFields]):
+class _AnyProvider(_Provider[AnyEntity, AnyFields]):
     """Queries of AnyEntity."""
 
     entity_name = "AnyEntity"
@@ -510,11 +469,11 @@ class _AnyEntityProvider(_Provider[AnyEntity, AnyEntityFields]):
     fingerprint = "c7d9ab47e910b843"
     entity_class = AnyEntity
     enum_classes = MappingProxyType({10: AnyList, 11: AnyDict})
-    fields = AnyEntityFields()
+    fields = AnyFields()
 
     @sync_or_async
-    def new(self, ctx: _AnyContext, /, **values: _Unpack[AnyEntityValues]) -> AnyEntity:
-        """A tracked new entity; FieldValueError for a value that does not fit."""
+    def new(self, ctx: _AnyContext, /, **values: _Unpack[AnyValues]) -> AnyEntity:
+        """A tracked new entity. FieldValueError for what does not fit."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -523,7 +482,7 @@ class _AnyEntityProvider(_Provider[AnyEntity, AnyEntityFields]):
         ctx: _AnyContext,
         /,
         id: _int,
-        **values: _Unpack[AnyEntityValues],
+        **values: _Unpack[AnyValues],
     ) -> AnyEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
@@ -547,7 +506,7 @@ class _AnyEntityProvider(_Provider[AnyEntity, AnyEntityFields]):
         int: _str,
         date: _datetime,
     ) -> AnyEntity:
-        """The same; EntityNotFoundError instead of None."""
+        """The same, or EntityNotFoundError."""
         return self._must_get_by_unique(ctx, "value_int_date", (value, int, date))
 
     @sync_or_async
@@ -557,7 +516,7 @@ class _AnyEntityProvider(_Provider[AnyEntity, AnyEntityFields]):
         entities: _Iterable[AnyEntity],
     ) -> _list[_Class]:
         """Load what `Class` of all these refers to, in one batch."""
-        return self._load_reference(ctx, 17, class_.ClassProvider, entities)
+        return self._load(ctx, 17, class_.ClassProvider, entities)
 
 
-AnyEntityProvider = _AnyEntityProvider()
+AnyEntityProvider = _AnyProvider()

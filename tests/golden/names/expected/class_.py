@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from typing import Self, TypedDict, Unpack
 
-from fluxaorm.query.fields import Fields, IdValue, IntField, ReferenceField
+from fluxaorm.query import fields
 from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 
 class ClassValues(TypedDict, total=False):
-    """What `new` and `set` of Class take."""
+    """Keywords of `new` and `set`."""
 
 
 class Class(EntityBase):
@@ -25,14 +25,14 @@ class Class(EntityBase):
         return self._set(values)
 
 
-class ClassFields(Fields, entity="Class"):
-    """Fields of Class for queries."""
+class ClassFields(fields.Fields, entity="Class"):
+    """For queries."""
 
-    id = IntField()
+    id = fields.IntField()
 
 
-class ClassReference(ClassFields, ReferenceField[Class, IdValue]):
-    """A reference to Class: compare it, or reach for its fields."""
+class ClassReference(ClassFields, fields.ReferenceField[Class, fields.IdValue]):
+    """Compare it with an entity or an id, or reach for its fields."""
 
 
 class _ClassProvider(Provider[Class, ClassFields]):
@@ -46,7 +46,7 @@ class _ClassProvider(Provider[Class, ClassFields]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[ClassValues]) -> Class:
-        """A tracked new entity; FieldValueError for a value that does not fit."""
+        """A tracked new entity. FieldValueError for what does not fit."""
         return self._new(ctx, values)
 
     @sync_or_async

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from typing import Self, TypedDict, Unpack
 
-from fluxaorm.query.fields import Fields, IntField
+from fluxaorm.query import fields
 from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 
 class enumsValues(TypedDict, total=False):
-    """What `new` and `set` of enums take."""
+    """Keywords of `new` and `set`."""
 
 
 class enums(EntityBase):
@@ -25,10 +25,10 @@ class enums(EntityBase):
         return self._set(values)
 
 
-class enumsFields(Fields, entity="enums"):
-    """Fields of enums for queries."""
+class enumsFields(fields.Fields, entity="enums"):
+    """For queries."""
 
-    id = IntField()
+    id = fields.IntField()
 
 
 class _enumsProvider(Provider[enums, enumsFields]):
@@ -42,7 +42,7 @@ class _enumsProvider(Provider[enums, enumsFields]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[enumsValues]) -> enums:
-        """A tracked new entity; FieldValueError for a value that does not fit."""
+        """A tracked new entity. FieldValueError for what does not fit."""
         return self._new(ctx, values)
 
     @sync_or_async

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
-from fluxaorm.query.fields import Fields, IntField, reference
+from fluxaorm.query import fields
 from fluxaorm.runtime import AnyContext, EntityBase, LazyModule, Provider, sync_or_async
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ else:
     provider = LazyModule(__package__, "provider")
 
 
-class HTTPLog2EntityValues(TypedDict, total=False):
-    """What `new` and `set` of HTTPLog2Entity take."""
+class HTTPLog2Values(TypedDict, total=False):
+    """Keywords of `new` and `set`."""
 
     Any: int | _Provider | None
     Any_id: int | _Provider | None
@@ -48,41 +48,41 @@ class HTTPLog2Entity(EntityBase):
 
     @sync_or_async
     def must_get_Any(self, ctx: AnyContext) -> _Provider:
-        """The same; EntityNotFoundError instead of None."""
+        """The same, or EntityNotFoundError."""
         return self._must_reference(ctx, provider.ProviderProvider, 1)
 
-    def set(self, /, **values: Unpack[HTTPLog2EntityValues]) -> Self:
+    def set(self, /, **values: Unpack[HTTPLog2Values]) -> Self:
         """Assign several fields at once; the entity."""
         return self._set(values)
 
 
-class HTTPLog2EntityFields(Fields, entity="HTTPLog2Entity"):
-    """Fields of HTTPLog2Entity for queries."""
+class HTTPLog2Fields(fields.Fields, entity="HTTPLog2Entity"):
+    """For queries."""
 
-    id = IntField()
-    Any: ProviderReference[int | None] = reference(
+    id = fields.IntField()
+    Any: ProviderReference[int | None] = fields.reference(
         lambda: provider.ProviderReference,
         nullable=True,
     )
 
 
-class _HTTPLog2EntityProvider(Provider[HTTPLog2Entity, HTTPLog2EntityFields]):
+class _HTTPLog2Provider(Provider[HTTPLog2Entity, HTTPLog2Fields]):
     """Queries of HTTPLog2Entity."""
 
     entity_name = "HTTPLog2Entity"
     table_name = "HTTPLog2Entity"
     fingerprint = "ff8da43c4198eda1"
     entity_class = HTTPLog2Entity
-    fields = HTTPLog2EntityFields()
+    fields = HTTPLog2Fields()
 
     @sync_or_async
     def new(
         self,
         ctx: AnyContext,
         /,
-        **values: Unpack[HTTPLog2EntityValues],
+        **values: Unpack[HTTPLog2Values],
     ) -> HTTPLog2Entity:
-        """A tracked new entity; FieldValueError for a value that does not fit."""
+        """A tracked new entity. FieldValueError for what does not fit."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -91,7 +91,7 @@ class _HTTPLog2EntityProvider(Provider[HTTPLog2Entity, HTTPLog2EntityFields]):
         ctx: AnyContext,
         /,
         id: int,
-        **values: Unpack[HTTPLog2EntityValues],
+        **values: Unpack[HTTPLog2Values],
     ) -> HTTPLog2Entity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
@@ -103,7 +103,7 @@ class _HTTPLog2EntityProvider(Provider[HTTPLog2Entity, HTTPLog2EntityFields]):
         entities: Iterable[HTTPLog2Entity],
     ) -> list[_Provider]:
         """Load what `Any` of all these refers to, in one batch."""
-        return self._load_reference(ctx, 1, provider.ProviderProvider, entities)
+        return self._load(ctx, 1, provider.ProviderProvider, entities)
 
 
-HTTPLog2EntityProvider = _HTTPLog2EntityProvider()
+HTTPLog2EntityProvider = _HTTPLog2Provider()

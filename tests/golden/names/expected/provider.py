@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
-from fluxaorm.query.fields import Fields, IdValue, IntField, ReferenceField, reference
+from fluxaorm.query import fields
 from fluxaorm.runtime import AnyContext, EntityBase, LazyModule, sync_or_async
 from fluxaorm.runtime import Provider as _Provider
 
@@ -19,7 +19,7 @@ else:
 
 
 class ProviderValues(TypedDict, total=False):
-    """What `new` and `set` of Provider take."""
+    """Keywords of `new` and `set`."""
 
     owner: int | Class
     owner_id: int | Class
@@ -34,8 +34,7 @@ class Provider(EntityBase):
     @property
     def owner_id(self) -> int:
         """tinyint unsigned: id of Class."""
-        value = self._row[1]
-        return value if type(value) is int else self._decoded(1)
+        return value if type(value := self._row[1]) is int else self._decoded(1)
 
     @owner_id.setter
     def owner_id(self, value: int | Class) -> None:
@@ -48,7 +47,7 @@ class Provider(EntityBase):
 
     @sync_or_async
     def must_get_owner(self, ctx: AnyContext) -> Class:
-        """The same; EntityNotFoundError instead of None."""
+        """The same, or EntityNotFoundError."""
         return self._must_reference(ctx, class_.ClassProvider, 1)
 
     def set(self, /, **values: Unpack[ProviderValues]) -> Self:
@@ -56,15 +55,18 @@ class Provider(EntityBase):
         return self._set(values)
 
 
-class ProviderFields(Fields, entity="Provider"):
-    """Fields of Provider for queries."""
+class ProviderFields(fields.Fields, entity="Provider"):
+    """For queries."""
 
-    id = IntField()
-    owner: ClassReference[int] = reference(lambda: class_.ClassReference)
+    id = fields.IntField()
+    owner: ClassReference[int] = fields.reference(lambda: class_.ClassReference)
 
 
-class ProviderReference(ProviderFields, ReferenceField[Provider, IdValue]):
-    """A reference to Provider: compare it, or reach for its fields."""
+class ProviderReference(
+    ProviderFields,
+    fields.ReferenceField[Provider, fields.IdValue],
+):
+    """Compare it with an entity or an id, or reach for its fields."""
 
 
 class _ProviderProvider(_Provider[Provider, ProviderFields]):
@@ -78,7 +80,7 @@ class _ProviderProvider(_Provider[Provider, ProviderFields]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[ProviderValues]) -> Provider:
-        """A tracked new entity; FieldValueError for a value that does not fit."""
+        """A tracked new entity. FieldValueError for what does not fit."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -95,7 +97,7 @@ class _ProviderProvider(_Provider[Provider, ProviderFields]):
     @sync_or_async
     def load_owner(self, ctx: AnyContext, entities: Iterable[Provider]) -> list[Class]:
         """Load what `owner` of all these refers to, in one batch."""
-        return self._load_reference(ctx, 1, class_.ClassProvider, entities)
+        return self._load(ctx, 1, class_.ClassProvider, entities)
 
 
 ProviderProvider = _ProviderProvider()

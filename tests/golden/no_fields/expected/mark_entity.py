@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from typing import Self, TypedDict, Unpack
 
-from fluxaorm.query.fields import Fields, IntField
+from fluxaorm.query import fields
 from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 
-class MarkEntityValues(TypedDict, total=False):
-    """What `new` and `set` of MarkEntity take."""
+class MarkValues(TypedDict, total=False):
+    """Keywords of `new` and `set`."""
 
 
 class MarkEntity(EntityBase):
@@ -20,29 +20,29 @@ class MarkEntity(EntityBase):
     __slots__ = ()
     _entity_name = "MarkEntity"
 
-    def set(self, /, **values: Unpack[MarkEntityValues]) -> Self:
+    def set(self, /, **values: Unpack[MarkValues]) -> Self:
         """Assign several fields at once; the entity."""
         return self._set(values)
 
 
-class MarkEntityFields(Fields, entity="MarkEntity"):
-    """Fields of MarkEntity for queries."""
+class MarkFields(fields.Fields, entity="MarkEntity"):
+    """For queries."""
 
-    id = IntField()
+    id = fields.IntField()
 
 
-class _MarkEntityProvider(Provider[MarkEntity, MarkEntityFields]):
+class _MarkProvider(Provider[MarkEntity, MarkFields]):
     """Queries of MarkEntity."""
 
     entity_name = "MarkEntity"
     table_name = "MarkEntity"
     fingerprint = "19e0abf16a79b028"
     entity_class = MarkEntity
-    fields = MarkEntityFields()
+    fields = MarkFields()
 
     @sync_or_async
-    def new(self, ctx: AnyContext, /, **values: Unpack[MarkEntityValues]) -> MarkEntity:
-        """A tracked new entity; FieldValueError for a value that does not fit."""
+    def new(self, ctx: AnyContext, /, **values: Unpack[MarkValues]) -> MarkEntity:
+        """A tracked new entity. FieldValueError for what does not fit."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -51,10 +51,10 @@ class _MarkEntityProvider(Provider[MarkEntity, MarkEntityFields]):
         ctx: AnyContext,
         /,
         id: int,
-        **values: Unpack[MarkEntityValues],
+        **values: Unpack[MarkValues],
     ) -> MarkEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
 
 
-MarkEntityProvider = _MarkEntityProvider()
+MarkEntityProvider = _MarkProvider()

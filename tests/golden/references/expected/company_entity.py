@@ -7,21 +7,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
-from fluxaorm.query.fields import (
-    Fields,
-    IdValue,
-    IntField,
-    NullableReferencesField,
-    ReferenceField,
-    StringField,
-    reference,
-)
+from fluxaorm.query import fields
 from fluxaorm.runtime import AnyContext, EntityBase, LazyModule, Provider, sync_or_async
 
 if TYPE_CHECKING:
     from . import office_entity, person_entity, tag_entity
-    from .office_entity import OfficeEntity, OfficeEntityReference
-    from .person_entity import PersonEntity, PersonEntityReference
+    from .office_entity import OfficeEntity, OfficeReference
+    from .person_entity import PersonEntity, PersonReference
     from .tag_entity import TagEntity
 else:
     office_entity = LazyModule(__package__, "office_entity")
@@ -29,8 +21,8 @@ else:
     tag_entity = LazyModule(__package__, "tag_entity")
 
 
-class CompanyEntityValues(TypedDict, total=False):
-    """What `new` and `set` of CompanyEntity take."""
+class CompanyValues(TypedDict, total=False):
+    """Keywords of `new` and `set`."""
 
     owner: int | PersonEntity | None
     owner_id: int | PersonEntity | None
@@ -105,8 +97,7 @@ class CompanyEntity(EntityBase):
     @property
     def main_id(self) -> int:
         """smallint unsigned: id of OfficeEntity."""
-        value = self._row[5]
-        return value if type(value) is int else self._decoded(5)
+        return value if type(value := self._row[5]) is int else self._decoded(5)
 
     @main_id.setter
     def main_id(self, value: int | OfficeEntity) -> None:
@@ -115,8 +106,7 @@ class CompanyEntity(EntityBase):
     @property
     def name(self) -> str:
         """varchar(255): up to 255 characters."""
-        value = self._row[6]
-        return value if type(value) is str else self._decoded(6)
+        return value if type(value := self._row[6]) is str else self._decoded(6)
 
     @name.setter
     def name(self, value: str) -> None:
@@ -129,7 +119,7 @@ class CompanyEntity(EntityBase):
 
     @sync_or_async
     def must_get_owner(self, ctx: AnyContext) -> PersonEntity:
-        """The same; EntityNotFoundError instead of None."""
+        """The same, or EntityNotFoundError."""
         return self._must_reference(ctx, person_entity.PersonEntityProvider, 1)
 
     @sync_or_async
@@ -144,7 +134,7 @@ class CompanyEntity(EntityBase):
 
     @sync_or_async
     def must_get_offices_1(self, ctx: AnyContext) -> OfficeEntity:
-        """The same; EntityNotFoundError instead of None."""
+        """The same, or EntityNotFoundError."""
         return self._must_reference(ctx, office_entity.OfficeEntityProvider, 3)
 
     @sync_or_async
@@ -154,7 +144,7 @@ class CompanyEntity(EntityBase):
 
     @sync_or_async
     def must_get_offices_2(self, ctx: AnyContext) -> OfficeEntity:
-        """The same; EntityNotFoundError instead of None."""
+        """The same, or EntityNotFoundError."""
         return self._must_reference(ctx, office_entity.OfficeEntityProvider, 4)
 
     @sync_or_async
@@ -164,61 +154,54 @@ class CompanyEntity(EntityBase):
 
     @sync_or_async
     def must_get_main(self, ctx: AnyContext) -> OfficeEntity:
-        """The same; EntityNotFoundError instead of None."""
+        """The same, or EntityNotFoundError."""
         return self._must_reference(ctx, office_entity.OfficeEntityProvider, 5)
 
-    def set(self, /, **values: Unpack[CompanyEntityValues]) -> Self:
+    def set(self, /, **values: Unpack[CompanyValues]) -> Self:
         """Assign several fields at once; the entity."""
         return self._set(values)
 
 
-class CompanyEntityFields(Fields, entity="CompanyEntity"):
-    """Fields of CompanyEntity for queries."""
+class CompanyFields(fields.Fields, entity="CompanyEntity"):
+    """For queries."""
 
-    id = IntField()
-    owner: PersonEntityReference[int | None] = reference(
-        lambda: person_entity.PersonEntityReference,
+    id = fields.IntField()
+    owner: PersonReference[int | None] = fields.reference(
+        lambda: person_entity.PersonReference,
         nullable=True,
     )
-    tags = NullableReferencesField()
-    offices_1: OfficeEntityReference[int | None] = reference(
-        lambda: office_entity.OfficeEntityReference,
+    tags = fields.NullableReferencesField()
+    offices_1: OfficeReference[int | None] = fields.reference(
+        lambda: office_entity.OfficeReference,
         nullable=True,
     )
-    offices_2: OfficeEntityReference[int | None] = reference(
-        lambda: office_entity.OfficeEntityReference,
+    offices_2: OfficeReference[int | None] = fields.reference(
+        lambda: office_entity.OfficeReference,
         nullable=True,
     )
-    main: OfficeEntityReference[int] = reference(
-        lambda: office_entity.OfficeEntityReference,
-    )
-    name = StringField()
+    main: OfficeReference[int] = fields.reference(lambda: office_entity.OfficeReference)
+    name = fields.StringField()
 
 
-class CompanyEntityReference(
-    CompanyEntityFields,
-    ReferenceField[CompanyEntity, IdValue],
+class CompanyReference(
+    CompanyFields,
+    fields.ReferenceField[CompanyEntity, fields.IdValue],
 ):
-    """A reference to CompanyEntity: compare it, or reach for its fields."""
+    """Compare it with an entity or an id, or reach for its fields."""
 
 
-class _CompanyEntityProvider(Provider[CompanyEntity, CompanyEntityFields]):
+class _CompanyProvider(Provider[CompanyEntity, CompanyFields]):
     """Queries of CompanyEntity."""
 
     entity_name = "CompanyEntity"
     table_name = "CompanyEntity"
     fingerprint = "7190249944403fad"
     entity_class = CompanyEntity
-    fields = CompanyEntityFields()
+    fields = CompanyFields()
 
     @sync_or_async
-    def new(
-        self,
-        ctx: AnyContext,
-        /,
-        **values: Unpack[CompanyEntityValues],
-    ) -> CompanyEntity:
-        """A tracked new entity; FieldValueError for a value that does not fit."""
+    def new(self, ctx: AnyContext, /, **values: Unpack[CompanyValues]) -> CompanyEntity:
+        """A tracked new entity. FieldValueError for what does not fit."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -227,7 +210,7 @@ class _CompanyEntityProvider(Provider[CompanyEntity, CompanyEntityFields]):
         ctx: AnyContext,
         /,
         id: int,
-        **values: Unpack[CompanyEntityValues],
+        **values: Unpack[CompanyValues],
     ) -> CompanyEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
@@ -247,7 +230,7 @@ class _CompanyEntityProvider(Provider[CompanyEntity, CompanyEntityFields]):
         ctx: AnyContext,
         owner: int | PersonEntity | None,
     ) -> CompanyEntity:
-        """The same; EntityNotFoundError instead of None."""
+        """The same, or EntityNotFoundError."""
         return self._must_get_by_unique(ctx, "owner", (owner,))
 
     @sync_or_async
@@ -267,7 +250,7 @@ class _CompanyEntityProvider(Provider[CompanyEntity, CompanyEntityFields]):
         name: str,
         main: int | OfficeEntity,
     ) -> CompanyEntity:
-        """The same; EntityNotFoundError instead of None."""
+        """The same, or EntityNotFoundError."""
         return self._must_get_by_unique(ctx, "name_main", (name, main))
 
     @sync_or_async
@@ -277,12 +260,7 @@ class _CompanyEntityProvider(Provider[CompanyEntity, CompanyEntityFields]):
         entities: Iterable[CompanyEntity],
     ) -> list[PersonEntity]:
         """Load what `owner` of all these refers to, in one batch."""
-        return self._load_reference(
-            ctx,
-            1,
-            person_entity.PersonEntityProvider,
-            entities,
-        )
+        return self._load(ctx, 1, person_entity.PersonEntityProvider, entities)
 
     @sync_or_async
     def load_tags(
@@ -291,7 +269,7 @@ class _CompanyEntityProvider(Provider[CompanyEntity, CompanyEntityFields]):
         entities: Iterable[CompanyEntity],
     ) -> list[TagEntity]:
         """Load what `tags` of all these refers to, in one batch."""
-        return self._load_reference(ctx, 2, tag_entity.TagEntityProvider, entities)
+        return self._load(ctx, 2, tag_entity.TagEntityProvider, entities)
 
     @sync_or_async
     def load_offices_1(
@@ -300,12 +278,7 @@ class _CompanyEntityProvider(Provider[CompanyEntity, CompanyEntityFields]):
         entities: Iterable[CompanyEntity],
     ) -> list[OfficeEntity]:
         """Load what `offices_1` of all these refers to, in one batch."""
-        return self._load_reference(
-            ctx,
-            3,
-            office_entity.OfficeEntityProvider,
-            entities,
-        )
+        return self._load(ctx, 3, office_entity.OfficeEntityProvider, entities)
 
     @sync_or_async
     def load_offices_2(
@@ -314,12 +287,7 @@ class _CompanyEntityProvider(Provider[CompanyEntity, CompanyEntityFields]):
         entities: Iterable[CompanyEntity],
     ) -> list[OfficeEntity]:
         """Load what `offices_2` of all these refers to, in one batch."""
-        return self._load_reference(
-            ctx,
-            4,
-            office_entity.OfficeEntityProvider,
-            entities,
-        )
+        return self._load(ctx, 4, office_entity.OfficeEntityProvider, entities)
 
     @sync_or_async
     def load_main(
@@ -328,12 +296,7 @@ class _CompanyEntityProvider(Provider[CompanyEntity, CompanyEntityFields]):
         entities: Iterable[CompanyEntity],
     ) -> list[OfficeEntity]:
         """Load what `main` of all these refers to, in one batch."""
-        return self._load_reference(
-            ctx,
-            5,
-            office_entity.OfficeEntityProvider,
-            entities,
-        )
+        return self._load(ctx, 5, office_entity.OfficeEntityProvider, entities)
 
 
-CompanyEntityProvider = _CompanyEntityProvider()
+CompanyEntityProvider = _CompanyProvider()

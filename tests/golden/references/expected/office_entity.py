@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from typing import Self, TypedDict, Unpack
 
-from fluxaorm.query.fields import Fields, IdValue, IntField, ReferenceField
+from fluxaorm.query import fields
 from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 
-class OfficeEntityValues(TypedDict, total=False):
-    """What `new` and `set` of OfficeEntity take."""
+class OfficeValues(TypedDict, total=False):
+    """Keywords of `new` and `set`."""
 
 
 class OfficeEntity(EntityBase):
@@ -20,38 +20,36 @@ class OfficeEntity(EntityBase):
     __slots__ = ()
     _entity_name = "OfficeEntity"
 
-    def set(self, /, **values: Unpack[OfficeEntityValues]) -> Self:
+    def set(self, /, **values: Unpack[OfficeValues]) -> Self:
         """Assign several fields at once; the entity."""
         return self._set(values)
 
 
-class OfficeEntityFields(Fields, entity="OfficeEntity"):
-    """Fields of OfficeEntity for queries."""
+class OfficeFields(fields.Fields, entity="OfficeEntity"):
+    """For queries."""
 
-    id = IntField()
-
-
-class OfficeEntityReference(OfficeEntityFields, ReferenceField[OfficeEntity, IdValue]):
-    """A reference to OfficeEntity: compare it, or reach for its fields."""
+    id = fields.IntField()
 
 
-class _OfficeEntityProvider(Provider[OfficeEntity, OfficeEntityFields]):
+class OfficeReference(
+    OfficeFields,
+    fields.ReferenceField[OfficeEntity, fields.IdValue],
+):
+    """Compare it with an entity or an id, or reach for its fields."""
+
+
+class _OfficeProvider(Provider[OfficeEntity, OfficeFields]):
     """Queries of OfficeEntity."""
 
     entity_name = "OfficeEntity"
     table_name = "OfficeEntity"
     fingerprint = "e69731046b539e39"
     entity_class = OfficeEntity
-    fields = OfficeEntityFields()
+    fields = OfficeFields()
 
     @sync_or_async
-    def new(
-        self,
-        ctx: AnyContext,
-        /,
-        **values: Unpack[OfficeEntityValues],
-    ) -> OfficeEntity:
-        """A tracked new entity; FieldValueError for a value that does not fit."""
+    def new(self, ctx: AnyContext, /, **values: Unpack[OfficeValues]) -> OfficeEntity:
+        """A tracked new entity. FieldValueError for what does not fit."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -60,10 +58,10 @@ class _OfficeEntityProvider(Provider[OfficeEntity, OfficeEntityFields]):
         ctx: AnyContext,
         /,
         id: int,
-        **values: Unpack[OfficeEntityValues],
+        **values: Unpack[OfficeValues],
     ) -> OfficeEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
 
 
-OfficeEntityProvider = _OfficeEntityProvider()
+OfficeEntityProvider = _OfficeProvider()

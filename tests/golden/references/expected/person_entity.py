@@ -7,25 +7,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
-from fluxaorm.query.fields import (
-    Fields,
-    IdValue,
-    IntField,
-    ReferenceField,
-    ReferencesField,
-    reference,
-)
+from fluxaorm.query import fields
 from fluxaorm.runtime import AnyContext, EntityBase, LazyModule, Provider, sync_or_async
 
 if TYPE_CHECKING:
     from . import company_entity
-    from .company_entity import CompanyEntity, CompanyEntityReference
+    from .company_entity import CompanyEntity, CompanyReference
 else:
     company_entity = LazyModule(__package__, "company_entity")
 
 
-class PersonEntityValues(TypedDict, total=False):
-    """What `new` and `set` of PersonEntity take."""
+class PersonValues(TypedDict, total=False):
+    """Keywords of `new` and `set`."""
 
     parent: int | PersonEntity | None
     parent_id: int | PersonEntity | None
@@ -54,8 +47,7 @@ class PersonEntity(EntityBase):
     @property
     def employer_id(self) -> int:
         """int unsigned: id of CompanyEntity."""
-        value = self._row[2]
-        return value if type(value) is int else self._decoded(2)
+        return value if type(value := self._row[2]) is int else self._decoded(2)
 
     @employer_id.setter
     def employer_id(self, value: int | CompanyEntity) -> None:
@@ -78,7 +70,7 @@ class PersonEntity(EntityBase):
 
     @sync_or_async
     def must_get_parent(self, ctx: AnyContext) -> PersonEntity:
-        """The same; EntityNotFoundError instead of None."""
+        """The same, or EntityNotFoundError."""
         return self._must_reference(ctx, PersonEntityProvider, 1)
 
     @sync_or_async
@@ -88,7 +80,7 @@ class PersonEntity(EntityBase):
 
     @sync_or_async
     def must_get_employer(self, ctx: AnyContext) -> CompanyEntity:
-        """The same; EntityNotFoundError instead of None."""
+        """The same, or EntityNotFoundError."""
         return self._must_reference(ctx, company_entity.CompanyEntityProvider, 2)
 
     @sync_or_async
@@ -96,46 +88,44 @@ class PersonEntity(EntityBase):
         """What `friends` refers to, in order; missing ones are left out."""
         return self._references(ctx, PersonEntityProvider, 3)
 
-    def set(self, /, **values: Unpack[PersonEntityValues]) -> Self:
+    def set(self, /, **values: Unpack[PersonValues]) -> Self:
         """Assign several fields at once; the entity."""
         return self._set(values)
 
 
-class PersonEntityFields(Fields, entity="PersonEntity"):
-    """Fields of PersonEntity for queries."""
+class PersonFields(fields.Fields, entity="PersonEntity"):
+    """For queries."""
 
-    id = IntField()
-    parent: PersonEntityReference[int | None] = reference(
-        lambda: PersonEntityReference,
+    id = fields.IntField()
+    parent: PersonReference[int | None] = fields.reference(
+        lambda: PersonReference,
         nullable=True,
     )
-    employer: CompanyEntityReference[int] = reference(
-        lambda: company_entity.CompanyEntityReference,
+    employer: CompanyReference[int] = fields.reference(
+        lambda: company_entity.CompanyReference,
     )
-    friends = ReferencesField()
+    friends = fields.ReferencesField()
 
 
-class PersonEntityReference(PersonEntityFields, ReferenceField[PersonEntity, IdValue]):
-    """A reference to PersonEntity: compare it, or reach for its fields."""
+class PersonReference(
+    PersonFields,
+    fields.ReferenceField[PersonEntity, fields.IdValue],
+):
+    """Compare it with an entity or an id, or reach for its fields."""
 
 
-class _PersonEntityProvider(Provider[PersonEntity, PersonEntityFields]):
+class _PersonProvider(Provider[PersonEntity, PersonFields]):
     """Queries of PersonEntity."""
 
     entity_name = "PersonEntity"
     table_name = "PersonEntity"
     fingerprint = "acc727fd852fbdb0"
     entity_class = PersonEntity
-    fields = PersonEntityFields()
+    fields = PersonFields()
 
     @sync_or_async
-    def new(
-        self,
-        ctx: AnyContext,
-        /,
-        **values: Unpack[PersonEntityValues],
-    ) -> PersonEntity:
-        """A tracked new entity; FieldValueError for a value that does not fit."""
+    def new(self, ctx: AnyContext, /, **values: Unpack[PersonValues]) -> PersonEntity:
+        """A tracked new entity. FieldValueError for what does not fit."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -144,7 +134,7 @@ class _PersonEntityProvider(Provider[PersonEntity, PersonEntityFields]):
         ctx: AnyContext,
         /,
         id: int,
-        **values: Unpack[PersonEntityValues],
+        **values: Unpack[PersonValues],
     ) -> PersonEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
@@ -156,7 +146,7 @@ class _PersonEntityProvider(Provider[PersonEntity, PersonEntityFields]):
         entities: Iterable[PersonEntity],
     ) -> list[PersonEntity]:
         """Load what `parent` of all these refers to, in one batch."""
-        return self._load_reference(ctx, 1, PersonEntityProvider, entities)
+        return self._load(ctx, 1, PersonEntityProvider, entities)
 
     @sync_or_async
     def load_employer(
@@ -165,12 +155,7 @@ class _PersonEntityProvider(Provider[PersonEntity, PersonEntityFields]):
         entities: Iterable[PersonEntity],
     ) -> list[CompanyEntity]:
         """Load what `employer` of all these refers to, in one batch."""
-        return self._load_reference(
-            ctx,
-            2,
-            company_entity.CompanyEntityProvider,
-            entities,
-        )
+        return self._load(ctx, 2, company_entity.CompanyEntityProvider, entities)
 
     @sync_or_async
     def load_friends(
@@ -179,7 +164,7 @@ class _PersonEntityProvider(Provider[PersonEntity, PersonEntityFields]):
         entities: Iterable[PersonEntity],
     ) -> list[PersonEntity]:
         """Load what `friends` of all these refers to, in one batch."""
-        return self._load_reference(ctx, 3, PersonEntityProvider, entities)
+        return self._load(ctx, 3, PersonEntityProvider, entities)
 
 
-PersonEntityProvider = _PersonEntityProvider()
+PersonEntityProvider = _PersonProvider()

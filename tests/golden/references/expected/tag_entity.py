@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from typing import Self, TypedDict, Unpack
 
-from fluxaorm.query.fields import Fields, IntField
+from fluxaorm.query import fields
 from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 
-class TagEntityValues(TypedDict, total=False):
-    """What `new` and `set` of TagEntity take."""
+class TagValues(TypedDict, total=False):
+    """Keywords of `new` and `set`."""
 
 
 class TagEntity(EntityBase):
@@ -20,29 +20,29 @@ class TagEntity(EntityBase):
     __slots__ = ()
     _entity_name = "TagEntity"
 
-    def set(self, /, **values: Unpack[TagEntityValues]) -> Self:
+    def set(self, /, **values: Unpack[TagValues]) -> Self:
         """Assign several fields at once; the entity."""
         return self._set(values)
 
 
-class TagEntityFields(Fields, entity="TagEntity"):
-    """Fields of TagEntity for queries."""
+class TagFields(fields.Fields, entity="TagEntity"):
+    """For queries."""
 
-    id = IntField()
+    id = fields.IntField()
 
 
-class _TagEntityProvider(Provider[TagEntity, TagEntityFields]):
+class _TagProvider(Provider[TagEntity, TagFields]):
     """Queries of TagEntity."""
 
     entity_name = "TagEntity"
     table_name = "TagEntity"
     fingerprint = "de78ad1e297893fd"
     entity_class = TagEntity
-    fields = TagEntityFields()
+    fields = TagFields()
 
     @sync_or_async
-    def new(self, ctx: AnyContext, /, **values: Unpack[TagEntityValues]) -> TagEntity:
-        """A tracked new entity; FieldValueError for a value that does not fit."""
+    def new(self, ctx: AnyContext, /, **values: Unpack[TagValues]) -> TagEntity:
+        """A tracked new entity. FieldValueError for what does not fit."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -51,10 +51,10 @@ class _TagEntityProvider(Provider[TagEntity, TagEntityFields]):
         ctx: AnyContext,
         /,
         id: int,
-        **values: Unpack[TagEntityValues],
+        **values: Unpack[TagValues],
     ) -> TagEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
 
 
-TagEntityProvider = _TagEntityProvider()
+TagEntityProvider = _TagProvider()

@@ -10,28 +10,12 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Self, TypedDict, Unpack
 from uuid import UUID
 
-from fluxaorm.query.fields import (
-    Fields,
-    IntField,
-    NullableBoolField,
-    NullableBytesField,
-    NullableDateField,
-    NullableDateTimeField,
-    NullableDecimalField,
-    NullableFloatField,
-    NullableIntField,
-    NullableIPv4Field,
-    NullableIPv6Field,
-    NullableStringField,
-    NullableTimeDeltaField,
-    NullableTimeField,
-    NullableUUIDField,
-)
+from fluxaorm.query import fields
 from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 
-class NullableEntityValues(TypedDict, total=False):
-    """What `new` and `set` of NullableEntity take."""
+class NullableValues(TypedDict, total=False):
+    """Keywords of `new` and `set`."""
 
     number: int | None
     ratio: float | None
@@ -184,47 +168,47 @@ class NullableEntity(EntityBase):
     def v6(self, value: IPv6Address | None) -> None:
         self._assign(13, value)
 
-    def set(self, /, **values: Unpack[NullableEntityValues]) -> Self:
+    def set(self, /, **values: Unpack[NullableValues]) -> Self:
         """Assign several fields at once; the entity."""
         return self._set(values)
 
 
-class NullableEntityFields(Fields, entity="NullableEntity"):
-    """Fields of NullableEntity for queries."""
+class NullableFields(fields.Fields, entity="NullableEntity"):
+    """For queries."""
 
-    id = IntField()
-    number = NullableIntField()
-    ratio = NullableFloatField()
-    price = NullableDecimalField()
-    active = NullableBoolField()
-    name = NullableStringField()
-    blob = NullableBytesField()
-    day = NullableDateField()
-    moment = NullableDateTimeField()
-    opens = NullableTimeField()
-    took = NullableTimeDeltaField()
-    key = NullableUUIDField()
-    v4 = NullableIPv4Field()
-    v6 = NullableIPv6Field()
+    id = fields.IntField()
+    number = fields.NullableIntField()
+    ratio = fields.NullableFloatField()
+    price = fields.NullableDecimalField()
+    active = fields.NullableBoolField()
+    name = fields.NullableStringField()
+    blob = fields.NullableBytesField()
+    day = fields.NullableDateField()
+    moment = fields.NullableDateTimeField()
+    opens = fields.NullableTimeField()
+    took = fields.NullableTimeDeltaField()
+    key = fields.NullableUUIDField()
+    v4 = fields.NullableIPv4Field()
+    v6 = fields.NullableIPv6Field()
 
 
-class _NullableEntityProvider(Provider[NullableEntity, NullableEntityFields]):
+class _NullableProvider(Provider[NullableEntity, NullableFields]):
     """Queries of NullableEntity."""
 
     entity_name = "NullableEntity"
     table_name = "NullableEntity"
     fingerprint = "735355a0b9a4795a"
     entity_class = NullableEntity
-    fields = NullableEntityFields()
+    fields = NullableFields()
 
     @sync_or_async
     def new(
         self,
         ctx: AnyContext,
         /,
-        **values: Unpack[NullableEntityValues],
+        **values: Unpack[NullableValues],
     ) -> NullableEntity:
-        """A tracked new entity; FieldValueError for a value that does not fit."""
+        """A tracked new entity. FieldValueError for what does not fit."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -233,10 +217,10 @@ class _NullableEntityProvider(Provider[NullableEntity, NullableEntityFields]):
         ctx: AnyContext,
         /,
         id: int,
-        **values: Unpack[NullableEntityValues],
+        **values: Unpack[NullableValues],
     ) -> NullableEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
 
 
-NullableEntityProvider = _NullableEntityProvider()
+NullableEntityProvider = _NullableProvider()

@@ -10,27 +10,12 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Self, TypedDict, Unpack
 from uuid import UUID
 
-from fluxaorm.query.fields import (
-    BoolField,
-    BytesField,
-    DateField,
-    DateTimeField,
-    DecimalField,
-    Fields,
-    FloatField,
-    IntField,
-    IPv4Field,
-    IPv6Field,
-    StringField,
-    TimeDeltaField,
-    TimeField,
-    UUIDField,
-)
+from fluxaorm.query import fields
 from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 
-class RequiredEntityValues(TypedDict, total=False):
-    """What `new` and `set` of RequiredEntity take."""
+class RequiredValues(TypedDict, total=False):
+    """Keywords of `new` and `set`."""
 
     tiny: int
     small: int
@@ -72,8 +57,7 @@ class RequiredEntity(EntityBase):
     @property
     def tiny(self) -> int:
         """tinyint: -128 to 127."""
-        value = self._row[1]
-        return value if type(value) is int else self._decoded(1)
+        return value if type(value := self._row[1]) is int else self._decoded(1)
 
     @tiny.setter
     def tiny(self, value: int) -> None:
@@ -82,8 +66,7 @@ class RequiredEntity(EntityBase):
     @property
     def small(self) -> int:
         """smallint: -32768 to 32767."""
-        value = self._row[2]
-        return value if type(value) is int else self._decoded(2)
+        return value if type(value := self._row[2]) is int else self._decoded(2)
 
     @small.setter
     def small(self, value: int) -> None:
@@ -92,8 +75,7 @@ class RequiredEntity(EntityBase):
     @property
     def medium(self) -> int:
         """mediumint: -8388608 to 8388607."""
-        value = self._row[3]
-        return value if type(value) is int else self._decoded(3)
+        return value if type(value := self._row[3]) is int else self._decoded(3)
 
     @medium.setter
     def medium(self, value: int) -> None:
@@ -102,8 +84,7 @@ class RequiredEntity(EntityBase):
     @property
     def plain(self) -> int:
         """int: -2147483648 to 2147483647."""
-        value = self._row[4]
-        return value if type(value) is int else self._decoded(4)
+        return value if type(value := self._row[4]) is int else self._decoded(4)
 
     @plain.setter
     def plain(self, value: int) -> None:
@@ -112,8 +93,7 @@ class RequiredEntity(EntityBase):
     @property
     def big(self) -> int:
         """bigint: -9223372036854775808 to 9223372036854775807."""
-        value = self._row[5]
-        return value if type(value) is int else self._decoded(5)
+        return value if type(value := self._row[5]) is int else self._decoded(5)
 
     @big.setter
     def big(self, value: int) -> None:
@@ -122,8 +102,7 @@ class RequiredEntity(EntityBase):
     @property
     def any_int(self) -> int:
         """bigint: -9223372036854775808 to 9223372036854775807."""
-        value = self._row[6]
-        return value if type(value) is int else self._decoded(6)
+        return value if type(value := self._row[6]) is int else self._decoded(6)
 
     @any_int.setter
     def any_int(self, value: int) -> None:
@@ -132,8 +111,7 @@ class RequiredEntity(EntityBase):
     @property
     def utiny(self) -> int:
         """tinyint unsigned: 0 to 255."""
-        value = self._row[7]
-        return value if type(value) is int else self._decoded(7)
+        return value if type(value := self._row[7]) is int else self._decoded(7)
 
     @utiny.setter
     def utiny(self, value: int) -> None:
@@ -142,8 +120,7 @@ class RequiredEntity(EntityBase):
     @property
     def usmall(self) -> int:
         """smallint unsigned: 0 to 65535."""
-        value = self._row[8]
-        return value if type(value) is int else self._decoded(8)
+        return value if type(value := self._row[8]) is int else self._decoded(8)
 
     @usmall.setter
     def usmall(self, value: int) -> None:
@@ -152,8 +129,7 @@ class RequiredEntity(EntityBase):
     @property
     def umedium(self) -> int:
         """mediumint unsigned: 0 to 16777215."""
-        value = self._row[9]
-        return value if type(value) is int else self._decoded(9)
+        return value if type(value := self._row[9]) is int else self._decoded(9)
 
     @umedium.setter
     def umedium(self, value: int) -> None:
@@ -162,8 +138,7 @@ class RequiredEntity(EntityBase):
     @property
     def uplain(self) -> int:
         """int unsigned: 0 to 4294967295."""
-        value = self._row[10]
-        return value if type(value) is int else self._decoded(10)
+        return value if type(value := self._row[10]) is int else self._decoded(10)
 
     @uplain.setter
     def uplain(self, value: int) -> None:
@@ -172,8 +147,7 @@ class RequiredEntity(EntityBase):
     @property
     def ubig(self) -> int:
         """bigint unsigned: 0 to 18446744073709551615."""
-        value = self._row[11]
-        return value if type(value) is int else self._decoded(11)
+        return value if type(value := self._row[11]) is int else self._decoded(11)
 
     @ubig.setter
     def ubig(self, value: int) -> None:
@@ -182,8 +156,7 @@ class RequiredEntity(EntityBase):
     @property
     def ratio(self) -> float:
         """double: binary64."""
-        value = self._row[12]
-        return value if type(value) is float else self._decoded(12)
+        return value if type(value := self._row[12]) is float else self._decoded(12)
 
     @ratio.setter
     def ratio(self, value: float) -> None:
@@ -192,8 +165,7 @@ class RequiredEntity(EntityBase):
     @property
     def share(self) -> float:
         """double unsigned: binary64, not negative."""
-        value = self._row[13]
-        return value if type(value) is float else self._decoded(13)
+        return value if type(value := self._row[13]) is float else self._decoded(13)
 
     @share.setter
     def share(self, value: float) -> None:
@@ -202,8 +174,7 @@ class RequiredEntity(EntityBase):
     @property
     def half(self) -> float:
         """float: binary32."""
-        value = self._row[14]
-        return value if type(value) is float else self._decoded(14)
+        return value if type(value := self._row[14]) is float else self._decoded(14)
 
     @half.setter
     def half(self, value: float) -> None:
@@ -212,8 +183,7 @@ class RequiredEntity(EntityBase):
     @property
     def price(self) -> Decimal:
         """decimal(10,2): 10 digits, 2 of them after the point."""
-        value = self._row[15]
-        return value if type(value) is Decimal else self._decoded(15)
+        return value if type(value := self._row[15]) is Decimal else self._decoded(15)
 
     @price.setter
     def price(self, value: Decimal | int) -> None:
@@ -222,8 +192,7 @@ class RequiredEntity(EntityBase):
     @property
     def active(self) -> bool:
         """tinyint(1)."""
-        value = self._row[16]
-        return value if type(value) is bool else self._decoded(16)
+        return value if type(value := self._row[16]) is bool else self._decoded(16)
 
     @active.setter
     def active(self, value: bool) -> None:
@@ -232,8 +201,7 @@ class RequiredEntity(EntityBase):
     @property
     def name(self) -> str:
         """varchar(255): up to 255 characters."""
-        value = self._row[17]
-        return value if type(value) is str else self._decoded(17)
+        return value if type(value := self._row[17]) is str else self._decoded(17)
 
     @name.setter
     def name(self, value: str) -> None:
@@ -242,8 +210,7 @@ class RequiredEntity(EntityBase):
     @property
     def code(self) -> str:
         """varchar(1): up to 1 character."""
-        value = self._row[18]
-        return value if type(value) is str else self._decoded(18)
+        return value if type(value := self._row[18]) is str else self._decoded(18)
 
     @code.setter
     def code(self, value: str) -> None:
@@ -252,8 +219,7 @@ class RequiredEntity(EntityBase):
     @property
     def body(self) -> str:
         """mediumtext: up to 16777215 bytes of UTF-8."""
-        value = self._row[19]
-        return value if type(value) is str else self._decoded(19)
+        return value if type(value := self._row[19]) is str else self._decoded(19)
 
     @body.setter
     def body(self, value: str) -> None:
@@ -262,8 +228,7 @@ class RequiredEntity(EntityBase):
     @property
     def small_blob(self) -> bytes:
         """blob: up to 65535 bytes."""
-        value = self._row[20]
-        return value if type(value) is bytes else self._decoded(20)
+        return value if type(value := self._row[20]) is bytes else self._decoded(20)
 
     @small_blob.setter
     def small_blob(self, value: bytes) -> None:
@@ -272,8 +237,7 @@ class RequiredEntity(EntityBase):
     @property
     def large_blob(self) -> bytes:
         """longblob: up to 4294967295 bytes."""
-        value = self._row[21]
-        return value if type(value) is bytes else self._decoded(21)
+        return value if type(value := self._row[21]) is bytes else self._decoded(21)
 
     @large_blob.setter
     def large_blob(self, value: bytes) -> None:
@@ -282,8 +246,7 @@ class RequiredEntity(EntityBase):
     @property
     def day(self) -> date:
         """date."""
-        value = self._row[22]
-        return value if type(value) is date else self._decoded(22)
+        return value if type(value := self._row[22]) is date else self._decoded(22)
 
     @day.setter
     def day(self, value: date) -> None:
@@ -312,8 +275,7 @@ class RequiredEntity(EntityBase):
     @property
     def opens(self) -> time:
         """time: whole seconds."""
-        value = self._row[25]
-        return value if type(value) is time else self._decoded(25)
+        return value if type(value := self._row[25]) is time else self._decoded(25)
 
     @opens.setter
     def opens(self, value: time) -> None:
@@ -322,8 +284,7 @@ class RequiredEntity(EntityBase):
     @property
     def took(self) -> timedelta:
         """time: -838:59:59 to 838:59:59, whole seconds."""
-        value = self._row[26]
-        return value if type(value) is timedelta else self._decoded(26)
+        return value if type(value := self._row[26]) is timedelta else self._decoded(26)
 
     @took.setter
     def took(self, value: timedelta) -> None:
@@ -332,8 +293,7 @@ class RequiredEntity(EntityBase):
     @property
     def key(self) -> UUID:
         """binary(16)."""
-        value = self._row[27]
-        return value if type(value) is UUID else self._decoded(27)
+        return value if type(value := self._row[27]) is UUID else self._decoded(27)
 
     @key.setter
     def key(self, value: UUID) -> None:
@@ -359,63 +319,63 @@ class RequiredEntity(EntityBase):
     def v6(self, value: IPv6Address) -> None:
         self._assign(29, value)
 
-    def set(self, /, **values: Unpack[RequiredEntityValues]) -> Self:
+    def set(self, /, **values: Unpack[RequiredValues]) -> Self:
         """Assign several fields at once; the entity."""
         return self._set(values)
 
 
-class RequiredEntityFields(Fields, entity="RequiredEntity"):
-    """Fields of RequiredEntity for queries."""
+class RequiredFields(fields.Fields, entity="RequiredEntity"):
+    """For queries."""
 
-    id = IntField()
-    tiny = IntField()
-    small = IntField()
-    medium = IntField()
-    plain = IntField()
-    big = IntField()
-    any_int = IntField()
-    utiny = IntField()
-    usmall = IntField()
-    umedium = IntField()
-    uplain = IntField()
-    ubig = IntField()
-    ratio = FloatField()
-    share = FloatField()
-    half = FloatField()
-    price = DecimalField()
-    active = BoolField()
-    name = StringField()
-    code = StringField()
-    body = StringField()
-    small_blob = BytesField()
-    large_blob = BytesField()
-    day = DateField()
-    moment = DateTimeField()
-    exact = DateTimeField()
-    opens = TimeField()
-    took = TimeDeltaField()
-    key = UUIDField()
-    v4 = IPv4Field()
-    v6 = IPv6Field()
+    id = fields.IntField()
+    tiny = fields.IntField()
+    small = fields.IntField()
+    medium = fields.IntField()
+    plain = fields.IntField()
+    big = fields.IntField()
+    any_int = fields.IntField()
+    utiny = fields.IntField()
+    usmall = fields.IntField()
+    umedium = fields.IntField()
+    uplain = fields.IntField()
+    ubig = fields.IntField()
+    ratio = fields.FloatField()
+    share = fields.FloatField()
+    half = fields.FloatField()
+    price = fields.DecimalField()
+    active = fields.BoolField()
+    name = fields.StringField()
+    code = fields.StringField()
+    body = fields.StringField()
+    small_blob = fields.BytesField()
+    large_blob = fields.BytesField()
+    day = fields.DateField()
+    moment = fields.DateTimeField()
+    exact = fields.DateTimeField()
+    opens = fields.TimeField()
+    took = fields.TimeDeltaField()
+    key = fields.UUIDField()
+    v4 = fields.IPv4Field()
+    v6 = fields.IPv6Field()
 
 
-class _RequiredEntityProvider(Provider[RequiredEntity, RequiredEntityFields]):
+class _RequiredProvider(Provider[RequiredEntity, RequiredFields]):
     """Queries of RequiredEntity."""
 
     entity_name = "RequiredEntity"
     table_name = "RequiredEntity"
     fingerprint = "12ea179186848c99"
     entity_class = RequiredEntity
-    fields = RequiredEntityFields()
+    fields = RequiredFields()
 
     @sync_or_async
     def new(
         self,
         ctx: AnyContext,
         /,
-        **values: Unpack[RequiredEntityValues],
+        **values: Unpack[RequiredValues],
     ) -> RequiredEntity:
-        """A tracked new entity; FieldValueError for a value that does not fit."""
+        """A tracked new entity. FieldValueError for what does not fit."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -424,10 +384,10 @@ class _RequiredEntityProvider(Provider[RequiredEntity, RequiredEntityFields]):
         ctx: AnyContext,
         /,
         id: int,
-        **values: Unpack[RequiredEntityValues],
+        **values: Unpack[RequiredValues],
     ) -> RequiredEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
 
 
-RequiredEntityProvider = _RequiredEntityProvider()
+RequiredEntityProvider = _RequiredProvider()

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from typing import Self, TypedDict, Unpack
 
-from fluxaorm.query.fields import Fields, IdValue, IntField, ReferenceField, StringField
+from fluxaorm.query import fields
 from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 
-class CategoryEntityValues(TypedDict, total=False):
-    """What `new` and `set` of CategoryEntity take."""
+class CategoryValues(TypedDict, total=False):
+    """Keywords of `new` and `set`."""
 
     name: str
 
@@ -25,49 +25,48 @@ class CategoryEntity(EntityBase):
     @property
     def name(self) -> str:
         """varchar(100): up to 100 characters."""
-        value = self._row[1]
-        return value if type(value) is str else self._decoded(1)
+        return value if type(value := self._row[1]) is str else self._decoded(1)
 
     @name.setter
     def name(self, value: str) -> None:
         self._assign(1, value)
 
-    def set(self, /, **values: Unpack[CategoryEntityValues]) -> Self:
+    def set(self, /, **values: Unpack[CategoryValues]) -> Self:
         """Assign several fields at once; the entity."""
         return self._set(values)
 
 
-class CategoryEntityFields(Fields, entity="CategoryEntity"):
-    """Fields of CategoryEntity for queries."""
+class CategoryFields(fields.Fields, entity="CategoryEntity"):
+    """For queries."""
 
-    id = IntField()
-    name = StringField()
+    id = fields.IntField()
+    name = fields.StringField()
 
 
-class CategoryEntityReference(
-    CategoryEntityFields,
-    ReferenceField[CategoryEntity, IdValue],
+class CategoryReference(
+    CategoryFields,
+    fields.ReferenceField[CategoryEntity, fields.IdValue],
 ):
-    """A reference to CategoryEntity: compare it, or reach for its fields."""
+    """Compare it with an entity or an id, or reach for its fields."""
 
 
-class _CategoryEntityProvider(Provider[CategoryEntity, CategoryEntityFields]):
+class _CategoryProvider(Provider[CategoryEntity, CategoryFields]):
     """Queries of CategoryEntity."""
 
     entity_name = "CategoryEntity"
     table_name = "CategoryEntity"
     fingerprint = "312acb56f67cea5a"
     entity_class = CategoryEntity
-    fields = CategoryEntityFields()
+    fields = CategoryFields()
 
     @sync_or_async
     def new(
         self,
         ctx: AnyContext,
         /,
-        **values: Unpack[CategoryEntityValues],
+        **values: Unpack[CategoryValues],
     ) -> CategoryEntity:
-        """A tracked new entity; FieldValueError for a value that does not fit."""
+        """A tracked new entity. FieldValueError for what does not fit."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -76,7 +75,7 @@ class _CategoryEntityProvider(Provider[CategoryEntity, CategoryEntityFields]):
         ctx: AnyContext,
         /,
         id: int,
-        **values: Unpack[CategoryEntityValues],
+        **values: Unpack[CategoryValues],
     ) -> CategoryEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
@@ -88,8 +87,8 @@ class _CategoryEntityProvider(Provider[CategoryEntity, CategoryEntityFields]):
 
     @sync_or_async
     def must_get_by_name(self, ctx: AnyContext, name: str) -> CategoryEntity:
-        """The same; EntityNotFoundError instead of None."""
+        """The same, or EntityNotFoundError."""
         return self._must_get_by_unique(ctx, "name", (name,))
 
 
-CategoryEntityProvider = _CategoryEntityProvider()
+CategoryEntityProvider = _CategoryProvider()

@@ -7,20 +7,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
-from fluxaorm.query.fields import Fields, IntField, NullableStringField, reference
+from fluxaorm.query import fields
 from fluxaorm.runtime import AnyContext, EntityBase, LazyModule, Provider, sync_or_async
 
 if TYPE_CHECKING:
     from . import product_entity, user_entity
-    from .product_entity import ProductEntity, ProductEntityReference
-    from .user_entity import UserEntity, UserEntityReference
+    from .product_entity import ProductEntity, ProductReference
+    from .user_entity import UserEntity, UserReference
 else:
     product_entity = LazyModule(__package__, "product_entity")
     user_entity = LazyModule(__package__, "user_entity")
 
 
-class OrderEntityValues(TypedDict, total=False):
-    """What `new` and `set` of OrderEntity take."""
+class OrderValues(TypedDict, total=False):
+    """Keywords of `new` and `set`."""
 
     user: int | UserEntity
     user_id: int | UserEntity
@@ -39,8 +39,7 @@ class OrderEntity(EntityBase):
     @property
     def user_id(self) -> int:
         """bigint unsigned: id of UserEntity."""
-        value = self._row[1]
-        return value if type(value) is int else self._decoded(1)
+        return value if type(value := self._row[1]) is int else self._decoded(1)
 
     @user_id.setter
     def user_id(self, value: int | UserEntity) -> None:
@@ -49,8 +48,7 @@ class OrderEntity(EntityBase):
     @property
     def product_id(self) -> int:
         """bigint unsigned: id of ProductEntity."""
-        value = self._row[2]
-        return value if type(value) is int else self._decoded(2)
+        return value if type(value := self._row[2]) is int else self._decoded(2)
 
     @product_id.setter
     def product_id(self, value: int | ProductEntity) -> None:
@@ -59,8 +57,7 @@ class OrderEntity(EntityBase):
     @property
     def quantity(self) -> int:
         """int unsigned: 0 to 4294967295."""
-        value = self._row[3]
-        return value if type(value) is int else self._decoded(3)
+        return value if type(value := self._row[3]) is int else self._decoded(3)
 
     @quantity.setter
     def quantity(self, value: int) -> None:
@@ -83,7 +80,7 @@ class OrderEntity(EntityBase):
 
     @sync_or_async
     def must_get_user(self, ctx: AnyContext) -> UserEntity:
-        """The same; EntityNotFoundError instead of None."""
+        """The same, or EntityNotFoundError."""
         return self._must_reference(ctx, user_entity.UserEntityProvider, 1)
 
     @sync_or_async
@@ -93,43 +90,38 @@ class OrderEntity(EntityBase):
 
     @sync_or_async
     def must_get_product(self, ctx: AnyContext) -> ProductEntity:
-        """The same; EntityNotFoundError instead of None."""
+        """The same, or EntityNotFoundError."""
         return self._must_reference(ctx, product_entity.ProductEntityProvider, 2)
 
-    def set(self, /, **values: Unpack[OrderEntityValues]) -> Self:
+    def set(self, /, **values: Unpack[OrderValues]) -> Self:
         """Assign several fields at once; the entity."""
         return self._set(values)
 
 
-class OrderEntityFields(Fields, entity="OrderEntity"):
-    """Fields of OrderEntity for queries."""
+class OrderFields(fields.Fields, entity="OrderEntity"):
+    """For queries."""
 
-    id = IntField()
-    user: UserEntityReference[int] = reference(lambda: user_entity.UserEntityReference)
-    product: ProductEntityReference[int] = reference(
-        lambda: product_entity.ProductEntityReference,
+    id = fields.IntField()
+    user: UserReference[int] = fields.reference(lambda: user_entity.UserReference)
+    product: ProductReference[int] = fields.reference(
+        lambda: product_entity.ProductReference,
     )
-    quantity = IntField()
-    note = NullableStringField()
+    quantity = fields.IntField()
+    note = fields.NullableStringField()
 
 
-class _OrderEntityProvider(Provider[OrderEntity, OrderEntityFields]):
+class _OrderProvider(Provider[OrderEntity, OrderFields]):
     """Queries of OrderEntity."""
 
     entity_name = "OrderEntity"
     table_name = "orders"
     fingerprint = "2f1cf7d888fe0e40"
     entity_class = OrderEntity
-    fields = OrderEntityFields()
+    fields = OrderFields()
 
     @sync_or_async
-    def new(
-        self,
-        ctx: AnyContext,
-        /,
-        **values: Unpack[OrderEntityValues],
-    ) -> OrderEntity:
-        """A tracked new entity; FieldValueError for a value that does not fit."""
+    def new(self, ctx: AnyContext, /, **values: Unpack[OrderValues]) -> OrderEntity:
+        """A tracked new entity. FieldValueError for what does not fit."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -138,7 +130,7 @@ class _OrderEntityProvider(Provider[OrderEntity, OrderEntityFields]):
         ctx: AnyContext,
         /,
         id: int,
-        **values: Unpack[OrderEntityValues],
+        **values: Unpack[OrderValues],
     ) -> OrderEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
@@ -150,7 +142,7 @@ class _OrderEntityProvider(Provider[OrderEntity, OrderEntityFields]):
         entities: Iterable[OrderEntity],
     ) -> list[UserEntity]:
         """Load what `user` of all these refers to, in one batch."""
-        return self._load_reference(ctx, 1, user_entity.UserEntityProvider, entities)
+        return self._load(ctx, 1, user_entity.UserEntityProvider, entities)
 
     @sync_or_async
     def load_product(
@@ -159,12 +151,7 @@ class _OrderEntityProvider(Provider[OrderEntity, OrderEntityFields]):
         entities: Iterable[OrderEntity],
     ) -> list[ProductEntity]:
         """Load what `product` of all these refers to, in one batch."""
-        return self._load_reference(
-            ctx,
-            2,
-            product_entity.ProductEntityProvider,
-            entities,
-        )
+        return self._load(ctx, 2, product_entity.ProductEntityProvider, entities)
 
 
-OrderEntityProvider = _OrderEntityProvider()
+OrderEntityProvider = _OrderProvider()

@@ -9,32 +9,20 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
-from fluxaorm.query.fields import (
-    DecimalField,
-    EnumField,
-    Fields,
-    IdValue,
-    IntField,
-    JsonField,
-    NullableStringField,
-    ReferenceField,
-    SetField,
-    StringField,
-    reference,
-)
+from fluxaorm.query import fields
 from fluxaorm.runtime import AnyContext, EntityBase, LazyModule, Provider, sync_or_async
 
 from .enums import ProductStatus, ProductStatusText, ProductTags, ProductTagsText
 
 if TYPE_CHECKING:
     from . import category_entity
-    from .category_entity import CategoryEntity, CategoryEntityReference
+    from .category_entity import CategoryEntity, CategoryReference
 else:
     category_entity = LazyModule(__package__, "category_entity")
 
 
-class ProductEntityValues(TypedDict, total=False):
-    """What `new` and `set` of ProductEntity take."""
+class ProductValues(TypedDict, total=False):
+    """Keywords of `new` and `set`."""
 
     name: str
     price: Decimal | int
@@ -58,8 +46,7 @@ class ProductEntity(EntityBase):
     @property
     def name(self) -> str:
         """varchar(100): up to 100 characters."""
-        value = self._row[1]
-        return value if type(value) is str else self._decoded(1)
+        return value if type(value := self._row[1]) is str else self._decoded(1)
 
     @name.setter
     def name(self, value: str) -> None:
@@ -68,8 +55,7 @@ class ProductEntity(EntityBase):
     @property
     def price(self) -> Decimal:
         """decimal(10,2): 10 digits, 2 of them after the point."""
-        value = self._row[2]
-        return value if type(value) is Decimal else self._decoded(2)
+        return value if type(value := self._row[2]) is Decimal else self._decoded(2)
 
     @price.setter
     def price(self, value: Decimal | int) -> None:
@@ -78,8 +64,7 @@ class ProductEntity(EntityBase):
     @property
     def category_id(self) -> int:
         """smallint unsigned: id of CategoryEntity."""
-        value = self._row[3]
-        return value if type(value) is int else self._decoded(3)
+        return value if type(value := self._row[3]) is int else self._decoded(3)
 
     @category_id.setter
     def category_id(self, value: int | CategoryEntity) -> None:
@@ -162,10 +147,10 @@ class ProductEntity(EntityBase):
 
     @sync_or_async
     def must_get_category(self, ctx: AnyContext) -> CategoryEntity:
-        """The same; EntityNotFoundError instead of None."""
+        """The same, or EntityNotFoundError."""
         return self._must_reference(ctx, category_entity.CategoryEntityProvider, 3)
 
-    def set(self, /, **values: Unpack[ProductEntityValues]) -> Self:
+    def set(self, /, **values: Unpack[ProductValues]) -> Self:
         """Assign several fields at once; the entity."""
         return self._set(values)
 
@@ -178,32 +163,32 @@ class ProductEntity(EntityBase):
         self._restore()
 
 
-class ProductEntityFields(Fields, entity="ProductEntity"):
-    """Fields of ProductEntity for queries."""
+class ProductFields(fields.Fields, entity="ProductEntity"):
+    """For queries."""
 
-    id = IntField()
-    name = StringField()
-    price = DecimalField()
-    category: CategoryEntityReference[int] = reference(
-        lambda: category_entity.CategoryEntityReference,
+    id = fields.IntField()
+    name = fields.StringField()
+    price = fields.DecimalField()
+    category: CategoryReference[int] = fields.reference(
+        lambda: category_entity.CategoryReference,
     )
-    status: EnumField[ProductStatus] = EnumField()
-    tags: SetField[ProductTags] = SetField()
-    aliases_1 = NullableStringField()
-    aliases_2 = NullableStringField()
-    aliases_3 = NullableStringField()
-    attributes: JsonField[dict[str, str]] = JsonField()
-    fake_delete = IntField()
+    status: fields.EnumField[ProductStatus] = fields.EnumField()
+    tags: fields.SetField[ProductTags] = fields.SetField()
+    aliases_1 = fields.NullableStringField()
+    aliases_2 = fields.NullableStringField()
+    aliases_3 = fields.NullableStringField()
+    attributes: fields.JsonField[dict[str, str]] = fields.JsonField()
+    fake_delete = fields.IntField()
 
 
-class ProductEntityReference(
-    ProductEntityFields,
-    ReferenceField[ProductEntity, IdValue],
+class ProductReference(
+    ProductFields,
+    fields.ReferenceField[ProductEntity, fields.IdValue],
 ):
-    """A reference to ProductEntity: compare it, or reach for its fields."""
+    """Compare it with an entity or an id, or reach for its fields."""
 
 
-class _ProductEntityProvider(Provider[ProductEntity, ProductEntityFields]):
+class _ProductProvider(Provider[ProductEntity, ProductFields]):
     """Queries of ProductEntity."""
 
     entity_name = "ProductEntity"
@@ -211,16 +196,11 @@ class _ProductEntityProvider(Provider[ProductEntity, ProductEntityFields]):
     fingerprint = "b5fc49d756bbe9e6"
     entity_class = ProductEntity
     enum_classes = MappingProxyType({4: ProductStatus, 5: ProductTags})
-    fields = ProductEntityFields()
+    fields = ProductFields()
 
     @sync_or_async
-    def new(
-        self,
-        ctx: AnyContext,
-        /,
-        **values: Unpack[ProductEntityValues],
-    ) -> ProductEntity:
-        """A tracked new entity; FieldValueError for a value that does not fit."""
+    def new(self, ctx: AnyContext, /, **values: Unpack[ProductValues]) -> ProductEntity:
+        """A tracked new entity. FieldValueError for what does not fit."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -229,7 +209,7 @@ class _ProductEntityProvider(Provider[ProductEntity, ProductEntityFields]):
         ctx: AnyContext,
         /,
         id: int,
-        **values: Unpack[ProductEntityValues],
+        **values: Unpack[ProductValues],
     ) -> ProductEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
@@ -251,7 +231,7 @@ class _ProductEntityProvider(Provider[ProductEntity, ProductEntityFields]):
         name: str,
         category: int | CategoryEntity,
     ) -> ProductEntity:
-        """The same; EntityNotFoundError instead of None."""
+        """The same, or EntityNotFoundError."""
         return self._must_get_by_unique(ctx, "name_category", (name, category))
 
     @sync_or_async
@@ -261,12 +241,7 @@ class _ProductEntityProvider(Provider[ProductEntity, ProductEntityFields]):
         entities: Iterable[ProductEntity],
     ) -> list[CategoryEntity]:
         """Load what `category` of all these refers to, in one batch."""
-        return self._load_reference(
-            ctx,
-            3,
-            category_entity.CategoryEntityProvider,
-            entities,
-        )
+        return self._load(ctx, 3, category_entity.CategoryEntityProvider, entities)
 
 
-ProductEntityProvider = _ProductEntityProvider()
+ProductEntityProvider = _ProductProvider()

@@ -7,23 +7,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
-from fluxaorm.query.fields import (
-    DateTimeField,
-    Fields,
-    IdValue,
-    IntField,
-    NullableStringField,
-    ReferenceField,
-    StringField,
-)
+from fluxaorm.query import fields
 from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 if TYPE_CHECKING:
     from tests.golden.shop.definition import Address
 
 
-class UserEntityValues(TypedDict, total=False):
-    """What `new` and `set` of UserEntity take."""
+class UserValues(TypedDict, total=False):
+    """Keywords of `new` and `set`."""
 
     name: str
     email: str
@@ -45,8 +37,7 @@ class UserEntity(EntityBase):
     @property
     def name(self) -> str:
         """varchar(255): up to 255 characters."""
-        value = self._row[1]
-        return value if type(value) is str else self._decoded(1)
+        return value if type(value := self._row[1]) is str else self._decoded(1)
 
     @name.setter
     def name(self, value: str) -> None:
@@ -55,8 +46,7 @@ class UserEntity(EntityBase):
     @property
     def email(self) -> str:
         """varchar(255): up to 255 characters."""
-        value = self._row[2]
-        return value if type(value) is str else self._decoded(2)
+        return value if type(value := self._row[2]) is str else self._decoded(2)
 
     @email.setter
     def email(self, value: str) -> None:
@@ -65,8 +55,7 @@ class UserEntity(EntityBase):
     @property
     def age(self) -> int:
         """tinyint unsigned: 0 to 255."""
-        value = self._row[3]
-        return value if type(value) is int else self._decoded(3)
+        return value if type(value := self._row[3]) is int else self._decoded(3)
 
     @age.setter
     def age(self, value: int) -> None:
@@ -95,8 +84,7 @@ class UserEntity(EntityBase):
     @property
     def home_country(self) -> str:
         """varchar(255): up to 255 characters."""
-        value = self._row[5]
-        return value if type(value) is str else self._decoded(5)
+        return value if type(value := self._row[5]) is str else self._decoded(5)
 
     @home_country.setter
     def home_country(self, value: str) -> None:
@@ -105,8 +93,7 @@ class UserEntity(EntityBase):
     @property
     def home_city(self) -> str:
         """varchar(255): up to 255 characters."""
-        value = self._row[6]
-        return value if type(value) is str else self._decoded(6)
+        return value if type(value := self._row[6]) is str else self._decoded(6)
 
     @home_city.setter
     def home_city(self, value: str) -> None:
@@ -132,41 +119,41 @@ class UserEntity(EntityBase):
     def updated_at(self, value: datetime) -> None:
         self._assign(8, value)
 
-    def set(self, /, **values: Unpack[UserEntityValues]) -> Self:
+    def set(self, /, **values: Unpack[UserValues]) -> Self:
         """Assign several fields at once; the entity."""
         return self._set(values)
 
 
-class UserEntityFields(Fields, entity="UserEntity"):
-    """Fields of UserEntity for queries."""
+class UserFields(fields.Fields, entity="UserEntity"):
+    """For queries."""
 
-    id = IntField()
-    name = StringField()
-    email = StringField()
-    age = IntField()
-    bio = NullableStringField()
-    home_country = StringField()
-    home_city = StringField()
-    created_at = DateTimeField()
-    updated_at = DateTimeField()
-
-
-class UserEntityReference(UserEntityFields, ReferenceField[UserEntity, IdValue]):
-    """A reference to UserEntity: compare it, or reach for its fields."""
+    id = fields.IntField()
+    name = fields.StringField()
+    email = fields.StringField()
+    age = fields.IntField()
+    bio = fields.NullableStringField()
+    home_country = fields.StringField()
+    home_city = fields.StringField()
+    created_at = fields.DateTimeField()
+    updated_at = fields.DateTimeField()
 
 
-class _UserEntityProvider(Provider[UserEntity, UserEntityFields]):
+class UserReference(UserFields, fields.ReferenceField[UserEntity, fields.IdValue]):
+    """Compare it with an entity or an id, or reach for its fields."""
+
+
+class _UserProvider(Provider[UserEntity, UserFields]):
     """Queries of UserEntity."""
 
     entity_name = "UserEntity"
     table_name = "UserEntity"
     fingerprint = "6b309a466823a8b8"
     entity_class = UserEntity
-    fields = UserEntityFields()
+    fields = UserFields()
 
     @sync_or_async
-    def new(self, ctx: AnyContext, /, **values: Unpack[UserEntityValues]) -> UserEntity:
-        """A tracked new entity; FieldValueError for a value that does not fit."""
+    def new(self, ctx: AnyContext, /, **values: Unpack[UserValues]) -> UserEntity:
+        """A tracked new entity. FieldValueError for what does not fit."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -175,7 +162,7 @@ class _UserEntityProvider(Provider[UserEntity, UserEntityFields]):
         ctx: AnyContext,
         /,
         id: int,
-        **values: Unpack[UserEntityValues],
+        **values: Unpack[UserValues],
     ) -> UserEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
@@ -187,8 +174,8 @@ class _UserEntityProvider(Provider[UserEntity, UserEntityFields]):
 
     @sync_or_async
     def must_get_by_email(self, ctx: AnyContext, email: str) -> UserEntity:
-        """The same; EntityNotFoundError instead of None."""
+        """The same, or EntityNotFoundError."""
         return self._must_get_by_unique(ctx, "email", (email,))
 
 
-UserEntityProvider = _UserEntityProvider()
+UserEntityProvider = _UserProvider()

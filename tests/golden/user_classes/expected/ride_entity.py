@@ -6,29 +6,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
-from fluxaorm.query.fields import EnumField, Fields, IntField, JsonField, StringField
+from fluxaorm.query import fields
 from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 from tests.golden.user_classes.definition import Holder, Mode
 from tests.golden.user_classes.other import Mode as _Mode
 
 if TYPE_CHECKING:
-    from tests.golden.user_classes.definition import (
-        RideEntityFields as _RideEntityFields,
-    )
+    from tests.golden.user_classes.definition import RideEntityFields
     from tests.golden.user_classes.other import EntityBase as _EntityBase
     from tests.golden.user_classes.other import Iterable as _Iterable
 
 
-class RideEntityValues(TypedDict, total=False):
-    """What `new` and `set` of RideEntity take."""
+class RideValues(TypedDict, total=False):
+    """Keywords of `new` and `set`."""
 
     mode: Mode
     other_mode: _Mode
     both: dict[str, _Iterable]
     level: Holder.Deeper.Level
     value: list[Holder.Deeper.Value]
-    fields_of: _RideEntityFields
+    fields_of: RideEntityFields
     base: _EntityBase
     base_city: str
 
@@ -42,8 +40,7 @@ class RideEntity(EntityBase):
     @property
     def mode(self) -> Mode:
         """enum: fast."""
-        value = self._row[1]
-        return value if type(value) is Mode else self._decoded(1)
+        return value if type(value := self._row[1]) is Mode else self._decoded(1)
 
     @mode.setter
     def mode(self, value: Mode) -> None:
@@ -52,8 +49,7 @@ class RideEntity(EntityBase):
     @property
     def other_mode(self) -> _Mode:
         """enum: slow."""
-        value = self._row[2]
-        return value if type(value) is _Mode else self._decoded(2)
+        return value if type(value := self._row[2]) is _Mode else self._decoded(2)
 
     @other_mode.setter
     def other_mode(self, value: _Mode) -> None:
@@ -90,13 +86,13 @@ class RideEntity(EntityBase):
         self._assign(5, value)
 
     @property
-    def fields_of(self) -> _RideEntityFields:
+    def fields_of(self) -> RideEntityFields:
         """json."""
-        value: _RideEntityFields = self._json(6)
+        value: RideEntityFields = self._json(6)
         return value
 
     @fields_of.setter
-    def fields_of(self, value: _RideEntityFields) -> None:
+    def fields_of(self, value: RideEntityFields) -> None:
         self._assign(6, value)
 
     @property
@@ -112,43 +108,42 @@ class RideEntity(EntityBase):
     @property
     def base_city(self) -> str:
         """varchar(255): up to 255 characters."""
-        value = self._row[7]
-        return value if type(value) is str else self._decoded(7)
+        return value if type(value := self._row[7]) is str else self._decoded(7)
 
     @base_city.setter
     def base_city(self, value: str) -> None:
         self._assign(7, value)
 
-    def set(self, /, **values: Unpack[RideEntityValues]) -> Self:
+    def set(self, /, **values: Unpack[RideValues]) -> Self:
         """Assign several fields at once; the entity."""
         return self._set(values)
 
 
-class RideEntityFields(Fields, entity="RideEntity"):
-    """Fields of RideEntity for queries."""
+class RideFields(fields.Fields, entity="RideEntity"):
+    """For queries."""
 
-    id = IntField()
-    mode: EnumField[Mode] = EnumField()
-    other_mode: EnumField[_Mode] = EnumField()
-    both: JsonField[dict[str, _Iterable]] = JsonField()
-    level: EnumField[Holder.Deeper.Level] = EnumField()
-    value: JsonField[list[Holder.Deeper.Value]] = JsonField()
-    fields_of: JsonField[_RideEntityFields] = JsonField()
-    base_city = StringField()
+    id = fields.IntField()
+    mode: fields.EnumField[Mode] = fields.EnumField()
+    other_mode: fields.EnumField[_Mode] = fields.EnumField()
+    both: fields.JsonField[dict[str, _Iterable]] = fields.JsonField()
+    level: fields.EnumField[Holder.Deeper.Level] = fields.EnumField()
+    value: fields.JsonField[list[Holder.Deeper.Value]] = fields.JsonField()
+    fields_of: fields.JsonField[RideEntityFields] = fields.JsonField()
+    base_city = fields.StringField()
 
 
-class _RideEntityProvider(Provider[RideEntity, RideEntityFields]):
+class _RideProvider(Provider[RideEntity, RideFields]):
     """Queries of RideEntity."""
 
     entity_name = "RideEntity"
     table_name = "RideEntity"
     fingerprint = "7d791ecbf1391ea0"
     entity_class = RideEntity
-    fields = RideEntityFields()
+    fields = RideFields()
 
     @sync_or_async
-    def new(self, ctx: AnyContext, /, **values: Unpack[RideEntityValues]) -> RideEntity:
-        """A tracked new entity; FieldValueError for a value that does not fit."""
+    def new(self, ctx: AnyContext, /, **values: Unpack[RideValues]) -> RideEntity:
+        """A tracked new entity. FieldValueError for what does not fit."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -157,10 +152,10 @@ class _RideEntityProvider(Provider[RideEntity, RideEntityFields]):
         ctx: AnyContext,
         /,
         id: int,
-        **values: Unpack[RideEntityValues],
+        **values: Unpack[RideValues],
     ) -> RideEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
 
 
-RideEntityProvider = _RideEntityProvider()
+RideEntityProvider = _RideProvider()

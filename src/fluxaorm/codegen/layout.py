@@ -44,11 +44,13 @@ def docstring(text: str, indent: int) -> str:
 
 def _documented(text: str) -> str:
     """The text as it stands between the quotes: it cannot end them, and no backslash in it means anything."""
-    printable = "".join(
-        character if character.isprintable() or character == "\n" else " " for character in cleandoc(text)
-    )
-    escaped = printable.replace("\\", "\\\\").replace('"""', '\\"\\"\\"').strip()
+    clean = text if text.isprintable() else _printable(cleandoc(text))
+    escaped = clean.replace("\\", "\\\\").replace('"""', '\\"\\"\\"').strip()
     return f'{escaped[:-1]}\\"' if escaped.endswith('"') else escaped
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() or character == "\n" else " " for character in text)
 
 
 def _wrapped(line: str, room: int) -> list[str]:
@@ -61,15 +63,16 @@ def _wrapped(line: str, room: int) -> list[str]:
 
 def fitted(source: str) -> str:
     """The source with its long lines taken apart; docstrings and comments are left alone."""
-    if all(len(line) <= LINE_LENGTH for line in source.splitlines()):
-        return source
     lines: list[str] = []
     in_docstring = False
     for line in source.split("\n"):
-        quotes = line.count('"""')
-        plain = not in_docstring and not quotes and not line.lstrip().startswith("#")
-        lines += _fitted_line(line) if plain and len(line) > LINE_LENGTH else [line]
-        in_docstring ^= quotes % 2 == 1
+        if '"""' in line:
+            in_docstring ^= line.count('"""') % 2 == 1
+            lines.append(line)
+        elif len(line) <= LINE_LENGTH or in_docstring or line.lstrip().startswith("#"):
+            lines.append(line)
+        else:
+            lines += _fitted_line(line)
     return "\n".join(lines)
 
 

@@ -38,6 +38,8 @@ LIBRARY: Final = {
 }
 """What templates use, by name: its module."""
 
+Pairs = tuple[tuple[str, str], ...]
+
 _BUILTINS: Final = frozenset(dir(builtins))
 _WORD: Final = re.compile(r"\w+")
 
@@ -66,6 +68,7 @@ class Names:
         self._own = frozenset(own)
         self._hidden = frozenset(hidden)
         self._used: set[str] = set()
+        self._annotations: dict[tuple[str, Pairs], str] = {}
 
     def __getattr__(self, name: str) -> str:
         """``names.Decimal``: what the library's or Python's own ``Decimal`` is called here. For templates."""
@@ -108,12 +111,14 @@ class Names:
             self.objects[local] = getattr(sys.modules[module], name) if inside else cls
         return self._renamed(source.text, source.imports)
 
-    def annotation(self, text: str, imports: Iterable[tuple[str, str]]) -> str:
+    def annotation(self, text: str, imports: Pairs) -> str:
         """The source of a type, given in the names it has in its own module, in the names it has in this one."""
-        pairs = tuple(imports)
-        for module, name in pairs:
-            self.use(module, name, typing_only=module not in sys.stdlib_module_names)
-        return self._renamed(text, pairs)
+        found = self._annotations.get((text, imports))
+        if found is None:
+            for module, name in imports:
+                self.use(module, name, typing_only=module not in sys.stdlib_module_names)
+            found = self._annotations[text, imports] = self._renamed(text, imports)
+        return found
 
     def _local(self, name: str, *, ours: bool = False) -> str:
         """A name nothing else in the module has; ``ours``: one that is kept free for this."""
@@ -127,7 +132,7 @@ class Names:
     def _is_free(self, local: str) -> bool:
         return not (local in self._hidden or local in self._own or local in self._used or local in _BUILTINS)
 
-    def _renamed(self, text: str, imports: tuple[tuple[str, str], ...]) -> str:
+    def _renamed(self, text: str, imports: Pairs) -> str:
         renamed = {name.rpartition(".")[2]: self.imports[module, name].local for module, name in imports}
         for word in _BUILTINS & (self._hidden | self._own) & set(_WORD.findall(text)) - renamed.keys():
             renamed[word] = self.builtin(word)

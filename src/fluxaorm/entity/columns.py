@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, get_args
 
 from fluxaorm.entity.definition import Entity
-from fluxaorm.entity.field import FieldOptions
 from fluxaorm.entity.field_options import allowed_for, column_problems, misplaced, option_problems
 from fluxaorm.entity.field_types import FieldType, NotAColumnError, describe, field_type_of
 from fluxaorm.entity.groups import add_embedded, add_list, is_embedded, is_list
@@ -17,8 +16,8 @@ from fluxaorm.entity.kinds import KINDS, ColumnType, OptionError, Target, id_typ
 from fluxaorm.entity.names import camel_case, field_problem, identifier_problem
 from fluxaorm.entity.place import FieldRequest, Place, RefusedError
 from fluxaorm.entity.problems import Problems, did_you_mean
-from fluxaorm.entity.schema import UNSET, AutoValue, ColumnSchema, EnumSchema, GroupSchema, ReferenceSchema
-from fluxaorm.entity.shape import shape_of
+from fluxaorm.entity.schema import AutoValue, ColumnSchema, EnumSchema, GroupSchema, ReferenceSchema
+from fluxaorm.entity.shape import own_options, shape_of
 from fluxaorm.entity.type_source import Source, class_source, source_of
 from fluxaorm.entity.world import World
 
@@ -60,25 +59,26 @@ class ColumnCollector:
 
     def add(self, declared: DeclaredField, place: Place) -> int | GroupSchema | None:
         """A field at this place: the position of its column, or its group; None when it is ignored or wrong."""
-        place = replace(place, path=f"{place.path}.{declared.name}")
-        given = declared.default.given if isinstance(declared.default, FieldOptions) else {"default": declared.default}
+        where = f"{place.path}.{declared.name}"
+        given = own_options(declared)
         if given.get("ignore") is True:
-            self._check_ignored(given, place)
+            self._check_ignored(given, where, place)
             return None
         try:
-            shape = shape_of(declared.hint, self.evaluator(declared, place.path))
-            options = {**shape.options, **{name: value for name, value in given.items() if value is not UNSET}}
+            shape = shape_of(declared.hint, self.evaluator(declared, where))
+            options = {**shape.options, **given} if shape.options else given
             if options.get("ignore") is True:
-                self._check_ignored(options, place)
+                self._check_ignored(options, where, place)
                 return None
-            self.note(place.path, option_problems(options))
-            return self._added(FieldRequest(declared, self._property_name(declared, place), shape, options, place))
+            self.note(where, option_problems(options))
+            name = self._property_name(declared, where, place)
+            return self._added(FieldRequest(declared, where, name, shape, options, place))
         except RefusedError:
             return None
 
-    def _check_ignored(self, options: Mapping[str, Any], place: Place) -> None:
+    def _check_ignored(self, options: Mapping[str, Any], where: str, place: Place) -> None:
         if place.inside and "default" not in options and "default_factory" not in options:
-            self.problems.add(place.path, "Field(ignore=True) in an Embedded needs a default")
+            self.problems.add(where, "Field(ignore=True) in an Embedded needs a default")
 
     def _added(self, request: FieldRequest) -> int | GroupSchema:
         if request.name == "id":
@@ -88,6 +88,10 @@ class ColumnCollector:
         if is_embedded(request.shape):
             return add_embedded(self, request)
         return self.add_column(request)
+
+    def fields_of(self, cls: type[Any]) -> dict[str, DeclaredField]:
+        """The fields of an Embedded."""
+        return self._world.fields(cls)
 
     def refuse(self, where: str, what: str) -> RefusedError:
         """Note a problem; raise the result to give the field up."""
@@ -117,12 +121,12 @@ class ColumnCollector:
             advice = did_you_mean(error.missing, self._world.definitions) or "; import it, or register the entity"
         return f"'{error.text}' is not a type: {error}{advice}"
 
-    def _property_name(self, declared: DeclaredField, place: Place) -> str:
+    def _property_name(self, declared: DeclaredField, where: str, place: Place) -> str:
         name = place.prefix + declared.name
         if name == "id" and place.inside:
-            raise self.refuse(place.path, "'id' is the primary key of the entity; give the Embedded a prefix")
+            raise self.refuse(where, "'id' is the primary key of the entity; give the Embedded a prefix")
         if name != "id" and (problem := field_problem(name)):
-            raise self.refuse(place.path, problem)
+            raise self.refuse(where, problem)
         return name
 
     def own_initial(self, request: FieldRequest) -> Initial:
@@ -138,10 +142,12 @@ class ColumnCollector:
         """The column of a field that is one column."""
         field_type = self._field_type(request)
         kind = KINDS[field_type.kind]
-        self.note(request.where, misplaced(request.options, allowed_for(kind), _spoken(field_type)))
+        if request.options:
+            self.note(request.where, misplaced(request.options, allowed_for(kind), _spoken(field_type)))
         enum = self._enum(field_type, request)
         column_type = self._column_type(field_type, enum, request)
-        self.note(request.where, column_problems(request.options, kind, column_type))
+        if request.options:
+            self.note(request.where, column_problems(request.options, kind, column_type))
         initial = self._column_initial(column_type, request)
         source = _annotation(field_type, enum)
         column = ColumnSchema(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import FrozenInstanceError, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform, get_args, get_origin
 
-from fluxaorm.entity.field import Field, FieldOptions
+from fluxaorm.entity.field import Field
 from fluxaorm.entity.guards import is_sequence
 from fluxaorm.entity.hints import DeclaredField, HintError, Namespace, declared_fields, remember_local_names
 from fluxaorm.entity.schema import UNSET
-from fluxaorm.entity.shape import Shape, shape_of
+from fluxaorm.entity.shape import Shape, own_options, shape_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Embedded:
 
     if not TYPE_CHECKING:
 
-        def __init__(self, **values: Any) -> None:
+        def __init__(self, /, **values: Any) -> None:
             cls = type(self)
             members = cls.__fluxa_members__ or _members_of(cls)
             held = self.__dict__
@@ -73,7 +73,7 @@ class Embedded:
     def __delattr__(self, name: str) -> None:
         raise FrozenInstanceError(f"{type(self).__name__} is frozen: {name} cannot be deleted")
 
-    def __replace__(self, **changes: Any) -> Self:
+    def __replace__(self, /, **changes: Any) -> Self:
         """A copy with some fields changed; TypeError for names that are no fields."""
         return type(self)(**{**self.__dict__, **changes})
 
@@ -97,9 +97,7 @@ def _members_of(cls: type[Embedded]) -> tuple[_Member, ...]:
 
 def _member(cls: type[Embedded], declared: DeclaredField) -> _Member:
     shape = _shape(cls, declared)
-    default = declared.default
-    given = default.given if isinstance(default, FieldOptions) else {} if default is UNSET else {"default": default}
-    options = {**shape.options, **given}
+    options = {**shape.options, **own_options(declared)}
     constant, factory = options.get("default", UNSET), options.get("default_factory")
     size = options.get("size", 0) if get_origin(shape.type) is list and shape.marker is None else 0
     if constant is UNSET and factory is None:

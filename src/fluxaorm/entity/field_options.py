@@ -53,9 +53,12 @@ def misplaced(options: Mapping[str, Any], allowed: frozenset[str], what: str) ->
             yield f"Field({name}=) makes no sense for {what}{of}"
 
 
+_ALLOWED: Final = {name: _OF_COLUMNS | kind.options for name, kind in KINDS.items()}
+
+
 def allowed_for(kind: Kind) -> frozenset[str]:
     """Options of a column of this kind."""
-    return _OF_COLUMNS | kind.options
+    return _ALLOWED[kind.name]
 
 
 def column_problems(options: Mapping[str, Any], kind: Kind, column_type: ColumnType) -> Iterable[str]:

@@ -11,7 +11,6 @@ from fluxaorm.entity.embedded import Embedded
 from fluxaorm.entity.field import OPTION_NAMES
 from fluxaorm.entity.field_options import NOT_OF_LISTS, OF_EMBEDDED, misplaced, option_problems
 from fluxaorm.entity.guards import is_sequence
-from fluxaorm.entity.hints import declared_fields
 from fluxaorm.entity.initial import Initial
 from fluxaorm.entity.names import identifier_problem
 from fluxaorm.entity.place import FieldRequest, Place, RefusedError
@@ -45,7 +44,7 @@ def add_embedded(collector: ColumnCollector, request: FieldRequest) -> GroupSche
         raise collector.refuse(request.where, f"an Embedded is never None; make the fields of {cls.__name__} nullable")
     if cls in request.place.inside:
         raise collector.refuse(request.where, f"{cls.__name__} contains itself")
-    fields = declared_fields(cls)
+    fields = collector.fields_of(cls)
     if not fields:
         raise collector.refuse(request.where, f"{cls.__name__} has no fields")
     collector.note(request.where, misplaced(request.options, OF_EMBEDDED, "an Embedded"))

@@ -14,12 +14,12 @@ RESERVED: Final = frozenset(
     {
         # what every generated entity has
         *("changes", "delete", "force_delete", "is_deleted", "is_dirty", "is_new", "restore", "set", "to_dict"),
-        # parameters beside the fields' own
-        *("ctx", "self", "for_update"),
+        # a parameter of look-ups beside the fields' own
+        "for_update",
         # what every field object has, the ones that reach over a reference included
         *("eq", "ne", "is_in", "not_in", "is_null", "is_not_null"),
-        # what the generated class body is written with
-        *("indexes", "property"),
+        # what a definition says besides its fields
+        "indexes",
     }
 )
 

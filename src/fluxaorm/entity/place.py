@@ -34,19 +34,16 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class FieldRequest:
-    """A field on its way to columns. ``place.path`` is its own."""
+    """A field on its way to columns."""
 
     declared: DeclaredField
+    where: str
+    """``UserEntity.home.country``, for problems."""
     name: str
     """Its name on the entity: ``home_country``, ``aliases_1``."""
     shape: Shape
     options: Mapping[str, Any]
     place: Place
-
-    @property
-    def where(self) -> str:
-        """For problems."""
-        return self.place.path
 
     @property
     def secret(self) -> bool:

@@ -22,7 +22,7 @@ from fluxaorm.entity.field import FieldOptions
 from fluxaorm.entity.field_types import field_type_of
 from fluxaorm.entity.fingerprint import fingerprint_of
 from fluxaorm.entity.guards import is_class
-from fluxaorm.entity.hints import DeclaredField, HintError, declared_fields, own_annotations
+from fluxaorm.entity.hints import DeclaredField, HintError, own_annotations
 from fluxaorm.entity.indexes import build_indexes
 from fluxaorm.entity.names import identifier_problem
 from fluxaorm.entity.problems import Problems
@@ -70,7 +70,7 @@ def _definitions(classes: Iterable[object], problems: Problems) -> dict[str, typ
 
 def _note_id_type(cls: type[Any], world: World) -> None:
     """References take the type of the id they hold, so ids come first."""
-    declared = declared_fields(cls).get("id")
+    declared = world.fields(cls).get("id")
     if declared is None:
         return
     try:
@@ -86,7 +86,7 @@ def _schema(cls: type[Any], world: World) -> EntitySchema:
     _check_class(cls, problems)
     options = read_options(name, cls.__dict__.get("__fluxa_options__", {}), problems)
     collector = ColumnCollector(cls, world)
-    collector.add_all(_ordered_fields(cls, problems))
+    collector.add_all(_ordered_fields(cls, world))
     columns = collector.columns
     soft_delete = _add_fake_delete(collector) if options.soft_delete and columns else None
     check_table(collector)
@@ -139,9 +139,9 @@ def _check_class(cls: type[Any], problems: Problems) -> None:
             problems.add(f"{name}.{field}", f"has no annotation; say its type, as {field}: str = Field(...)")
 
 
-def _ordered_fields(cls: type[Any], problems: Problems) -> list[DeclaredField]:
+def _ordered_fields(cls: type[Any], world: World) -> list[DeclaredField]:
     """The id first, also when a mixin declares it."""
-    fields = declared_fields(cls)
+    fields, problems = world.fields(cls), world.problems
     id = fields.get("id")
     if id is None:
         problems.add(cls.__name__, "has no id; its first field must be an unsigned integer, as id: UInt64")

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Final, ForwardRef, Literal, Union, get_args, 
 
 from fluxaorm.entity.aliases import Float32Marker, IntegerType, JsonMarker, ReferenceMarker, ReferencesMarker
 from fluxaorm.entity.field import FieldOptions
+from fluxaorm.entity.hints import DeclaredField
+from fluxaorm.entity.schema import UNSET
 
 _MARKERS: Final = (IntegerType, Float32Marker, ReferenceMarker, ReferencesMarker, JsonMarker)
 _WHOLE: Final = (ReferenceMarker, ReferencesMarker, JsonMarker)
@@ -73,3 +75,11 @@ def _without_none(shape: Shape, hint: Any) -> Any:
         return hint
     shape.nullable = True
     return members[0] if len(members) == 1 else Union[tuple(members)]  # noqa: UP007 - made of a list
+
+
+def own_options(declared: DeclaredField) -> dict[str, Any]:
+    """What the class body says of a field besides its hint; a plain value is its default."""
+    default = declared.default
+    if isinstance(default, FieldOptions):
+        return default.given
+    return {} if default is UNSET else {"default": default}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fluxaorm.entity.aliases import UINT64, IntegerType
-from fluxaorm.entity.hints import Namespace
+from fluxaorm.entity.hints import DeclaredField, Namespace, declared_fields
 from fluxaorm.entity.kinds import Target
 from fluxaorm.entity.problems import Problems
 from fluxaorm.entity.schema import EnumSchema
@@ -33,7 +33,15 @@ class World:
         """Of each entity whose id is as it should be."""
         self._generated: dict[str, _Generated] = {}
         self._user_enums: dict[str, type[Any]] = {}
+        self._fields: dict[type[Any], dict[str, DeclaredField]] = {}
         self._namespaces: dict[tuple[type[Any], type[Any]], Namespace] = {}
+
+    def fields(self, cls: type[Any]) -> dict[str, DeclaredField]:
+        """The annotated names of a definition or an Embedded."""
+        found = self._fields.get(cls)
+        if found is None:
+            found = self._fields[cls] = declared_fields(cls)
+        return found
 
     def namespace(self, owner: type[Any], definition: type[Any]) -> Namespace:
         """Where the hints in the body of ``owner`` are looked up."""

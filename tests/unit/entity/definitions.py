@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fluxaorm.entity import Entity, Field, UInt64
+from fluxaorm.entity import Entity, Field, UInt64, aliases
 from fluxaorm.entity.resolve import resolve_entities
 from fluxaorm.entity.schema import ColumnSchema, EntitySchema
 
@@ -12,7 +12,7 @@ from fluxaorm.entity.schema import ColumnSchema, EntitySchema
 def schema_of(*classes: type[Any]) -> EntitySchema:
     """The schema of the first class; the others are registered with it."""
     schemas, problems = resolve_entities(classes)
-    assert [] == problems
+    assert [] == problems, problems
     return schemas[classes[0].__name__]
 
 
@@ -26,6 +26,12 @@ def entity(name: str = "ThingEntity", fields: dict[str, Any] | None = None, **op
         else:
             hints[field] = hint
     return type(name, (Entity,), {**body, "__annotations__": hints}, **options)
+
+
+def reference_to(cls: Any) -> Any:
+    """``Reference[cls]``, of a class that is made at run time."""
+    alias: Any = vars(aliases)["Reference"]
+    return alias[cls]
 
 
 def column_of(hint: Any, *others: type[Any], **options: Any) -> ColumnSchema:

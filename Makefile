@@ -30,7 +30,7 @@ demo: $(VENV)/.demo ## the main job on a fresh machine: no server, no root
 	$(BIN)/fluxaorm demo
 
 .PHONY: demo-stack
-demo-stack: $(VENV)/.demo ## the same on real servers
+demo-stack: $(VENV)/.dev ## the same on real servers
 	$(PY) -m devstack run -- $(BIN)/fluxaorm demo --stack
 
 # --- tests and checks ----------------------------------------------------------------------------------------------

@@ -17,6 +17,9 @@ _APP_HELP = (
     "When left out: [tool.fluxaorm] app of pyproject.toml."
 )
 
+FEWEST_FLIGHTS = 10_000
+"""The demo's steps need some to work on."""
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -35,6 +38,9 @@ def demo(
     directory: Annotated[Path, typer.Option(help="Where the demo's files and data go; made when missing.")] = Path(
         "fluxaorm-demo"
     ),
+    flights: Annotated[
+        int | None, typer.Option(min=FEWEST_FLIGHTS, help="Load only so many flights.", show_default="all")
+    ] = None,
     json: JsonOption = False,
     stack: Annotated[
         bool, typer.Option("--stack", help="On MySQL and Valkey of the devstack; in a checkout only.")
@@ -45,7 +51,7 @@ def demo(
     from fluxaorm.cli import demo_command
 
     with errors_as_exits():
-        demo_command.run(directory, json=json, stack=stack, keep=keep)
+        demo_command.run(directory, json=json, stack=stack, keep=keep, flights=flights)
 
 
 @app.command(epilog=_EPILOG)

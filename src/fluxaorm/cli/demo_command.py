@@ -12,7 +12,7 @@ from fluxaorm.cli.demo.servers import StackError, run_with_private_stack
 from fluxaorm.cli.exits import UsageError
 
 
-def run(directory: Path, *, json: bool, stack: bool, keep: bool) -> None:
+def run(directory: Path, *, json: bool, stack: bool, keep: bool, flights: int | None) -> None:
     """Run the demo here, or in a process with a devstack of its own. UsageError when it cannot start."""
     if keep and not stack:
         raise UsageError("--keep goes with --stack: without it the rows are kept anyway")
@@ -21,6 +21,6 @@ def run(directory: Path, *, json: bool, stack: bool, keep: bool) -> None:
             code = run_with_private_stack(sys.argv[1:])
             if code is not None:
                 sys.exit(code)
-        run_demo(Wishes(directory, json=json, stack=stack, keep=keep))
+        run_demo(Wishes(directory, json=json, stack=stack, keep=keep, flights=flights))
     except (ProjectError, StackError) as error:
         raise UsageError(str(error)) from error

@@ -36,7 +36,15 @@ def test_every_command_has_help(command: Command, name: str) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [(), ("nonsense",), ("check", "--nonsense"), ("generate",), ("check", "a", "b"), ("demo", "--directory")],
+    [
+        (),
+        ("nonsense",),
+        ("check", "--nonsense"),
+        ("generate",),
+        ("check", "a", "b"),
+        ("demo", "--directory"),
+        ("demo", "--flights", "9"),
+    ],
     ids=" ".join,
 )
 def test_wrong_words_exit_with_2(command: Command, arguments: tuple[str, ...]) -> None:

@@ -6,12 +6,12 @@ interrupted load goes on, and a table that is complete is left alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, Final
 
 import fluxaorm as fx
-from fluxaorm.cli.demo.source import SOURCES, Codes, Source, Values
+from fluxaorm.cli.demo.source import Codes, Source, Values
 from fluxaorm.cli.demo.tally import Tally
 from fluxaorm.engine import Engine
 
@@ -22,11 +22,11 @@ Progress = Callable[[str, int], None]
 """Called with a table's entity and the rows it now has."""
 
 
-def load_all(engine: Engine, entities: Any, tally: Tally, progress: Progress) -> int:
-    """Load what is missing of every table; the number of rows written. ``entities`` is the generated package."""
+def load_all(engine: Engine, entities: Any, sources: Iterable[Source], tally: Tally, progress: Progress) -> int:
+    """Load what is missing of these tables; the number of rows written. ``entities`` is the generated package."""
     codes: dict[str, dict[str, int]] = {}
     written = 0
-    for source in SOURCES:
+    for source in sources:
         provider = getattr(entities, f"{source.entity}Provider")
         with tally.step(f"load {provider.table_name}") as step:
             step.rows = _load(engine, provider, source, codes, tally, progress)
@@ -42,7 +42,7 @@ def _load(engine: Engine, provider: Any, source: Source, codes: Codes, tally: Ta
         there = provider.count(ctx, fx.Query())
     written = 0
     progress(source.entity, there)
-    for rows in _cut(islice(source.read(codes), there, None)):
+    for rows in _cut(islice(source.read(codes), there, source.rows)):
         written += _write(engine, provider, rows, tally)
         progress(source.entity, there + written)
     return written

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +20,7 @@ from fluxaorm.cli.demo import report
 from fluxaorm.cli.demo.load import load_all
 from fluxaorm.cli.demo.project import Project
 from fluxaorm.cli.demo.servers import Embedded, Servers, Stack, redis_commands
-from fluxaorm.cli.demo.source import SOURCES, data_directory
+from fluxaorm.cli.demo.source import Source, data_directory, sources
 from fluxaorm.cli.demo.tally import Tally
 from fluxaorm.cli.demo.tour import Findings, Tour
 from fluxaorm.engine import Engine
@@ -35,6 +36,8 @@ class Wishes:
     json: bool = False
     stack: bool = False
     keep: bool = False
+    flights: int | None = None
+    """Load only so many."""
 
 
 def run(wishes: Wishes) -> None:
@@ -46,7 +49,7 @@ def run(wishes: Wishes) -> None:
     servers: Servers = Stack(keep=wishes.keep) if wishes.stack else Embedded()
     project.write()
     with servers:
-        result = _run_on(project, servers, console)
+        result = _run_on(project, servers, wishes.flights, console)
     result["seconds"] = round(time.perf_counter() - started, 3)
     if wishes.json:
         json.dump({"fluxaorm": fx.__version__, "servers_used": servers.name, **result}, sys.stdout, indent=2)
@@ -62,7 +65,7 @@ def _console(*, quiet: bool) -> Console:
     return console
 
 
-def _run_on(project: Project, servers: Servers, console: Console) -> dict[str, Any]:
+def _run_on(project: Project, servers: Servers, flights: int | None, console: Console) -> dict[str, Any]:
     app = project.load("app")
     console.print(f"[bold]FluxaORM {fx.__version__}[/bold]: the flights that left New York in 2013")
     with app.registry().validate() as engine:
@@ -71,8 +74,8 @@ def _run_on(project: Project, servers: Servers, console: Console) -> dict[str, A
         tally = Tally()
         statements, commands = servers.statements(), redis_commands(engine)
         if not (servers.lasting and project.loaded):
-            _load(engine, entities, tally, console)
-            project.loaded = servers.lasting
+            _load(engine, entities, sources(flights), tally, console)
+            project.loaded = servers.lasting and flights is None
         findings = Tour(engine, app.registry().validate, entities, tally).walk()
         statements_after, commands_after = servers.statements(), redis_commands(engine)
         counted = None if statements is None or statements_after is None else statements_after - statements
@@ -100,13 +103,13 @@ def _prepare(project: Project, engine: Engine, console: Console) -> Any:
     return project.load("entities")
 
 
-def _load(engine: Engine, entities: Any, tally: Tally, console: Console) -> None:
+def _load(engine: Engine, entities: Any, wanted: Sequence[Source], tally: Tally, console: Console) -> None:
     bar = Progress(
         TextColumn("{task.description:8}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
     )
     with bar:
-        tasks = {source.entity: bar.add_task(_label(source.entity), total=source.rows) for source in SOURCES}
-        load_all(engine, entities, tally, lambda entity, rows: bar.update(tasks[entity], completed=rows))
+        tasks = {source.entity: bar.add_task(_label(source.entity), total=source.rows) for source in wanted}
+        load_all(engine, entities, wanted, tally, lambda entity, rows: bar.update(tasks[entity], completed=rows))
 
 
 def _label(entity: str) -> str:

@@ -107,6 +107,7 @@ def _counters(counts: Counts) -> Json:
         "mysql": {
             "round_trips": counts.round_trips["mysql"],
             "statements": dict(sorted(counts.statements.items())),
+            "errors": dict(counts.errors),
             "rows_read": counts.rows_read,
             "rows_written": counts.rows_written,
         },

@@ -10,7 +10,7 @@ import io
 import zipfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.util import find_spec
@@ -127,6 +127,13 @@ SOURCES: Final[Sequence[Source]] = (
     Source("FlightEntity", 336_776, _flights),
 )
 """The tables in the order in which they can be loaded."""
+
+
+def sources(flights: int | None) -> list[Source]:
+    """The tables, of the last one only so many rows; None: all."""
+    *others, last = SOURCES
+    return [*others, last if flights is None else replace(last, rows=min(flights, last.rows))]
+
 
 _MISSING: Final = "NA"
 

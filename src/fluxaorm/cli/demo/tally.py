@@ -27,6 +27,8 @@ class Counts:
     """Store -> how many."""
     commands: Counter[str] = field(default_factory=Counter[str])
     """Redis command -> how many."""
+    errors: Counter[str] = field(default_factory=Counter[str])
+    """SQL verb -> how many of them the server refused, as the first that needs the table of ids."""
     rows_read: int = 0
     rows_written: int = 0
     hits: int = 0
@@ -43,6 +45,8 @@ class Counts:
             self.misses += entry.misses
             return
         self.statements.update(entry.operations)
+        if entry.error is not None:
+            self.errors[entry.operation] += 1
         if entry.operation == "SELECT":
             self.rows_read += entry.rows or 0
         else:

@@ -158,6 +158,26 @@ def test_references_are_loaded_one_by_one_or_in_a_batch(cached_shop: Shop) -> No
         cached_shop.do(products[0].must_get_category(other))
 
 
+def test_many_references_keep_their_order_and_are_loaded_in_a_batch(plain_shop: Shop) -> None:
+    """References hold ids in order; appending to them in place is a change."""
+    ctx = plain_shop.context()
+    counters = [plain_shop.do(plain_shop.counters.new(ctx, label=label)) for label in "abc"]
+    note = plain_shop.do(plain_shop.notes.new(ctx, text="n", counters=[counters[2], counters[0].id]))
+    plain_shop.do(ctx.flush())
+    other = plain_shop.context()
+    found = plain_shop.do(plain_shop.notes.get_by_id(other, note.id))
+
+    loaded = plain_shop.do(plain_shop.notes.load_counters(other, [found]))
+    before = [counter.label for counter in plain_shop.do(found.get_counters(other))]
+    found.counters_ids.append(counters[1].id)
+    result = plain_shop.do(other.flush())
+
+    assert ({"a", "c"}, ["c", "a"]) == ({counter.label for counter in loaded}, before)
+    assert 1 == result.updated
+    after = plain_shop.do(plain_shop.notes.get_by_id(plain_shop.context(), note.id))
+    assert [counters[2].id, counters[0].id, counters[1].id] == after.counters_ids
+
+
 @pytest.mark.parametrize("many", [False, True])
 def test_a_reader_that_raced_a_flush_leaves_no_old_row_in_the_cache(cached_shop: Shop, many: bool) -> None:
     """The reader missed, read the old row, was overtaken by a flush, and must not store what it read."""

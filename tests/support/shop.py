@@ -7,7 +7,20 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
 
-from fluxaorm import Embedded, Entity, Field, Index, Json, Reference, UInt8, UInt16, UInt32, UInt64, UniqueIndex
+from fluxaorm import (
+    Embedded,
+    Entity,
+    Field,
+    Index,
+    Json,
+    Reference,
+    References,
+    UInt8,
+    UInt16,
+    UInt32,
+    UInt64,
+    UniqueIndex,
+)
 
 
 class Colour(StrEnum):
@@ -68,11 +81,12 @@ class CounterEntity(Entity):
 
 
 class NoteEntity(Entity, local_cache=True):
-    """Only a local cache."""
+    """Only a local cache; many references."""
 
     id: UInt64
     text: str = Field(length="max")
     blob: bytes | None = None
+    counters: References[CounterEntity] = Field(default_factory=list)
 
 
 UNCACHED = (CounterEntity, NoteEntity)

@@ -151,7 +151,10 @@ def load_reference_plan(
 
     The context holds them, so that each entity's own look-up finds them, until ``ctx.clear()``.
     """
-    ids = [id for entity in entities if (id := entity._decoded(position)) is not None]
+    if unit.schema.columns[position].kind == "references":
+        ids = [id for entity in entities for id in entity._json(position) or ()]
+    else:
+        ids = [id for entity in entities if (id := entity._decoded(position)) is not None]
     found = yield from get_by_ids_plan(target, ids)
     unit.owner.held.update(dict.fromkeys(found))
     return found

@@ -14,4 +14,5 @@ pytest_plugins = [
     "tests.support.raw_stores",
     "tests.support.shells",
     "tests.support.shop_engines",
+    "tests.support.driven_pools",
 ]

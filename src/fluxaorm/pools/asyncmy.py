@@ -7,6 +7,7 @@ rows hold native values. Everything else travels as text with literals, and its 
 from __future__ import annotations
 
 import asyncio
+import select
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -97,17 +98,19 @@ async def open_asyncmy(
 class AsyncmyConnection(MySQLConnectionState):
     """One connection."""
 
-    __slots__ = ("_raw", "_uses")
+    __slots__ = ("_poll", "_raw", "_uses")
 
     driver_errors = MySQLError
 
     def __init__(self, raw: Any, dialect: Dialect, pool: str, expires: float) -> None:
         super().__init__(dialect, pool, expires)
         self._raw = raw
+        self._poll = select.poll()
         self._uses: dict[str, int] = {}
 
     async def prepare_session(self) -> None:
         """Make a fresh connection the library's."""
+        self._poll.register(self._raw._transport.get_extra_info("socket").fileno(), select.POLLIN)
         statements = session_sql(self.dialect)
         await self._perform(statements, statements)
 
@@ -228,9 +231,11 @@ class AsyncmyConnection(MySQLConnectionState):
         await self._perform("DO 1", "DO 1")
 
     def is_alive(self) -> bool:
-        """A server that hung up, or says something unasked, which is its farewell, is gone."""
-        protocol = self._raw._proto
-        return bool(self._raw.connected and not self._raw._stream_broken and protocol.length == protocol.pos)
+        """A server that says something unasked says farewell; the loop may not have read it yet."""
+        raw = self._raw
+        if not raw.connected or raw._stream_broken or raw._proto.length > raw._proto.pos:
+            return False
+        return not self._poll.poll(0)
 
     def close(self) -> None:
         """See AsyncSQLConnection. One that is in order says goodbye first."""

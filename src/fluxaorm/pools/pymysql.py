@@ -34,6 +34,7 @@ def open_pymysql(
     where: dict[str, Any] = {"unix_socket": address.socket}
     if not address.socket:
         where = {"host": address.hosts[0].host, "port": address.hosts[0].port}
+    seconds = options.connect_timeout or 10
     try:
         raw = pymysql.connect(
             **where,
@@ -46,15 +47,18 @@ def open_pymysql(
             conv={},
             client_flag=CLIENT_FLAGS,
             autocommit=None,
-            connect_timeout=options.connect_timeout or 10,
-            read_timeout=options.read_timeout or None,
+            connect_timeout=seconds,
+            # the driver's own limit ends with the TCP connection, before the login
+            read_timeout=seconds,
             write_timeout=options.write_timeout or None,
             ssl=context,
             ssl_disabled=context is None,
         )
     except MySQLError as error:
         raise mapped_error(error, dialect, pool) from error
-    return PyMySQLConnection(raw, dialect, pool, expires)
+    connection = PyMySQLConnection(raw, dialect, pool, expires)
+    connection.limit_reads(options.read_timeout)
+    return connection
 
 
 class PyMySQLConnection(BlockingMySQLConnection):
@@ -96,6 +100,10 @@ class PyMySQLConnection(BlockingMySQLConnection):
     def _read_result(self) -> ExecResult:
         result = self._raw._result
         return ExecResult(result.insert_id or 0, result.affected_rows if result.rows is None else 0)
+
+    def limit_reads(self, seconds: float) -> None:
+        """Wait for an answer for so long; 0: for ever."""
+        self._raw._read_timeout = seconds or None
 
     def fileno(self) -> int:
         """See BlockingMySQLConnection."""

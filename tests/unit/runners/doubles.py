@@ -94,7 +94,7 @@ class FakeAsyncConnection:
 
 
 class FakeConnections:
-    """A pool's connections: ``out`` are with somebody; ``kept`` tells of each that came back whether it was in order."""
+    """A pool's connections: ``out`` are with somebody; ``kept`` tells of each that came back if it was in order."""
 
     def __init__(self, make: Callable[[], Any]) -> None:
         self._make = make

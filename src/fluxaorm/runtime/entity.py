@@ -10,6 +10,7 @@ from fluxaorm.entity.schema import UNSET, GroupSchema
 from fluxaorm.errors import DetachedEntityError, EntityNotFoundError, FieldValueError
 from fluxaorm.plans.reads import get_by_id_plan, get_by_ids_plan, must_get_by_id_plan
 from fluxaorm.plans.tracked import DELETING, GONE, NEW, STORED, TrackedEntity
+from fluxaorm.runtime.sync_or_async import ready, run_plan
 
 if TYPE_CHECKING:
     from fluxaorm.runtime.provider import Provider
@@ -168,21 +169,17 @@ class EntityBase(TrackedEntity):
 
     def _reference(self, ctx: Any, provider: Provider[R, Any], position: int) -> R | None:
         id = self._decoded(position)
-        plan = None if id is None else get_by_id_plan(ctx.unit_of(provider), id)
-        found: R | None = ctx._value(None) if plan is None else ctx._run(plan)
-        return found
+        return ready(ctx, None) if id is None else run_plan(ctx, get_by_id_plan(ctx.unit_of(provider), id))
 
     def _must_reference(self, ctx: Any, provider: Provider[R, Any], position: int) -> R:
         id = self._decoded(position)
         if id is None:
             column = self._unit.schema.columns[position]
             raise EntityNotFoundError(column.reference or "", None, {column.attribute: None})
-        found: R = ctx._run(must_get_by_id_plan(ctx.unit_of(provider), id))
-        return found
+        return run_plan(ctx, must_get_by_id_plan(ctx.unit_of(provider), id))
 
     def _references(self, ctx: Any, provider: Provider[R, Any], position: int) -> list[R]:
-        found: list[R] = ctx._run(get_by_ids_plan(ctx.unit_of(provider), self._json(position) or ()))
-        return found
+        return run_plan(ctx, get_by_ids_plan(ctx.unit_of(provider), self._json(position) or ()))
 
     def __repr__(self) -> str:
         state = " new" if self._state == NEW else " dirty" if self in self._unit.owner.pending else ""

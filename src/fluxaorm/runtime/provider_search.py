@@ -10,6 +10,7 @@ from fluxaorm.plans.aggregates import aggregate_groups_plan, aggregate_plan
 from fluxaorm.plans.tracked import TrackedEntity
 from fluxaorm.query.query import GroupedQuery, Query
 from fluxaorm.runtime.entity import EntityBase
+from fluxaorm.runtime.sync_or_async import AnyContext, run_plan, sync_or_async
 
 if TYPE_CHECKING:
     from fluxaorm.context import AsyncContext, Context
@@ -32,69 +33,45 @@ class SearchMethods(Generic[E]):
     entity_class: ClassVar[type[TrackedEntity]]
     enum_classes: ClassVar[Mapping[int, type[Any]]] = {}
 
-    @overload
-    def search_many(self, ctx: Context, query: Query) -> list[E]: ...
-    @overload
-    def search_many(self, ctx: AsyncContext, query: Query) -> Coroutine[Any, Any, list[E]]: ...
-    def search_many(self, ctx: Context | AsyncContext, query: Query) -> Any:
+    @sync_or_async
+    def search_many(self, ctx: AnyContext, query: Query) -> list[E]:
         """Entities that match, in the query's order."""
-        return ctx._run(search.search_many_plan(ctx.unit_of(self), query))
+        return run_plan(ctx, search.search_many_plan(ctx.unit_of(self), query))
 
-    @overload
-    def search_many_with_total(self, ctx: Context, query: Query) -> tuple[list[E], int]: ...
-    @overload
-    def search_many_with_total(self, ctx: AsyncContext, query: Query) -> Coroutine[Any, Any, tuple[list[E], int]]: ...
-    def search_many_with_total(self, ctx: Context | AsyncContext, query: Query) -> Any:
+    @sync_or_async
+    def search_many_with_total(self, ctx: AnyContext, query: Query) -> tuple[list[E], int]:
         """The same with the number of all that match, whatever the page."""
-        return ctx._run(search.search_many_with_total_plan(ctx.unit_of(self), query))
+        return run_plan(ctx, search.search_many_with_total_plan(ctx.unit_of(self), query))
 
-    @overload
-    def search_one(self, ctx: Context, query: Query) -> E | None: ...
-    @overload
-    def search_one(self, ctx: AsyncContext, query: Query) -> Coroutine[Any, Any, E | None]: ...
-    def search_one(self, ctx: Context | AsyncContext, query: Query) -> Any:
+    @sync_or_async
+    def search_one(self, ctx: AnyContext, query: Query) -> E | None:
         """The first that matches, or None."""
-        return ctx._run(search.search_one_plan(ctx.unit_of(self), query))
+        return run_plan(ctx, search.search_one_plan(ctx.unit_of(self), query))
 
-    @overload
-    def search_ids(self, ctx: Context, query: Query) -> list[int]: ...
-    @overload
-    def search_ids(self, ctx: AsyncContext, query: Query) -> Coroutine[Any, Any, list[int]]: ...
-    def search_ids(self, ctx: Context | AsyncContext, query: Query) -> Any:
+    @sync_or_async
+    def search_ids(self, ctx: AnyContext, query: Query) -> list[int]:
         """The ids of what matches."""
-        return ctx._run(search.search_ids_plan(ctx.unit_of(self), query))
+        return run_plan(ctx, search.search_ids_plan(ctx.unit_of(self), query))
 
-    @overload
-    def search_ids_with_total(self, ctx: Context, query: Query) -> tuple[list[int], int]: ...
-    @overload
-    def search_ids_with_total(self, ctx: AsyncContext, query: Query) -> Coroutine[Any, Any, tuple[list[int], int]]: ...
-    def search_ids_with_total(self, ctx: Context | AsyncContext, query: Query) -> Any:
+    @sync_or_async
+    def search_ids_with_total(self, ctx: AnyContext, query: Query) -> tuple[list[int], int]:
         """The same with the number of all that match."""
-        return ctx._run(search.search_ids_with_total_plan(ctx.unit_of(self), query))
+        return run_plan(ctx, search.search_ids_with_total_plan(ctx.unit_of(self), query))
 
-    @overload
-    def count(self, ctx: Context, query: Query) -> int: ...
-    @overload
-    def count(self, ctx: AsyncContext, query: Query) -> Coroutine[Any, Any, int]: ...
-    def count(self, ctx: Context | AsyncContext, query: Query) -> Any:
+    @sync_or_async
+    def count(self, ctx: AnyContext, query: Query) -> int:
         """How many match."""
-        return ctx._run(search.count_plan(ctx.unit_of(self), query))
+        return run_plan(ctx, search.count_plan(ctx.unit_of(self), query))
 
-    @overload
-    def exists(self, ctx: Context, query: Query) -> bool: ...
-    @overload
-    def exists(self, ctx: AsyncContext, query: Query) -> Coroutine[Any, Any, bool]: ...
-    def exists(self, ctx: Context | AsyncContext, query: Query) -> Any:
+    @sync_or_async
+    def exists(self, ctx: AnyContext, query: Query) -> bool:
         """Whether any matches."""
-        return ctx._run(search.exists_plan(ctx.unit_of(self), query))
+        return run_plan(ctx, search.exists_plan(ctx.unit_of(self), query))
 
-    @overload
-    def from_sql(self, ctx: Context, sql: str, *args: Any) -> list[E]: ...
-    @overload
-    def from_sql(self, ctx: AsyncContext, sql: str, *args: Any) -> Coroutine[Any, Any, list[E]]: ...
-    def from_sql(self, ctx: Context | AsyncContext, sql: str, *args: Any) -> Any:
+    @sync_or_async
+    def from_sql(self, ctx: AnyContext, sql: str, *args: Any) -> list[E]:
         """Entities from your own SELECT (``?`` for values), which must return the entity's columns by their names."""
-        return ctx._run(search.from_sql_plan(ctx.unit_of(self), sql, args))
+        return run_plan(ctx, search.from_sql_plan(ctx.unit_of(self), sql, args))
 
     @overload
     def select(self, ctx: Context, query: Query, f1: QueryField[V1, Any], /) -> list[tuple[V1]]: ...

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, Self, T
 
 if TYPE_CHECKING:
     from fluxaorm.context import AsyncContext, Context
+    from fluxaorm.plans.effects import Plan
 
 AnyContext: TypeAlias = "Context | AsyncContext"
 """Either context."""
@@ -48,3 +49,15 @@ else:
     def sync_or_async(method):
         """A method that takes a context; see the module."""
         return method
+
+
+def run_plan(ctx: Any, plan: Plan[T]) -> T:
+    """What the plan returns, or what to await for it: the context knows."""
+    result: T = ctx._run(plan)
+    return result
+
+
+def ready(ctx: Any, value: T) -> T:
+    """A value that needs no plan, in the form the context gives it."""
+    result: T = ctx._value(value)
+    return result

@@ -54,7 +54,7 @@ def check_bool(value: object) -> bool:
 
 @lru_cache
 def float_check(single: bool, unsigned: bool) -> Callable[[Any], float]:
-    """A finite float or int; ``single``: rounded to binary32."""
+    """A finite float or int; ``single``: rounded to binary32. -0.0 becomes 0.0, since servers lose its sign."""
 
     def check_float(value: object) -> float:
         number = _finite(value)
@@ -63,11 +63,9 @@ def float_check(single: bool, unsigned: bool) -> Callable[[Any], float]:
                 number = _BINARY32.unpack(_BINARY32.pack(number))[0]
             except OverflowError:
                 raise ValueError("is too large for a Float32") from None
-        if unsigned and number <= 0:
-            if number < 0:
-                raise ValueError("must not be negative")
-            return 0.0
-        return number
+        if unsigned and number < 0:
+            raise ValueError("must not be negative")
+        return number or 0.0
 
     return check_float
 

@@ -18,8 +18,6 @@ RESERVED: Final = frozenset(
         "for_update",
         # what every field object has, the ones that reach over a reference included
         *("eq", "ne", "is_in", "not_in", "is_null", "is_not_null"),
-        # what a definition says besides its fields
-        "indexes",
     }
 )
 
@@ -32,6 +30,8 @@ def field_problem(name: str) -> str:
         return f"'{name}' must hold only ASCII letters, digits and _, and begin with a letter"
     if keyword.iskeyword(name):
         return f"'{name}' is a keyword of Python; call it {name}_ with Field(column='{name}')"
+    if name == "indexes":
+        return "a definition lists its indexes under this name, without an annotation; call the field something else"
     if name in RESERVED:
         return f"the generated class needs the name '{name}' itself; call it {name}_ with Field(column='{name}')"
     if name.startswith("_"):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
-from inspect import cleandoc
 
 LINE_LENGTH = 88
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
@@ -29,10 +28,10 @@ def _escaped(character: str, quote: str) -> str:
 
 
 def docstring(text: str, indent: int) -> str:
-    """A docstring with its quotes, wrapped; the first line is not indented. The text's own line breaks stay."""
+    """A docstring with its quotes, wrapped; its first line is not indented. ``text``: clean, as ``inspect.getdoc`` is."""
     room = LINE_LENGTH - indent
     lines: list[str] = []
-    for line in _documented(text).splitlines():
+    for line in (_documented(text) or "Undocumented.").splitlines():
         lines += _wrapped(line, room - (4 if not lines else 0))
     lines[0] = f" {lines[0]}" if lines[0].startswith('"') else lines[0]
     if len(lines) == 1 and len(lines[0]) + 6 <= room:
@@ -44,7 +43,7 @@ def docstring(text: str, indent: int) -> str:
 
 def _documented(text: str) -> str:
     """The text as it stands between the quotes: it cannot end them, and no backslash in it means anything."""
-    clean = text if text.isprintable() else _printable(cleandoc(text))
+    clean = text if text.isprintable() else _printable(text)
     escaped = clean.replace("\\", "\\\\").replace('"""', '\\"\\"\\"').strip()
     return f'{escaped[:-1]}\\"' if escaped.endswith('"') else escaped
 

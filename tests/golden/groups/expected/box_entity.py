@@ -370,7 +370,7 @@ class _BoxProvider(Provider[BoxEntity, BoxFields]):
         ctx: AnyContext,
         entities: Iterable[BoxEntity],
     ) -> list[ShelfEntity]:
-        """Load what `shelves_1` of all these refers to, in one batch."""
+        """Load `shelves_1` of all these in one batch."""
         return self._load(ctx, 11, shelf_entity.ShelfEntityProvider, entities)
 
     @sync_or_async
@@ -379,7 +379,7 @@ class _BoxProvider(Provider[BoxEntity, BoxFields]):
         ctx: AnyContext,
         entities: Iterable[BoxEntity],
     ) -> list[ShelfEntity]:
-        """Load what `shelves_2` of all these refers to, in one batch."""
+        """Load `shelves_2` of all these in one batch."""
         return self._load(ctx, 12, shelf_entity.ShelfEntityProvider, entities)
 
 

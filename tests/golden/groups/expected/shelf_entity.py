@@ -32,7 +32,7 @@ class ShelfFields(fields.Fields, entity="ShelfEntity"):
 
 
 class ShelfReference(ShelfFields, fields.ReferenceField[ShelfEntity, fields.IdValue]):
-    """Compare it with an entity or an id, or reach for its fields."""
+    """A reference: compare it, or reach for its fields."""
 
 
 class _ShelfProvider(Provider[ShelfEntity, ShelfFields]):

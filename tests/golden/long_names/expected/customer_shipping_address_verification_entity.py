@@ -224,8 +224,8 @@ class _CustomerShippingAddressVerificationProvider(
         ctx: AnyContext,
         entities: Iterable[CustomerShippingAddressVerificationEntity],
     ) -> list[CustomerSupportRepresentativeEntity]:
-        """Load what `verified_by_customer_support_representative` of all these refers
-        to, in one batch.
+        """Load `verified_by_customer_support_representative` of all these in one
+        batch.
         """
         return self._load(
             ctx,

@@ -38,7 +38,7 @@ class CustomerSupportRepresentativeReference(
     CustomerSupportRepresentativeFields,
     fields.ReferenceField[CustomerSupportRepresentativeEntity, fields.IdValue],
 ):
-    """Compare it with an entity or an id, or reach for its fields."""
+    """A reference: compare it, or reach for its fields."""
 
 
 class _CustomerSupportRepresentativeProvider(

@@ -178,7 +178,7 @@ class WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXReference(
         fields.IdValue,
     ],
 ):
-    """Compare it with an entity or an id, or reach for its fields."""
+    """A reference: compare it, or reach for its fields."""
 
 
 class _WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXProvider(
@@ -222,8 +222,8 @@ class _WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXProvider(
         ctx: AnyContext,
         entities: Iterable[WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX],
     ) -> list[WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX]:  # fmt: skip
-        """Load what `warehouse_fulfilment_centre_assignment_parent_of_the_northern_re`
-        of all these refers to, in one batch.
+        """Load `warehouse_fulfilment_centre_assignment_parent_of_the_northern_re` of
+        all these in one batch.
         """
         return self._load(
             ctx,

@@ -175,8 +175,8 @@ class _WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXProvider(
         ctx: AnyContext,
         entities: Iterable[WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX],
     ) -> list[WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX]:  # fmt: skip
-        """Load what `warehouse_fulfilment_centre_assignment_entity_of_the_northern_re`
-        of all these refers to, in one batch.
+        """Load `warehouse_fulfilment_centre_assignment_entity_of_the_northern_re` of
+        all these in one batch.
         """
         return self._load(
             ctx,

@@ -515,7 +515,7 @@ class _AnyProvider(_Provider[AnyEntity, AnyFields]):
         ctx: _AnyContext,
         entities: _Iterable[AnyEntity],
     ) -> _list[_Class]:
-        """Load what `Class` of all these refers to, in one batch."""
+        """Load `Class` of all these in one batch."""
         return self._load(ctx, 17, class_.ClassProvider, entities)
 
 

@@ -32,7 +32,7 @@ class ClassFields(fields.Fields, entity="Class"):
 
 
 class ClassReference(ClassFields, fields.ReferenceField[Class, fields.IdValue]):
-    """Compare it with an entity or an id, or reach for its fields."""
+    """A reference: compare it, or reach for its fields."""
 
 
 class _ClassProvider(Provider[Class, ClassFields]):

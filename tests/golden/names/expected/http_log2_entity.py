@@ -102,7 +102,7 @@ class _HTTPLog2Provider(Provider[HTTPLog2Entity, HTTPLog2Fields]):
         ctx: AnyContext,
         entities: Iterable[HTTPLog2Entity],
     ) -> list[_Provider]:
-        """Load what `Any` of all these refers to, in one batch."""
+        """Load `Any` of all these in one batch."""
         return self._load(ctx, 1, provider.ProviderProvider, entities)
 
 

@@ -66,7 +66,7 @@ class ProviderReference(
     ProviderFields,
     fields.ReferenceField[Provider, fields.IdValue],
 ):
-    """Compare it with an entity or an id, or reach for its fields."""
+    """A reference: compare it, or reach for its fields."""
 
 
 class _ProviderProvider(_Provider[Provider, ProviderFields]):
@@ -96,7 +96,7 @@ class _ProviderProvider(_Provider[Provider, ProviderFields]):
 
     @sync_or_async
     def load_owner(self, ctx: AnyContext, entities: Iterable[Provider]) -> list[Class]:
-        """Load what `owner` of all these refers to, in one batch."""
+        """Load `owner` of all these in one batch."""
         return self._load(ctx, 1, class_.ClassProvider, entities)
 
 

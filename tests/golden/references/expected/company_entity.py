@@ -187,7 +187,7 @@ class CompanyReference(
     CompanyFields,
     fields.ReferenceField[CompanyEntity, fields.IdValue],
 ):
-    """Compare it with an entity or an id, or reach for its fields."""
+    """A reference: compare it, or reach for its fields."""
 
 
 class _CompanyProvider(Provider[CompanyEntity, CompanyFields]):
@@ -259,7 +259,7 @@ class _CompanyProvider(Provider[CompanyEntity, CompanyFields]):
         ctx: AnyContext,
         entities: Iterable[CompanyEntity],
     ) -> list[PersonEntity]:
-        """Load what `owner` of all these refers to, in one batch."""
+        """Load `owner` of all these in one batch."""
         return self._load(ctx, 1, person_entity.PersonEntityProvider, entities)
 
     @sync_or_async
@@ -268,7 +268,7 @@ class _CompanyProvider(Provider[CompanyEntity, CompanyFields]):
         ctx: AnyContext,
         entities: Iterable[CompanyEntity],
     ) -> list[TagEntity]:
-        """Load what `tags` of all these refers to, in one batch."""
+        """Load `tags` of all these in one batch."""
         return self._load(ctx, 2, tag_entity.TagEntityProvider, entities)
 
     @sync_or_async
@@ -277,7 +277,7 @@ class _CompanyProvider(Provider[CompanyEntity, CompanyFields]):
         ctx: AnyContext,
         entities: Iterable[CompanyEntity],
     ) -> list[OfficeEntity]:
-        """Load what `offices_1` of all these refers to, in one batch."""
+        """Load `offices_1` of all these in one batch."""
         return self._load(ctx, 3, office_entity.OfficeEntityProvider, entities)
 
     @sync_or_async
@@ -286,7 +286,7 @@ class _CompanyProvider(Provider[CompanyEntity, CompanyFields]):
         ctx: AnyContext,
         entities: Iterable[CompanyEntity],
     ) -> list[OfficeEntity]:
-        """Load what `offices_2` of all these refers to, in one batch."""
+        """Load `offices_2` of all these in one batch."""
         return self._load(ctx, 4, office_entity.OfficeEntityProvider, entities)
 
     @sync_or_async
@@ -295,7 +295,7 @@ class _CompanyProvider(Provider[CompanyEntity, CompanyFields]):
         ctx: AnyContext,
         entities: Iterable[CompanyEntity],
     ) -> list[OfficeEntity]:
-        """Load what `main` of all these refers to, in one batch."""
+        """Load `main` of all these in one batch."""
         return self._load(ctx, 5, office_entity.OfficeEntityProvider, entities)
 
 

@@ -35,7 +35,7 @@ class OfficeReference(
     OfficeFields,
     fields.ReferenceField[OfficeEntity, fields.IdValue],
 ):
-    """Compare it with an entity or an id, or reach for its fields."""
+    """A reference: compare it, or reach for its fields."""
 
 
 class _OfficeProvider(Provider[OfficeEntity, OfficeFields]):

@@ -111,7 +111,7 @@ class PersonReference(
     PersonFields,
     fields.ReferenceField[PersonEntity, fields.IdValue],
 ):
-    """Compare it with an entity or an id, or reach for its fields."""
+    """A reference: compare it, or reach for its fields."""
 
 
 class _PersonProvider(Provider[PersonEntity, PersonFields]):
@@ -145,7 +145,7 @@ class _PersonProvider(Provider[PersonEntity, PersonFields]):
         ctx: AnyContext,
         entities: Iterable[PersonEntity],
     ) -> list[PersonEntity]:
-        """Load what `parent` of all these refers to, in one batch."""
+        """Load `parent` of all these in one batch."""
         return self._load(ctx, 1, PersonEntityProvider, entities)
 
     @sync_or_async
@@ -154,7 +154,7 @@ class _PersonProvider(Provider[PersonEntity, PersonFields]):
         ctx: AnyContext,
         entities: Iterable[PersonEntity],
     ) -> list[CompanyEntity]:
-        """Load what `employer` of all these refers to, in one batch."""
+        """Load `employer` of all these in one batch."""
         return self._load(ctx, 2, company_entity.CompanyEntityProvider, entities)
 
     @sync_or_async
@@ -163,7 +163,7 @@ class _PersonProvider(Provider[PersonEntity, PersonFields]):
         ctx: AnyContext,
         entities: Iterable[PersonEntity],
     ) -> list[PersonEntity]:
-        """Load what `friends` of all these refers to, in one batch."""
+        """Load `friends` of all these in one batch."""
         return self._load(ctx, 3, PersonEntityProvider, entities)
 
 

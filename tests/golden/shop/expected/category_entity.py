@@ -47,7 +47,7 @@ class CategoryReference(
     CategoryFields,
     fields.ReferenceField[CategoryEntity, fields.IdValue],
 ):
-    """Compare it with an entity or an id, or reach for its fields."""
+    """A reference: compare it, or reach for its fields."""
 
 
 class _CategoryProvider(Provider[CategoryEntity, CategoryFields]):

@@ -141,7 +141,7 @@ class _OrderProvider(Provider[OrderEntity, OrderFields]):
         ctx: AnyContext,
         entities: Iterable[OrderEntity],
     ) -> list[UserEntity]:
-        """Load what `user` of all these refers to, in one batch."""
+        """Load `user` of all these in one batch."""
         return self._load(ctx, 1, user_entity.UserEntityProvider, entities)
 
     @sync_or_async
@@ -150,7 +150,7 @@ class _OrderProvider(Provider[OrderEntity, OrderFields]):
         ctx: AnyContext,
         entities: Iterable[OrderEntity],
     ) -> list[ProductEntity]:
-        """Load what `product` of all these refers to, in one batch."""
+        """Load `product` of all these in one batch."""
         return self._load(ctx, 2, product_entity.ProductEntityProvider, entities)
 
 

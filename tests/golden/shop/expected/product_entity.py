@@ -185,7 +185,7 @@ class ProductReference(
     ProductFields,
     fields.ReferenceField[ProductEntity, fields.IdValue],
 ):
-    """Compare it with an entity or an id, or reach for its fields."""
+    """A reference: compare it, or reach for its fields."""
 
 
 class _ProductProvider(Provider[ProductEntity, ProductFields]):
@@ -240,7 +240,7 @@ class _ProductProvider(Provider[ProductEntity, ProductFields]):
         ctx: AnyContext,
         entities: Iterable[ProductEntity],
     ) -> list[CategoryEntity]:
-        """Load what `category` of all these refers to, in one batch."""
+        """Load `category` of all these in one batch."""
         return self._load(ctx, 3, category_entity.CategoryEntityProvider, entities)
 
 

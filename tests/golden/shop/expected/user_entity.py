@@ -139,7 +139,7 @@ class UserFields(fields.Fields, entity="UserEntity"):
 
 
 class UserReference(UserFields, fields.ReferenceField[UserEntity, fields.IdValue]):
-    """Compare it with an entity or an id, or reach for its fields."""
+    """A reference: compare it, or reach for its fields."""
 
 
 class _UserProvider(Provider[UserEntity, UserFields]):

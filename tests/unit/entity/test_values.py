@@ -487,7 +487,7 @@ CASES = [
             (frozenset(), frozenset(), ""),
             ({"green", Colour.RED}, frozenset(Colour), "red,green"),
             (["green", "green"], frozenset({Colour.GREEN}), "green"),
-            ((member for member in Colour), frozenset(Colour), "red,green"),
+            (dict.fromkeys(Colour).keys(), frozenset(Colour), "red,green"),
         ],
         [
             ("red", "must be an iterable of members, not a str"),

@@ -13,7 +13,7 @@ from typing import Any
 ROWS = 20_000
 COLUMNS = ("id", "name", "sku", "price", "stock", "weight", "active", "status", "category_id", "created_at")
 STATUSES = ("draft", "active", "archived")
-START = datetime(2024, 1, 1)
+START = datetime(2024, 1, 1)  # noqa: DTZ001 - naive, as every driver gives it
 
 DDL = """
 CREATE TABLE product (

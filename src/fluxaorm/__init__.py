@@ -1,4 +1,7 @@
-"""FluxaORM: a code-generating ORM for MySQL and Redis, with one API for threads and asyncio. The public names, nothing else."""
+"""FluxaORM: a code-generating ORM for MySQL and Redis, with one API for threads and asyncio.
+
+The public names, nothing else.
+"""
 
 from fluxaorm.alters import Alter, split_alters
 from fluxaorm.codegen import generate
@@ -97,8 +100,8 @@ __all__ = [
     "Entity",
     "Field",
     "Float32",
-    "FluxaError",
     "FlushResult",
+    "FluxaError",
     "Index",
     "Int8",
     "Int16",

@@ -32,7 +32,7 @@ def column(index: int, name: str, kind: str = "str", **options: Any) -> ColumnSc
     decode: Callable[[Any], Any] = int if kind == "uint" else _text
     return ColumnSchema(
         index=index, name=name, field=name, attribute=name, kind=kind, annotation="int" if kind == "uint" else "str",
-        imports=(), nullable=options.pop("nullable", False), mysql_type="bigint unsigned" if kind == "uint" else "varchar(255)",
+        imports=(), nullable=False, mysql_type="bigint unsigned" if kind == "uint" else "varchar(255)",
         check=lambda value: value, encode=lambda value: value, decode=decode, **options,
     )  # fmt: skip
 
@@ -148,7 +148,8 @@ def run(plan: Plan[T], *script: tuple[type[Effect[Any]], Any]) -> tuple[T, list[
     except AssertionError:
         raise
     except BaseException as error:
-        assert not steps, f"the plan raised {error!r} before {steps}"
+        if steps:
+            raise AssertionError(f"the plan raised {error!r} before {steps}") from error
         raise
 
 

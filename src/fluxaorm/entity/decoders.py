@@ -7,6 +7,7 @@ never passed.
 
 from __future__ import annotations
 
+import math
 import struct
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
@@ -26,7 +27,7 @@ def decode_int(raw: object) -> int:
         return raw
     if type(raw) is bytes or type(raw) is str:
         return int(raw)
-    if isinstance(raw, int | Decimal | float) and raw == (number := int(raw)):
+    if isinstance(raw, int | Decimal | float) and math.isfinite(raw) and raw == (number := int(raw)):
         return number
     raise _not(raw, "an integer")
 
@@ -45,7 +46,10 @@ def decode_float(raw: object) -> float:
 
 def decode_float32(raw: object) -> float:
     """As ``decode_float``, then rounded to binary32, as the column holds it."""
-    value: float = _BINARY32.unpack(_BINARY32.pack(decode_float(raw)))[0]
+    try:
+        value: float = _BINARY32.unpack(_BINARY32.pack(decode_float(raw)))[0]
+    except OverflowError:
+        raise _not(raw, "a binary32") from None
     return value
 
 
@@ -134,7 +138,7 @@ def decode_timedelta(raw: object) -> timedelta:
         whole, _, fraction = seconds.partition(".")
         micros = int(f"{fraction:0<6.6}")
         value = timedelta(hours=int(hours), minutes=int(minutes), seconds=int(whole), microseconds=micros)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise _not(raw, "a duration") from None
     return -value if text.startswith("-") else value
 

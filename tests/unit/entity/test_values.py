@@ -684,6 +684,10 @@ def test_what_drivers_make_of_it_is_understood(case: Case) -> None:
     [
         (int, {}, b"x"),
         (int, {}, 1.5),
+        (int, {}, float("inf")),
+        (int, {}, Decimal("NaN")),
+        (Float32, {}, b"1e39"),
+        (timedelta, {}, b"99999999999999:00:00"),
         (int, {}, None),
         (float, {}, b"x"),
         (float, {}, []),

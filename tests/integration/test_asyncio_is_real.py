@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from typing import Any
 
 import fluxaorm as fx
 from tests.support import shop
@@ -16,7 +17,7 @@ SLEEPING = "SELECT * FROM CounterEntity WHERE id = ? AND SLEEP(0.2) = 0"
 def test_eight_look_ups_overlap_on_eight_connections_without_a_new_thread(mysql_database: Database) -> None:
     """Eight queries that each sleep on the server are all there at once, on eight connections of the one thread."""
     engine = open_engine(mysql_database.url, None)
-    counters = engine.provider(shop.CounterEntity)
+    counters: Any = engine.provider(shop.CounterEntity)
     with engine.new_context() as ctx:
         ids = [counters.new_with_id(ctx, number, label=str(number)).id for number in range(1, 9)]
         ctx.flush()

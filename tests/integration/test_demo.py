@@ -135,9 +135,9 @@ def _traffic(step: dict[str, Any]) -> tuple[int, int, int, int]:
 
 def test_what_was_read_once_comes_from_redis_and_then_from_the_context(first_run: Run) -> None:
     """The point of the caches, in round trips: SQL once, then one MGET, then nothing."""
-    cold = _traffic(_step(first_run, "1,000 flights, nothing cached"))
-    warm = _traffic(_step(first_run, "1,000 flights, from Redis"))
-    known = _traffic(_step(first_run, "1,000 flights, from the context"))
+    cold = _traffic(_step(first_run, "1,000 planes, nothing cached"))
+    warm = _traffic(_step(first_run, "1,000 planes, from Redis"))
+    known = _traffic(_step(first_run, "1,000 planes, from the context"))
 
     assert (1, 1000) == (cold[0], cold[3] - 1000)
     assert [(0, 1, 1000, 0), (0, 0, 0, 0)] == [warm, known]
@@ -196,7 +196,7 @@ def test_for_people_it_prints_tables(second_run: Run) -> None:
     """The run without --json is the one that everybody looks at."""
     ended = _command("demo", cwd=second_run.directory.parent, COLUMNS="200")
 
-    titles = ("Reading, searching, writing", "The latest of", "Query log: 500 flights", "Counted")
+    titles = ("Reading, searching, writing", "The latest of", "Query log: 500 planes", "Counted")
     assert (0, "") == (ended.returncode, ended.stderr)
     assert [] == [title for title in titles if title not in ended.stdout]
 

@@ -27,7 +27,7 @@ async def _read_twice(
         for name in ("nothing cached", "from Redis"):
             async with engine.new_async_context() as ctx:
                 tally.watch(ctx)
-                with tally.step(f"{len(ids)} flights at once (asyncio), {name}", len(ids)):
-                    flights = await asyncio.gather(*(provider.must_get_by_id(ctx, id) for id in ids))
-                found.append([flight.id for flight in flights])
+                with tally.step(f"{len(ids)} planes at once (asyncio), {name}", len(ids)):
+                    planes = await asyncio.gather(*(provider.must_get_by_id(ctx, id) for id in ids))
+                found.append([plane.id for plane in planes])
     return found

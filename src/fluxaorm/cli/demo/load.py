@@ -64,4 +64,5 @@ def _cut(rows: Iterator[Values]) -> Iterator[list[Values]]:
 def _ids_by_key(engine: Engine, provider: Any, key: str, tally: Tally) -> dict[str, int]:
     with engine.new_context() as ctx:
         tally.watch(ctx)
-        return {getattr(entity, key): entity.id for entity in provider.get_all(ctx)}
+        fields = provider.fields
+        return dict(provider.select(ctx, fx.Query(), getattr(fields, key), fields.id))

@@ -69,8 +69,11 @@ class WeatherEntity(Entity, table="weather"):
     indexes = (UniqueIndex("airport", "observed_at"),)
 
 
-class FlightEntity(Entity, table="flights", redis_cache=True):
-    """A departure: times are UTC, delays and air time minutes, the distance miles. No delay: it was cancelled."""
+class FlightEntity(Entity, table="flights"):
+    """A departure: times are UTC, delays and air time minutes, the distance miles. No delay: it was cancelled.
+
+    Flights are searched for and hardly ever looked up by id, so no cache keeps their rows.
+    """
 
     id: UInt32
     scheduled_at: datetime

@@ -57,7 +57,14 @@ def show_findings(console: Console, findings: Findings) -> None:
     for row in findings.latest:
         table.add_row(*row)
     console.print(table)
-    console.print(f"{findings.old_planes:,} flights were flown in planes built before 1970.\n")
+    table = _table("Mean delay by airline, the latest five", "Airline", ">Flights", ">Minutes late")
+    for airline, flights, delay in findings.punctuality[:5]:
+        table.add_row(airline, f"{flights:,}", f"{delay:.1f}")
+    console.print(table)
+    console.print(
+        f"{findings.old_planes:,} flights were flown in planes built before 1970; "
+        f"those of more than 2,500 miles took {findings.far_hours:,.0f} hours.\n"
+    )
 
 
 def show_log(console: Console, steps: Iterable[Step]) -> None:

@@ -37,6 +37,10 @@ class Findings:
     latest: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
     """Flight, airline, from, to, plane, delay of the flights that were latest."""
     old_planes: int = 0
+    punctuality: list[tuple[str, int, float]] = field(default_factory=list[tuple[str, int, float]])
+    """Airline, flights that arrived, mean delay in minutes; the latest first."""
+    far_hours: float = 0.0
+    """In the air on the flights of more than 2,500 miles."""
     log: list[Step] = field(default_factory=list[Step])
     """Steps whose query log is worth a look."""
 
@@ -62,6 +66,8 @@ class Tour:
         self._read_one_by_one()
         self._read_local()
         self._search()
+        self._aggregate()
+        self._iterate()
         self._update()
         self._insert_and_delete()
         self._read_together()
@@ -81,26 +87,26 @@ class Tour:
     def _read_many(self) -> None:
         """The same ids from MySQL, from Redis, from the context."""
         with self._context() as ctx:
-            ids = self._flights.search_ids(ctx, fx.Query().sort_by_asc(self._flights.fields.id).limit(MANY))
-        with self._context() as ctx, self._tally.step(f"{MANY:,} flights, nothing cached", MANY) as step:
-            cold = self._flights.get_by_ids(ctx, *ids)
-        _must(step, [flight.id for flight in cold], ids)
+            ids = self._planes.search_ids(ctx, fx.Query().sort_by_asc(self._planes.fields.id).limit(MANY))
+        with self._context() as ctx, self._tally.step(f"{MANY:,} planes, nothing cached", MANY) as step:
+            cold = self._planes.get_by_ids(ctx, *ids)
+        _must(step, [plane.id for plane in cold], ids)
         with self._context() as ctx:
-            with self._tally.step(f"{MANY:,} flights, from Redis", MANY) as step:
-                warm = self._flights.get_by_ids(ctx, *ids)
+            with self._tally.step(f"{MANY:,} planes, from Redis", MANY) as step:
+                warm = self._planes.get_by_ids(ctx, *ids)
             _must(step, _rows(warm), _rows(cold))
-            with self._tally.step(f"{MANY:,} flights, from the context", MANY) as step:
-                again = self._flights.get_by_ids(ctx, *ids)
+            with self._tally.step(f"{MANY:,} planes, from the context", MANY) as step:
+                again = self._planes.get_by_ids(ctx, *ids)
             _must(step, [a is b for a, b in zip(again, warm, strict=True)], [True] * MANY)
 
     def _read_one_by_one(self) -> None:
         with self._context() as ctx:
-            query = fx.Query().sort_by_desc(self._flights.fields.id).limit(FEW)
-            ids = self._flights.search_ids(ctx, query)
+            query = fx.Query().sort_by_desc(self._planes.fields.id).limit(FEW)
+            ids = self._planes.search_ids(ctx, query)
         for name in ("nothing cached", "from Redis"):
-            with self._context() as ctx, self._tally.step(f"{FEW} flights one by one, {name}", FEW) as step:
-                flights = [self._flights.must_get_by_id(ctx, id) for id in ids]
-            _must(step, [flight.id for flight in flights], ids)
+            with self._context() as ctx, self._tally.step(f"{FEW} planes one by one, {name}", FEW) as step:
+                planes = [self._planes.must_get_by_id(ctx, id) for id in ids]
+            _must(step, [plane.id for plane in planes], ids)
 
     def _read_local(self) -> None:
         """Airports have a local cache, too: after the first context they cost no round trip at all."""
@@ -155,31 +161,53 @@ class Tour:
             f"{flight.arrival_delay:,}",
         )
 
-    def _update(self) -> None:
-        """Change some flights, see the change through the caches, take it back."""
+    def _aggregate(self) -> None:
+        F = self._flights.fields
+        arrived = fx.Query().filter(F.arrival_delay.is_not_null())
         with self._context() as ctx:
-            query = fx.Query().filter(self._flights.fields.departure_delay.is_not_null()).limit(CHANGED)
-            ids = self._flights.search_ids(ctx, query.sort_by_asc(self._flights.fields.id))
-        before = self._delays(ids, f"{CHANGED} flights before the change")
-        self.findings.log.append(self._change(ids, 1, f"{CHANGED} flights changed in one flush"))
-        after = self._delays(ids, f"{CHANGED} flights after it, in another context")
-        _must(self._tally.steps[-1], after, [delay + 1 for delay in before])
+            with self._tally.step("mean delay of every airline") as step:
+                groups = self._flights.aggregate(
+                    ctx, arrived.group_by(F.airline), flights=fx.count(), delay=fx.avg_(F.arrival_delay)
+                )
+                step.rows = len(groups)
+            names = {airline.id: airline.name for airline in self._airlines.get_all(ctx)}
+        found = [(names[group["airline"]], group["flights"], float(group["delay"])) for group in groups]
+        self.findings.punctuality = sorted(found, key=lambda airline: -airline[2])
+
+    def _iterate(self) -> None:
+        """All that match, some thousands a round trip, in constant memory."""
+        F = self._flights.fields
+        with self._context() as ctx, self._tally.step("flights over 2,500 miles, one after the other") as step:
+            minutes = 0
+            for flight in self._flights.iterate(ctx, fx.Query().filter(F.distance > 2500), batch=2_000):
+                step.rows += 1
+                minutes += flight.air_time or 0
+        self.findings.far_hours = minutes / 60
+
+    def _update(self) -> None:
+        """Change some planes, see the change through the caches, take it back."""
+        with self._context() as ctx:
+            ids = self._planes.search_ids(ctx, fx.Query().sort_by_asc(self._planes.fields.id).limit(CHANGED))
+        before = self._seats(ids, f"{CHANGED} planes before the change")
+        self.findings.log.append(self._change(ids, 1, f"{CHANGED} planes changed in one flush"))
+        after = self._seats(ids, f"{CHANGED} planes after it, in another context")
+        _must(self._tally.steps[-1], after, [seats + 1 for seats in before])
         self._change(ids, -1, "the change taken back")
-        _must(self._tally.steps[-1], self._delays(ids, f"{CHANGED} flights after that"), before)
+        _must(self._tally.steps[-1], self._seats(ids, f"{CHANGED} planes after that"), before)
 
     def _change(self, ids: Iterable[int], by: int, name: str) -> Step:
         with self._context() as ctx:
-            flights = self._flights.get_by_ids(ctx, *ids)
-            for flight in flights:
-                flight.departure_delay += by
+            planes = self._planes.get_by_ids(ctx, *ids)
+            for plane in planes:
+                plane.seats += by
             with self._tally.step(name) as step:
                 step.rows = ctx.flush().updated
         _must(step, step.rows, CHANGED)
         return step
 
-    def _delays(self, ids: Iterable[int], name: str) -> list[int]:
+    def _seats(self, ids: Iterable[int], name: str) -> list[int]:
         with self._context() as ctx, self._tally.step(name, CHANGED):
-            return [flight.departure_delay for flight in self._flights.get_by_ids(ctx, *ids)]
+            return [plane.seats for plane in self._planes.get_by_ids(ctx, *ids)]
 
     def _insert_and_delete(self) -> None:
         with self._context() as ctx:
@@ -203,10 +231,10 @@ class Tour:
 
     def _read_together(self) -> None:
         with self._context() as ctx:
-            ids = self._flights.search_ids(
-                ctx, fx.Query().sort_by_asc(self._flights.fields.id).offset(MANY).limit(TOGETHER)
+            ids = self._planes.search_ids(
+                ctx, fx.Query().sort_by_asc(self._planes.fields.id).offset(MANY).limit(TOGETHER)
             )
-        found = read_together(self._make_engine, self._flights, ids, self._tally)
+        found = read_together(self._make_engine, self._planes, ids, self._tally)
         _must(self._tally.steps[-1], found, [ids, ids])
 
 

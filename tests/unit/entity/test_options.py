@@ -205,7 +205,8 @@ def test_hundreds_of_entities_resolve_in_a_moment() -> None:
     took = time.perf_counter() - started
 
     assert [] == problems
-    assert took < 5
+    # a second on a quiet machine; the bound only tells quadratic growth from a busy machine
+    assert took < 60
 
 
 def _body(fields: dict[str, Any], names: dict[str, Any]) -> dict[str, Any]:

@@ -212,7 +212,7 @@ def test_a_server_that_hangs_is_given_up(open_pool: OpenPool, sql_database: Data
     with pytest.raises(MySQLConnectionError):
         driven.fetch("SELECT 2")
 
-    assert 0.5 < time.monotonic() - started < 5
+    assert 0.5 < time.monotonic() - started < 30
     assert PoolStats(0, 0, 0) == driven.stats()
     proxy.resume()
     assert [3] == [int(cell) for cell in driven.column("SELECT 3")]
@@ -228,7 +228,7 @@ def test_a_server_that_never_greets_is_given_up(open_pool: OpenPool, sql_databas
     with pytest.raises(MySQLConnectionError):
         driven.fetch("SELECT 1")
 
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
     proxy.resume()
     assert [1] == [int(cell) for cell in driven.column("SELECT 1")]
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import resource
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -17,12 +19,14 @@ from typing import Any
 
 import pytest
 
+from devstack.cache import locked
 from devstack.state import REPOSITORY, RedisAddress, SqlAddress, StackState
 from devstack.wire import redis_command
 from tests.support.private_servers import StartServer
+from tests.support.session_stack import session_directory
 from tests.support.sql_servers import SqlServer
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.slow
 
 ROWS = {"airlines": 16, "airports": 1_458, "planes": 3_322, "weather": 26_115, "flights": 336_776}
 TOP_LEVEL = {"MGET", "FCALL", "FUNCTION|LOAD"}
@@ -70,20 +74,36 @@ def _traced_run(directory: Path) -> Run:
 
 
 @pytest.fixture(scope="module")
-def first_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """The demo in an empty directory."""
-    return _traced_run(tmp_path_factory.mktemp("demo"))
+def first_run(pytestconfig: pytest.Config) -> Run:
+    """The demo in an empty directory, once for all workers of a session; nothing is run there afterwards."""
+    directory = session_directory(pytestconfig) / "demo"
+    directory.mkdir(parents=True, exist_ok=True)
+    record = directory / "run.pickle"
+    with locked(directory / "lock"):
+        if not record.exists():
+            record.write_bytes(pickle.dumps(_traced_run(directory)))
+        run: Run = pickle.loads(record.read_bytes())
+    return run
 
 
 @pytest.fixture(scope="module")
-def second_run(first_run: Run) -> Run:
+def directory_after_a_run(first_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the demo ran, as it left it, for tests that run something there."""
+    directory = tmp_path_factory.mktemp("after")
+    shutil.copytree(first_run.directory, directory / first_run.directory.name)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def second_run(directory_after_a_run: Path) -> Run:
     """The demo once more where it ran before."""
-    return _traced_run(first_run.directory.parent)
+    return _traced_run(directory_after_a_run)
 
 
 def test_every_row_of_the_data_is_in_the_database(first_run: Run) -> None:
     """Asked of SQLite itself, past the library."""
-    with closing(sqlite3.connect(next((first_run.directory / "data").rglob("*.db")))) as connection:
+    path = next((first_run.directory / "data").glob("*.db"))
+    with closing(sqlite3.connect(f"file:{path}?immutable=1", uri=True)) as connection:
         rows = {table: connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0] for table in ROWS}
 
     assert (ROWS, ROWS) == (rows, first_run.result["rows"])
@@ -153,11 +173,11 @@ def test_it_costs_less_than_a_minute(first_run: Run) -> None:
     assert first_run.cpu_seconds < 60
 
 
-def test_it_leaves_a_program_that_runs(first_run: Run) -> None:
+def test_it_leaves_a_program_that_runs(directory_after_a_run: Path) -> None:
     """The user goes on from there: on the data as it was loaded."""
     ended = subprocess.run(
         [sys.executable, "-W", "error", "main.py"],
-        cwd=first_run.directory,
+        cwd=directory_after_a_run / "fluxaorm-demo",
         capture_output=True,
         text=True,
         timeout=60,
@@ -168,17 +188,19 @@ def test_it_leaves_a_program_that_runs(first_run: Run) -> None:
     assert "Hawaiian Airlines Inc. left New York 342 times.\n" in ended.stdout
 
 
-def test_what_it_leaves_passes_the_type_checker(first_run: Run) -> None:
+def test_what_it_leaves_passes_the_type_checker(directory_after_a_run: Path) -> None:
     """Types are what the generated package is for."""
-    ended = _command("--strict", "main.py", "app.py", "entities", cwd=first_run.directory, module="mypy")
+    ended = _command(
+        "--strict", "main.py", "app.py", "entities", cwd=directory_after_a_run / "fluxaorm-demo", module="mypy"
+    )
 
     assert (0, "") == (ended.returncode, ended.stdout if ended.returncode else "")
 
 
-def test_what_it_leaves_is_an_application_for_the_other_commands(first_run: Run) -> None:
+def test_what_it_leaves_is_an_application_for_the_other_commands(directory_after_a_run: Path) -> None:
     """Generated code and tables are what the definitions say, so nothing is out of date."""
     outcomes = [
-        _command(*words, cwd=first_run.directory).returncode
+        _command(*words, cwd=directory_after_a_run / "fluxaorm-demo").returncode
         for words in (("check",), ("generate", "entities", "--check"), ("alters", "--check"))
     ]
 
@@ -192,9 +214,9 @@ def test_a_second_run_finds_the_rows_of_the_first(second_run: Run) -> None:
     assert ([], ROWS) == (loads, second_run.result["rows"])
 
 
-def test_for_people_it_prints_tables(second_run: Run) -> None:
+def test_for_people_it_prints_tables(directory_after_a_run: Path) -> None:
     """The run without --json is the one that everybody looks at."""
-    ended = _command("demo", cwd=second_run.directory.parent, COLUMNS="200")
+    ended = _command("demo", cwd=directory_after_a_run, COLUMNS="200")
 
     titles = ("Reading, searching, writing", "The latest of", "Query log: 500 planes", "Counted")
     assert (0, "") == (ended.returncode, ended.stderr)
@@ -221,7 +243,7 @@ def _await_flights(directory: Path, process: subprocess.Popen[bytes]) -> None:
     """Until the first unit of work of flights is in the database."""
     give_up = time.monotonic() + 60
     while time.monotonic() < give_up and process.poll() is None:
-        for path in directory.rglob("*.db"):
+        for path in (directory / "fluxaorm-demo" / "data").glob("*.db"):
             with closing(sqlite3.connect(path)) as connection, suppress(sqlite3.OperationalError):
                 if connection.execute("SELECT COUNT(*) FROM flights").fetchone() != (0,):
                     return

@@ -228,7 +228,7 @@ class AsyncmyConnection(MySQLConnectionState):
 
     async def ping(self) -> None:
         """See AsyncSQLConnection."""
-        await self._perform("DO 1", "DO 1")
+        await self._perform("SELECT 1", "SELECT 1")
 
     def is_alive(self) -> bool:
         """A server that says something unasked says farewell; the loop may not have read it yet."""

@@ -177,7 +177,7 @@ class BlockingMySQLConnection(MySQLConnectionState, ABC):
 
     def ping(self) -> None:
         """See SyncSQLConnection."""
-        self._perform("DO 1", "DO 1")
+        self._perform("SELECT 1", "SELECT 1")
 
     def is_alive(self) -> bool:
         """A server that says something unasked says farewell."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 from weakref import WeakKeyDictionary, ref
@@ -13,12 +14,13 @@ T = TypeVar("T")
 class PerLoop(Generic[T]):
     """``make`` is called once in every loop that asks."""
 
-    __slots__ = ("_by_loop", "_last", "_make")
+    __slots__ = ("_by_loop", "_last", "_lock", "_make")
 
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
         self._by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, T] = WeakKeyDictionary()
         self._last: tuple[ref[asyncio.AbstractEventLoop], T] | None = None
+        self._lock = threading.Lock()
 
     def get(self) -> T:
         """That of the running loop. RuntimeError when none runs."""
@@ -26,10 +28,11 @@ class PerLoop(Generic[T]):
         last = self._last
         if last is not None and last[0]() is loop:
             return last[1]
-        found = self._by_loop.get(loop)
-        if found is None:
-            self._forget_closed()
-            found = self._by_loop[loop] = self._make()
+        with self._lock:
+            found = self._by_loop.get(loop)
+            if found is None:
+                self._forget_closed()
+                found = self._by_loop[loop] = self._make()
         self._last = (ref(loop), found)
         return found
 
@@ -41,11 +44,17 @@ class PerLoop(Generic[T]):
     def take(self) -> T | None:
         """That of the running loop, if there is one; from now on it has none."""
         self._last = None
-        return self._by_loop.pop(asyncio.get_running_loop(), None)
+        with self._lock:
+            return self._by_loop.pop(asyncio.get_running_loop(), None)
 
     def take_all(self) -> list[T]:
         """Those of all loops; from now on no loop has one."""
         self._last = None
-        found = list(self._by_loop.values())
-        self._by_loop.clear()
+        with self._lock:
+            found = list(self._by_loop.values())
+            self._by_loop.clear()
         return found
+
+    def reset_after_fork(self) -> None:
+        """In a child process: the lock may have been held by a thread that is not there."""
+        self._lock = threading.Lock()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -38,6 +39,7 @@ class LeanRedisPool:
         self._async_clients: PerLoop[Any] = PerLoop(lambda: self._settings().async_client())
         self._looped: PerLoop[LoopRedis] = PerLoop(self._make_looped)
         self._inherited: list[object] = []
+        self._making = threading.Lock()
         limits = PoolLimits(
             max_open=options.max_connections,
             max_idle=options.max_connections,
@@ -55,12 +57,13 @@ class LeanRedisPool:
         return str(self._address)
 
     def _settings(self) -> RedisSettings:
-        if self._settings_made is None:
-            address = self._address
-            if address.embedded:
-                address = msgspec.structs.replace(address, embedded="", socket=self._start_embedded())
-            self._settings_made = RedisSettings(address, self.options)
-        return self._settings_made
+        with self._making:
+            if self._settings_made is None:
+                address = self._address
+                if address.embedded:
+                    address = msgspec.structs.replace(address, embedded="", socket=self._start_embedded())
+                self._settings_made = RedisSettings(address, self.options)
+            return self._settings_made
 
     def _start_embedded(self) -> str:
         from fluxaorm.pools.embedded_valkey import start_embedded_valkey
@@ -121,6 +124,9 @@ class LeanRedisPool:
 
     def reset_after_fork(self) -> None:
         """See RedisPool."""
+        self._making = threading.Lock()
+        self._looped.reset_after_fork()
+        self._async_clients.reset_after_fork()
         self.sync.abandon()
         # their loops do not run here: nothing must close them, since the parent shares the sockets
         self._inherited += self._looped.take_all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 import time
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Final
@@ -39,6 +40,8 @@ class SQLPoolBase(ABC):
         self._blocking: BlockingPool[Any] | None = None
         self._looped: PerLoop[LoopPool[Any]] = PerLoop(self._make_looped)
         self._inherited: list[object] = []
+        self._making = threading.RLock()
+        """Held while something is made that all threads share."""
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} '{self.code}' {self.address}>"
@@ -83,14 +86,18 @@ class SQLPoolBase(ABC):
     @property
     def sync(self) -> BlockingPool[Any]:
         """See SQLPool."""
-        if self._blocking is None:
-            self._blocking = BlockingPool(self.limits, self._open, self._refusal)
-        return self._blocking
+        return self._blocking or self._make_blocking()
 
     @property
     def asyncio(self) -> LoopPool[Any]:
         """See SQLPool."""
         return self._looped.get()
+
+    def _make_blocking(self) -> BlockingPool[Any]:
+        with self._making:
+            if self._blocking is None:
+                self._blocking = BlockingPool(self.limits, self._open, self._refusal)
+            return self._blocking
 
     def _make_looped(self) -> LoopPool[Any]:
         return LoopPool(self.limits, self._open_async, self._refusal)
@@ -118,6 +125,8 @@ class SQLPoolBase(ABC):
 
     def reset_after_fork(self) -> None:
         """See SQLPool."""
+        self._making = threading.RLock()
+        self._looped.reset_after_fork()
         if self._blocking is not None:
             inherited = self._blocking.abandon()
             for connection in inherited:

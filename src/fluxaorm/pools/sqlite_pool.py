@@ -38,11 +38,14 @@ class SQLitePool(SQLPoolBase):
         self._finalizer: weakref.finalize[..., Any] | None = None
 
     def _file(self) -> str:
-        if not self._path:
-            parent = _MEMORY if os.access(_MEMORY, os.W_OK) else None
-            directory = tempfile.mkdtemp(prefix="fluxaorm-", dir=parent)
-            self._finalizer = weakref.finalize(self, _remove, directory, os.getpid())
-            self._path = os.path.join(directory, "memory.db")
+        with self._making:
+            return self._path or self._new_file()
+
+    def _new_file(self) -> str:
+        parent = _MEMORY if os.access(_MEMORY, os.W_OK) else None
+        directory = tempfile.mkdtemp(prefix="fluxaorm-", dir=parent)
+        self._finalizer = weakref.finalize(self, _remove, directory, os.getpid())
+        self._path = os.path.join(directory, "memory.db")
         return self._path
 
     def _open(self) -> SQLiteConnection:

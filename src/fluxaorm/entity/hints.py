@@ -134,10 +134,9 @@ class Namespace:
 
     def evaluate_deep(self, hint: Any) -> Any:
         """The same, for forward references anywhere inside."""
-        known = {**self._registered, **self._locals}
         holder = SimpleNamespace(__annotations__={"hint": hint})
         try:
-            return get_type_hints(holder, self._globals, known, include_extras=True)["hint"]
+            return get_type_hints(holder, self._globals, self._locals, include_extras=True)["hint"]
         except NameError as error:
             raise HintError(str(hint), str(error), getattr(error, "name", "") or "") from None
         except Exception as error:  # noqa: BLE001 - evaluating a hint runs code of the user's

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pytest
 
-from fluxaorm.entity import Entity, Field, Index, Json, UInt8, UInt32, UInt64, UniqueIndex
+from fluxaorm.entity import Embedded, Entity, Field, Index, Json, UInt8, UInt32, UInt64, UniqueIndex
 from fluxaorm.entity.kinds import KINDS, Kind
 from fluxaorm.entity.names import RESERVED
 from fluxaorm.entity.resolve import resolve_entities
@@ -118,6 +118,20 @@ def test_timestamps_are_found_by_name_and_type() -> None:
 
     assert ["", "created_at", "updated_at"] == [column.auto for column in auto.columns]
     assert (None, None) == (plain.created_at_position, plain.updated_at_position)
+
+
+class Times(Embedded):
+    """Times of something else."""
+
+    created_at: datetime
+
+
+def test_timestamps_inside_a_group_are_the_user_s_own() -> None:
+    """Only the entity's are set by the flush."""
+    schema = schema_of(entity(fields={"times": Times, "other": (Times, Field(prefix=""))}))
+
+    assert ["", "", ""] == [column.auto for column in schema.columns]
+    assert schema.created_at_position is None
 
 
 def test_a_version_is_marked() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
+from inspect import cleandoc
 
 LINE_LENGTH = 88
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
@@ -28,22 +29,22 @@ def _escaped(character: str, quote: str) -> str:
 
 
 def docstring(text: str, indent: int) -> str:
-    """A docstring with its quotes, wrapped; its first line is not indented. ``text``: clean, as ``inspect.getdoc`` is."""
+    """A docstring with its quotes, wrapped; the first line is not indented. The text's own line breaks stay."""
     room = LINE_LENGTH - indent
-    lines: list[str] = []
-    for line in (_documented(text) or "Undocumented.").splitlines():
-        lines += _wrapped(line, room - (4 if not lines else 0))
-    lines[0] = f" {lines[0]}" if lines[0].startswith('"') else lines[0]
-    if len(lines) == 1 and len(lines[0]) + 6 <= room:
-        return f'"""{lines[0]}"""'
+    first, *others = (_documented(text) or "Undocumented.").splitlines()
+    space = " " if first.startswith('"') else ""
+    lines = _wrapped(first, room - len(space) - (3 if others else 6))
+    for line in others:
+        lines += _wrapped(line, room)
+    if len(lines) == 1:
+        return f'"""{space}{lines[0]}"""'
     body = "\n".join(f"{' ' * indent}{line}" if line else "" for line in lines[1:])
-    middle = f"\n{body}" if body else ""
-    return f'"""{lines[0]}{middle}\n{" " * indent}"""'
+    return f'"""{space}{lines[0]}\n{body}\n{" " * indent}"""'
 
 
 def _documented(text: str) -> str:
     """The text as it stands between the quotes: it cannot end them, and no backslash in it means anything."""
-    clean = text if text.isprintable() else _printable(text)
+    clean = text if text.isprintable() else cleandoc(_printable(text))
     escaped = clean.replace("\\", "\\\\").replace('"""', '\\"\\"\\"').strip()
     return f'{escaped[:-1]}\\"' if escaped.endswith('"') else escaped
 

@@ -15,8 +15,8 @@ class HostileValues(TypedDict, total=False):
 
 
 class HostileEntity(EntityBase):
-    """ "Quoted" at the beginning, \"\"\"tripled\"\"\" in the middle, a \\ backslash, a
-    tab, {{ braces }} {% if %}, and at the end "quoted\"
+    """ "Quoted" at the beginning, \"\"\"tripled\"\"\" in the middle, a \\ backslash,
+    a         tab, {{ braces }} {% if %}, and at the end "quoted\"
     """
 
     __slots__ = ()

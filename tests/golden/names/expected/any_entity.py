@@ -84,8 +84,8 @@ class AnyValues(TypedDict, total=False):
 
 
 class AnyEntity(EntityBase):
-    """Its fields hide the types that its module needs. No class, since no type checker
-    could read it.
+    """Its fields hide the types that its module needs. No class, since no type
+    checker could read it.
     """
 
     __slots__ = ()

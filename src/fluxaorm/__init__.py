@@ -19,7 +19,7 @@ from fluxaorm.config import (
     ConfigRedisSentinel,
     config_schema,
 )
-from fluxaorm.context import AsyncContext, Context
+from fluxaorm.context import METRICS_META_KEY, AsyncContext, Context
 from fluxaorm.engine import Engine
 from fluxaorm.entity import (
     Embedded,
@@ -73,6 +73,7 @@ __version__ = VERSION
 
 __all__ = [
     "DEFAULT_POOL_CODE",
+    "METRICS_META_KEY",
     "Alter",
     "AsyncContext",
     "AsyncFlushOptions",

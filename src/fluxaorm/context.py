@@ -10,7 +10,7 @@ import threading
 import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from fluxaorm.errors import ContextClosedError, ContextMisuseError, ForeignEntityError, UnflushedChangesWarning
 from fluxaorm.plans.effects import Plan
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+METRICS_META_KEY: Final = "metrics_source"
+"""The metadata whose value is the label ``source`` of a context's metrics."""
+
 
 class _ContextBase(UnitOfWork):
     """What both contexts share and neither blocks nor awaits."""
@@ -37,6 +40,8 @@ class _ContextBase(UnitOfWork):
         super().__init__(engine)
         self._observer: QueryLoggers | None = None
         self._meta: dict[str, str] = {}
+        for metrics in engine.metrics:
+            self.register_query_logger(metrics.observe)
 
     def track(self, *entities: EntityBase) -> None:
         """Make sure entities are looked at by the next flush; setters do it by themselves. ForeignEntityError."""

@@ -10,7 +10,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType, TracebackType
@@ -28,6 +28,7 @@ from fluxaorm.runners.sync import SyncRunner
 if TYPE_CHECKING:
     from fluxaorm.codegen.memory import MemoryPackage
     from fluxaorm.context import AsyncContext, Context
+    from fluxaorm.observe.metrics import QueryMetrics
     from fluxaorm.plans.binding import ProviderPort
     from fluxaorm.pools.local_cache import LocalCache
     from fluxaorm.pools.ports import RedisPool, SQLPool
@@ -64,9 +65,10 @@ class Engine:
         databases: Mapping[str, str],
         careless_redis_pools: frozenset[str],
         settings: Mapping[str, Any],
+        metrics: Sequence[QueryMetrics] = (),
     ) -> None:
         """``databases``: MySQL pool code -> its database's name in cache keys; ``careless_redis_pools``: those whose
-        ``on_write_failure`` is "proceed"; ``settings``: for ``option``."""
+        ``on_write_failure`` is "proceed"; ``settings``: for ``option``; ``metrics``: what every context reports to."""
         self.schemas = MappingProxyType(dict(schemas))
         self.mysql_pools = MappingProxyType(dict(mysql_pools))
         self.redis_pools = MappingProxyType(dict(redis_pools))
@@ -80,6 +82,7 @@ class Engine:
         """The wall clock: aware, UTC; replaceable in tests."""
         self.monotonic: Callable[[], float] = time.monotonic
         self.cache_outages = CacheOutages(time.monotonic)
+        self.metrics = tuple(metrics)
         self.has_contexts = False
         """Whether a context was made: from then on nothing of the engine may be set up any more."""
         self._careless_redis_pools = careless_redis_pools

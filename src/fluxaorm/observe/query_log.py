@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from fluxaorm.errors import RedisError
 from fluxaorm.plans.cache_keys import is_value
 from fluxaorm.plans.effects import (
     Begin,
@@ -44,6 +45,7 @@ class QueryLogEntry:
     miss: bool
     """Whether a Redis look-up found nothing."""
     error: str | None
+    """Why it failed; of a Redis round trip also the first command that was refused."""
     meta: dict[str, str] = field(default_factory=dict[str, str])
     operations: tuple[str, ...] = ()
     """The operation of each statement or command, in order."""
@@ -81,11 +83,12 @@ class QueryLoggers:
         described = _describe(effect, reply)
         if described is None:
             return
+        failure = _refusal(reply) if error is None and isinstance(effect, RedisRoundTrip) else error
         store, pool, operations, query, args, rows = described
         hits, misses = _look_ups(effect, reply) if isinstance(effect, RedisRoundTrip) and reply is not None else (0, 0)
         entry = QueryLogEntry(
             store, pool, "+".join(dict.fromkeys(operations)), query, args, microseconds, started, rows, misses > 0,
-            None if error is None else str(error), self._ctx.meta_data, operations, hits, misses,
+            None if failure is None else str(failure), self._ctx.meta_data, operations, hits, misses,
         )  # fmt: skip
         for handler, stores in self._handlers:
             if store in stores:
@@ -131,6 +134,11 @@ def _look_ups(effect: RedisRoundTrip, reply: RedisReplies) -> tuple[int, int]:
             found.append(value)
     hits = sum(isinstance(value, bytes) and is_value(value) for value in found)
     return hits, len(found) - hits
+
+
+def _refusal(reply: RedisReplies) -> RedisError | None:
+    """The first error among the replies: those are values and raise nothing."""
+    return next((value for value in reply.values if isinstance(value, RedisError)), None)
 
 
 def _word(word: bytes | str | int) -> str:

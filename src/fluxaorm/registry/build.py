@@ -35,6 +35,8 @@ def build_engine(registered: Registrations, *, connect: bool) -> Engine:
         except BaseException:
             engine.close()
             raise
+    for metrics in engine.metrics:
+        metrics.watch(engine)
     return engine
 
 
@@ -72,6 +74,7 @@ def _made_engine(registered: Registrations, schemas: Mapping[str, EntitySchema])
             code for code, pool in redis.items() if pool.options.on_write_failure == "proceed"
         ),
         settings=registered.settings,
+        metrics=registered.metrics,
     )
 
 

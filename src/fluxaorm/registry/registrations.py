@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
@@ -29,6 +29,9 @@ from fluxaorm.options import (
     RedisOptions,
 )
 from fluxaorm.options.shapes import did_you_mean
+
+if TYPE_CHECKING:
+    from fluxaorm.observe.metrics import QueryMetrics
 
 DEFAULT_POOL_CODE: Final = "default"
 """The code of a pool that nobody named."""
@@ -110,6 +113,7 @@ class Registrations(msgspec.Struct, kw_only=True):
     connects: list[ConnectRegistration] = []
     async_flushes: list[AsyncFlushRegistration] = []
     entities: list[type[Any]] = []
+    metrics: list[QueryMetrics] = []
     settings: dict[str, Any] = {}
     """What ``set_option`` took."""
 

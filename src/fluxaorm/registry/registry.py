@@ -26,7 +26,7 @@ from fluxaorm.addresses import (
 from fluxaorm.config import Config, config_from_yaml
 from fluxaorm.engine import Engine
 from fluxaorm.entity import Entity
-from fluxaorm.errors import ConfigError
+from fluxaorm.errors import ConfigError, MissingExtraError
 from fluxaorm.options import (
     AsyncFlushOptions,
     ClickhouseOptions,
@@ -56,6 +56,8 @@ from fluxaorm.registry.registrations import (
 )
 
 if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
     from fluxaorm.config.yaml_text import Source
 
 T = TypeVar("T")
@@ -204,6 +206,22 @@ class Registry:
     def set_option(self, key: str, value: Any) -> None:
         """Keep a value of the application's own for ``engine.option(key)``; the last one set counts."""
         self._registered.settings[_checked_type("set_option", key, str)] = value
+
+    def enable_metrics(self, prometheus_registry: CollectorRegistry | None = None) -> None:
+        """Count and time queries, and count pools' connections, for Prometheus; None: its default registry.
+
+        For the engines made from now on; once is enough, more often does no harm. Raises MissingExtraError without
+        ``fluxaorm[metrics]``, ConfigError for another type, ValueError when a name is taken by another metric.
+        """
+        try:
+            from fluxaorm.observe.metrics import metrics_in
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] != "prometheus_client":
+                raise
+            raise MissingExtraError("enable_metrics()", "prometheus_client", "fluxaorm[metrics]") from None
+        metrics = metrics_in(prometheus_registry)
+        if metrics not in self._registered.metrics:
+            self._registered.metrics.append(metrics)
 
     def init_by_config(self, config: Config) -> None:
         """Register everything in a Config. Raises ConfigError with all that is wrong; then nothing was registered."""

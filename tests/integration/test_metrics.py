@@ -1,0 +1,139 @@
+"""Metrics of real work on SQLite and Valkey, read from the Prometheus registry, for threads and for asyncio."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+import fluxaorm as fx
+from fluxaorm.errors import DuplicateKeyError
+from tests.support import shop
+from tests.support.redis_servers import RedisServer
+from tests.support.shells import Shell
+from tests.support.shop_engines import Shop
+
+
+@pytest.fixture
+def prometheus() -> CollectorRegistry:
+    """A Prometheus registry of this test's own."""
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def measured_shop(tmp_path: Path, valkey: RedisServer, shell: Shell, prometheus: CollectorRegistry) -> Iterator[Shop]:
+    """A shop with metrics; what made its tables is counted under the source "set up"."""
+    url = f"sqlite:///{tmp_path}/app.db"
+    registry = fx.Registry()
+    registry.register_mysql(url)
+    registry.register_redis(valkey.host_port, 0, options=fx.RedisOptions(namespace=valkey.namespace))
+    registry.register_entity(*shop.ENTITIES)
+    registry.enable_metrics(prometheus)
+    engine = registry.validate()
+    with engine.new_context() as ctx:
+        ctx.set_meta_data(fx.METRICS_META_KEY, "set up")
+        for alter in fx.get_alters(ctx):
+            alter.exec(ctx)
+    yield Shop(engine, shell, url)
+    shell.close(engine)
+
+
+def counts(prometheus: CollectorRegistry, name: str, source: str) -> dict[str, float]:
+    """The samples of one source by their other labels, sorted by name, without the pool."""
+    found: dict[str, float] = {}
+    for metric in prometheus.collect():
+        for sample in metric.samples:
+            if sample.name == name and sample.labels["source"] == source:
+                own = {key: value for key, value in sorted(sample.labels.items()) if key not in ("pool", "source")}
+                found[" ".join(f"{key}={value}" for key, value in own.items())] = sample.value
+    return found
+
+
+def stored_user(measured_shop: Shop, source: str, email: str = "ann@example.com") -> int:
+    """The id of a user whose insert is counted under this source."""
+    ctx = measured_shop.context()
+    ctx.set_meta_data(fx.METRICS_META_KEY, source)
+    user = measured_shop.do(measured_shop.users.new(ctx, name="Ann", email=email))
+    measured_shop.do(ctx.flush())
+    number: int = user.id
+    return number
+
+
+def test_reads_and_writes_are_counted_under_their_source(measured_shop: Shop, prometheus: CollectorRegistry) -> None:
+    """A dashboard tells which part of an application asks the database how often."""
+    stored_user(measured_shop, "set up", "first@example.com")  # reserves ids
+
+    id = stored_user(measured_shop, "writer")
+    for source in ("cold", "warm"):
+        ctx = measured_shop.context()
+        ctx.set_meta_data(fx.METRICS_META_KEY, source)
+        measured_shop.do(measured_shop.users.get_by_id(ctx, id))
+
+    assert {
+        "writer": {"operation=exec": 1.0},
+        "cold": {"operation=select": 1.0},
+        "warm": {},
+    } == {
+        source: counts(prometheus, "fluxaorm_db_queries_seconds_count", source) for source in ("writer", "cold", "warm")
+    }
+    assert {
+        "cold": {
+            "miss=1 operation=key pipeline=0 set=1": 1.0,
+            "miss=0 operation=script pipeline=0 set=1": 1.0,
+        },
+        "warm": {"miss=0 operation=key pipeline=0 set=0": 1.0},
+    } == {source: counts(prometheus, "fluxaorm_redis_queries_seconds_count", source) for source in ("cold", "warm")}
+
+
+def test_a_failed_statement_is_counted_as_an_error(measured_shop: Shop, prometheus: CollectorRegistry) -> None:
+    """Errors are seen on a dashboard also when the application handles them."""
+    stored_user(measured_shop, "set up")
+    before = counts(prometheus, "fluxaorm_db_queries_errors_total", "set up")
+
+    with pytest.raises(DuplicateKeyError):
+        stored_user(measured_shop, "second")
+
+    assert before == counts(prometheus, "fluxaorm_db_queries_errors_total", "set up")
+    assert {"operation=exec": 1.0} == counts(prometheus, "fluxaorm_db_queries_errors_total", "second")
+
+
+def test_a_clone_counts_once_and_under_the_same_source(measured_shop: Shop, prometheus: CollectorRegistry) -> None:
+    """It takes the loggers over that it was born with."""
+    ctx = measured_shop.context()
+    ctx.set_meta_data(fx.METRICS_META_KEY, "cloned")
+
+    clone = ctx.clone()
+    measured_shop.do(measured_shop.counters.get_by_id(clone, 1))
+
+    assert {"operation=select": 1.0} == counts(prometheus, "fluxaorm_db_queries_seconds_count", "cloned")
+
+
+def test_a_query_log_beside_them_sees_the_same(measured_shop: Shop, prometheus: CollectorRegistry) -> None:
+    """One mechanism serves both: neither replaces the other."""
+    ctx = measured_shop.context()
+    seen: list[Any] = []
+    ctx.register_query_logger(lambda ctx, entry: seen.append(entry))
+
+    measured_shop.do(measured_shop.counters.get_by_id(ctx, 1))
+
+    assert ["SELECT"] == [entry.operation for entry in seen]
+    assert {"operation=select": 1.0} == counts(prometheus, "fluxaorm_db_queries_seconds_count", "default")
+
+
+def test_connections_for_threads_are_counted(measured_shop: Shop, prometheus: CollectorRegistry) -> None:
+    """A pool that is too small shows as callers that wait."""
+    pool = measured_shop.engine.mysql().sync
+    connection = pool.acquire()
+
+    states = {
+        state: prometheus.get_sample_value(
+            "fluxaorm_pool_connections", {"store": "mysql", "pool": "default", "state": state}
+        )
+        for state in ("idle", "used", "waiting")
+    }
+    pool.release(connection)
+
+    assert {"idle": 0.0, "used": 1.0, "waiting": 0.0} == states

@@ -148,6 +148,17 @@ def test_columns_may_be_named_and_renamed() -> None:
     assert ("value", "2nd_name", "second") == (column.field, column.name, column.renamed_from)
 
 
+def test_what_is_just_within_the_limits_is_taken() -> None:
+    """Names of 64 characters, 1017 columns."""
+    name = "n" * 64
+    cls = entity(fields={name: str, **{f"f{at}": bool for at in range(1015)}}, table="t" * 64)
+    cls.indexes = (Index(name),)
+
+    schema = schema_of(cls)
+
+    assert (1017, name, "t" * 64) == (len(schema.columns), schema.indexes[0].name, schema.table)
+
+
 def test_an_enum_name_may_be_shared_by_the_same_members() -> None:
     """A named Literal type serves several entities."""
     hint = (Literal["a", "b"], Field(enum_name="Letter"))

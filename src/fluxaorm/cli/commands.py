@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from fluxaorm.cli.exits import errors_as_exits
+from fluxaorm.cli.exits import UsageError, errors_as_exits
 
 _EPILOG = (
     "Exit codes: 0 done, 1 found something (with --check) or failed, 2 wrong usage, 3 a server could not be reached."
 )
 _APP_HELP = (
-    "module:attribute, naming a Registry, an Engine or a function that returns one. "
+    "APP: module:attribute, naming a Registry, an Engine or a function that returns one. "
     "When left out: [tool.fluxaorm] app of pyproject.toml."
 )
 
@@ -29,7 +29,7 @@ app = typer.Typer(
     epilog=_EPILOG,
 )
 
-AppArgument = Annotated[str | None, typer.Argument(metavar="[APP]", help=_APP_HELP, show_default=False)]
+AppArgument = Annotated[str | None, typer.Argument(metavar="APP", help=_APP_HELP, show_default=False)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
@@ -47,7 +47,11 @@ def demo(
     ] = False,
     keep: Annotated[bool, typer.Option("--keep", help="With --stack: keep the database.")] = False,
 ) -> None:
-    """Load 336,776 flights and read, search and update them, with no server installed."""
+    """Show the main job on real data; needs no server.
+
+    Loads the 336,776 flights that left New York in 2013, reads them through the caches, searches and updates them,
+    and leaves a directory to go on from.
+    """
     from fluxaorm.cli import demo_command
 
     with errors_as_exits():
@@ -56,20 +60,22 @@ def demo(
 
 @app.command(epilog=_EPILOG)
 def generate(
-    first: Annotated[str, typer.Argument(metavar="[APP]", help=_APP_HELP)],
-    second: Annotated[
-        str | None, typer.Argument(metavar="DIR", help="The directory of the package.", show_default=False)
-    ] = None,
+    places: Annotated[list[str], typer.Argument(metavar="[APP] DIR", help=f"The package's directory. {_APP_HELP}")],
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; print a diff and exit 1 when out of date.")
     ] = False,
 ) -> None:
-    """Write the typed package of an application's entities. Needs no server."""
+    """Write the typed package of the entities.
+
+    Needs no server. Only files that were generated are ever replaced or removed.
+    """
     from fluxaorm.cli import generate_command
 
-    name, directory = (None, first) if second is None else (first, second)
     with errors_as_exits():
-        generate_command.run(name, Path(directory), check=check)
+        if len(places) > 2:
+            raise UsageError(f"generate takes an application and a directory, not {len(places)} words")
+        *names, directory = places
+        generate_command.run(names[0] if names else None, Path(directory), check=check)
 
 
 @app.command(epilog=_EPILOG)
@@ -78,7 +84,10 @@ def check(
     connect: Annotated[bool, typer.Option(help="Connect to the servers, too.")] = True,
     json: JsonOption = False,
 ) -> None:
-    """Validate an application and print every problem; exit 1 when there is one."""
+    """Validate and print every problem.
+
+    Exits 1 when there is one.
+    """
     from fluxaorm.cli import check_command
 
     with errors_as_exits():
@@ -94,7 +103,10 @@ def alters(
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Print what brings the tables of MySQL in line with the entities, and run what is safe."""
+    """Bring the tables in line with the entities.
+
+    Prints the SQL that is pending in every MySQL pool; runs nothing without --apply, and nothing unsafe with it.
+    """
     from fluxaorm.cli import alters_command
 
     with errors_as_exits():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from fluxaorm.errors import RedisError
 from fluxaorm.plans.cache_keys import is_value
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from fluxaorm.context import AsyncContext, Context
 
 Store = Literal["mysql", "redis"]
+
+_SHOWN_COMMANDS: Final = 20
+"""A flush of thousands of rows would else make a text of a megabyte that nobody reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,9 @@ def _describe(effect: Effect[Any], reply: Any) -> _Described | None:
 
 def _describe_redis(effect: RedisRoundTrip) -> _Described:
     names = tuple(str(command[0]) for command in effect.commands)
-    text = "; ".join(" ".join(_word(word) for word in command) for command in effect.commands)
+    text = "; ".join(" ".join(_word(word) for word in command) for command in effect.commands[:_SHOWN_COMMANDS])
+    if len(names) > _SHOWN_COMMANDS:
+        text += f"; and {len(names) - _SHOWN_COMMANDS} more"
     return "redis", effect.pool, names, text, (), len(effect.commands)
 
 

@@ -41,6 +41,7 @@ def test_every_command_has_help(command: Command, name: str) -> None:
         ("nonsense",),
         ("check", "--nonsense"),
         ("generate",),
+        ("generate", "a", "b", "c"),
         ("check", "a", "b"),
         ("demo", "--directory"),
         ("demo", "--flights", "9"),

@@ -11,7 +11,7 @@ from typing import Generic, Protocol, TypeVar
 from weakref import WeakSet
 
 from fluxaorm.pools.ports import Pooled, PoolLimits, PoolStats
-from fluxaorm.pools.slots import Slots
+from fluxaorm.pools.slots import UNFIT, Slots
 
 
 class Closable(Pooled, Protocol):
@@ -53,8 +53,15 @@ class BlockingPool(Generic[C]):
         self._open_connection = open_connection
         self._refusal = refusal
         self._lock = threading.Lock()
-        self._slots: Slots[C, _Waiter[C]] = Slots(limits)
+        self._start()
         self._alive: WeakSet[C] = WeakSet()
+
+    def _start(self) -> None:
+        self._slots: Slots[C, _Waiter[C]] = Slots(self._limits)
+        self.take = self._slots.take
+        """An idle connection, or None."""
+        self.put = self._slots.put
+        """Give a connection back; whatever but 0 it returns is to be told to ``settle``."""
 
     def acquire(self, seconds: float | None = None) -> C:
         """A connection for the calling thread alone. PoolTimeoutError; MySQLConnectionError when none can be opened."""
@@ -62,10 +69,14 @@ class BlockingPool(Generic[C]):
 
     def release(self, connection: C) -> None:
         """Give it back; it is closed when it is no longer usable."""
-        slots = self._slots
-        if not slots.put(connection):
+        if fate := self.put(connection):
+            self.settle(connection, fate)
+
+    def settle(self, connection: C, fate: int) -> None:
+        """What ``put`` left to do."""
+        if fate == UNFIT:
             self._drop(connection)
-        elif slots.waiters or slots.closed:
+        else:
             self._serve()
 
     def _acquire_slowly(self, seconds: float | None) -> C:
@@ -153,9 +164,16 @@ class BlockingPool(Generic[C]):
             each.close()
 
     def _grant(self) -> None:
-        while grant := self._slots.grant():
-            waiter, connection = grant
-            waiter.serve(connection)
+        while True:
+            while grant := self._slots.grant():
+                waiter, connection = grant
+                waiter.serve(connection)
+            discarded = self._slots.take_discarded()
+            if not discarded:
+                return
+            # they leave room for others
+            for each in discarded:
+                each.close()
 
     def stats(self) -> PoolStats:
         """The pool at this moment."""
@@ -175,6 +193,6 @@ class BlockingPool(Generic[C]):
         """In a child process after a fork: start anew; the parent's connections, which must not be written to."""
         inherited = list(self._alive)
         self._lock = threading.Lock()
-        self._slots = Slots(self._limits)
+        self._start()
         self._alive = WeakSet()
         return inherited

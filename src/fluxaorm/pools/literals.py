@@ -21,6 +21,9 @@ from fluxaorm.query.placeholders import split_placeholders
 Sql: TypeAlias = "str | bytes"
 """A rendered statement; bytes when it holds a long binary value."""
 
+_CACHED_TEXTS: Final = 2048
+_CACHED_LENGTH: Final = 16_384
+_PIECES: Final[dict[str, tuple[str, ...]]] = {}
 _LONGEST_HEX: Final = 64
 """Longer binary values go as they are, which takes half the space."""
 
@@ -32,7 +35,7 @@ def render(sql: str, args: Sequence[Any] = (), rows: Sequence[Sequence[Any]] | N
     """
     if rows is not None:
         return _with_rows(sql, rows)
-    pieces = split_placeholders(sql)
+    pieces = _PIECES.get(sql) or _cut(sql)
     count = len(args)
     if len(pieces) != count + 1:
         raise QueryError(f"the SQL has {len(pieces) - 1} placeholders, but {count} values were given")
@@ -44,6 +47,16 @@ def render(sql: str, args: Sequence[Any] = (), rows: Sequence[Sequence[Any]] | N
     parts[::2] = pieces
     parts[1::2] = [_LITERALS[type(value)](value) for value in args]
     return _joined("", parts)
+
+
+def _cut(sql: str) -> tuple[str, ...]:
+    """The pieces around the placeholders, kept for the next time."""
+    pieces = split_placeholders(sql)
+    if len(sql) <= _CACHED_LENGTH:
+        if len(_PIECES) >= _CACHED_TEXTS:
+            _PIECES.clear()
+        _PIECES[sql] = pieces
+    return pieces
 
 
 def _with_rows(sql: str, rows: Sequence[Sequence[Any]]) -> Sql:

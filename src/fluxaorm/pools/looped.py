@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from fluxaorm.pools.blocking import Closable, Refusal
 from fluxaorm.pools.ports import PoolLimits, PoolStats
-from fluxaorm.pools.slots import Slots
+from fluxaorm.pools.slots import UNFIT, Slots
 
 C = TypeVar("C", bound=Closable)
 
@@ -21,22 +21,26 @@ class LoopPool(Generic[C]):
         self._open_connection = open_connection
         self._refusal = refusal
         self._slots: Slots[C, asyncio.Future[C | None]] = Slots(limits)
+        self.take = self._slots.take
+        """An idle connection, or None."""
+        self.put = self._slots.put
+        """Give a connection back; whatever but 0 it returns is to be told to ``settle``."""
 
     async def acquire(self, seconds: float | None = None) -> C:
         """A connection for the calling task alone. PoolTimeoutError; MySQLConnectionError when none can be opened."""
         return self._slots.take() or await self._acquire_slowly(seconds)
 
-    def take(self) -> C | None:
-        """An idle connection if there is one: spares the caller a coroutine."""
-        return self._slots.take()
-
     def release(self, connection: C) -> None:
         """Give it back; it is closed when it is no longer usable."""
-        slots = self._slots
-        if not slots.put(connection):
+        if fate := self.put(connection):
+            self.settle(connection, fate)
+
+    def settle(self, connection: C, fate: int) -> None:
+        """What ``put`` left to do."""
+        if fate == UNFIT:
             connection.close()
             self._forget()
-        elif slots.waiters:
+        else:
             self._grant()
 
     async def _acquire_slowly(self, seconds: float | None) -> C:
@@ -84,9 +88,16 @@ class LoopPool(Generic[C]):
         self._grant()
 
     def _grant(self) -> None:
-        while grant := self._next_grant():
-            waiter, connection = grant
-            waiter.set_result(connection)
+        while True:
+            while grant := self._next_grant():
+                waiter, connection = grant
+                waiter.set_result(connection)
+            discarded = self._slots.take_discarded()
+            if not discarded:
+                return
+            # they leave room for others
+            for each in discarded:
+                each.close()
 
     def _next_grant(self) -> tuple[asyncio.Future[C | None], C | None] | None:
         """A cancelled task leaves a moment later: it is passed over."""

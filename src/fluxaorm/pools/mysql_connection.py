@@ -32,7 +32,7 @@ PACKET_TOO_LARGE: Final = 1153
 class MySQLConnectionState:
     """What a connection knows besides its driver's. ``expires``: monotonic seconds."""
 
-    __slots__ = ("__weakref__", "dialect", "expires", "idle_since", "max_packet", "pool", "usable")
+    __slots__ = ("__weakref__", "dialect", "expires", "max_packet", "pool", "taken", "usable")
 
     driver_errors: type[BaseException]
     """Base class of the driver's errors; their arguments are an error number and a message."""
@@ -41,7 +41,7 @@ class MySQLConnectionState:
         self.dialect = dialect
         self.pool = pool
         self.expires = expires
-        self.idle_since = 0.0
+        self.taken = 0.0
         self.usable = True
         self.max_packet = 0
         """Bytes that the server takes in one packet; 0: not known."""

@@ -80,23 +80,24 @@ def _tls_arguments(tls: TLSOptions) -> dict[str, Any]:
 class MySQLClientConnection(BlockingMySQLConnection):
     """One connection."""
 
-    __slots__ = ("_raw",)
+    __slots__ = ("_raw", "_send", "_store")
 
     driver_errors = _mysql.MySQLError
 
     def __init__(self, raw: Any, dialect: Dialect, pool: str, expires: float) -> None:
         self._raw = raw
+        self._send = raw.query
+        self._store = raw.store_result
         super().__init__(dialect, pool, expires)
 
     def fetch(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """See SyncSQLConnection."""
-        raw = self._raw
         text = render(sql, args)
         try:
-            raw.query(text)
-            result = raw.store_result()
+            self._send(text)
+            result = self._store()
             rows = [] if result is None else list(result.fetch_row(0))
-            if raw.more_results():
+            if result is None or result.has_next:
                 self._skip_results()
             return rows
         except _mysql.MySQLError as error:

@@ -7,7 +7,7 @@ interrupted half-way, cancelled) its ``usable`` is False: the pool closes it and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
@@ -30,7 +30,7 @@ class PoolLimits:
     timeout: float = 30.0
     """How long to wait for a free connection."""
     liveness_after: float = 0.001
-    """A connection that was idle for longer is looked at before it is used (its socket, without a round trip)."""
+    """One that was handed out longer ago is looked at before it is used again: its socket, without a round trip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,11 @@ class PoolStats:
 
 
 class Pooled(Protocol):
-    """What the choice of a connection needs to know; times are monotonic seconds, the pool sets ``idle_since``."""
+    """What the choice of a connection needs to know; times are monotonic seconds, the pool sets ``taken``."""
 
     usable: bool
     expires: float
-    idle_since: float
+    taken: float
 
     def is_alive(self) -> bool:
         """Whether the other side has not hung up as far as can be known without waiting."""
@@ -134,15 +134,25 @@ class AsyncSQLConnection(Pooled, Protocol):
 C = TypeVar("C")
 
 
-class SyncPool(Protocol[C]):
-    """Connections shared by threads."""
+class Takes(Protocol[C]):
+    """The short way, which never waits: ``take`` and ``put``; ``acquire`` and ``release`` are the whole."""
 
-    def acquire(self, seconds: float | None = None) -> C:
-        """A connection for the caller alone. PoolTimeoutError after ``seconds`` (None: the pool's)."""
+    @property
+    def take(self) -> Callable[[], C | None]:
+        """An idle connection that is fit for use, or None: then ``acquire``."""
+        ...
+
+    @property
+    def put(self) -> Callable[[C], int]:
+        """Give a connection back; whatever but 0 this returns is to be told to ``settle``."""
+        ...
+
+    def settle(self, connection: C, fate: int) -> None:
+        """Close what is no longer usable, serve who waits."""
         ...
 
     def release(self, connection: C) -> None:
-        """Give a connection back; it is closed when it is no longer usable."""
+        """Give a connection back; it is closed when it is no longer usable. Never waits."""
         ...
 
     def stats(self) -> PoolStats:
@@ -150,31 +160,25 @@ class SyncPool(Protocol[C]):
         ...
 
     def close(self) -> None:
-        """Close all idle connections now, those in use when they come back. Callers that wait get an error."""
+        """Close idle connections now, those in use when they come back; callers that wait get an error.
+
+        On asyncio it is called in the loop, which closes the sockets."""
         ...
 
 
-class AsyncPool(Protocol[C]):
+class SyncPool(Takes[C], Protocol[C]):
+    """Connections shared by threads."""
+
+    def acquire(self, seconds: float | None = None) -> C:
+        """A connection for the caller alone. PoolTimeoutError after ``seconds`` (None: the pool's)."""
+        ...
+
+
+class AsyncPool(Takes[C], Protocol[C]):
     """Connections of one event loop."""
-
-    def take(self) -> C | None:
-        """An idle connection when there is one, without the cost of a coroutine."""
-        ...
 
     async def acquire(self, seconds: float | None = None) -> C:
         """As SyncPool.acquire."""
-        ...
-
-    def release(self, connection: C) -> None:
-        """As SyncPool.release; never waits."""
-        ...
-
-    def stats(self) -> PoolStats:
-        """As SyncPool.stats."""
-        ...
-
-    def close(self) -> None:
-        """As SyncPool.close; called in its loop, which then closes the sockets."""
         ...
 
 

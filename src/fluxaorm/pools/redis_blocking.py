@@ -41,7 +41,7 @@ class BlockingLink:
         "_server",
         "_socket",
         "expires",
-        "idle_since",
+        "taken",
         "usable",
     )
 
@@ -50,7 +50,7 @@ class BlockingLink:
         self._pool = pool
         self.usable = True
         self.expires = float("inf")
-        self.idle_since = 0.0
+        self.taken = 0.0
         try:
             raw.connect()
         except (DriverError, OSError) as error:
@@ -157,11 +157,12 @@ class BlockingRedis:
     def round_trip(self, commands: Sequence[RedisCommand]) -> RedisReplies:
         """See SyncRedis."""
         links = self._links
-        link = links.acquire()
+        link = links.take() or links.acquire()
         try:
             return link.round_trip(commands)
         finally:
-            links.release(link)
+            if fate := links.put(link):
+                links.settle(link, fate)
 
     def stats(self) -> PoolStats:
         """See SyncRedis."""

@@ -11,9 +11,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from time import monotonic
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from fluxaorm.pools.ports import Pooled, PoolLimits, PoolStats
+
+KEPT: Final = 0
+WANTED: Final = 1
+UNFIT: Final = 2
 
 C = TypeVar("C", bound=Pooled)
 W = TypeVar("W")
@@ -56,13 +60,15 @@ class Slots(Generic[C, W]):
         except IndexError:
             return None
         now = self._clock()
-        if now < connection.expires and (now - connection.idle_since < self._liveness_after or connection.is_alive()):
+        if now < connection.expires and (now - connection.taken < self._liveness_after or connection.is_alive()):
+            connection.taken = now
             return connection
         return self._take_another(connection, now)
 
     def _take_another(self, connection: C | None, now: float) -> C | None:
         while connection is not None:
             if now < connection.expires and connection.is_alive():
+                connection.taken = now
                 break
             self.discarded.append(connection)
             connection = self._pop()
@@ -84,13 +90,13 @@ class Slots(Generic[C, W]):
         except IndexError:
             return None
 
-    def put(self, connection: C) -> bool:
-        """Keep a connection that came back; False: it is to be closed and ``forget`` called."""
-        now = connection.idle_since = self._clock()
-        if not connection.usable or self.closed or now >= connection.expires or len(self.idle) >= self._max_idle:
-            return False
-        self.idle.append(connection)
-        return True
+    def put(self, connection: C) -> int:
+        """Take a connection back: KEPT; WANTED, kept but somebody waits; UNFIT, to be closed, and ``forget`` called."""
+        idle = self.idle
+        if not connection.usable or len(idle) >= self._max_idle:
+            return UNFIT
+        idle.append(connection)
+        return WANTED if self.waiters or self.closed else KEPT
 
     def reserve(self) -> bool:
         """Whether one more may be opened; it counts from now on."""
@@ -110,12 +116,21 @@ class Slots(Generic[C, W]):
         return discarded
 
     def grant(self) -> tuple[W, C | None] | None:
-        """Who waits and can be served now: with a connection, or with None for the right to open one."""
+        """Who waits and can be served now: with a connection, or with None for the right to open one.
+
+        None when nobody can: but look again when something was discarded.
+        """
         if not self.waiters:
             return None
         connection = self._pop()
+        now = self._clock()
+        while connection is not None and now >= connection.expires:
+            self.discarded.append(connection)
+            connection = self._pop()
         if connection is None and not self.reserve():
             return None
+        if connection is not None:
+            connection.taken = now
         return self.waiters.popleft(), connection
 
     def exhausted(self, seconds: float) -> str:
@@ -128,6 +143,7 @@ class Slots(Generic[C, W]):
     def shut(self) -> tuple[list[C], list[W]]:
         """No connection is kept from now on: the idle ones, to be closed, and the waiting callers, to be told."""
         self.closed = True
+        self._max_idle = 0
         idle = _drain(self.idle)
         waiters = list(self.waiters)
         self.waiters.clear()

@@ -116,7 +116,8 @@ class AsyncRunner:
         try:
             return await connection.fetch(effect.sql, effect.args)
         finally:
-            pool.release(connection)
+            if fate := pool.put(connection):
+                pool.settle(connection, fate)
 
     async def _execute(self, effect: Execute, shield: Shield) -> ExecResult:
         target = effect.target

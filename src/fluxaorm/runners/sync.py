@@ -122,11 +122,12 @@ class SyncRunner:
             rows: list[Row] = connection_of(target).fetch(effect.sql, effect.args)
             return rows
         pool = self._sql.get(target) or self._sql_pool(target)
-        connection = pool.acquire()
+        connection = pool.take() or pool.acquire()
         try:
             return connection.fetch(effect.sql, effect.args)
         finally:
-            pool.release(connection)
+            if fate := pool.put(connection):
+                pool.settle(connection, fate)
 
     def _execute(self, effect: Execute) -> ExecResult:
         target = effect.target

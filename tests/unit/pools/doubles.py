@@ -14,7 +14,7 @@ class FakeConnection:
         self.name = name
         self.usable = True
         self.expires = expires
-        self.idle_since = 0.0
+        self.taken = 0.0
         self.alive = True
         self.looks = 0
         self.closed = False

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
 from fluxaorm.pools.ports import PoolLimits, PoolStats
-from fluxaorm.pools.slots import Slots
+from fluxaorm.pools.slots import KEPT, UNFIT, WANTED, Slots
 from tests.unit.pools.doubles import Clock, FakeConnection
 
 
@@ -23,7 +23,7 @@ def opened(pool: Slots[FakeConnection, str], *connections: FakeConnection) -> No
     """As if these had been opened, used and given back."""
     for connection in connections:
         assert pool.reserve()
-        assert pool.put(connection)
+        assert KEPT == pool.put(connection)
 
 
 def test_the_newest_idle_connection_is_used_first() -> None:
@@ -48,14 +48,17 @@ def test_an_expired_connection_is_thrown_away_with_all_others_of_its_age() -> No
     assert PoolStats(1, 0, 0) == pool.stats()
 
 
-def test_only_a_connection_that_rested_is_looked_at() -> None:
-    """The look costs a system call: a busy connection is spared it."""
+def test_a_connection_in_constant_use_is_not_looked_at() -> None:
+    """The look costs a system call."""
     clock = Clock()
     pool = slots(clock)
     connection = FakeConnection("c")
     opened(pool, connection)
+    pool.take()
+    pool.put(connection)
 
     clock.now += 0.5
+    connection.looks = 0
     pool.take()
     busy_looks = connection.looks
     pool.put(connection)
@@ -78,16 +81,37 @@ def test_a_dead_connection_is_passed_over() -> None:
     assert [killed, dead] == pool.take_discarded()
 
 
-def test_what_is_unusable_or_too_old_or_too_many_is_not_kept() -> None:
+def test_what_is_unusable_or_too_many_is_not_kept() -> None:
     """Whoever gives it back closes it."""
-    clock = Clock()
-    pool = slots(clock, max_idle=1)
-    broken, expired = FakeConnection("broken"), FakeConnection("expired", 50)
+    pool = slots(Clock(), max_idle=1)
+    broken = FakeConnection("broken")
     broken.usable = False
 
-    kept = [pool.put(each) for each in (broken, expired, FakeConnection("kept"), FakeConnection("too many"))]
+    fates = [pool.put(each) for each in (broken, FakeConnection("kept"), FakeConnection("too many"))]
 
-    assert [False, False, True, False] == kept
+    assert [UNFIT, KEPT, UNFIT] == fates
+
+
+def test_a_connection_that_somebody_waits_for_is_told_apart() -> None:
+    """It is kept for whoever waits, not for the next caller."""
+    pool = slots(Clock())
+    pool.waiters.append("waiting")
+
+    assert WANTED == pool.put(FakeConnection("c"))
+
+
+def test_nobody_who_waits_gets_an_old_connection() -> None:
+    """Under constant demand connections would live for ever otherwise: the old one leaves room for a new one."""
+    clock = Clock()
+    pool = slots(clock, max_open=1)
+    old = FakeConnection("old", 150)
+    opened(pool, old)
+    clock.now = 200
+    pool.waiters.append("waiting")
+
+    first, discarded, second = pool.grant(), pool.take_discarded(), pool.grant()
+
+    assert (None, [old], ("waiting", None)) == (first, discarded, second)
 
 
 def test_no_more_are_opened_than_allowed() -> None:
@@ -131,7 +155,7 @@ def test_after_the_end_nothing_is_kept_and_nothing_opened() -> None:
     pool.waiters.append("waiting")
 
     assert ([used], ["waiting"]) == pool.shut()
-    assert [False, False] == [pool.put(idle), pool.reserve()]
+    assert [UNFIT, False] == [pool.put(idle), pool.reserve()]
 
 
 def test_an_exhausted_pool_tells_what_is_going_on() -> None:
@@ -159,9 +183,11 @@ class PoolLife(RuleBasedStateMachine):
     used: Bundle[FakeConnection] = Bundle("used")
 
     def _clear(self) -> None:
-        self.pool.take_discarded()
-        while grant := self.pool.grant():
-            self.served.append(grant)
+        while True:
+            while grant := self.pool.grant():
+                self.served.append(grant)
+            if not self.pool.take_discarded():
+                return
 
     @rule(target=used)
     def acquire(self) -> Any:
@@ -191,7 +217,7 @@ class PoolLife(RuleBasedStateMachine):
     def release(self, connection: FakeConnection, broken: bool) -> None:
         self.held -= 1
         connection.usable = not broken
-        if not self.pool.put(connection):
+        if self.pool.put(connection) == UNFIT:
             self.pool.forget()
         self._clear()
 

@@ -43,7 +43,7 @@ class FakeConnection:
         self.script = script
         self.usable = True
         self.expires = float("inf")
-        self.idle_since = 0.0
+        self.taken = 0.0
 
     def _perform(self, name: str, *args: Any) -> Any:
         try:
@@ -108,16 +108,26 @@ class FakeConnections:
         self.out += 1
         return self._make()
 
+    def take(self) -> Any:
+        return None
+
     def release(self, connection: Any) -> None:
         self.out -= 1
         self.kept.append(connection.usable)
 
+    def put(self, connection: Any) -> int:
+        # a connection that is not in order is left to settle()
+        if not connection.usable:
+            return 2
+        self.release(connection)
+        return 0
+
+    def settle(self, connection: Any, fate: int) -> None:
+        self.release(connection)
+
 
 class FakeAsyncConnections(FakeConnections):
     """The same on asyncio."""
-
-    def take(self) -> Any:
-        return None
 
     async def acquire(self, seconds: float | None = None) -> Any:
         await asyncio.sleep(0)

@@ -5,6 +5,10 @@ Unit tests start no server: every fixture that needs one asks for it when it is 
 
 from __future__ import annotations
 
+import os
+
+from hypothesis import settings
+
 pytest_plugins = [
     "tests.support.session_stack",
     "tests.support.sql_servers",
@@ -16,3 +20,9 @@ pytest_plugins = [
     "tests.support.shop_engines",
     "tests.support.driven_pools",
 ]
+
+# A run that draws new cases each time would one day fail a change that did not cause it;
+# `HYPOTHESIS_PROFILE=search` looks for new ones.
+settings.register_profile("repeatable", derandomize=True)
+settings.register_profile("search", max_examples=2_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))

@@ -127,7 +127,7 @@ class Rollback(Effect[None]):
         self.session = session
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RedisReplies:
     """Replies of one round trip, in order; a refused command's reply is a RedisError value, not raised.
 

@@ -20,7 +20,15 @@ from fluxaorm.errors import RedisConnectionError, RedisError
 from fluxaorm.plans.effects import RedisCommand, RedisReplies
 from fluxaorm.pools.blocking import BlockingPool
 from fluxaorm.pools.ports import PoolLimits, PoolStats
-from fluxaorm.pools.redis_wire import IDENTITY_COMMANDS, NOTHING_YET, Refusals, identity_from, packed, reply_reader
+from fluxaorm.pools.redis_wire import (
+    IDENTITY_COMMANDS,
+    NOTHING_YET,
+    Refusals,
+    identity_from,
+    pack,
+    packed,
+    reply_reader,
+)
 
 READ_BYTES: Final = 65_536
 
@@ -80,7 +88,7 @@ class BlockingLink:
 
     def round_trip(self, commands: Sequence[RedisCommand]) -> RedisReplies:
         """See SyncRedis."""
-        request = packed(commands)
+        request = pack(commands[0]) if len(commands) == 1 else packed(commands)
         gets = self._gets
         values: list[Any] = []
         try:

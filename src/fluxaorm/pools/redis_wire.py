@@ -21,14 +21,14 @@ SERVER_COMMANDS: Final[tuple[RedisCommand, ...]] = (("INFO", "server"), ("INFO",
 _FIELD: Final = re.compile(rb"^(\w+):(.*?)\r?$", re.MULTILINE)
 _MODULE: Final = re.compile(r"^module:name=([^,\r\n]+)", re.MULTILINE)
 
-_pack: Callable[[RedisCommand], bytes] = hiredis.pack_command  # type: ignore[assignment]  # its stub says tuples of one
+pack: Callable[[RedisCommand], bytes] = hiredis.pack_command  # type: ignore[assignment]  # its stub says tuples of one
 
 
 def packed(commands: Sequence[RedisCommand]) -> bytes:
     """Commands as the server reads them."""
     if len(commands) == 1:
-        return _pack(commands[0])
-    return b"".join([_pack(command) for command in commands])
+        return pack(commands[0])
+    return b"".join([pack(command) for command in commands])
 
 
 class Refusals:

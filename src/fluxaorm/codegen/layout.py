@@ -84,7 +84,7 @@ def _fitted_line(line: str) -> list[str]:
 
 def _joins_again(part: str) -> bool:
     """Whether Ruff would take this part of a line apart too, and put it together where lines are longer."""
-    return " | " in part or "[" in part or " = " in part
+    return any(mark in part for mark in (" | ", "[", " = ", ") -> "))
 
 
 def _apart(line: str) -> list[str] | None:

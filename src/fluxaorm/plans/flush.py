@@ -21,6 +21,7 @@ from fluxaorm.errors import (
     MySQLConnectionError,
     MySQLError,
     PartialCommitError,
+    PoolTimeoutError,
     PostCommitError,
     ReentrantFlushError,
     StaleEntityError,
@@ -106,6 +107,9 @@ def _retried_plan(owner: UnitOfWork, work: FlushWork) -> Plan[None]:
             if deadlocks > DEADLOCK_RETRIES:
                 raise
             yield from Sleep(random.uniform(0.5, 1.5) * 0.01 * 4**deadlocks)
+        except PoolTimeoutError:
+            # it waited as long as the pool allows; waiting again would only double that
+            raise
         except MySQLConnectionError:
             losses += 1
             if losses > CONNECTION_RETRIES:

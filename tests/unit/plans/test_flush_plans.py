@@ -11,6 +11,7 @@ from fluxaorm.errors import (
     CommitUnknownError,
     DeadlockError,
     MySQLConnectionError,
+    PoolTimeoutError,
     PostCommitError,
     RedisConnectionError,
     ReentrantFlushError,
@@ -182,6 +183,17 @@ def test_a_connection_lost_before_commit_is_retried_once() -> None:
 
     with pytest.raises(MySQLConnectionError):
         run(flush_plan(world.owner), *lost, *lost)
+
+    assert 2 == len(world.owner.pending)
+
+
+def test_a_pool_without_a_free_connection_is_not_waited_for_twice() -> None:
+    """The pool's time-out is what the user chose to wait."""
+    world = World()
+    two_tables_worth(world)
+
+    with pytest.raises(PoolTimeoutError):
+        run(flush_plan(world.owner), (Begin, PoolTimeoutError("no connection became free")))
 
     assert 2 == len(world.owner.pending)
 

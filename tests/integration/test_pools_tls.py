@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import datetime
 import ipaddress
 from collections.abc import Callable
@@ -145,6 +146,8 @@ def redis_server(private_server: StartServer, certificates: Certificates) -> Ser
     return private_server("redis")
 
 
+# asyncio leaves the socket of a handshake that failed to the collector when its loop ends at once
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("shell", ["sync", "asyncio"])
 def test_redis_speaks_tls_too(redis_server: Server, certificates: Certificates, shell: str) -> None:
     """The same options, the same checks."""
@@ -179,6 +182,8 @@ def test_redis_speaks_tls_too(redis_server: Server, certificates: Certificates, 
     assert b"PONG" == ask(TLSOptions(verify=False, check_hostname=False))
     with pytest.raises(RedisConnectionError):
         ask(TLSOptions())
+    # here, and not in whichever test comes next
+    gc.collect()
 
 
 def test_a_file_that_is_not_there_is_a_mistake_in_the_options(tmp_path: Path) -> None:

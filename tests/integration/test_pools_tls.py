@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import datetime
+import gc
 import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass

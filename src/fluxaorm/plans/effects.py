@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -185,6 +185,3 @@ class CallHandler(Effect[Any]):
 
     def __init__(self, handler: Callable[..., Any], args: tuple[Any, ...]) -> None:
         self.handler, self.args = handler, args
-
-
-Operation: TypeAlias = Literal["select", "insert", "update", "delete", "ddl", "other"]

@@ -6,6 +6,7 @@ import asyncio
 import datetime
 import gc
 import ipaddress
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,6 +139,19 @@ def test_a_certificate_of_an_unknown_authority_is_refused(mysql: Ask) -> None:
 def test_whoever_asks_for_no_check_gets_none(mysql: Ask) -> None:
     """Encrypted all the same."""
     assert "" != mysql(TLSOptions(verify=False, check_hostname=False))
+
+
+@pytest.mark.parametrize("mysql", ["asyncmy"], indirect=True)
+def test_an_encrypted_connection_ends_with_its_pool(mysql: Ask, certificates: Certificates) -> None:
+    """A farewell that waits for the server's would outlive a loop that ends, and leave the socket to the collector."""
+    gc.collect()
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        for _ in range(10):
+            mysql(TLSOptions(ca_file=str(certificates.ca)))
+        gc.collect()
+
+    assert [] == [str(each.message) for each in warned]
 
 
 @pytest.fixture

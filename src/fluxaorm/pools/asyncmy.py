@@ -239,13 +239,16 @@ class AsyncmyConnection(MySQLConnectionState):
 
     def close(self) -> None:
         """See AsyncSQLConnection. One that is in order says goodbye first."""
-        raw = self._raw
+        raw, transport = self._raw, self._raw._transport
         # whatever the driver says: it is gone, or its loop is
         with suppress(MySQLError, OSError, RuntimeError):
             if self.usable and raw.connected:
                 raw._next_seq_id = 0
                 raw.write_packet(_QUIT)
             raw.close()
+            if transport is not None and transport.get_extra_info("ssl_object") is not None:
+                # it would wait for the server's farewell, longer than its loop may live
+                transport.abort()
         self.usable = False
 
     def disown(self) -> None:

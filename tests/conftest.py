@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = [
     "tests.support.session_stack",
@@ -23,6 +23,8 @@ pytest_plugins = [
 
 # A run that draws new cases each time would one day fail a change that did not cause it;
 # `HYPOTHESIS_PROFILE=search` looks for new ones.
-settings.register_profile("repeatable", derandomize=True)
-settings.register_profile("search", max_examples=2_000)
+# How long a case takes is the machine's affair: a busy one would fail cases that are right.
+_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("repeatable", _PATIENT, derandomize=True)
+settings.register_profile("search", _PATIENT, max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))

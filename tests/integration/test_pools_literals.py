@@ -19,7 +19,7 @@ from tests.support.sql_servers import Database
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 NASTY = st.text(alphabet="\\'\"`?%;-#/*\0\n\r\x1a\b\t a_ł🦊", max_size=40)
-SETTINGS = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SETTINGS = settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ from tests.unit.query.meaning import (
 )
 
 pytestmark = pytest.mark.slow
-LENIENT = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LENIENT = settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 class Catalogue:

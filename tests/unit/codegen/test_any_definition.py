@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from hypothesis import HealthCheck, Phase, assume, given, reject, settings
+from hypothesis import Phase, assume, given, reject, settings
 from hypothesis import strategies as st
 
 import fluxaorm
@@ -90,7 +90,7 @@ def _ruff(directory: Path, *arguments: str) -> str:
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
-@settings(max_examples=25, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, phases=[Phase.generate])
 @given(definitions())
 def test_any_definition_becomes_a_package_that_runs_and_that_ruff_leaves_alone(entities: list[type[Any]]) -> None:
     """Names that hide types, long names, and enum values and docstrings with anything in them."""

@@ -30,7 +30,7 @@ def test_a_quoted_text_reads_back_as_itself(text: str) -> None:
     assert text == ast.literal_eval(literal)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(TEXT, min_size=1, max_size=20))
 def test_ruff_leaves_quoted_texts_alone(texts: list[str]) -> None:
     """Which quotes a text gets depends on the quotes in it."""
@@ -54,7 +54,7 @@ def test_a_text_has_double_quotes_unless_single_ones_save_backslashes(text: str,
     assert expected == quoted(text)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(TEXT.filter(str.strip))
 def test_a_docstring_ends_where_it_should_and_ruff_leaves_it_alone(text: str) -> None:
     """The definition's docstring may hold quotes, backslashes and anything else."""
@@ -77,7 +77,7 @@ def test_a_long_docstring_is_wrapped_and_keeps_its_paragraphs() -> None:
     assert ['"""Fi', "    word ", "", "    Args:", "        inden", "        item ", '    """'] == starts
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     st.lists(NAME, min_size=1, max_size=6, unique=True),
     st.sampled_from(["def f({}) -> None:\n    pass", "class A({}):\n    pass", "x = f({})", "return_ = a[{}, b]"]),

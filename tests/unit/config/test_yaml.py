@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fluxaorm.config import (
@@ -296,7 +296,6 @@ def test_no_mapping_makes_the_reader_raise_anything_but_config_error(document: A
     assert _problem(document) != ""
 
 
-@settings(deadline=None)
 @given(text=st.text() | st.text("-?:,[]{}#&*!|>'\"%@` \n\tabc0123<~", max_size=60))
 @example(text="a: !!float x")
 @example(text="a: !!timestamp 2024-99-99")

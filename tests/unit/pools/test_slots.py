@@ -243,5 +243,5 @@ class PoolLife(RuleBasedStateMachine):
             assert 3 == self.pool.open
 
 
-PoolLife.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+PoolLife.TestCase.settings = settings(max_examples=200, stateful_step_count=40)
 TestPoolLife = PoolLife.TestCase

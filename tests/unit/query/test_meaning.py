@@ -53,14 +53,14 @@ def _param(param: Any) -> Any:
 SQL = compiler(SQLITE)
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=600, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(condition=CONDITIONS)
 def test_sql_picks_the_rows_that_the_condition_means(database: sqlite3.Connection, condition: Condition) -> None:
     """Every operator, NULL, folding, parentheses and joins at once; no table of examples holds the combinations."""
     assert matching(condition) == _fetch(database, Query().filter(condition).sort_by_asc(F.id))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(sorts=SORTS, size=st.integers(1, 70))
 def test_pages_put_together_are_the_whole_order(
     database: sqlite3.Connection, sorts: list[tuple[str, bool]], size: int

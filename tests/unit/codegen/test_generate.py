@@ -93,13 +93,15 @@ def _run(code: str, **environment: str) -> str:
 
 
 def test_two_hundred_entities_are_quick_to_generate_and_fit_in_a_megabyte(tmp_path: Path) -> None:
-    """Other generators write 30,000 lines for a dozen tables; the time is generous, for slow machines."""
+    """Other generators write 30,000 lines for a dozen tables. Ours take half a second; other processes' time is not
+    counted, and the bound leaves room for a slower machine.
+    """
     engine = _engine(*_chain(200, step=2))
-    started = time.perf_counter()
+    started = time.process_time()
 
     changes = fx.generate(engine, tmp_path)
 
-    assert time.perf_counter() - started < 20
+    assert time.process_time() - started < 4
     assert 201 == len(changes.written)
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 1_000_000
 

@@ -7,9 +7,10 @@ so runs its code; opens no connection by itself.
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
 import tomllib
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -53,14 +54,15 @@ def _configured(directory: Path) -> tuple[Path, str]:
 
 def _app_of(path: Path) -> str:
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+        found: Any = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{path}: {error}") from None
-    tools: Any = content.get("tool", {})
-    name: Any = tools.get("fluxaorm", {}).get("app")
-    if not isinstance(name, str):
+    for key in ("tool", "fluxaorm", "app"):
+        # what is no table holds no key
+        found = found.get(key) if isinstance(found, dict) else None
+    if not isinstance(found, str):
         raise UsageError(f'no application was named: give {_FORM}, or [tool.fluxaorm] app = "..." in {path}')
-    return name
+    return found
 
 
 def _attribute(name: str) -> Any:
@@ -88,7 +90,21 @@ def _imported(module_name: str) -> Any:
 
 def _called(value: Any, name: str) -> Registry | Engine:
     if callable(value) and not isinstance(value, type):
-        value = value()
+        value = _result(value, name)
     if isinstance(value, Registry | Engine):
         return value
-    raise UsageError(f"'{name}' is a {type(value).__name__}, not a Registry, an Engine or a function that returns one")
+    raise UsageError(
+        f"'{name}' is no Registry, no Engine and no function that returns one, but of type {type(value).__name__}"
+    )
+
+
+def _result(function: Callable[[], Any], name: str) -> Any:
+    if inspect.iscoroutinefunction(function):
+        raise UsageError(f"'{name}' is a coroutine function; name a plain one that returns a Registry or an Engine")
+    try:
+        inspect.signature(function).bind()
+    except TypeError as error:
+        raise UsageError(f"'{name}' cannot be called without arguments: {error}") from None
+    except ValueError:
+        pass  # it does not tell its parameters
+    return function()

@@ -29,6 +29,24 @@ app = typer.Typer(
     epilog=_EPILOG,
 )
 
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from fluxaorm.cli import small_commands
+
+        small_commands.print_version(json=False)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Answer what is no command."""
+
+
 AppArgument = Annotated[str | None, typer.Argument(metavar="APP", help=_APP_HELP, show_default=False)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 

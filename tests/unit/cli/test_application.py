@@ -51,6 +51,9 @@ PYPROJECTS = {
     "no table of ours": "[project]\nname = 'shop'\n",
     "no app": "[tool.fluxaorm]\n",
     "an app that is no text": "[tool.fluxaorm]\napp = 1\n",
+    "our table is a number": "[tool]\nfluxaorm = 3\n",
+    "no table of tools": "tool = 3\n",
+    "not UTF-8": "# \udcff\n",
     "no TOML": "[tool.fluxaorm\n",
 }
 
@@ -60,7 +63,7 @@ def test_an_application_nobody_named_is_wrong_usage(command: Command, workplace:
     """The message must say both ways to name one, or where the file is broken."""
     text = PYPROJECTS[content]
     if text is not None:
-        (workplace / "pyproject.toml").write_text(text)
+        (workplace / "pyproject.toml").write_text(text, encoding="utf-8", errors="surrogateescape")
 
     outcome = command("check")
 
@@ -74,14 +77,16 @@ def test_an_application_nobody_named_is_wrong_usage(command: Command, workplace:
         ("", "module:attribute"),
         (":", "module:attribute"),
         (":missing", "has no 'missing'"),
-        (":fx", "is a module, not"),
+        (":fx", "but of type module"),
+        (":later", "is a coroutine function"),
+        (":demanding", "missing a required argument: 'stage'"),
     ],
 )
 def test_a_name_that_leads_nowhere_is_wrong_usage(
     command: Command, make_module: MakeModule, attribute: str, hint: str
 ) -> None:
     """A typing error must not end in a traceback."""
-    module = make_module(SQLITE)
+    module = make_module(f"{SQLITE}\nasync def later(): ...\ndef demanding(stage): ...\n")
 
     outcome = command("check", f"{module}{attribute}")
 

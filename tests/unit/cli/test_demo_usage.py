@@ -45,6 +45,16 @@ def test_a_file_in_the_place_of_the_directory_is_refused(command: Command, workp
     assert "is not a directory" in outcome.err
 
 
+def test_a_place_that_cannot_be_written_is_refused(command: Command, workplace: Path) -> None:
+    """Not every path can become a directory, and not every disk has room."""
+    (workplace / "letters.txt").write_text("mine")
+
+    outcome = command("demo", "--directory", "letters.txt/flights")
+
+    assert 2 == outcome.code
+    assert f"{workplace / 'letters.txt' / 'flights'} cannot be written: Not a directory; see --directory" in outcome.err
+
+
 def test_only_what_is_missing_is_written(workplace: Path) -> None:
     """A second run continues with what is there."""
     first = Project(workplace / "flights").write()

@@ -78,11 +78,12 @@ def test_a_module_missing_elsewhere_is_not_taken_for_the_extra(monkeypatch: pyte
         main()
 
 
-def test_version_is_the_package_s(command: Command) -> None:
-    """Bug reports begin with it."""
-    outcome = command("version")
+@pytest.mark.parametrize("words", ["version", "--version"])
+def test_version_is_the_package_s(command: Command, words: str) -> None:
+    """Bug reports begin with it, and people ask in the one way or the other."""
+    outcome = command(words)
 
-    assert f"fluxaorm {fluxaorm.__version__}\n" == outcome.out
+    assert (0, f"fluxaorm {fluxaorm.__version__}\n") == (outcome.code, outcome.out)
 
 
 def test_version_as_json_tells_python_too(command: Command) -> None:

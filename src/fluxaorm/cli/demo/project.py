@@ -36,9 +36,12 @@ class Project:
         texts = _texts()
         self._refuse_others(texts)
         missing = [name for name in texts if not (self.directory / name).exists()]
-        self.directory.mkdir(parents=True, exist_ok=True)
-        for name in missing:
-            (self.directory / name).write_text(texts[name], encoding="utf-8")
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            for name in missing:
+                (self.directory / name).write_text(texts[name], encoding="utf-8")
+        except OSError as error:
+            raise ProjectError(f"{error.filename} cannot be written: {error.strerror}; see --directory") from error
         return missing
 
     def _refuse_others(self, texts: dict[str, str]) -> None:

@@ -61,6 +61,8 @@ class _Connection:
 class Proxy:
     """Forwards `host:port` (its own) to `target`; its methods may be called from any thread and act before they return.
 
+    `farewells` counts the connections that the server has ended, once the client can see it.
+
     `latency` is added to each answer, in seconds; `intercept`, when set, is asked about each chunk, on the proxy's own
     thread; `capture` keeps what clients send in `commands`.
     """
@@ -88,6 +90,7 @@ class Proxy:
         """Sets the counters to zero and forgets captured commands."""
         self.round_trips = 0
         self.connections_made = 0
+        self.farewells = 0
         self.bytes_sent = 0
         self.bytes_received = 0
         self.commands: list[bytes] = []
@@ -194,6 +197,7 @@ class Proxy:
             await self._flowing.wait()
             if not (writer.is_closing() or (way is Direction.ANSWER and connection.half_closed)):
                 writer.write_eof()
+            self.farewells += way is Direction.ANSWER
 
     async def _forward(
         self, connection: _Connection, way: Direction, chunk: bytes, writer: asyncio.StreamWriter

@@ -37,6 +37,11 @@ class LineServer:
         for thread in self._threads:
             thread.join()
 
+    def hang_up(self) -> None:
+        """End every conversation."""
+        for client in self._clients:
+            client.shutdown(socket.SHUT_RDWR)
+
     def _accept(self) -> None:
         while True:
             try:
@@ -235,6 +240,19 @@ def test_intercept_can_swallow_a_request(proxy: Proxy, client: Client) -> None:
     client.socket.sendall(b"first\n")
     assert wait_until(lambda: proxy.bytes_sent == 6, 5)
     assert client.ask(b"second") == b"SECOND"
+
+
+def test_a_server_that_leaves_is_told_when_the_client_can_see_it(
+    proxy: Proxy, client: Client, line_server: LineServer
+) -> None:
+    """Tests of connections that died while nobody looked wait for that."""
+    before = proxy.farewells
+
+    line_server.hang_up()
+
+    assert wait_until(lambda: proxy.farewells == 1, 20)
+    client.socket.setblocking(False)
+    assert (0, b"") == (before, client.socket.recv(1))
 
 
 def test_a_server_that_is_not_there_closes_the_client(proxy_factory: MakeProxy, line_server: LineServer) -> None:

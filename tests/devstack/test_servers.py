@@ -166,7 +166,7 @@ def test_sentinel_fails_over_after_kill_9(sentinel_group: SentinelGroup) -> None
             except (RedisConnectionError, MasterNotFoundError, ReadOnlyError):
                 return False
 
-        assert wait_until(writes, 30)
+        assert wait_until(writes, 90)
         assert sentinel_group.current_primary() == (sentinel_group.replica.host, sentinel_group.replica.port)
     for each in watch.sentinels:
         each.close()

@@ -37,7 +37,7 @@ def processes(directory: Path) -> list[int]:
     return found
 
 
-def gone(directory: Path, seconds: float = 10.0) -> bool:
+def gone(directory: Path, seconds: float = 60.0) -> bool:
     """Whether nothing of a directory runs any more, soon."""
     deadline = time.monotonic() + seconds
     while processes(directory):
@@ -143,10 +143,10 @@ def user(directory: Path) -> subprocess.Popen[str]:
 def end(process: subprocess.Popen[str], how: int | None = None) -> None:
     """By a signal, or by telling it."""
     if how is None:
-        process.communicate("\n", timeout=20)
+        process.communicate("\n", timeout=60)
         return
     process.send_signal(how)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
 
 
 @pytest.mark.parametrize("how", [None, signal.SIGTERM, signal.SIGKILL], ids=["exit", "SIGTERM", "SIGKILL"])

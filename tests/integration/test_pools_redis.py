@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from devstack.proxy import Proxy
+from devstack.proxy import Direction, Proxy, Verdict
 from devstack.sentinel import SERVICE, SentinelGroup
 from devstack.state import SentinelAddress
 from fluxaorm.addresses import parse_redis
@@ -221,14 +221,11 @@ def test_nothing_is_repeated_when_the_connection_is_lost(
     """The command may have been done: here it was, once."""
     driven, key = open_redis(f"{proxy.host}:{proxy.port}", read_timeout=5.0), valkey.namespace
     driven.values(("PING",))
-    proxy.latency = 0.3
-    cutter = threading.Timer(0.15, proxy.cut)
-    cutter.start()
+    proxy.intercept = lambda way, _: Verdict.CUT if way is Direction.ANSWER else Verdict.FORWARD
 
     with pytest.raises(RedisConnectionError, match="default"):
         driven.values(("INCR", key))
-    cutter.join()
-    proxy.latency = 0.0
+    proxy.intercept = None
 
     assert [b"1"] == driven.values(("GET", key))
 
@@ -247,7 +244,7 @@ def test_a_connection_cut_while_idle_is_replaced(open_redis: OpenRedis, proxy: P
 
 def test_a_server_that_hangs_is_given_up(open_redis: OpenRedis, proxy: Proxy) -> None:
     """After read_timeout; the next round trip has a connection of its own."""
-    driven = open_redis(f"{proxy.host}:{proxy.port}", read_timeout=0.3)
+    driven = open_redis(f"{proxy.host}:{proxy.port}", read_timeout=1.0)
     driven.values(("PING",))
     proxy.stall()
     started = time.monotonic()
@@ -255,26 +252,26 @@ def test_a_server_that_hangs_is_given_up(open_redis: OpenRedis, proxy: Proxy) ->
     with pytest.raises(RedisConnectionError, match="in time"):
         driven.values(("GET", "a"))
 
-    assert 0.2 < time.monotonic() - started < 2
+    assert 0.5 < time.monotonic() - started < 30
     proxy.resume()
     assert [b"PONG"] == driven.values(("PING",))
 
 
 def test_a_server_that_never_greets_is_given_up(open_redis: OpenRedis, proxy: Proxy) -> None:
     """After connect_timeout, or read_timeout while logging in."""
-    driven = open_redis(f"{proxy.host}:{proxy.port}", connect_timeout=0.3, read_timeout=0.3)
+    driven = open_redis(f"{proxy.host}:{proxy.port}", connect_timeout=0.5, read_timeout=0.5)
     proxy.stall()
     started = time.monotonic()
 
     with pytest.raises(RedisConnectionError):
         driven.values(("PING",))
 
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 30
     proxy.resume()
 
 
 def test_a_refused_connection_is_an_error_at_once(open_redis: OpenRedis, proxy: Proxy) -> None:
-    """redis-py would try ten times."""
+    """redis-py would try ten times, for the better part of a minute."""
     driven = open_redis(f"{proxy.host}:{proxy.port}")
     proxy.refuse()
     started = time.monotonic()
@@ -283,7 +280,7 @@ def test_a_refused_connection_is_an_error_at_once(open_redis: OpenRedis, proxy: 
         with pytest.raises(RedisConnectionError):
             driven.values(("PING",))
 
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 15
     proxy.accept()
     assert [b"PONG"] == driven.values(("PING",))
 
@@ -328,11 +325,11 @@ def test_an_unknown_master_is_named(open_redis: OpenRedis, sentinel: SentinelAdd
 def test_writes_go_on_at_the_promoted_replica(open_redis: OpenRedis, sentinel_group: SentinelGroup) -> None:
     """After the primary was killed; its replies are another server's."""
     sentinels = [(each.host, each.port) for each in sentinel_group.sentinels]
-    driven = open_redis("", master=SERVICE, sentinels=sentinels_of(sentinels), connect_timeout=0.5, read_timeout=0.5)
+    driven = open_redis("", master=SERVICE, sentinels=sentinels_of(sentinels), connect_timeout=5, read_timeout=5)
     before = driven.round_trip(("SET", "a", 1)).server
 
     sentinel_group.primary.kill()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 90
     while True:
         try:
             replies = driven.round_trip(("SET", "a", 2), ("ROLE",))

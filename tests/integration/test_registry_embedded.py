@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from devstack.process import wait_until
 from fluxaorm import Engine, Entity, Registry, UInt64
 from fluxaorm.errors import MissingExtraError, PoolConnectError
 
@@ -40,11 +40,7 @@ def _servers(directory: Path) -> list[int]:
 
 
 def _gone(directory: Path) -> bool:
-    for _ in range(200):
-        if not _servers(directory):
-            return True
-        time.sleep(0.05)
-    return False
+    return wait_until(lambda: not _servers(directory), 60)
 
 
 def test_an_embedded_engine_needs_no_server(tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ def test_a_lock_that_is_never_released_is_given_up(pool: SQLPool, monkeypatch: p
     async def scenario() -> str:
         started = time.monotonic()
         message = await runner.run(plan())
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 30
         await pool.aclose()
         return message
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fluxaorm.errors import MySQLError, RedisConnectionError
-from fluxaorm.plans.effects import CallHandler, Effect, FetchRows, Parallel, Plan, RedisRoundTrip, Sleep
+from fluxaorm.plans.effects import CallHandler, Effect, FetchRows, Parallel, Plan, RedisRoundTrip
 from tests.unit.runners.doubles import AsyncWorld, SyncWorld, World
 
 
@@ -82,31 +82,34 @@ def test_the_observer_sees_what_was_performed(world: World) -> None:
 
 
 def test_effects_overlap_on_asyncio(async_world: AsyncWorld) -> None:
-    """Ten waits take as long as one."""
+    """Each of ten waits for the nine others, which one after the other would wait forever."""
 
-    async def scenario() -> float:
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        await async_world.runner.run(together(*[Sleep(0.05)] * 10))
-        return loop.time() - started
+    async def scenario() -> list[Any]:
+        barrier = asyncio.Barrier(10)
+        async with asyncio.timeout(60):
+            return await async_world.runner.run(together(*[CallHandler(barrier.wait, ())] * 10))
 
-    assert asyncio.run(scenario()) < 0.3
+    assert list(range(10)) == sorted(asyncio.run(scenario()))
 
 
 def test_a_cancelled_group_ends_as_a_whole(async_world: AsyncWorld) -> None:
     """Nothing of it goes on in the background."""
     ended: list[str] = []
 
-    async def long() -> None:
+    async def long(under_way: asyncio.Semaphore) -> None:
         try:
-            await asyncio.sleep(10)
+            under_way.release()
+            await asyncio.sleep(60)
         finally:
             await asyncio.sleep(0)
             ended.append("long")
 
     async def scenario() -> None:
-        task = asyncio.ensure_future(async_world.runner.run(together(CallHandler(long, ()), CallHandler(long, ()))))
-        await asyncio.sleep(0.01)
+        under_way = asyncio.Semaphore(0)
+        both = together(*[CallHandler(long, (under_way,))] * 2)
+        task = asyncio.ensure_future(async_world.runner.run(both))
+        for _ in range(2):
+            await under_way.acquire()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

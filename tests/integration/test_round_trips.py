@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from devstack.proxy import Proxy
@@ -134,6 +135,52 @@ def test_a_hundred_ids_cost_one_redis_when_all_hit_and_at_most_three_and_one_mys
 
     assert ((1, 3), (0, 1), (1, 3)) == (cold, warm, mixed)
     assert ids == [user.id for user in found]
+
+
+def make_foreign(shop: Counted, ids: list[int]) -> None:
+    """Cached rows become those of another schema, or of a server that was another one then."""
+    prefix = shop.engine.binding(shop.users).row_key(0).removesuffix("0")
+    value = msgspec.msgpack.encode([b"another!", *range(9)])
+    shop.engine.redis().client.mset({f"{prefix}{id}": value for id in ids})
+    shop.reset()
+
+
+def test_a_row_of_another_stamp_costs_three_redis_and_one_mysql_and_is_replaced(counted: Counted) -> None:
+    """Look, swap it for a lease, read, fill; the next look hits."""
+    (id,) = add_users(counted, 1)
+    make_foreign(counted, [id])
+
+    found = counted.do(counted.users.get_by_id(counted.context(), id))
+    replaced = counted.counts
+    counted.reset()
+    counted.do(counted.users.get_by_id(counted.context(), id))
+
+    assert (f"User {id}", (1, 3), (0, 1)) == (found.name, replaced, counted.counts)
+
+
+def test_a_hundred_rows_of_another_stamp_cost_three_redis_and_one_mysql(counted: Counted) -> None:
+    """After a deployment all cached rows are of another schema; that must not cost a round trip each."""
+    ids = add_users(counted, 100)
+    make_foreign(counted, ids)
+
+    found = counted.do(counted.users.get_by_ids(counted.context(), *ids))
+    replaced = counted.counts
+    counted.reset()
+    counted.do(counted.users.get_by_ids(counted.context(), *ids))
+
+    assert (ids, (1, 3), (0, 1)) == ([user.id for user in found], replaced, counted.counts)
+
+
+def test_a_hundred_entities_reload_in_one_mysql(counted: Counted) -> None:
+    """Past every cache, and still together."""
+    ids = add_users(counted, 100)
+    ctx = counted.context()
+    users = counted.do(counted.users.get_by_ids(ctx, *ids))
+    counted.reset()
+
+    counted.do(ctx.reload(*users))
+
+    assert (1, 0) == counted.counts
 
 
 def test_a_thousand_inserts_into_one_table_cost_one_statement(counted: Counted) -> None:

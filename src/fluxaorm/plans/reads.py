@@ -13,8 +13,8 @@ from fluxaorm.errors import (
     QueryError,
     UnsavedChangesError,
 )
-from fluxaorm.plans.effects import FetchRows, Plan
-from fluxaorm.plans.row_cache import read_row_plan, read_rows_plan, select_row_plan
+from fluxaorm.plans.effects import FetchRows, Plan, Row
+from fluxaorm.plans.row_cache import BATCH, read_row_plan, read_rows_plan, select_rows_plan
 from fluxaorm.plans.tracked import NEW, TrackedEntity
 from fluxaorm.plans.unit import EntityUnit
 
@@ -126,22 +126,38 @@ def must_get_by_unique_plan(unit: EntityUnit, index_name: str, values: Sequence[
 def reload_plan(entities: Sequence[TrackedEntity], discard: bool = False) -> Plan[None]:
     """Read entities again from MySQL in place, past every cache, inside an open transaction if there is one.
 
-    Raises UnsavedChangesError for dirty ones unless ``discard``, NotPersistedError for new ones, EntityGoneError.
+    One statement per 1,000 of a kind. Raises UnsavedChangesError for dirty ones unless ``discard``, NotPersistedError
+    for new ones, EntityGoneError; then none was changed.
     """
     for entity in entities:
         if entity._state == NEW:
             raise NotPersistedError(entity._unit.schema.name, entity._row[0])
         if entity in entity._unit.owner.pending and not discard:
             raise UnsavedChangesError(entity._unit.schema.name, entity._row[0])
+    by_unit: dict[EntityUnit, dict[int, TrackedEntity]] = {}
     for entity in entities:
-        unit, id = entity._unit, entity._row[0]
-        row = yield from select_row_plan(unit.target, unit.binding, id)
-        if row is None:
-            raise EntityGoneError(unit.schema.name, id)
+        by_unit.setdefault(entity._unit, {})[entity._row[0]] = entity
+    newer: list[tuple[TrackedEntity, list[Any]]] = []
+    for unit, known in by_unit.items():
+        rows = yield from _newest_rows_plan(unit, list(known))
+        newer.extend((entity, [id, *rows[id][1:]]) for id, entity in known.items())
+    for entity, cells in newer:
+        owner = entity._unit.owner
         entity._revert()
-        unit.owner.pending.pop(entity, None)
-        unit.owner.json_read.pop(entity, None)
-        entity._refresh([id, *row[1:]], _read_at(unit))
+        owner.pending.pop(entity, None)
+        owner.json_read.pop(entity, None)
+        entity._refresh(cells, _read_at(entity._unit))
+
+
+def _newest_rows_plan(unit: EntityUnit, ids: Sequence[int]) -> Plan[dict[int, Row]]:
+    """The rows of these ids in MySQL; EntityGoneError when there is none of one of them."""
+    rows: dict[int, Row] = {}
+    for start in range(0, len(ids), BATCH):
+        yield from select_rows_plan(unit.target, unit.binding, ids[start : start + BATCH], rows)
+    for id in ids:
+        if id not in rows:
+            raise EntityGoneError(unit.schema.name, id)
+    return rows
 
 
 def load_reference_plan(

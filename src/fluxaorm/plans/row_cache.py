@@ -127,7 +127,7 @@ def read_rows_plan(owner: UnitOfWork, binding: Binding, ids: Sequence[int]) -> P
 
 def _read_batch_plan(owner: UnitOfWork, binding: Binding, ids: Sequence[int], rows: dict[int, Row]) -> Plan[None]:
     if binding.mysql_pool in owner.sessions:
-        yield from _select_rows_plan(owner.sessions[binding.mysql_pool], binding, ids, rows)
+        yield from select_rows_plan(owner.sessions[binding.mysql_pool], binding, ids, rows)
         return
     local = binding.local
     if local is None:
@@ -150,7 +150,8 @@ def _read_batch_plan(owner: UnitOfWork, binding: Binding, ids: Sequence[int], ro
         local.put(id, ABSENT if row is None else tuple(row), marks[id])
 
 
-def _select_rows_plan(target: Target, binding: Binding, ids: Sequence[int], rows: dict[int, Row]) -> Plan[None]:
+def select_rows_plan(target: Target, binding: Binding, ids: Sequence[int], rows: dict[int, Row]) -> Plan[None]:
+    """The rows of ids from MySQL, put into ``rows``; one statement."""
     places = ", ".join("?" * len(ids))
     sql = f"{binding.select_sql} WHERE {binding.quoted_id} IN ({places})"
     for row in (yield from FetchRows(target, sql, tuple(ids))):
@@ -162,7 +163,7 @@ def _shared_rows_plan(
 ) -> Plan[Sequence[int]]:
     """Fill ``rows`` from Redis and MySQL; the ids whose result may be kept in the local cache."""
     if binding.redis_pool is None or not (binding.fills_redis or binding.local is not None):
-        yield from _select_rows_plan(binding.mysql_pool, binding, ids, rows)
+        yield from select_rows_plan(binding.mysql_pool, binding, ids, rows)
         return ids
     lookup = _Lookup(binding, ids, rows)
     try:
@@ -172,7 +173,7 @@ def _shared_rows_plan(
     except RedisError as error:
         owner.engine.cache_outage(binding.redis_pool, error)
     if lookup.unread:
-        yield from _select_rows_plan(binding.mysql_pool, binding, lookup.unread, rows)
+        yield from select_rows_plan(binding.mysql_pool, binding, lookup.unread, rows)
     if lookup.leases:
         settled = [(key, lease, stamp, rows.get(id)) for id, (key, lease, stamp) in lookup.leases.items()]
         still_mine = yield from _settle_plan(owner, binding, settled)

@@ -108,21 +108,20 @@ def _start_all(state: StackState, components: list[Component]) -> StackState:
 
 
 def _collect(state: StackState, jobs: dict[Component, Future[Started]]) -> StackState:
-    addresses: dict[str, Any] = {}
     missing = dict(state.missing)
+    for job in jobs.values():
+        for server in () if job.exception() else job.result().servers:
+            # from here on the record below `directory` is what ends it
+            server.release()
+    addresses: dict[str, Any] = {}
     for component, job in jobs.items():
         try:
-            part = job.result()
+            addresses[component.name] = job.result().address
         except DevstackError as error:
             if not component.optional:
                 raise
             missing[component.name] = str(error)
             _miss(component.name, str(error))
-            continue
-        addresses[component.name] = part.address
-        for server in part.servers:
-            # from here on the record below `directory` is what ends it
-            server.release()
     return replace(state, missing=missing, **addresses)
 
 

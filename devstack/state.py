@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from devstack.errors import DevstackError
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 ENVIRONMENT = "FLUXA_DEVSTACK"
 
@@ -80,11 +82,22 @@ def default_directory() -> Path:
 
 
 def load(path: Path) -> StackState | None:
-    """The stack that a file describes, or None when there is no such file."""
+    """The stack that a file describes, or None when there is no such file.
+
+    Raises DevstackError for a file that another version of the devstack wrote, or that is damaged.
+    """
     try:
-        content: dict[str, Any] = json.loads(path.read_text())
+        return _state(json.loads(path.read_text()))
     except FileNotFoundError:
         return None
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise DevstackError(
+            f"{path} is damaged, or of another version ({type(error).__name__}: {error}): remove it; "
+            "the next `up` ends what still runs and starts anew"
+        ) from error
+
+
+def _state(content: dict[str, Any]) -> StackState:
     for name, kind in (
         ("mysql", SqlAddress),
         ("mariadb", SqlAddress),

@@ -57,8 +57,10 @@ def written(database: Database, table: str) -> int:
 
 
 def new_pair(engine: fx.Engine, shell: Shell, ctx: Any, number: str, text: str) -> None:
-    shell.do(engine.provider(OrderEntity).new(ctx, number=number))
-    shell.do(engine.provider(AuditEntity).new(ctx, text=text))
+    orders: Any = engine.provider(OrderEntity)
+    audits: Any = engine.provider(AuditEntity)
+    shell.do(orders.new(ctx, number=number))
+    shell.do(audits.new(ctx, text=text))
 
 
 def test_one_flush_writes_to_each_pool_in_a_transaction_of_its_own(

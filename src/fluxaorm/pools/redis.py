@@ -80,7 +80,12 @@ class LeanRedisPool:
             finally:
                 link.close()
         except RedisError as error:
-            raise PoolConnectError(self.code, self.address, error.reason) from error
+            raise PoolConnectError(self.code, self.address, self._explained(error.reason)) from error
+
+    def _explained(self, reason: str) -> str:
+        # a server without TLS takes the handshake for the beginning of a long command, and waits for its end
+        silent = self._address.tls is not None and reason.startswith("Timeout")
+        return f"{reason}; does the server speak TLS?" if silent else reason
 
     @property
     def asyncio(self) -> LoopRedis:

@@ -24,6 +24,7 @@ from fluxaorm.pools.redis_wire import (
     IDENTITY_COMMANDS,
     NOTHING_YET,
     Refusals,
+    driver_reason,
     identity_from,
     pack,
     packed,
@@ -62,7 +63,7 @@ class BlockingLink:
         try:
             raw.connect()
         except (DriverError, OSError) as error:
-            raise RedisConnectionError(str(error), pool=pool) from error
+            raise RedisConnectionError(driver_reason(error), pool=pool) from error
         self._socket: socket.socket = raw._sock
         self._send = self._socket.sendall
         self._recv = self._socket.recv

@@ -18,7 +18,15 @@ from redis.exceptions import RedisError as DriverError
 from fluxaorm.errors import RedisConnectionError, RedisError
 from fluxaorm.plans.effects import RedisCommand, RedisReplies
 from fluxaorm.pools.ports import PoolStats
-from fluxaorm.pools.redis_wire import IDENTITY_COMMANDS, NOTHING_YET, Refusals, identity_from, packed, reply_reader
+from fluxaorm.pools.redis_wire import (
+    IDENTITY_COMMANDS,
+    NOTHING_YET,
+    Refusals,
+    driver_reason,
+    identity_from,
+    packed,
+    reply_reader,
+)
 
 
 class _Trip:
@@ -185,7 +193,7 @@ class LoopRedis:
         try:
             raw = await self._connect()
         except (DriverError, OSError) as error:
-            raise RedisConnectionError(str(error), pool=self._code) from error
+            raise RedisConnectionError(driver_reason(error), pool=self._code) from error
         link = LoopLink(raw, self._code, self._timeout)
         try:
             await link.learn_identity()

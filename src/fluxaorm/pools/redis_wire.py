@@ -56,6 +56,14 @@ def reply_reader(refusals: Refusals) -> hiredis.Reader:
     return hiredis.Reader(replyError=refusals, notEnoughData=NOTHING_YET)
 
 
+def driver_reason(error: Exception) -> str:
+    """What an error of redis-py says, without the objects of its own that it spells out when Sentinels are down."""
+    text, _, details = str(error).partition(" : <redis.")
+    if not details:
+        return text
+    return f"{text}; Sentinels that did not answer: {details.count('client.Redis(')}"
+
+
 def identity_from(replies: Sequence[Any]) -> bytes:
     """``<run_id> <master_replid>`` from the replies to IDENTITY_COMMANDS. RedisError when the server did not tell."""
     for reply in replies:

@@ -108,6 +108,7 @@ class _ContextBase(UnitOfWork):
         self.units.clear()
         self.pending.clear()
         self.json_read.clear()
+        self.json_held.clear()
         self.held.clear()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeAlias
 
@@ -15,13 +16,30 @@ Codec: TypeAlias = tuple[Callable[[Any], Any], Callable[[Any], Any], Callable[[A
 """check, encode, decode"""
 
 _ENCODER: Final = msgspec.json.Encoder()
+_SORTED: Final = msgspec.json.Encoder(order="deterministic")
 _SMALLEST: Final = -(2**63)
 _LARGEST: Final = 2**64 - 1
+_LONG_NUMBER: Final = re.compile(rb"\d{19}")
+DEEPEST: Final = 100
+"""Levels of a document that MySQL takes."""
 
 
 def encode_json(value: Any) -> str:
     """Compact JSON text."""
     return _ENCODER.encode(value).decode()
+
+
+def same_json(left: Any, right: Any) -> bool:
+    """Whether two documents are the same to JSON: 1 is neither True nor 1.0, and the order of keys does not count.
+
+    What JSON cannot hold is the same as nothing else.
+    """
+    if left is right:
+        return True
+    try:
+        return _text_of(left, _SORTED) == _text_of(right, _SORTED)
+    except ValueError:
+        return False
 
 
 def json_codec(json_type: Any) -> Codec:
@@ -34,7 +52,7 @@ def json_codec(json_type: Any) -> Codec:
 
     def check_json(value: Any) -> Any:
         text = _text_of(value)
-        _refuse_what_json_lacks(text, value)
+        _refuse_what_servers_lack(text)
         try:
             return decoder.decode(text)
         except msgspec.ValidationError as error:
@@ -63,21 +81,33 @@ def _refuse_custom(json_type: Any) -> None:
             waiting += [getattr(item, name) for name in type(item).__struct_fields__]
 
 
-def _text_of(value: Any) -> bytes:
+def _text_of(value: Any, encoder: msgspec.json.Encoder = _ENCODER) -> bytes:
+    """JSON has no NaN and no infinity, of which the encoder would make null."""
     try:
-        return _ENCODER.encode(value)
+        text = encoder.encode(value)
     except UnicodeEncodeError:
         raise ValueError("must be valid Unicode: it holds a lone surrogate") from None
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ValueError(f"cannot be JSON: {error}") from None
-
-
-def _refuse_what_json_lacks(text: bytes, value: Any) -> None:
-    """JSON has no NaN and no infinity, of which the encoder makes null; servers hold integers of 64 bits."""
     if b"null" in text and any(isinstance(leaf, float) and not math.isfinite(leaf) for leaf in _leaves(value)):
         raise ValueError("must be finite in every number")
-    if len(text) > 18 and any(_is_too_long(leaf) for leaf in _leaves(msgspec.json.decode(text))):
+    return text
+
+
+def _refuse_what_servers_lack(text: bytes) -> None:
+    """They hold integers of 64 bits, and so many levels."""
+    if _LONG_NUMBER.search(text) and any(_is_too_long(leaf) for leaf in _leaves(msgspec.json.decode(text))):
         raise ValueError("must hold no integer past 64 bits")
+    if text.count(b"[") + text.count(b"{") > DEEPEST and _depth_of(msgspec.json.decode(text)) > DEEPEST:
+        raise ValueError(f"must have at most {DEEPEST} levels, one inside the other")
+
+
+def _depth_of(value: Any) -> int:
+    depth, level = 0, [value]
+    while level := [item for item in level if isinstance(item, list | dict)]:
+        depth += 1
+        level = [inner for item in level for inner in (item.values() if isinstance(item, dict) else item)]
+    return depth
 
 
 def _is_too_long(leaf: Any) -> bool:

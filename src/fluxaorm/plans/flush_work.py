@@ -96,7 +96,10 @@ def _by_binding(writes: Iterable[EntityWrite]) -> list[tuple[Binding, list[Entit
 
 
 def collect(owner: UnitOfWork, entities: Sequence[TrackedEntity]) -> FlushWork:
-    """The work of writing these entities. MissingValueError before anything is sent; entities are not changed."""
+    """The work of writing these entities; they are not changed.
+
+    MissingValueError and FieldValueError (a Json value that was changed in place) before anything is sent.
+    """
     now = owner.engine.clock()
     writes = [write for entity in entities if (write := _write_of(entity, now)) is not None]
     return FlushWork(writes)
@@ -121,6 +124,7 @@ def _insert_of(entity: TrackedEntity, binding: Binding, now: datetime) -> Entity
             values[position] = schema.columns[position].check(now.astimezone(UTC))
     if schema.version_position is not None and entity._row[schema.version_position] is UNSET:
         values[schema.version_position] = 1
+    _refuse_broken_json(entity, binding, binding.json_positions)
     missing = [
         schema.columns[position].attribute
         for position, value in enumerate(entity._row)
@@ -134,12 +138,21 @@ def _insert_of(entity: TrackedEntity, binding: Binding, now: datetime) -> Entity
 def _update_of(entity: TrackedEntity, binding: Binding, now: datetime) -> EntityWrite:
     schema = binding.schema
     values = {position: entity._row[position] for position in sorted(entity._old or ())}
+    _refuse_broken_json(entity, binding, values)
     updated_at = schema.updated_at_position
     if updated_at is not None and updated_at not in values:
         values[updated_at] = schema.columns[updated_at].check(now.astimezone(UTC))
     if schema.version_position is not None:
         values[schema.version_position] = entity._decoded(schema.version_position) + 1
     return EntityWrite(entity, binding, "update", values)
+
+
+def _refuse_broken_json(entity: TrackedEntity, binding: Binding, positions: Iterable[int]) -> None:
+    """A document that was handed out may have been changed to what its column does not take."""
+    for position in positions:
+        cell = entity._row[position]
+        if type(cell) is JsonValue and cell.handed_out:
+            _ = entity._checked(binding.schema.columns[position], cell.value)
 
 
 def encoded(column: ColumnSchema, value: Any) -> Any:

@@ -132,6 +132,7 @@ def reload_plan(entities: Sequence[TrackedEntity], discard: bool = False) -> Pla
     for entity in entities:
         if entity._state == NEW:
             raise NotPersistedError(entity._unit.schema.name, entity._row[0])
+        entity._note_json_changes()
         if entity in entity._unit.owner.pending and not discard:
             raise UnsavedChangesError(entity._unit.schema.name, entity._row[0])
     by_unit: dict[EntityUnit, dict[int, TrackedEntity]] = {}

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from fluxaorm.entity.json_codec import same_json
 from fluxaorm.entity.json_value import JsonValue
 from fluxaorm.entity.schema import UNSET, ColumnSchema
 from fluxaorm.errors import DetachedEntityError, FieldValueError, MissingValueError
@@ -74,17 +75,44 @@ class TrackedEntity:
         owner = self._unit.owner
         if not owner.closed:
             owner.json_read[self] = None
+        cell.handed_out = True
         return cell.value
+
+    def _note_json_changes(self) -> None:
+        """Compare each Json value that was handed out with the text it came from."""
+        if self._state not in (NEW, STORED):
+            return
+        for position in self._unit.binding.json_positions:
+            cell = self._row[position]
+            if type(cell) is JsonValue and cell.handed_out and cell.raw is not None:
+                self._note_json_change(position, cell)
+
+    def _note_json_change(self, position: int, cell: JsonValue) -> None:
+        before = self._unit.decoders[position](cell.raw)
+        old = self._old
+        if not same_json(before, cell.value):
+            if old is None:
+                old = self._old = {}
+            old.setdefault(position, JsonValue(cell.raw, before))
+            self._unit.owner.pending[self] = None
+        elif old is not None and position in old:
+            del old[position]
+            self._settle()
 
     def _assign(self, position: int, value: Any) -> None:
         """Check ``value``, compare it with what is there, and mark the column dirty or clean again.
 
         Raises FieldValueError when it does not fit, DetachedEntityError when the context is closed.
         """
-        unit = self._unit
-        if unit.owner.closed:
-            raise DetachedEntityError(unit.schema.name, self._id_or_none())
-        checked = self._checked(unit.schema.columns[position], value)
+        self._refuse_detached()
+        self._take(position, self._checked(self._unit.schema.columns[position], value))
+
+    def _refuse_detached(self) -> None:
+        if self._unit.owner.closed:
+            raise DetachedEntityError(self._unit.schema.name, self._id_or_none())
+
+    def _take(self, position: int, checked: Any) -> None:
+        """Keep a value that was checked."""
         if self._state == NEW:
             self._row[position] = checked
         else:
@@ -144,6 +172,7 @@ class TrackedEntity:
 
     def _refresh(self, row: list[Any], read_at: float) -> None:
         """Take over a newer row; columns with unsaved changes keep them."""
+        self._keep_handed_out(row)
         old = self._old
         if old:
             for position in old:
@@ -151,6 +180,17 @@ class TrackedEntity:
                 row[position] = self._row[position]
         self._row = row
         self._read_at = read_at
+
+    def _keep_handed_out(self, row: list[Any]) -> None:
+        """Somebody may hold a Json value and change it later: it stays the entity's own while the row says the same."""
+        for position in self._unit.binding.json_positions:
+            cell, raw = self._row[position], row[position]
+            if type(cell) is not JsonValue or not cell.handed_out or cell.raw is None:
+                continue
+            self._note_json_change(position, cell)
+            decode = self._unit.decoders[position]
+            if raw is not None and same_json(decode(cell.raw), decode(raw)):
+                row[position] = cell
 
     def _revert(self) -> None:
         """Take every unsaved change back."""
@@ -165,7 +205,7 @@ class TrackedEntity:
 def same_value(left: Any, right: Any) -> bool:
     """Whether two Python forms are the same value of the same type (True is not 1, 0.0 is not -0.0)."""
     if type(left) is JsonValue and type(right) is JsonValue:
-        return bool(left.value == right.value)
+        return same_json(left.value, right.value)
     if left is right:
         return True
     if left is UNSET or right is UNSET or left is None or right is None:

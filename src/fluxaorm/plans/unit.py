@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
+from weakref import WeakSet
 from weakref import ref as weak_reference
 
 from fluxaorm.entity.json_value import JsonValue
@@ -64,6 +65,9 @@ class UnitOfWork:
         self.units: dict[Any, EntityUnit] = {}
         self.pending: dict[TrackedEntity, None] = {}
         self.json_read: dict[TrackedEntity, None] = {}
+        """Entities whose Json values were handed out since the last flush."""
+        self.json_held: WeakSet[TrackedEntity] = WeakSet()
+        """The same before that: whoever still holds such a value may change it yet."""
         self.chosen_ids: dict[TrackedEntity, None] = {}
         """New entities whose id the caller chose: the flush lifts the reserved ids past them."""
         self.held: dict[TrackedEntity, None] = {}
@@ -96,24 +100,10 @@ class UnitOfWork:
 
     def note_json_changes(self) -> None:
         """Mark Json columns dirty whose decoded value was changed in place."""
-        for entity in self.json_read:
-            if entity._state in (NEW, STORED):
-                note_json_changes(entity)
+        for entity in {**self.json_read, **dict.fromkeys(self.json_held)}:
+            entity._note_json_changes()
+        self.json_held.update(self.json_read)
         self.json_read.clear()
-
-
-def note_json_changes(entity: TrackedEntity) -> None:
-    """Compare each decoded Json value of an entity with the text it came from."""
-    unit = entity._unit
-    for position in unit.binding.json_positions:
-        cell = entity._row[position]
-        if type(cell) is not JsonValue or cell.raw is None:
-            continue
-        before = unit.decoders[position](cell.raw)
-        if before != cell.value:
-            old = entity._old = entity._old or {}
-            old.setdefault(position, JsonValue(cell.raw, before))
-            unit.owner.pending[entity] = None
 
 
 FIRST_SWEEP: Final = 512

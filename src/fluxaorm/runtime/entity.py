@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar
 
 from fluxaorm.entity.json_value import JsonValue
@@ -45,7 +45,7 @@ class EntityBase(TrackedEntity):
     @property
     def is_dirty(self) -> bool:
         """Whether a flush would write something."""
-        self._unit.owner.note_json_changes()
+        self._note_json_changes()
         return self in self._unit.owner.pending
 
     @property
@@ -58,21 +58,23 @@ class EntityBase(TrackedEntity):
 
     def changes(self) -> dict[str, Change[Any]]:
         """Changed fields with their values before and after; of a new entity, all that are set, ``old`` being None."""
-        self._unit.owner.note_json_changes()
+        self._note_json_changes()
         columns = self._unit.schema.columns
         if self._state == NEW:
-            values = ((column.attribute, self._current(column.index)) for column in columns[1:])
-            return {name: Change(None, _shown(value)) for name, value in values if value is not UNSET}
+            return {
+                column.attribute: Change(None, self._given(column.index))
+                for column in columns[1:]
+                if self._has(column.index)
+            }
         return {
-            columns[position].attribute: Change(_shown(old), _shown(self._current(position)))
+            columns[position].attribute: Change(_shown(old), self._given(position))
             for position, old in sorted((self._old or {}).items())
         }
 
     def to_dict(self) -> dict[str, Any]:
         """Attribute name -> value, all that have one."""
         columns = self._unit.schema.columns
-        values = ((column.attribute, self._current(column.index)) for column in columns)
-        return {name: _shown(value) for name, value in values if value is not UNSET}
+        return {column.attribute: self._given(column.index) for column in columns if self._has(column.index)}
 
     def delete(self) -> None:
         """Delete the row at the next flush, or mark it deleted where the entity has soft delete; of a new entity,
@@ -108,20 +110,29 @@ class EntityBase(TrackedEntity):
             self._assign(position, 0)
 
     def _set(self, values: Mapping[str, Any]) -> Self:
-        by_name = self._unit.binding.by_name
+        """All of the values or, when one is refused, none."""
+        self._refuse_detached()
+        by_name, columns = self._unit.binding.by_name, self._unit.schema.columns
+        checked: list[tuple[int, Any]] = []
         for name, value in values.items():
             column = by_name.get(name)
             if column is None or column.index == 0:
-                setattr(self, self._group_name(name), value)
+                checked += self._checked_members(self._group_named(name), value)
             else:
-                self._assign(column.index, value)
+                checked.append((column.index, self._checked(columns[column.index], value)))
+        self._take_all(checked)
         return self
 
-    def _group_name(self, name: str) -> str:
-        """``name``, if it is an Embedded or list field; FieldValueError lists what there is."""
+    def _take_all(self, checked: Iterable[tuple[int, Any]]) -> None:
+        for position, value in checked:
+            self._take(position, value)
+
+    def _group_named(self, name: str) -> GroupSchema:
+        """An Embedded or list field; FieldValueError lists what there is."""
         schema = self._unit.schema
-        if any(group.name == name for group in schema.groups):
-            return name
+        for group in schema.groups:
+            if group.name == name:
+                return group
         known = ", ".join(column.attribute for column in schema.columns[1:])
         raise FieldValueError(schema.name, name, None, f"is not a field that can be set; there are {known}")
 
@@ -137,20 +148,31 @@ class EntityBase(TrackedEntity):
         return tuple(members.values()) if group.python_class is None else group.python_class(**members)
 
     def _plain(self, position: int) -> Any:
-        value = self._current(position)
-        if value is UNSET:
+        if not self._has(position):
             raise self._missing(position)
-        return _shown(value)
+        return self._given(position)
+
+    def _has(self, position: int) -> bool:
+        return self._row[position] is not UNSET
+
+    def _given(self, position: int) -> Any:
+        """A value that there is, as a property gives it."""
+        value = self._current(position)
+        return self._json(position) if type(value) is JsonValue else value
 
     def _assign_group(self, position: int, value: Any) -> None:
-        self._assign_members(self._unit.schema.groups[position], value)
+        self._refuse_detached()
+        self._take_all(self._checked_members(self._unit.schema.groups[position], value))
 
-    def _assign_members(self, group: GroupSchema, value: Any) -> None:
+    def _checked_members(self, group: GroupSchema, value: Any) -> list[tuple[int, Any]]:
+        """Position and checked value of every column of a group: all are looked at before any is changed."""
+        checked: list[tuple[int, Any]] = []
         for (_, member), part in zip(group.members, self._parts(group, value), strict=True):
             if isinstance(member, GroupSchema):
-                self._assign_members(member, part)
+                checked += self._checked_members(member, part)
             else:
-                self._assign(member, part)
+                checked.append((member, self._checked(self._unit.schema.columns[member], part)))
+        return checked
 
     def _parts(self, group: GroupSchema, value: Any) -> Sequence[Any]:
         """A group's value cut into its members' values; a shorter list is filled up with None."""

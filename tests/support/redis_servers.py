@@ -78,19 +78,19 @@ class RedisServer:
 @pytest.fixture
 def valkey(stack: StackState) -> Iterator[RedisServer]:
     """Valkey with search."""
-    yield from _server("valkey", stack.valkey)
+    yield from server_at("valkey", stack.valkey)
 
 
 @pytest.fixture
 def redis7(stack: StackState) -> Iterator[RedisServer]:
     """Redis 7.0, the oldest supported, without search."""
-    yield from _server("redis", stack.redis)
+    yield from server_at("redis", stack.redis)
 
 
 @pytest.fixture(params=["valkey", "redis"])
 def redis_server(request: pytest.FixtureRequest, stack: StackState) -> Iterator[RedisServer]:
     """Valkey, then Redis 7.0: a test that uses it runs on each."""
-    yield from _server(request.param, stack.valkey if request.param == "valkey" else stack.redis)
+    yield from server_at(request.param, stack.valkey if request.param == "valkey" else stack.redis)
 
 
 @pytest.fixture(scope="session")
@@ -101,7 +101,8 @@ def sentinel(stack: StackState) -> SentinelAddress:
     return stack.sentinel
 
 
-def _server(kind: str, address: RedisAddress | None) -> Iterator[RedisServer]:
+def server_at(kind: str, address: RedisAddress | None) -> Iterator[RedisServer]:
+    """A server with a fresh namespace, cleaned afterwards."""
     if address is None:
         pytest.skip(f"this stack was started without {kind}")
     namespace = f"t{uuid.uuid4().hex[:12]}"

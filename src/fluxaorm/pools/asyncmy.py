@@ -10,6 +10,7 @@ import asyncio
 import select
 from collections.abc import Sequence
 from contextlib import suppress
+from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -116,7 +117,7 @@ class AsyncmyConnection(MySQLConnectionState):
 
     async def fetch(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """See AsyncSQLConnection."""
-        if args and len(args) <= PREPARED_ARGUMENTS and self._is_frequent(sql):
+        if args and len(args) <= PREPARED_ARGUMENTS and _is_bindable(args) and self._is_frequent(sql):
             return await self._fetch_prepared(sql, [NATIVE[type(value)](value) for value in args])
         text = render(sql, args)
         try:
@@ -254,6 +255,11 @@ class AsyncmyConnection(MySQLConnectionState):
     def disown(self) -> None:
         """In a child process: its loop never runs there, so the parent's socket stays untouched."""
         self.usable = False
+
+
+def _is_bindable(args: Sequence[Any]) -> bool:
+    """A Decimal would be bound as text, and MariaDB's BETWEEN compares a decimal with text as doubles."""
+    return not any([isinstance(value, Decimal) for value in args])
 
 
 @lru_cache(maxsize=1024)

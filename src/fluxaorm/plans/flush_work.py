@@ -8,7 +8,7 @@ go by table and id, so that writers of the same rows lock them in the same order
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -187,45 +187,65 @@ def _versioned_delete(binding: Binding, write: EntityWrite, version: int) -> Sta
 def _update_statements(binding: Binding, writes: list[EntityWrite]) -> list[Statement]:
     writes = sorted(writes, key=lambda write: int(write.entity._row[0]))
     if binding.schema.version_position is not None:
-        return [_update_statement(binding, write) for write in writes]
+        return [_update_statement(binding, write, _params(binding, write)) for write in writes]
     by_columns: dict[tuple[int, ...], list[EntityWrite]] = {}
     for write in writes:
         by_columns.setdefault(tuple(write.values), []).append(write)
     return [
-        _joint_update(binding, positions, group[start : start + ROWS_A_CASE])
+        _joint_update(binding, positions, part)
         for positions, group in by_columns.items()
-        for start in range(0, len(group), ROWS_A_CASE)
+        for part in _parts(group, [_params(binding, write) for write in group], ROWS_A_CASE)
     ]
 
 
-def _joint_update(binding: Binding, positions: tuple[int, ...], writes: list[EntityWrite]) -> Statement:
+def _params(binding: Binding, write: EntityWrite) -> list[Any]:
+    columns = binding.schema.columns
+    return [encoded(columns[position], value) for position, value in write.values.items()]
+
+
+def _parts(
+    writes: Sequence[EntityWrite], rows: Sequence[list[Any]], most: int
+) -> Iterator[list[tuple[EntityWrite, list[Any]]]]:
+    """Writes, each with its Params, so many to a statement and no longer than one should be; a long row goes alone."""
+    part: list[tuple[EntityWrite, list[Any]]] = []
+    size = 0
+    for write, row in zip(writes, rows, strict=True):
+        length = sum([len(value) for value in row if type(value) is str or type(value) is bytes])
+        if part and (len(part) == most or size + length > BYTES_A_STATEMENT):
+            yield part
+            part, size = [], 0
+        part.append((write, row))
+        size += length
+    yield part
+
+
+def _joint_update(
+    binding: Binding, positions: tuple[int, ...], part: list[tuple[EntityWrite, list[Any]]]
+) -> Statement:
     """One UPDATE of the same columns of several rows: a server spends less on it than on one statement a row."""
-    if len(writes) == 1:
-        return _update_statement(binding, writes[0])
+    if len(part) == 1:
+        return _update_statement(binding, *part[0])
     changes: list[str] = []
     args: list[Any] = []
-    for position in positions:
-        column = binding.schema.columns[position]
-        values = [encoded(column, write.values[position]) for write in writes]
-        name = binding.dialect.quote(column.name)
+    entities = [write.entity for write, _ in part]
+    for at, position in enumerate(positions):
+        values = [params[at] for _, params in part]
+        name = binding.dialect.quote(binding.schema.columns[position].name)
         if all(value == values[0] and type(value) is type(values[0]) for value in values):
             changes.append(f"{name} = ?")
             args.append(values[0])
         else:
-            changes.append(f"{name} = CASE {binding.quoted_id}{' WHEN ? THEN ?' * len(writes)} END")
-            for write, value in zip(writes, values, strict=True):
-                args += (write.entity._row[0], value)
-    entities = [write.entity for write in writes]
+            changes.append(f"{name} = CASE {binding.quoted_id}{' WHEN ? THEN ?' * len(part)} END")
+            for entity, value in zip(entities, values, strict=True):
+                args += (entity._row[0], value)
     places = ", ".join("?" * len(entities))
     sql = f"UPDATE {binding.quoted_table} SET {', '.join(changes)} WHERE {binding.quoted_id} IN ({places})"
     args += [entity._row[0] for entity in entities]
     return Statement(sql, args, StatementTag(binding, "update", entities))
 
 
-def _update_statement(binding: Binding, write: EntityWrite) -> Statement:
-    columns = binding.schema.columns
-    args = [encoded(columns[position], value) for position, value in write.values.items()]
-    args.append(write.entity._row[0])
+def _update_statement(binding: Binding, write: EntityWrite, params: list[Any]) -> Statement:
+    args = [*params, write.entity._row[0]]
     if binding.schema.version_position is not None:
         args.append(write.entity._decoded(binding.schema.version_position))
     return Statement(binding.update_sql(tuple(write.values)), args, StatementTag(binding, "update", [write.entity]))
@@ -233,24 +253,10 @@ def _update_statement(binding: Binding, write: EntityWrite) -> Statement:
 
 def _insert_statements(binding: Binding, writes: list[EntityWrite]) -> list[Statement]:
     statements: list[Statement] = []
-    entities: list[TrackedEntity] = []
-    rows: list[list[Any]] = []
-    size = 0
-    for write in writes:
-        row = _inserted_row(binding, write)
-        length = sum([len(value) for value in row if type(value) is str or type(value) is bytes])
-        if rows and (len(rows) == ROWS_A_STATEMENT or size + length > BYTES_A_STATEMENT):
-            statements.append(_insert_statement(binding, entities, rows))
-            entities, rows, size = [], [], 0
-        entities.append(write.entity)
-        rows.append(row)
-        size += length
-    statements.append(_insert_statement(binding, entities, rows))
+    for part in _parts(writes, [_inserted_row(binding, write) for write in writes], ROWS_A_STATEMENT):
+        tag = StatementTag(binding, "insert", [write.entity for write, _ in part])
+        statements.append(Statement(binding.insert_sql, (), tag, [row for _, row in part]))
     return statements
-
-
-def _insert_statement(binding: Binding, entities: list[TrackedEntity], rows: list[list[Any]]) -> Statement:
-    return Statement(binding.insert_sql, (), StatementTag(binding, "insert", entities), rows)
 
 
 def _inserted_row(binding: Binding, write: EntityWrite) -> list[Any]:

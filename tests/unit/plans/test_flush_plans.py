@@ -298,3 +298,21 @@ def test_large_rows_are_cut_into_statements_of_a_mebibyte() -> None:
     )
 
     assert [2, 2, 1] == [len(statement.rows) for statement in effects[1].statements]
+
+
+def test_large_changes_are_cut_in_the_same_way() -> None:
+    """One UPDATE of many rows must not be refused where one of each would not be."""
+    world = World()
+    for id in range(1, 6):
+        world.stored(id).name = f"{id}" * 400_000
+
+    _, effects = run(
+        flush_plan(world.owner),
+        (Begin, None),
+        (ExecuteBatch, [done(2), done(2), done(1)]),
+        (RedisRoundTrip, replies(*[b"ok"] * 5)),
+        (Commit, None),
+        (ShieldedRedisRoundTrip, replies(*[b"ok"] * 5)),
+    )
+
+    assert [2, 2, 1] == [len(statement.tag.entities) for statement in effects[1].statements]

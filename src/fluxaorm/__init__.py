@@ -3,7 +3,7 @@
 The public names, nothing else.
 """
 
-from fluxaorm.alters import Alter, split_alters
+from fluxaorm.alters import Alter, Finding, split_alters
 from fluxaorm.codegen import generate
 from fluxaorm.config import (
     Config,
@@ -100,6 +100,7 @@ __all__ = [
     "Engine",
     "Entity",
     "Field",
+    "Finding",
     "Float32",
     "FlushResult",
     "FluxaError",

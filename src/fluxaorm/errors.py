@@ -17,6 +17,8 @@ A message says where, what and what to do. Every error can be pickled and shows 
     ├── NotSupportedError            this server or mode cannot do that
     ├── QueryError                   a query makes no sense
     ├── AlterError                   an alter cannot be run
+    │   ├── AlterLockedError         somebody else uses the table
+    │   └── AlterRowsError           rows are in its way
     ├── FieldValueError              (ValueError) a value does not fit its field
     ├── EntityError
     │   ├── MissingValueError        a required field was not set
@@ -138,6 +140,29 @@ class QueryError(FluxaError):
 
 class AlterError(FluxaError):
     """An alter cannot be executed as asked."""
+
+
+class AlterLockedError(AlterError):
+    """Somebody else used the table all the time. ``holders``: what the server tells of them, a text each."""
+
+    def __init__(self, where: str, description: str, seconds: float, holders: Sequence[str] = ()) -> None:
+        self.holders = tuple(holders)
+        by = f"; held by {'; '.join(self.holders)}" if self.holders else ""
+        super().__init__(
+            f"{where}: the table was in use for {seconds:g} s, nothing was changed ({_shorten(description)}){by}; "
+            "end that transaction, or run this again with a longer lock_timeout"
+        )
+
+
+class AlterRowsError(AlterError):
+    """Rows are in the way of a change; nothing was changed. ``findings``: which, see ``Alter.precheck``."""
+
+    def __init__(self, where: str, description: str, findings: Sequence[Any]) -> None:
+        self.findings = tuple(findings)
+        rows = "; ".join(map(str, self.findings))
+        super().__init__(
+            f"{where}: rows are in the way of '{_shorten(description)}', nothing was changed: {rows}; mend them first"
+        )
 
 
 class FieldValueError(FluxaError, ValueError):

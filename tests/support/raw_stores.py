@@ -63,17 +63,17 @@ class RawStore:
 
     def run(self, plan: Plan[Any]) -> Any:
         """The plan's value."""
-        reply: Any = None
+        step: Callable[[Any], Effect[Any]] = plan.send
+        value: Any = None
         while True:
             try:
-                effect = plan.send(reply)
+                effect = step(value)
             except StopIteration as stop:
                 return stop.value
             try:
-                reply = self._perform(effect)
+                step, value = plan.send, self._perform(effect)
             except FluxaError as error:
-                effect = plan.throw(error)
-                reply = self._perform(effect)
+                step, value = plan.throw, error
 
     _run = run
 

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from fluxaorm.alters.alter import Alter, Kind, Safety, split_alters
+from fluxaorm.alters.alter import Alter, AlterPlans, Kind, Safety, split_alters
+from fluxaorm.alters.finding import Finding
 from fluxaorm.alters.pool_diff import PoolDiff
 from fluxaorm.alters.wanted import WantedTable, wanted_table
 
-__all__ = ["Alter", "Kind", "PoolDiff", "Safety", "WantedTable", "split_alters", "wanted_table"]
+__all__ = [
+    "Alter",
+    "AlterPlans",
+    "Finding",
+    "Kind",
+    "PoolDiff",
+    "Safety",
+    "WantedTable",
+    "split_alters",
+    "wanted_table",
+]

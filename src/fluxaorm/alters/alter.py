@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, overload
+
+from fluxaorm.alters.checks import Check
+from fluxaorm.alters.finding import Finding
 
 if TYPE_CHECKING:
     from fluxaorm.context import AsyncContext, Context
+
+LOCK_TIMEOUT: Final = 10.0
+"""Seconds; while an ALTER waits for a table, everybody who comes after it waits too."""
 
 Safety: TypeAlias = Literal["safe", "destructive", "manual"]
 Kind: TypeAlias = Literal[
@@ -29,6 +35,18 @@ Kind: TypeAlias = Literal[
 ]
 
 
+class AlterPlans(Protocol):
+    """How the alters of a store are run and looked into; each method makes a plan."""
+
+    def run(self, alter: Alter, *, allow_destructive: bool, lock_timeout: float) -> Any:
+        """Run it."""
+        ...
+
+    def precheck(self, alter: Alter) -> Any:
+        """Look into the rows; gives a list of findings."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Alter:
     """What to change, why, and how safe that is while the version that runs now goes on running."""
@@ -48,8 +66,12 @@ class Alter:
     statements: tuple[str, ...] = ()
     """The SQL statements in order; they hold their values and take no parameters."""
     kinds: tuple[Kind, ...] = ()
-    plan: Callable[[Alter, bool], Any] | None = field(default=None, repr=False, compare=False)
-    """Makes the plan that runs it, given whether destructive changes are allowed."""
+    checks: tuple[Check, ...] = field(default=(), repr=False)
+    """What ``precheck`` asks."""
+    key: str | None = field(default=None, repr=False)
+    """The single column of the table's primary key."""
+    plans: AlterPlans | None = field(default=None, repr=False, compare=False)
+    """How it is run; given by whoever made it."""
 
     @property
     def sql(self) -> str:
@@ -57,16 +79,38 @@ class Alter:
         return self.statements[0] if len(self.statements) == 1 else "".join(f"{sql};\n" for sql in self.statements)
 
     @overload
-    def exec(self, ctx: Context, *, allow_destructive: bool = False) -> None: ...
+    def exec(self, ctx: Context, *, allow_destructive: bool = False, lock_timeout: float = LOCK_TIMEOUT) -> None: ...
     @overload
-    def exec(self, ctx: AsyncContext, *, allow_destructive: bool = False) -> Coroutine[Any, Any, None]: ...
-    def exec(self, ctx: Context | AsyncContext, *, allow_destructive: bool = False) -> Any:
+    def exec(
+        self, ctx: AsyncContext, *, allow_destructive: bool = False, lock_timeout: float = LOCK_TIMEOUT
+    ) -> Coroutine[Any, Any, None]: ...
+    def exec(
+        self, ctx: Context | AsyncContext, *, allow_destructive: bool = False, lock_timeout: float = LOCK_TIMEOUT
+    ) -> Any:
         """Run it. ``allow_destructive`` must be True for a destructive one.
 
-        Raises AlterError for a destructive one without that and for a manual one, MySQLError when the server refuses.
+        ``lock_timeout``: seconds to wait for the table while somebody else uses it. Raises AlterError for a destructive
+        one without ``allow_destructive``, for a manual one and when the user lacks a right, AlterRowsError when rows
+        are in its way, AlterLockedError when the table was not free in time, MySQLError when the server refuses
+        otherwise.
         """
-        assert self.plan is not None, "whoever makes alters gives them their plan"
-        return ctx._run(self.plan(self, allow_destructive))
+        return ctx._run(self._plans.run(self, allow_destructive=allow_destructive, lock_timeout=lock_timeout))
+
+    @overload
+    def precheck(self, ctx: Context) -> list[Finding]: ...
+    @overload
+    def precheck(self, ctx: AsyncContext) -> Coroutine[Any, Any, list[Finding]]: ...
+    def precheck(self, ctx: Context | AsyncContext) -> Any:
+        """What it would lose, and which rows would keep it from being made, found by reading the table.
+
+        Empty when nothing is lost and nothing is in the way. Reads whole tables, changes nothing. Raises MySQLError.
+        """
+        return ctx._run(self._plans.precheck(self))
+
+    @property
+    def _plans(self) -> AlterPlans:
+        assert self.plans is not None, "whoever makes alters gives them their plans"
+        return self.plans
 
 
 def split_alters(alters: Iterable[Alter]) -> tuple[list[Alter], list[Alter]]:

@@ -5,21 +5,21 @@ Order: new tables, safe changes, renamed tables, the other changes, dropped tabl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeAlias
+from typing import Final
 
-from fluxaorm.alters.alter import Alter, Kind
+from fluxaorm.alters.alter import Alter, AlterPlans, Kind
+from fluxaorm.alters.checks import Check
 from fluxaorm.alters.dependencies import judged_together
+from fluxaorm.alters.row_checks import RowChecks, dropped_rows
 from fluxaorm.alters.safety import DESTRUCTIVE, SAFE, Judgement
 from fluxaorm.alters.table_diff import diff_table
 from fluxaorm.alters.wanted import WantedTable
 from fluxaorm.dialects.changes import applied
 from fluxaorm.dialects.port import OWN_PREFIX, Dialect
 from fluxaorm.dialects.tables import TableDefinition
-
-MakePlan: TypeAlias = Callable[[Alter, bool], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class PoolDiff:
 
     pool: str
     dialect: Dialect
-    plan: MakePlan | None = None
+    plans: AlterPlans | None = None
 
     def alters(
         self, wanted: Sequence[WantedTable], actual: Mapping[str, TableDefinition], ignored: Collection[str] = ()
@@ -45,11 +45,11 @@ class PoolDiff:
         there = actual.get(wanted.table.name)
         old_name = wanted.renamed_from
         if there is not None:
-            yield from self._changes(wanted, there, targets, renamed=False)
+            yield from self._changes(wanted, there, there, targets)
         elif old_name is not None and old_name in actual:
             yield self._rename(wanted, actual[old_name])
             moved = replace(actual[old_name], name=wanted.table.name)
-            yield from self._changes(wanted, moved, targets, renamed=True)
+            yield from self._changes(wanted, moved, actual[old_name], targets)
         else:
             description = f"create table `{wanted.table.name}`"
             reason = f"{wanted.entity} has no table yet"
@@ -66,15 +66,17 @@ class PoolDiff:
         return self._alter(wanted, [judgement], self.dialect.rename_table(old, wanted.table.name))
 
     def _changes(
-        self, wanted: WantedTable, actual: TableDefinition, targets: AbstractSet[str], renamed: bool
+        self, wanted: WantedTable, actual: TableDefinition, found: TableDefinition, targets: AbstractSet[str]
     ) -> Iterator[Alter]:
+        renamed = actual.name != found.name
         judged = judged_together(wanted, actual, diff_table(wanted, actual), targets)
         for safety in (SAFE, DESTRUCTIVE):
             # after a rename nothing is there under the new name until that, too, was allowed
             chosen = [pair for pair in judged if (DESTRUCTIVE if renamed else pair[1].safety) == safety]
             for group in self.dialect.changes_together([change for change, _ in chosen]):
                 judgements = [replace(said, safety=safety) for change, said in chosen if change in group]
-                yield self._alter(wanted, judgements, self.dialect.alter_table(actual, group))
+                checks = RowChecks(self.dialect, wanted, actual, found).of(group)
+                yield self._alter(wanted, judgements, self.dialect.alter_table(actual, group), checks)
                 actual = applied(actual, group)
 
     def _drops(
@@ -98,10 +100,17 @@ class PoolDiff:
                 DESTRUCTIVE,
                 self.dialect.drop_table(table.name),
                 ("drop_table",),
-                self.plan,
+                dropped_rows(self.dialect, table),
+                plans=self.plans,
             )
 
-    def _alter(self, wanted: WantedTable, judgements: Sequence[Judgement], statements: tuple[str, ...]) -> Alter:
+    def _alter(
+        self,
+        wanted: WantedTable,
+        judgements: Sequence[Judgement],
+        statements: tuple[str, ...],
+        checks: tuple[Check, ...] = (),
+    ) -> Alter:
         kinds: tuple[Kind, ...] = tuple(dict.fromkeys(judgement.kind for judgement in judgements))
         return Alter(
             "; ".join(judgement.description for judgement in judgements),
@@ -113,7 +122,9 @@ class PoolDiff:
             judgements[0].safety,
             statements,
             kinds,
-            self.plan,
+            checks,
+            wanted.table.primary_key[0],
+            self.plans,
         )
 
 

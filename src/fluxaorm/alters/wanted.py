@@ -27,6 +27,8 @@ class WantedTable:
     fillers: Mapping[str, str] = field(default_factory=dict[str, str])
     """What rows that exist get in a column without a default, by column."""
     soft_delete_column: str | None = None
+    secret_columns: frozenset[str] = frozenset()
+    """Columns whose values are never shown."""
 
 
 def wanted_table(schema: EntitySchema, dialect: Dialect, collation: str) -> WantedTable:
@@ -40,4 +42,5 @@ def wanted_table(schema: EntitySchema, dialect: Dialect, collation: str) -> Want
         {column.name: column.renamed_from for column in schema.columns if column.renamed_from},
         fillers,
         None if position is None else schema.columns[position].name,
+        frozenset(column.name for column in schema.columns if column.secret),
     )

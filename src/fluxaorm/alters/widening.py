@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from fluxaorm.dialects.column_types import BLOB_BYTES, INTEGER_BYTES, TEXT_BYTES, ColumnType, parse_type
+from fluxaorm.dialects.column_types import BLOB_BYTES, INTEGER_BYTES, TEXT_BYTES, ColumnType, integer_range, parse_type
 
 
 def widens(old_text: str, new_text: str) -> bool:
@@ -15,7 +15,7 @@ def widens(old_text: str, new_text: str) -> bool:
     if old.rest or new.rest:
         return False
     if old.name in INTEGER_BYTES and new.name in INTEGER_BYTES:
-        return _contains(_integer_range(new), _integer_range(old))
+        return _contains(integer_range(new), integer_range(old))
     if old.name == new.name:
         return _same_name_widens(old, new)
     if (old.name, new.name) == ("float", "double"):
@@ -25,13 +25,6 @@ def widens(old_text: str, new_text: str) -> bool:
 
 def _contains(outer: tuple[int, int], inner: tuple[int, int]) -> bool:
     return outer[0] <= inner[0] and inner[1] <= outer[1]
-
-
-def _integer_range(kind: ColumnType) -> tuple[int, int]:
-    if kind.numbers == (1,):
-        return 0, 1  # a bool
-    bits = 8 * INTEGER_BYTES[kind.name]
-    return (0, 2**bits - 1) if kind.unsigned else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 
 
 def _same_name_widens(old: ColumnType, new: ColumnType) -> bool:

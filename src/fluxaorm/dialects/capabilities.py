@@ -35,6 +35,8 @@ class Capabilities:
     """``DEFAULT ('text')`` for text, blob and JSON columns."""
     online_ddl: bool = True
     """ALGORITHM and LOCK clauses are understood."""
+    metadata_locks: bool = True
+    """DDL waits for whoever uses the table, as long as lock_wait_timeout says."""
     waits_for_gtids: bool = True
     rows_a_query: int | None = None
     """The most rows one query may return; None: no limit."""
@@ -59,6 +61,7 @@ def capabilities_from(version_text: str, version_comment: str = "") -> Capabilit
             global_unique_indexes=False,
             one_change_an_alter=True,
             online_ddl=False,
+            metadata_locks=False,
             waits_for_gtids=False,
             rows_a_query=10_000,
         )
@@ -71,6 +74,7 @@ def capabilities_from(version_text: str, version_comment: str = "") -> Capabilit
             index_with_new_column=False,
             expression_defaults=False,
             online_ddl=False,
+            metadata_locks=False,
             waits_for_gtids=False,
             bytes_a_value=6 << 20,
         )

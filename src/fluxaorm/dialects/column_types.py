@@ -79,6 +79,14 @@ def _numbers(name: str, numbers: tuple[int, ...], unsigned: bool) -> tuple[int, 
     return () if numbers == (0,) and name in ("datetime", "time", "timestamp") else numbers
 
 
+def integer_range(kind: ColumnType) -> tuple[int, int]:
+    """The least and the greatest number of an integer type; of a bool 0 and 1."""
+    if kind.numbers == (1,):
+        return 0, 1
+    bits = 8 * INTEGER_BYTES[kind.name]
+    return (0, 2**bits - 1) if kind.unsigned else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+
+
 _EXACT: Final = Context(prec=100)
 
 

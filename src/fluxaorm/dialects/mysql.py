@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from fluxaorm.dialects.mysql_family import MySQLFamily
 from fluxaorm.dialects.mysql_introspection import MYSQL_SQL, tables_from
 from fluxaorm.dialects.tables import TableDefinition
+
+HOLDERS_SQL: Final = """
+SELECT DISTINCT t.PROCESSLIST_ID, t.PROCESSLIST_USER, t.PROCESSLIST_HOST, t.PROCESSLIST_TIME, 1
+FROM performance_schema.metadata_locks AS m JOIN performance_schema.threads AS t ON t.THREAD_ID = m.OWNER_THREAD_ID
+WHERE m.OBJECT_SCHEMA = DATABASE() AND m.OBJECT_NAME = ? AND m.LOCK_STATUS = 'GRANTED'
+  AND t.PROCESSLIST_ID IS NOT NULL AND t.PROCESSLIST_ID <> CONNECTION_ID()
+ORDER BY t.PROCESSLIST_TIME DESC LIMIT 5""".lstrip()
 
 
 class MySQL(MySQLFamily):
@@ -15,6 +22,10 @@ class MySQL(MySQLFamily):
 
     name = "mysql"
     default_collations = ("0900_ai_ci", "general_ci")
+
+    def lock_holders_sql(self) -> str:
+        """See the port; needs the right to read performance_schema."""
+        return HOLDERS_SQL if self.capabilities.product == "mysql" else ""
 
     def introspection_sql(self) -> str:
         """See ``mysql_introspection``."""

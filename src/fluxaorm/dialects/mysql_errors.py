@@ -10,6 +10,19 @@ from fluxaorm.errors import DeadlockError, MySQLConnectionError, MySQLError
 
 DUPLICATE_KEYS: Final = frozenset({1022, 1062, 1169, 1586})
 MISSING_TABLE: Final = 1146
+MISSING_COLUMN: Final = 1054
+LOCK_TIMEOUTS: Final = frozenset({1205, 3572})
+MISSING_RIGHTS: Final = frozenset({1044, 1142, 1143, 1227, 1370})
+REFUSED_ALGORITHMS: Final = frozenset(
+    {
+        1221,  # this ALGORITHM and this LOCK do not go together
+        1800,  # unknown ALGORITHM
+        1801,  # unknown LOCK
+        1845,  # not supported
+        1846,  # not supported, with the reason
+        4092,  # INSTANT was used too often
+    }
+)
 
 DEADLOCKS: Final = frozenset(
     {
@@ -108,6 +121,12 @@ def error_of(errno: int, message: str, pool: str, statement: str) -> MySQLError:
 def _without_values(message: str) -> str:
     """Vitess repeats the statement with its values behind its message."""
     return message.split(': Sql: "', 1)[0]
+
+
+def row_in_message(message: str) -> int | None:
+    """``Data truncated for column 'a' at row 3`` gives 3."""
+    found = re.search(r" at row (\d+)", message)
+    return int(found[1]) if found and int(found[1]) else None
 
 
 def duplicate_of(message: str) -> Duplicate | None:

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from fluxaorm.dialects import mysql_ddl
+from fluxaorm.dialects.column_types import quoted
 from fluxaorm.dialects.declared import declared_columns, declared_indexes
-from fluxaorm.dialects.mysql_errors import MISSING_TABLE, duplicate_of, error_of
+from fluxaorm.dialects.mysql_errors import (
+    LOCK_TIMEOUTS,
+    MISSING_COLUMN,
+    MISSING_RIGHTS,
+    MISSING_TABLE,
+    REFUSED_ALGORITHMS,
+    duplicate_of,
+    error_of,
+    row_in_message,
+)
+from fluxaorm.dialects.mysql_misfits import misfits
 from fluxaorm.dialects.port import IDS_TABLE, Dialect, Duplicate
 from fluxaorm.dialects.tables import ColumnDefinition, IndexDefinition, TableDefinition
 from fluxaorm.errors import MySQLError, NotSupportedError
 
 if TYPE_CHECKING:
     from fluxaorm.dialects.changes import Change
+    from fluxaorm.dialects.misfits import Misfit
     from fluxaorm.entity.schema import ColumnSchema, EntitySchema
 
 SQL_MODE: Final = "STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
@@ -108,6 +121,26 @@ class MySQLFamily(Dialect):
         """Error 1146."""
         return error.errno == MISSING_TABLE
 
+    def is_missing_column(self, error: MySQLError) -> bool:
+        """Error 1054."""
+        return error.errno == MISSING_COLUMN
+
+    def is_lock_timeout(self, error: MySQLError) -> bool:
+        """See ``mysql_errors``."""
+        return error.errno in LOCK_TIMEOUTS
+
+    def is_missing_right(self, error: MySQLError) -> bool:
+        """See ``mysql_errors``."""
+        return error.errno in MISSING_RIGHTS
+
+    def is_refused_algorithm(self, error: MySQLError) -> bool:
+        """See ``mysql_errors``."""
+        return error.errno in REFUSED_ALGORITHMS
+
+    def row_in_message(self, message: str) -> int | None:
+        """See ``mysql_errors``."""
+        return row_in_message(message)
+
     def ids_table_ddl(self) -> str:
         """Names of tables compare byte by byte."""
         return (
@@ -171,6 +204,25 @@ class MySQLFamily(Dialect):
     def rename_table(self, actual: TableDefinition, name: str) -> tuple[str, ...]:
         """One statement."""
         return (f"RENAME TABLE {self.quote(actual.name)} TO {self.quote(name)}",)
+
+    def lock_timeout_statements(self, seconds: float) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """In whole seconds, one at least."""
+        if not self.capabilities.metadata_locks:
+            return (), ()
+        limit = max(1, math.ceil(seconds))
+        return (f"SET SESSION lock_wait_timeout = {limit}",), ("SET SESSION lock_wait_timeout = DEFAULT",)
+
+    def misfits(self, old: ColumnDefinition, new: ColumnDefinition, value: str) -> list[Misfit]:
+        """See ``mysql_misfits``."""
+        return misfits(old, new, value)
+
+    def text_literal(self, text: str) -> str:
+        """See ``quoted``."""
+        return quoted(text)
+
+    def collated(self, value: str, collation: str) -> str:
+        """The character set is a part of the collation's name."""
+        return f"CONVERT({value} USING {collation.partition('_')[0]}) COLLATE {collation}"
 
     def changes_together(self, changes: Sequence[Change]) -> list[list[Change]]:
         """All in one, but on Vitess each by itself, and on TiDB indexes after the columns."""

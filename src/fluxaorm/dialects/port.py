@@ -16,6 +16,7 @@ from fluxaorm.dialects.tables import ColumnDefinition, IndexDefinition, TableDef
 if TYPE_CHECKING:
     from fluxaorm.dialects.capabilities import Capabilities
     from fluxaorm.dialects.changes import Change
+    from fluxaorm.dialects.misfits import Misfit
     from fluxaorm.entity.schema import ColumnSchema, EntitySchema
     from fluxaorm.errors import MySQLError
 
@@ -136,6 +137,26 @@ class Dialect(ABC):
     def is_missing_table(self, error: MySQLError) -> bool:
         """Whether the statement failed because a table does not exist."""
 
+    @abstractmethod
+    def is_missing_column(self, error: MySQLError) -> bool:
+        """Whether the statement failed because a column does not exist."""
+
+    @abstractmethod
+    def is_lock_timeout(self, error: MySQLError) -> bool:
+        """Whether the statement failed because somebody else held a lock."""
+
+    def is_missing_right(self, error: MySQLError) -> bool:
+        """Whether the statement failed because the user may not do it."""
+        return False
+
+    def is_refused_algorithm(self, error: MySQLError) -> bool:
+        """Whether the server does not make this change as ``ddl_spellings`` asked."""
+        return False
+
+    def row_in_message(self, message: str) -> int | None:
+        """Which row a failed ALTER had come to, counted from 1 in the order of keys; None when it is not said."""
+        return None
+
     # ids
 
     @abstractmethod
@@ -192,6 +213,33 @@ class Dialect(ABC):
     @abstractmethod
     def rename_table(self, actual: TableDefinition, name: str) -> tuple[str, ...]:
         """The statements that give a table another name."""
+
+    def lock_timeout_statements(self, seconds: float) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Limit how long this session's DDL waits for a table, and take the limit away."""
+        return (), ()
+
+    def lock_holders_sql(self) -> str:
+        """Who holds a table: (connection, user, host, seconds, whether it is certain) each. Each ``?`` is its name.
+
+        "" where the server does not tell.
+        """
+        return ""
+
+    def ddl_spellings(self, sql: str) -> tuple[str, ...]:
+        """A statement as it was made, and with less and less asked about how the server is to do it."""
+        return (sql,)
+
+    @abstractmethod
+    def misfits(self, old: ColumnDefinition, new: ColumnDefinition, value: str) -> list[Misfit]:
+        """Which values of the old column the new one does not hold as they are. ``value``: SQL that reads one."""
+
+    @abstractmethod
+    def text_literal(self, text: str) -> str:
+        """A text as SQL."""
+
+    @abstractmethod
+    def collated(self, value: str, collation: str) -> str:
+        """A text expression that compares in this collation."""
 
     def changes_together(self, changes: Sequence[Change]) -> list[list[Change]]:
         """Changes of one table, in the groups that the server takes in one ALTER each, in order."""

@@ -16,12 +16,14 @@ from fluxaorm.dialects.declared import declared_column, declared_indexes
 from fluxaorm.dialects.mysql_family import ISOLATIONS
 from fluxaorm.dialects.port import IDS_TABLE, Dialect, Duplicate
 from fluxaorm.dialects.sqlite_collations import DECIMAL, TIME
-from fluxaorm.dialects.sqlite_errors import duplicate_of, error_of, is_missing_table
+from fluxaorm.dialects.sqlite_errors import duplicate_of, error_of, is_lock_timeout, is_missing_column, is_missing_table
 from fluxaorm.dialects.sqlite_introspection import INTROSPECTION_SQL, tables_from
+from fluxaorm.dialects.sqlite_misfits import misfits
 from fluxaorm.dialects.tables import ColumnDefinition, IndexDefinition, TableDefinition
 
 if TYPE_CHECKING:
     from fluxaorm.dialects.changes import Change
+    from fluxaorm.dialects.misfits import Misfit
     from fluxaorm.entity.schema import ColumnSchema, EntitySchema
     from fluxaorm.errors import MySQLError
 
@@ -101,6 +103,14 @@ class SQLite(Dialect):
         """See ``sqlite_errors``."""
         return is_missing_table(error)
 
+    def is_missing_column(self, error: MySQLError) -> bool:
+        """See ``sqlite_errors``."""
+        return is_missing_column(error)
+
+    def is_lock_timeout(self, error: MySQLError) -> bool:
+        """See ``sqlite_errors``; how long it was waited for is the pool's."""
+        return is_lock_timeout(error)
+
     def ids_table_ddl(self) -> str:
         """See the port."""
         columns = "`entity` TEXT NOT NULL PRIMARY KEY, `reserved` INTEGER NOT NULL"
@@ -151,6 +161,18 @@ class SQLite(Dialect):
         """One statement."""
         return (f"DROP TABLE {self.quote(table)}",)
 
+    def misfits(self, old: ColumnDefinition, new: ColumnDefinition, value: str) -> list[Misfit]:
+        """See ``sqlite_misfits``."""
+        return misfits(old, new, value)
+
+    def text_literal(self, text: str) -> str:
+        """SQLite knows no backslashes."""
+        return sqlite_ddl.text_literal(text)
+
+    def collated(self, value: str, collation: str) -> str:
+        """COLLATE."""
+        return f"{value} COLLATE {collation}"
+
     def rename_table(self, actual: TableDefinition, name: str) -> tuple[str, ...]:
         """Indexes are made again under the new table's name."""
         return (
@@ -180,6 +202,7 @@ SQLITE: Final = SQLite(
         nowait=False,
         skip_locked=False,
         online_ddl=False,
+        metadata_locks=False,
         waits_for_gtids=False,
     )
 )

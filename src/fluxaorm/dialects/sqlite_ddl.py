@@ -12,6 +12,7 @@ from fluxaorm.dialects.changes import (
     AddColumn,
     AddIndex,
     Change,
+    ChangeColumn,
     DropIndex,
     RebuildIndex,
     RenameColumn,
@@ -88,9 +89,12 @@ def default_literal(column: ColumnDefinition, text: str | None) -> str | None:
             return text_literal(text)
 
 
-def check_condition(column: ColumnDefinition) -> str:
-    """The condition that holds a column to its MySQL type; "" when its storage class says it all."""
-    kind, name = parse_type(column.type), quote(column.name)
+def check_condition(column: ColumnDefinition, value: str = "") -> str:
+    """The condition that holds a column to its MySQL type; "" when its storage class says it all.
+
+    ``value``: SQL to look at instead of the column.
+    """
+    kind, name = parse_type(column.type), value or quote(column.name)
     if kind.name in INTEGER_BYTES:
         return _integer_check(kind, name, column.collation == DECIMAL)
     if kind.name == "decimal":
@@ -225,15 +229,24 @@ def _rebuild(actual: TableDefinition, changes: Sequence[Change]) -> tuple[str, .
 def _sources(actual: TableDefinition, wanted: TableDefinition, changes: Sequence[Change]) -> dict[str, str]:
     """Where each column of the new table gets its value: the old column, or the filler. A default needs no source."""
     old_names = {change.new: change.old for change in changes if isinstance(change, RenameColumn)}
+    changed = {change.new.name: change for change in changes if isinstance(change, ChangeColumn)}
     fillers = {change.column.name: change for change in changes if isinstance(change, AddColumn)}
     sources: dict[str, str] = {}
     for column in wanted.columns:
         added = fillers.get(column.name)
         if added is None:
-            sources[column.name] = quote(old_names.get(column.name, column.name))
+            sources[column.name] = source = quote(old_names.get(column.name, column.name))
+            if (change := changed.get(column.name)) is not None:
+                sources[column.name] = moved_value(change.old, change.new, source)
         elif not column.nullable and column.default is None:
             sources[column.name] = default_literal(column, filler_of(added)) or "NULL"
     return sources
+
+
+def moved_value(old: ColumnDefinition, new: ColumnDefinition, value: str) -> str:
+    """A value on its way from one column to another: numbers become text and text bytes as in MySQL."""
+    was, becomes = storage_class(old), storage_class(new)
+    return f"CAST({value} AS {becomes})" if was != becomes and becomes in ("TEXT", "BLOB") else value
 
 
 def filler_of(change: AddColumn) -> str:

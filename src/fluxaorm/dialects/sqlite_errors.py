@@ -52,6 +52,16 @@ def duplicate_of(message: str) -> Duplicate | None:
     return Duplicate(columns=tuple(column for _, _, column in names), table=names[0][0])
 
 
+def is_missing_column(error: MySQLError) -> bool:
+    """SQLite has no number for it."""
+    return "no such column: " in error.reason
+
+
+def is_lock_timeout(error: MySQLError) -> bool:
+    """Another connection is writing."""
+    return error.errno & 0xFF in (BUSY, LOCKED)
+
+
 def is_missing_table(error: MySQLError) -> bool:
     """SQLite has no number for it."""
     return _MISSING_TABLE in error.reason

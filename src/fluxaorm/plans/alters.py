@@ -1,4 +1,4 @@
-"""Compare the tables of every SQL pool with its entities, by one query a pool, and run what follows. No I/O."""
+"""Compare the tables of every SQL pool with its entities, by one query a pool. No I/O; ``alter_runs`` does the rest."""
 
 from __future__ import annotations
 
@@ -6,20 +6,8 @@ from collections.abc import Collection, Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from fluxaorm.alters import Alter, PoolDiff, wanted_table
-from fluxaorm.errors import AlterError
-from fluxaorm.plans.effects import (
-    Begin,
-    Commit,
-    Effect,
-    Execute,
-    ExecuteBatch,
-    FetchRows,
-    Parallel,
-    Plan,
-    Rollback,
-    Session,
-    Statement,
-)
+from fluxaorm.plans.alter_runs import SQLAlterPlans
+from fluxaorm.plans.effects import Effect, FetchRows, Parallel, Plan
 
 if TYPE_CHECKING:
     from fluxaorm.context import AsyncContext, Context
@@ -85,34 +73,7 @@ def _by_pool(schemas: Iterable[EntitySchema]) -> dict[str, list[EntitySchema]]:
 
 def _pool_alters(code: str, pool: TablesPort, schemas: Collection[EntitySchema], rows: Any) -> list[Alter]:
     dialect = pool.dialect
-
-    def plan(alter: Alter, allow_destructive: bool) -> Plan[None]:
-        return run_alter_plan(alter, dialect, allow_destructive)
-
     wanted = [wanted_table(schema, dialect, pool.collation) for schema in schemas]
-    return PoolDiff(code, dialect, plan).alters(wanted, dialect.parse_introspection(rows), pool.ignored_tables)
-
-
-def run_alter_plan(alter: Alter, dialect: Dialect, allow_destructive: bool) -> Plan[None]:
-    """Run an alter's statements; as one transaction where the database can. AlterError unless it may be run."""
-    if alter.safety == "manual":
-        raise AlterError(f"{alter.pool}.{alter.table}: cannot be done by itself: {alter.reason}")
-    if alter.safety == "destructive" and not allow_destructive:
-        what = f"{alter.pool}.{alter.table}: {alter.description} may lose data or break code that runs now"
-        raise AlterError(f"{what} ({alter.reason}); pass allow_destructive=True to do it")
-    if dialect.transactional_ddl and len(alter.statements) > 1:
-        yield from _transaction_plan(alter)
-        return
-    for sql in alter.statements:
-        yield from Execute(alter.pool, sql)
-
-
-def _transaction_plan(alter: Alter) -> Plan[None]:
-    session = Session(alter.pool)
-    yield from Begin(session)
-    try:
-        yield from ExecuteBatch(session, [Statement(sql) for sql in alter.statements])
-    except BaseException:
-        yield from Rollback(session)
-        raise
-    yield from Commit(session)
+    return PoolDiff(code, dialect, SQLAlterPlans(dialect)).alters(
+        wanted, dialect.parse_introspection(rows), pool.ignored_tables
+    )

@@ -58,7 +58,7 @@ from fluxaorm.options import (
     RedisOptions,
     TLSOptions,
 )
-from fluxaorm.plans.alters import get_alters
+from fluxaorm.plans.alters import get_all_alters, get_alters
 from fluxaorm.plans.flush_work import FlushResult
 from fluxaorm.query.aggregates import avg_, count, max_, min_, sum_
 from fluxaorm.query.conditions import Condition, and_, or_
@@ -135,6 +135,7 @@ __all__ = [
     "config_schema",
     "count",
     "generate",
+    "get_all_alters",
     "get_alters",
     "max_",
     "min_",

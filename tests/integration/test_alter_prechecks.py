@@ -34,7 +34,7 @@ def _precheck(store: RawStore, alter: Alter) -> list[Finding]:
     return findings
 
 
-CHANGES = [
+CHANGES: list[tuple[ColumnSchema, list[Any], ColumnSchema, tuple[int, ...]]] = [
     (_column("int"), [1, 127, 128, -129, None], _column("tinyint"), (3, 4)),
     (_column("int"), [0, -1], _column("int unsigned"), (2,)),
     (_column("bigint unsigned"), ["9223372036854775808", "18446744073709551615", "5"], _column("bigint"), (1, 2)),
@@ -55,7 +55,7 @@ CHANGES = [
 
 def test_rows_that_do_not_fit_the_new_type_are_named(raw_store: RawStore) -> None:
     """The server says at best the first row, and that by a number which is no id."""
-    named = [(f"Thing{number}", *case) for number, case in enumerate(CHANGES)]
+    named = [(f"Thing{at}", before, values, after, ids) for at, (before, values, after, ids) in enumerate(CHANGES)]
     raw_store.apply(*(make_schema(table, [before]) for table, before, _, _, _ in named))
     for table, _, values, _, _ in named:
         for number, value in enumerate(values, 1):

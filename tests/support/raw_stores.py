@@ -46,6 +46,8 @@ class RawStore:
     collation: str
     ignored_tables: frozenset[str] = frozenset()
     statements: list[str] = field(default_factory=list[str], repr=False)
+    errors: list[FluxaError] = field(default_factory=list[FluxaError], repr=False)
+    """What the database refused, also where a plan went on."""
 
     def query(self, sql: str, args: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Rows of a statement with ``?`` placeholders; errors come mapped."""
@@ -73,6 +75,7 @@ class RawStore:
             try:
                 step, value = plan.send, self._perform(effect)
             except FluxaError as error:
+                self.errors.append(error)
                 step, value = plan.throw, error
 
     _run = run
@@ -95,15 +98,15 @@ class RawStore:
             case _:
                 raise AssertionError(f"unexpected effect {effect!r}")
 
-    def alters(self, *schemas: EntitySchema) -> list[Alter]:
+    def alters(self, *schemas: EntitySchema, reorder: bool = False) -> list[Alter]:
         """What the entities need here."""
         engine = SimpleNamespace(schemas={schema.name: schema for schema in schemas}, mysql_pools={"default": self})
-        alters: list[Alter] = self.run(get_alters_plan(engine))
+        alters: list[Alter] = self.run(get_alters_plan(engine, reorder))
         return alters
 
-    def apply(self, *schemas: EntitySchema) -> list[Alter]:
+    def apply(self, *schemas: EntitySchema, reorder: bool = False) -> list[Alter]:
         """Run every alter the entities need; returns them."""
-        alters = self.alters(*schemas)
+        alters = self.alters(*schemas, reorder=reorder)
         for alter in alters:
             alter.exec(self, allow_destructive=True)  # type: ignore[call-overload]  # a stand-in for a Context
         return alters

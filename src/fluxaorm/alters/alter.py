@@ -24,6 +24,7 @@ Kind: TypeAlias = Literal[
     "add_index",
     "add_unique_index",
     "rebuild_index",
+    "reorder_columns",
     "convert_table",
     "rename_table",
     "rename_column",
@@ -66,12 +67,20 @@ class Alter:
     statements: tuple[str, ...] = ()
     """The SQL statements in order; they hold their values and take no parameters."""
     kinds: tuple[Kind, ...] = ()
+    algorithm: Literal["", "instant", "inplace", "copy"] = ""
+    """How the server makes it: only the table's description changes; rows are gone through while others write;
+    the table is copied, and writes wait. "": not a change of a table that is there."""
     checks: tuple[Check, ...] = field(default=(), repr=False)
     """What ``precheck`` asks."""
     key: str | None = field(default=None, repr=False)
     """The single column of the table's primary key."""
     plans: AlterPlans | None = field(default=None, repr=False, compare=False)
     """How it is run; given by whoever made it."""
+
+    @property
+    def copies(self) -> bool:
+        """Whether the table is copied, which takes as long as it is large; writes wait meanwhile."""
+        return self.algorithm == "copy"
 
     @property
     def sql(self) -> str:

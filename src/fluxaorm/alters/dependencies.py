@@ -17,6 +17,7 @@ from fluxaorm.dialects.changes import (
     DropIndex,
     RebuildIndex,
     RenameColumn,
+    Reorder,
     SetDefault,
 )
 from fluxaorm.dialects.tables import TableDefinition
@@ -35,7 +36,9 @@ def judged_together(
     tied |= {name for key in actual.foreign_keys for name in key.columns}
     if actual.name in targets:
         tied |= set(actual.primary_key)
-    return [(change, _delayed(said) if _waits(change, late, tied) else said) for change, said in judged]
+    together = [(change, _delayed(said) if _waits(change, late, tied) else said) for change, said in judged]
+    waits = any(said.safety != SAFE and _columns_after(change) for change, said in together)
+    return [(change, _delayed(said) if waits and isinstance(change, Reorder) else said) for change, said in together]
 
 
 def _delayed(said: Judgement) -> Judgement:
@@ -59,7 +62,7 @@ def _waits(change: Change, late: set[str], tied: set[str]) -> bool:
 def _columns_after(change: Change) -> tuple[str, ...]:
     """Columns that are as they should be only after the change."""
     match change:
-        case AddColumn(column) | ChangeColumn(_, column):
+        case AddColumn(column) | ChangeColumn(_, column) | SetDefault(_, column):
             return (column.name,)
         case RenameColumn(_, new):
             return (new,)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal
 
 from fluxaorm.alters.alter import Alter, AlterPlans, Kind
 from fluxaorm.alters.checks import Check
@@ -29,6 +29,8 @@ class PoolDiff:
     pool: str
     dialect: Dialect
     plans: AlterPlans | None = None
+    reorder: bool = False
+    """Whether columns are moved into the declared order."""
 
     def alters(
         self, wanted: Sequence[WantedTable], actual: Mapping[str, TableDefinition], ignored: Collection[str] = ()
@@ -69,14 +71,15 @@ class PoolDiff:
         self, wanted: WantedTable, actual: TableDefinition, found: TableDefinition, targets: AbstractSet[str]
     ) -> Iterator[Alter]:
         renamed = actual.name != found.name
-        judged = judged_together(wanted, actual, diff_table(wanted, actual), targets)
+        judged = judged_together(wanted, actual, diff_table(wanted, actual, self.reorder), targets)
         for safety in (SAFE, DESTRUCTIVE):
             # after a rename nothing is there under the new name until that, too, was allowed
             chosen = [pair for pair in judged if (DESTRUCTIVE if renamed else pair[1].safety) == safety]
             for group in self.dialect.changes_together([change for change, _ in chosen]):
                 judgements = [replace(said, safety=safety) for change, said in chosen if change in group]
                 checks = RowChecks(self.dialect, wanted, actual, found).of(group)
-                yield self._alter(wanted, judgements, self.dialect.alter_table(actual, group), checks)
+                algorithm = self.dialect.algorithm(actual, group)
+                yield self._alter(wanted, judgements, self.dialect.alter_table(actual, group), algorithm, checks)
                 actual = applied(actual, group)
 
     def _drops(
@@ -100,7 +103,7 @@ class PoolDiff:
                 DESTRUCTIVE,
                 self.dialect.drop_table(table.name),
                 ("drop_table",),
-                dropped_rows(self.dialect, table),
+                checks=dropped_rows(self.dialect, table),
                 plans=self.plans,
             )
 
@@ -109,12 +112,16 @@ class PoolDiff:
         wanted: WantedTable,
         judgements: Sequence[Judgement],
         statements: tuple[str, ...],
+        algorithm: Literal["", "instant", "inplace", "copy"] = "",
         checks: tuple[Check, ...] = (),
     ) -> Alter:
         kinds: tuple[Kind, ...] = tuple(dict.fromkeys(judgement.kind for judgement in judgements))
+        reasons = [judgement.reason for judgement in judgements]
+        if algorithm == "copy":
+            reasons.append("the table is copied for it, and writes wait meanwhile")
         return Alter(
             "; ".join(judgement.description for judgement in judgements),
-            "; ".join(dict.fromkeys(judgement.reason for judgement in judgements)),
+            "; ".join(dict.fromkeys(reasons)),
             self.pool,
             wanted.entity,
             wanted.table.name,
@@ -122,6 +129,7 @@ class PoolDiff:
             judgements[0].safety,
             statements,
             kinds,
+            algorithm,
             checks,
             wanted.table.primary_key[0],
             self.plans,
@@ -132,6 +140,7 @@ _WEIGHT: Final[tuple[Kind, ...]] = (
     "add_index",
     "set_default",
     "rebuild_index",
+    "reorder_columns",
     "add_column",
     "convert_table",
     "change_column",

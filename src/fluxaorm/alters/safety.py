@@ -23,6 +23,7 @@ from fluxaorm.dialects.changes import (
     DropIndex,
     RebuildIndex,
     RenameColumn,
+    Reorder,
     SetDefault,
 )
 from fluxaorm.dialects.tables import ColumnDefinition, IndexDefinition
@@ -72,6 +73,10 @@ def judge(change: Change, wanted: WantedTable) -> Judgement:
         case ChangePrimaryKey(_, new_key):
             description = f"make ({_names(new_key)}) the primary key"
             return Judgement("change_primary_key", DESTRUCTIVE, description, _differs(wanted, None, "primary key"))
+        case Reorder(moves):
+            names = ", ".join(f"`{column.name}`" for column, _ in moves)
+            reason = f"{wanted.entity} declares its fields in this order"
+            return Judgement("reorder_columns", SAFE, f"move columns {names}", reason)
         case ConvertTable(old_table, new_table):
             was, becomes = f"{old_table.engine} {old_table.collation}", f"{new_table.engine} {new_table.collation}"
             reason = _differs(wanted, None, "engine or default collation")

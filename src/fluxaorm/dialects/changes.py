@@ -93,6 +93,16 @@ class ConvertTable:
     new: TableDefinition
 
 
+@dataclass(frozen=True, slots=True)
+class Reorder:
+    """Columns stand in another order. ``moves``: each column that moves, as it will be, and the name it will follow.
+
+    None: it comes first. In the order in which they have to be moved.
+    """
+
+    moves: tuple[tuple[ColumnDefinition, str | None], ...]
+
+
 Change: TypeAlias = (
     AddColumn
     | ChangeColumn
@@ -105,6 +115,7 @@ Change: TypeAlias = (
     | DropForeignKey
     | ChangePrimaryKey
     | ConvertTable
+    | Reorder
 )
 
 
@@ -136,8 +147,19 @@ def _applied(table: TableDefinition, change: Change) -> TableDefinition:
             return replace(table, foreign_keys=keys)
         case ChangePrimaryKey(_, new_key):
             return replace(table, primary_key=new_key)
+        case Reorder(moves):
+            return _reordered(table, moves)
         case ConvertTable(_, converted):
             return replace(table, engine=converted.engine, collation=converted.collation)
+
+
+def _reordered(table: TableDefinition, moves: tuple[tuple[ColumnDefinition, str | None], ...]) -> TableDefinition:
+    columns = {column.name: column for column in table.columns}
+    names = list(columns)
+    for moved, after in moves:
+        names.remove(moved.name)
+        names.insert(0 if after is None else names.index(after) + 1, moved.name)
+    return replace(table, columns=tuple(columns[name] for name in names))
 
 
 def _with_column(table: TableDefinition, column: ColumnDefinition) -> TableDefinition:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -19,6 +19,7 @@ from fluxaorm.dialects.changes import (
     DropIndex,
     RebuildIndex,
     RenameColumn,
+    Reorder,
     SetDefault,
 )
 from fluxaorm.dialects.column_types import BINARY, BLOB_BYTES, TEXT_BYTES, ColumnType, exact_float32, parse_type, quoted
@@ -101,15 +102,46 @@ def table_charset(collation: str) -> str:
     return f"DEFAULT CHARSET={collation.partition('_')[0]} COLLATE={collation}" if collation else ""
 
 
-def alter_table(name: str, changes: Sequence[Change]) -> tuple[str, ...]:
-    """One ALTER with all the changes, and a second one where a filler has to be taken away again."""
-    clauses = [clause for change in changes for clause in _clauses(change)]
-    statements = [f"ALTER TABLE {quote(name)}\n  " + ",\n  ".join(clauses)]
+def alter_table(name: str, changes: Sequence[Change], hint: str = "") -> tuple[str, ...]:
+    """One ALTER with all the changes, and a second one where a filler has to be taken away again.
+
+    ``hint``: what the first one ends in.
+    """
+    statements = [f"ALTER TABLE {quote(name)}\n  " + ",\n  ".join(_all_clauses(changes)) + hint]
     fillers = [change.column.name for change in changes if isinstance(change, AddColumn) and change.filler is not None]
     if fillers:
         drops = [f"ALTER COLUMN {quote(column)} DROP DEFAULT" for column in fillers]
         statements.append(f"ALTER TABLE {quote(name)}\n  " + ",\n  ".join(drops))
     return tuple(statements)
+
+
+def _all_clauses(changes: Sequence[Change]) -> Iterator[str]:
+    """A column is named once: its rename, its new definition and its new place share a clause."""
+    moves = [move for change in changes if isinstance(change, Reorder) for move in change.moves]
+    former = {change.new: change.old for change in changes if isinstance(change, RenameColumn)}
+    moved = {column.name for column, _ in moves}
+    redefined = {change.new.name for change in changes if isinstance(change, ChangeColumn | SetDefault)}
+    for change in changes:
+        match change:
+            case AddColumn(column) if column.name in moved:
+                continue
+            case RenameColumn(_, new) if new in moved or new in redefined:
+                continue
+            case ChangeColumn(_, new) | SetDefault(_, new) if new.name in moved:
+                continue
+            case ChangeColumn(_, new) | SetDefault(_, new) if new.name in former:
+                yield _redefined(new, former)
+            case _:
+                yield from _clauses(change)
+    added = {change.column.name: change for change in changes if isinstance(change, AddColumn)}
+    for column, after in moves:
+        head = next(_clauses(added[column.name])) if column.name in added else _redefined(column, former)
+        yield f"{head} " + ("FIRST" if after is None else f"AFTER {quote(after)}")
+
+
+def _redefined(column: ColumnDefinition, former: Mapping[str, str]) -> str:
+    old = former.get(column.name)
+    return f"MODIFY COLUMN {column_ddl(column)}" if old is None else f"CHANGE COLUMN {quote(old)} {column_ddl(column)}"
 
 
 _NO_SET_DEFAULT: Final = frozenset({"json", *TEXT_BYTES, *BLOB_BYTES})
@@ -145,6 +177,8 @@ def _clauses(change: Change) -> Iterator[str]:
             if old:
                 yield "DROP PRIMARY KEY"
             yield f"ADD PRIMARY KEY {columns_list(new)}"
+        case Reorder():
+            pass  # see _all_clauses
         case ConvertTable(old, new):
             if old.engine != new.engine:
                 yield f"ENGINE={new.engine}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from fluxaorm.dialects import mysql_ddl
 from fluxaorm.dialects.column_types import quoted
+from fluxaorm.dialects.ddl_algorithms import HINTS, Algorithm, algorithm_of, spellings
 from fluxaorm.dialects.declared import declared_columns, declared_indexes
 from fluxaorm.dialects.mysql_errors import (
     LOCK_TIMEOUTS,
@@ -194,8 +195,17 @@ class MySQLFamily(Dialect):
         return (mysql_ddl.create_table(table),)
 
     def alter_table(self, actual: TableDefinition, changes: Sequence[Change]) -> tuple[str, ...]:
-        """One ALTER."""
-        return mysql_ddl.alter_table(actual.name, changes)
+        """One ALTER, with a hint how to make it."""
+        hint = HINTS[self.algorithm(actual, changes)] if self.capabilities.online_ddl else ""
+        return mysql_ddl.alter_table(actual.name, changes, hint)
+
+    def algorithm(self, actual: TableDefinition, changes: Sequence[Change]) -> Algorithm:
+        """See ``ddl_algorithms``."""
+        return algorithm_of(actual, changes, mariadb=self.name == "mariadb")
+
+    def ddl_spellings(self, sql: str) -> tuple[str, ...]:
+        """See ``ddl_algorithms``."""
+        return spellings(sql)
 
     def drop_table(self, table: str) -> tuple[str, ...]:
         """One statement."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from fluxaorm.dialects.tables import ColumnDefinition, IndexDefinition, TableDefinition
 
@@ -205,6 +205,10 @@ class Dialect(ABC):
     @abstractmethod
     def alter_table(self, actual: TableDefinition, changes: Sequence[Change]) -> tuple[str, ...]:
         """The statements that apply these changes to a table, one ALTER where the server can."""
+
+    @abstractmethod
+    def algorithm(self, actual: TableDefinition, changes: Sequence[Change]) -> Literal["instant", "inplace", "copy"]:
+        """How the server makes these changes; ``copy`` where it is not known. See ``Alter.algorithm``."""
 
     @abstractmethod
     def drop_table(self, table: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from fluxaorm.dialects import sqlite_ddl
 from fluxaorm.dialects.capabilities import Capabilities
@@ -156,6 +156,10 @@ class SQLite(Dialect):
     def alter_table(self, actual: TableDefinition, changes: Sequence[Change]) -> tuple[str, ...]:
         """In place where SQLite can, else by a rebuild."""
         return sqlite_ddl.alter_table(actual, changes)
+
+    def algorithm(self, actual: TableDefinition, changes: Sequence[Change]) -> Literal["instant", "inplace", "copy"]:
+        """A rebuild copies, and an index is made while others wait."""
+        return "instant" if sqlite_ddl.is_in_place(changes) else "copy"
 
     def drop_table(self, table: str) -> tuple[str, ...]:
         """One statement."""

@@ -187,9 +187,14 @@ def create_table(table: TableDefinition, name: str | None = None) -> str:
 
 def alter_table(actual: TableDefinition, changes: Sequence[Change]) -> tuple[str, ...]:
     """Columns and indexes are added in place; anything else makes the table anew and copies its rows."""
-    if all(map(_in_place, changes)):
+    if is_in_place(changes):
         return tuple(statement for change in changes for statement in _statements(actual.name, change))
     return _rebuild(actual, changes)
+
+
+def is_in_place(changes: Sequence[Change]) -> bool:
+    """Whether the table need not be made anew."""
+    return all(map(_in_place, changes))
 
 
 def _in_place(change: Change) -> bool:

@@ -38,20 +38,42 @@ class DeclarationsPort(Protocol):
 
 
 @overload
-def get_alters(ctx: Context) -> list[Alter]: ...
+def get_alters(ctx: Context, *, reorder: bool = False) -> list[Alter]: ...
 @overload
-def get_alters(ctx: AsyncContext) -> Coroutine[Any, Any, list[Alter]]: ...
-def get_alters(ctx: Context | AsyncContext) -> Any:
+def get_alters(ctx: AsyncContext, *, reorder: bool = False) -> Coroutine[Any, Any, list[Alter]]: ...
+def get_alters(ctx: Context | AsyncContext, *, reorder: bool = False) -> Any:
     """What has to be done so that every MySQL pool has the tables its entities declare, ordered for execution.
 
     Nothing is changed; each alter runs by ``alter.exec(ctx)``. Empty when all is as declared. Pools without an entity
-    are left alone, and so are tables in ``ignored_tables`` and the library's own. Raises MySQLError.
+    are left alone, and so are tables in ``ignored_tables`` and the library's own. ``reorder``: also move columns into
+    the order of the fields, which nothing depends on. Raises MySQLError.
     """
-    return ctx._run(get_alters_plan(ctx.engine))
+    return ctx._run(get_alters_plan(ctx.engine, reorder))
 
 
-def get_alters_plan(engine: DeclarationsPort) -> Plan[list[Alter]]:
-    """The alters of all pools, one introspection query each."""
+@overload
+def get_all_alters(ctx: Context, *, reorder: bool = False) -> list[Alter]: ...
+@overload
+def get_all_alters(ctx: AsyncContext, *, reorder: bool = False) -> Coroutine[Any, Any, list[Alter]]: ...
+def get_all_alters(ctx: Context | AsyncContext, *, reorder: bool = False) -> Any:
+    """The alters of every store, ordered for execution: ``get_alters``, then those of what is filled from MySQL.
+
+    ``reorder``: as for ``get_alters``. Raises MySQLError.
+    """
+    return ctx._run(get_all_alters_plan(ctx.engine, reorder))
+
+
+def get_all_alters_plan(engine: DeclarationsPort, reorder: bool = False) -> Plan[list[Alter]]:
+    """A store that others are filled from comes before them."""
+    stores: list[Plan[list[Alter]]] = [get_alters_plan(engine, reorder)]
+    alters: list[Alter] = []
+    for plan in stores:
+        alters += yield from plan
+    return alters
+
+
+def get_alters_plan(engine: DeclarationsPort, reorder: bool = False) -> Plan[list[Alter]]:
+    """The alters of all SQL pools, one introspection query each."""
     by_pool = _by_pool(engine.schemas.values())
     pools: list[TablesPort] = [engine.mysql_pools[code] for code in by_pool]
     queries: list[Effect[Any]] = [
@@ -60,7 +82,7 @@ def get_alters_plan(engine: DeclarationsPort) -> Plan[list[Alter]]:
     answers = yield from Parallel(queries)
     alters: list[Alter] = []
     for (code, schemas), pool, rows in zip(by_pool.items(), pools, answers, strict=True):
-        alters += _pool_alters(code, pool, schemas, rows)
+        alters += _pool_alters(code, pool, schemas, rows, reorder)
     return alters
 
 
@@ -71,9 +93,10 @@ def _by_pool(schemas: Iterable[EntitySchema]) -> dict[str, list[EntitySchema]]:
     return found
 
 
-def _pool_alters(code: str, pool: TablesPort, schemas: Collection[EntitySchema], rows: Any) -> list[Alter]:
+def _pool_alters(
+    code: str, pool: TablesPort, schemas: Collection[EntitySchema], rows: Any, reorder: bool
+) -> list[Alter]:
     dialect = pool.dialect
     wanted = [wanted_table(schema, dialect, pool.collation) for schema in schemas]
-    return PoolDiff(code, dialect, SQLAlterPlans(dialect)).alters(
-        wanted, dialect.parse_introspection(rows), pool.ignored_tables
-    )
+    diff = PoolDiff(code, dialect, SQLAlterPlans(dialect), reorder)
+    return diff.alters(wanted, dialect.parse_introspection(rows), pool.ignored_tables)

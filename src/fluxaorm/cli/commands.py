@@ -77,6 +77,33 @@ def demo(
 
 
 @app.command(epilog=_EPILOG)
+def inspect(
+    dsn: Annotated[
+        str,
+        typer.Argument(
+            metavar="DSN", help="The database's address: mysql://user:password@host:port/db, sqlite:///file"
+        ),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A new file for the module.", show_default="stdout")
+    ] = None,
+    table: Annotated[
+        list[str] | None, typer.Option("--table", metavar="PATTERN", help="Only tables called so, as 'shop_*'; repeat.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Make entity definitions of an existing database.
+
+    Prints a Python module; says on stderr what cannot be declared, and which alters would follow from using it. Changes
+    nothing in the database.
+    """
+    from fluxaorm.cli import inspect_command
+
+    with errors_as_exits():
+        inspect_command.run(dsn, output=output, json=json, tables=table or [])
+
+
+@app.command(epilog=_EPILOG)
 def generate(
     places: Annotated[list[str], typer.Argument(metavar="[APP] DIR", help=f"The package's directory. {_APP_HELP}")],
     check: Annotated[

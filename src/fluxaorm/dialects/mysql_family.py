@@ -182,6 +182,13 @@ class MySQLFamily(Dialect):
         shown = mysql_ddl.shown(column.type)
         return column if shown == column.type else replace(column, type=shown, ddl_type=column.type)
 
+    def other_tables_sql(self) -> str:
+        """Views, and MariaDB's sequences and versioned tables."""
+        return (
+            "SELECT TABLE_NAME, TABLE_TYPE FROM information_schema.TABLES "
+            "WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE <> 'BASE TABLE'"
+        )
+
     def column_ddl(self, column: ColumnDefinition) -> str:
         """See ``mysql_ddl``."""
         return mysql_ddl.column_ddl(column)
@@ -210,6 +217,10 @@ class MySQLFamily(Dialect):
     def drop_table(self, table: str) -> tuple[str, ...]:
         """One statement."""
         return (f"DROP TABLE {self.quote(table)}",)
+
+    def truncate_table(self, table: str) -> tuple[str, ...]:
+        """One statement."""
+        return (f"TRUNCATE TABLE {self.quote(table)}",)
 
     def rename_table(self, actual: TableDefinition, name: str) -> tuple[str, ...]:
         """One statement."""

@@ -27,7 +27,7 @@ SELECT 'index', TABLE_NAME, SEQ_IN_INDEX, INDEX_NAME, COLUMN_NAME, NON_UNIQUE, S
 FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE()"""
 _FOREIGN_KEYS: Final = """
 SELECT 'foreign key', TABLE_NAME, ORDINAL_POSITION, CONSTRAINT_NAME, COLUMN_NAME, REFERENCED_TABLE_NAME,
-  NULL, NULL, NULL, NULL
+  REFERENCED_COLUMN_NAME, NULLIF(REFERENCED_TABLE_SCHEMA, DATABASE()), NULL, NULL
 FROM information_schema.KEY_COLUMN_USAGE WHERE TABLE_SCHEMA = DATABASE() AND REFERENCED_TABLE_NAME IS NOT NULL"""
 _CHECKS: Final = """
 SELECT 'check', TABLE_NAME, 0, CONSTRAINT_NAME, CHECK_CLAUSE, NULL, NULL, NULL, NULL, NULL
@@ -107,10 +107,13 @@ def _default(kind: ColumnType, text: str | None, extra: str, mariadb: bool) -> t
 _LITERAL: Final = re.compile(r"(?:_\w+)?'((?:[^'\\]|\\.|'')*)'", re.DOTALL)
 _BYTES: Final = re.compile(r"unhex\((?:_\w+)?'([0-9a-f]*)'\)", re.IGNORECASE)
 _TEXT_OF_BYTES: Final = re.compile(rf"convert\({_BYTES.pattern} using \w+\)", re.IGNORECASE)
+_BITS: Final = re.compile(r"b'[01]+'")
 _NUMBER: Final = re.compile(r"\(?(-?)\(?(\d+(?:\.\d*)?(?:e[-+]?\d+)?)\)?(?: \+ 0e0)?\)?", re.IGNORECASE)
 
 
 def _expression_value(kind: ColumnType, text: str) -> tuple[str | None, str]:
+    if kind.name == "bit" and _BITS.fullmatch(text):
+        return text, ""
     if literal := _LITERAL.fullmatch(text):
         return canonical_default(kind, unescaped(literal[1])), ""
     if hexadecimal := _BYTES.fullmatch(text):
@@ -162,4 +165,8 @@ def _index_detail(part: Values) -> str:
 
 
 def _foreign_key(name: str, parts: Sequence[Values]) -> ForeignKeyDefinition:
-    return ForeignKeyDefinition(name, tuple(part[0] or "" for part in parts), parts[0][1] or "")
+    _, table, _, database, *_ = parts[0]
+    target = f"{database}.{table}" if database else table or ""
+    return ForeignKeyDefinition(
+        name, tuple(part[0] or "" for part in parts), target, tuple(part[2] or "" for part in parts)
+    )

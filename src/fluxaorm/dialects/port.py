@@ -191,6 +191,10 @@ class Dialect(ABC):
         """The tables that are there, by name."""
 
     @abstractmethod
+    def other_tables_sql(self) -> str:
+        """What introspection leaves out though it has a table's name, (name, what) a row: views and the like."""
+
+    @abstractmethod
     def column_ddl(self, column: ColumnDefinition) -> str:
         """A column as CREATE TABLE and ALTER TABLE want it."""
 
@@ -213,6 +217,10 @@ class Dialect(ABC):
     @abstractmethod
     def drop_table(self, table: str) -> tuple[str, ...]:
         """The statements that drop a table."""
+
+    @abstractmethod
+    def truncate_table(self, table: str) -> tuple[str, ...]:
+        """The statements that remove every row of a table."""
 
     @abstractmethod
     def rename_table(self, actual: TableDefinition, name: str) -> tuple[str, ...]:

@@ -141,6 +141,10 @@ class SQLite(Dialect):
         """See ``sqlite_introspection``."""
         return tables_from(rows)
 
+    def other_tables_sql(self) -> str:
+        """Views."""
+        return "SELECT name, type FROM sqlite_schema WHERE type = 'view'"
+
     def column_ddl(self, column: ColumnDefinition) -> str:
         """See ``sqlite_ddl``."""
         return sqlite_ddl.column_ddl(column)
@@ -176,6 +180,10 @@ class SQLite(Dialect):
     def collated(self, value: str, collation: str) -> str:
         """COLLATE."""
         return f"{value} COLLATE {collation}"
+
+    def truncate_table(self, table: str) -> tuple[str, ...]:
+        """SQLite does it at once when nothing is asked of the rows."""
+        return (f"DELETE FROM {self.quote(table)}",)
 
     def rename_table(self, actual: TableDefinition, name: str) -> tuple[str, ...]:
         """Indexes are made again under the new table's name."""

@@ -44,6 +44,8 @@ class ForeignKeyDefinition:
     name: str
     columns: tuple[str, ...] = ()
     target: str = ""
+    """The table it points at; ``database.table`` in another database."""
+    target_columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

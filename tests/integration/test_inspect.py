@@ -1,0 +1,178 @@
+"""`fluxaorm inspect` on databases that the library did not make, and on any that it did."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+import fluxaorm as fx
+from fluxaorm.cli.inspect.read import Database as ReadDatabase
+from fluxaorm.cli.inspect.read import read_database
+from fluxaorm.cli.inspect.report import as_json, as_text, inspect_database
+from fluxaorm.cli.inspect.trial import resolved
+from fluxaorm.dialects.column_types import TEXT_BYTES
+from fluxaorm.dialects.tables import TableDefinition
+from fluxaorm.entity.members import members_problem
+from fluxaorm.entity.schema import UNSET, ColumnSchema, EntitySchema, IndexSchema
+from tests.support.legacy import fill, golden
+from tests.support.raw_stores import RawStore
+from tests.support.schema_strategies import schemas
+from tests.support.sql_servers import Database, SqlServer
+
+ALTER = ("table", "kinds", "safety", "statements")
+
+
+@pytest.fixture(scope="module")
+def legacy(mysql_server: SqlServer) -> Iterator[Database]:
+    """The legacy database, which no test changes."""
+    database = mysql_server.create_database()
+    fill(database)
+    yield database
+    database.drop()
+
+
+@pytest.fixture
+def imported(tmp_path: Path) -> Iterator[Any]:
+    """Imports a module's source, as an application would."""
+    module = ModuleType("inspected")
+    sys.modules["inspected"] = module
+
+    def run(source: str) -> ModuleType:
+        exec(compile(source, str(tmp_path / "inspected.py"), "exec"), vars(module))
+        return module
+
+    yield run
+    del sys.modules["inspected"]
+
+
+def test_a_legacy_database_becomes_a_module_and_a_list_of_what_cannot_be(legacy: Database) -> None:
+    """Who moves to the library starts from here, and must be told of all that the definitions leave out."""
+    database = read_database(legacy.url)
+
+    found = inspect_database(database, [*database.tables, *database.others])
+
+    kind = legacy.server.kind
+    source = found.source.replace(legacy.name, "legacy")
+    assert golden(f"{kind}.py", source) == source
+    report = "\n".join(as_text(found)) + "\n"
+    assert golden(f"{kind}.txt", report) == report
+
+
+def test_the_definitions_give_no_alters_but_the_listed(legacy: Database, imported: Any) -> None:
+    """An alter that nobody announced would be the end of trust in the first deploy."""
+    database = read_database(legacy.url)
+    found = inspect_database(database, [*database.tables, *database.others])
+    registry = fx.Registry()
+    registry.register_mysql(legacy.url)
+    registry.register_entities_from(imported(found.source))
+
+    with registry.validate() as engine, engine.new_context() as ctx:
+        alters = fx.get_alters(ctx)
+        providers = [engine.provider(definition) for definition in engine.registry.entities.values()]
+
+    assert _shown(alters) == _shown(found.alters)
+    assert 5 == len(providers)
+
+
+def _shown(alters: Any) -> list[tuple[Any, ...]]:
+    return [tuple(getattr(alter, name) for name in ALTER) for alter in alters]
+
+
+def test_the_module_is_formatted_and_typed(legacy: Database, tmp_path: Path) -> None:
+    """What a tool writes into a repository has to pass that repository's checks."""
+    database = read_database(legacy.url)
+    path = tmp_path / "entities.py"
+
+    path.write_text(inspect_database(database, list(database.tables)).source, "utf-8")
+
+    for length in ("88", "120"):
+        ruff = [sys.executable, "-m", "ruff", "format", "--isolated", "--diff", "--line-length", length, str(path)]
+        formatted = subprocess.run(ruff, capture_output=True, text=True, check=False)
+        assert ("", 0) == (formatted.stdout, formatted.returncode)
+    typed = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", str(path)], capture_output=True, text=True, check=False
+    )
+    assert 0 == typed.returncode, typed.stdout
+
+
+def test_only_tables_that_are_asked_for_are_declared(legacy: Database) -> None:
+    """A reference to a table that was left out is a plain id, and says why."""
+    database = read_database(legacy.url)
+
+    found = inspect_database(database, ["orders", "categories"])
+
+    content = as_json(found)
+    assert ["categories", "orders"] == sorted(entity["table"] for entity in content["entities"])
+    assert [] == content["refused"]
+    orders = next(entity for entity in content["entities"] if entity["table"] == "orders")
+    assert "customer_id" == orders["fields"]["customer_id"]
+    reasons = {each["name"]: each["reason"] for each in orders["left_out"] if each["what"] == "foreign key"}
+    assert "`customers` is no entity of this module" == reasons["orders_customer"]
+    assert not any(alter.kind == "drop_table" for alter in found.alters)
+
+
+def _declarable(schema: EntitySchema) -> EntitySchema:
+    """Without what no definition can say: members that servers do not show, defaults of JSON, needless indexes."""
+    columns = [_declarable_column(column) for column in schema.columns]
+    kept: list[IndexSchema] = []
+    for index in schema.indexes:
+        if not any(_covers(other, index) or _covers(index, other) for other in kept):
+            kept.append(index)
+    names = {column.name for column in columns}
+    return replace(
+        schema,
+        columns=tuple(replace(column, index=at) for at, column in enumerate(columns)),
+        indexes=tuple(index for index in kept if names.issuperset(index.columns)),
+    )
+
+
+def _covers(index: IndexSchema, other: IndexSchema) -> bool:
+    return index.columns == other.columns[: len(index.columns)]
+
+
+def _declarable_column(column: ColumnSchema) -> ColumnSchema:
+    name = column.mysql_type.partition("(")[0]
+    if column.enum is not None and (
+        members_problem(name, column.enum.members) or not _shown_whole(column.enum.members)
+    ):
+        return replace(column, enum=None, mysql_type="varchar(255)", kind="varchar")
+    is_shown_short = name in {"varchar", *TEXT_BYTES} and isinstance(column.default, str) and "\0" in column.default
+    undeclarable = name == "json" or (name == "varbinary" and len(column.default or b"") not in (0, 4, 16))
+    return replace(column, default=UNSET) if is_shown_short or undeclarable else column
+
+
+def _shown_whole(members: tuple[str, ...]) -> bool:
+    return all(character <= "\uffff" for member in members for character in member)
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(drawn=schemas())
+def test_what_the_library_made_is_found_again(raw_store: RawStore, drawn: EntitySchema) -> None:
+    """Definition to table to definition loses nothing, or the second would alter the first one's tables."""
+    schema = _declarable(drawn)
+    raw_store.query("DROP TABLE IF EXISTS `Thing`")
+    raw_store.apply(schema)
+    database = ReadDatabase("shop", raw_store.dialect, raw_store.collation, raw_store.tables(), {})
+
+    found = inspect_database(database, ["Thing"])
+
+    schemas_found, problems = resolved(found.source)
+    assert ([], (), ()) == (problems, found.alters, found.refused), found.source
+    assert _table(raw_store, schema) == _table(raw_store, schemas_found["Thing"])
+
+
+def _table(store: RawStore, schema: EntitySchema) -> TableDefinition:
+    table = store.dialect.define_table(schema, store.collation)
+    return replace(table, indexes=tuple(sorted(table.indexes, key=lambda index: index.name)))

@@ -18,7 +18,6 @@ from fluxaorm.cli.inspect.read import Database as ReadDatabase
 from fluxaorm.cli.inspect.read import read_database
 from fluxaorm.cli.inspect.report import as_json, as_text, inspect_database
 from fluxaorm.cli.inspect.trial import resolved
-from fluxaorm.dialects.column_types import TEXT_BYTES
 from fluxaorm.dialects.tables import TableDefinition
 from fluxaorm.entity.members import members_problem
 from fluxaorm.entity.schema import UNSET, ColumnSchema, EntitySchema, IndexSchema
@@ -86,8 +85,9 @@ def _shown(alters: Any) -> list[tuple[Any, ...]]:
     return [tuple(getattr(alter, name) for name in ALTER) for alter in alters]
 
 
-def test_the_module_is_formatted_and_typed(legacy: Database, tmp_path: Path) -> None:
-    """What a tool writes into a repository has to pass that repository's checks."""
+def test_the_module_is_formatted_as_ruff_would(legacy: Database, tmp_path: Path) -> None:
+    """What a tool writes into a repository has to pass that repository's checks. Its types: the golden files are among
+    what ``make types`` looks at."""
     database = read_database(legacy.url)
     path = tmp_path / "entities.py"
 
@@ -97,10 +97,6 @@ def test_the_module_is_formatted_and_typed(legacy: Database, tmp_path: Path) -> 
         ruff = [sys.executable, "-m", "ruff", "format", "--isolated", "--diff", "--line-length", length, str(path)]
         formatted = subprocess.run(ruff, capture_output=True, text=True, check=False)
         assert ("", 0) == (formatted.stdout, formatted.returncode)
-    typed = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", str(path)], capture_output=True, text=True, check=False
-    )
-    assert 0 == typed.returncode, typed.stdout
 
 
 def test_only_tables_that_are_asked_for_are_declared(legacy: Database) -> None:
@@ -144,9 +140,8 @@ def _declarable_column(column: ColumnSchema) -> ColumnSchema:
         members_problem(name, column.enum.members) or not _shown_whole(column.enum.members)
     ):
         return replace(column, enum=None, mysql_type="varchar(255)", kind="varchar")
-    is_shown_short = name in {"varchar", *TEXT_BYTES} and isinstance(column.default, str) and "\0" in column.default
-    undeclarable = name == "json" or (name == "varbinary" and len(column.default or b"") not in (0, 4, 16))
-    return replace(column, default=UNSET) if is_shown_short or undeclarable else column
+    is_odd_address = name == "varbinary" and isinstance(column.default, bytes) and len(column.default) not in (4, 16)
+    return replace(column, default=UNSET) if name == "json" or is_odd_address else column
 
 
 def _shown_whole(members: tuple[str, ...]) -> bool:
@@ -154,7 +149,7 @@ def _shown_whole(members: tuple[str, ...]) -> bool:
 
 
 @settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -20,10 +20,11 @@ from fluxaorm.cache_outages import CacheOutages
 from fluxaorm.entity import Entity
 from fluxaorm.entity.schema import EntitySchema
 from fluxaorm.errors import ContextClosedError, RegistryError, StaleGeneratedCodeError, UnknownPoolError
-from fluxaorm.plans.binding import Binding
+from fluxaorm.plans.binding import Binding, DisabledCaches
 from fluxaorm.plans.tokens import TokenSource
 from fluxaorm.runners.asyncio import AsyncRunner
 from fluxaorm.runners.sync import SyncRunner
+from fluxaorm.runtime.schema import EngineSchema
 
 if TYPE_CHECKING:
     from fluxaorm.codegen.memory import MemoryPackage
@@ -88,6 +89,8 @@ class Engine:
         self._careless_redis_pools = careless_redis_pools
         self._settings = dict(settings)
         self._bindings: dict[ProviderPort, Binding] = {}
+        self._engine_schemas = {name: EngineSchema(self, schema) for name, schema in self.schemas.items()}
+        self._disabled_caches: dict[str, DisabledCaches] = {}
         self._memory_package: MemoryPackage | None = None
         self._bindings_by_name: dict[str, Binding] = {}
         self._databases = dict(databases)
@@ -146,15 +149,24 @@ class Engine:
 
     # entities
 
-    def schema(self, definition: type[Any]) -> EntitySchema:
-        """The metadata of an entity, by its definition class or its generated class.
+    def schema(self, definition: type[Any]) -> EngineSchema:
+        """What an entity is and what can be done to its table, by its definition class or its generated class.
 
         RegistryError when it is not registered.
         """
-        schema = self.schemas.get(definition.__name__)
-        if schema is None or (issubclass(definition, Entity) and schema.definition is not definition):
+        schema = self._engine_schemas.get(definition.__name__)
+        if schema is None or (issubclass(definition, Entity) and schema.metadata.definition is not definition):
             raise RegistryError([f"{definition.__name__} is not registered; register_entity({definition.__name__})"])
         return schema
+
+    def disable_caches(self, entity_name: str, disabled: DisabledCaches) -> None:
+        """Read and fill these caches of an entity no more; ``schema(X).disable_cache()`` checks that it is not late."""
+        before = self._disabled_caches.get(entity_name, DisabledCaches())
+        disabled = DisabledCaches(before.local or disabled.local, before.redis or disabled.redis)
+        self._disabled_caches[entity_name] = disabled
+        for binding in self._bindings.values():
+            if binding.schema.name == entity_name:
+                binding.disable(disabled)
 
     def provider(self, definition: type[Any]) -> Provider[Any, Any]:
         """The provider of an entity, compiled in memory from the templates of generated code, once an engine.
@@ -188,6 +200,7 @@ class Engine:
         if schema.fingerprint != provider.fingerprint:
             raise StaleGeneratedCodeError(schema.name)
         binding = self._made_binding(schema, provider)
+        binding.disable(self._disabled_caches.get(schema.name, DisabledCaches()))
         first = self._bindings_by_name.setdefault(schema.name, binding)
         binding.local, binding.ids = first.local, first.ids
         self._bindings[provider] = binding

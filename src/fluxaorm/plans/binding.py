@@ -6,6 +6,7 @@ Built once an engine; no I/O.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from fluxaorm.entity.encoders import as_is
@@ -31,6 +32,14 @@ class ProviderPort(Protocol):
     """The generated class."""
     enum_classes: ClassVar[Mapping[int, type[Any]]]
     """Position -> generated StrEnum, for columns whose enum came from a Literal."""
+
+
+@dataclass(frozen=True, slots=True)
+class DisabledCaches:
+    """Caches of an entity that are neither read nor filled; their keys are told of changes all the same."""
+
+    local: bool = False
+    redis: bool = False
 
 
 class Binding:
@@ -59,6 +68,7 @@ class Binding:
         self.mysql_pool = schema.mysql_pool
         self.redis_pool = redis_pool
         self.fills_redis = schema.cache.redis == "on"
+        self.reads_redis = True
         self.id_redis_pool = id_redis_pool
         self.schemas = schemas
         self.queries = QueryCompiler(schema, dialect, schemas)
@@ -87,6 +97,13 @@ class Binding:
         self.insert_sql = f"INSERT INTO {self.quoted_table} ({column_names}) VALUES "
         self._update_sql: dict[tuple[int, ...], str] = {}
         self._stamps: dict[bytes, bytes] = {}
+
+    def disable(self, disabled: DisabledCaches) -> None:
+        """Neither read nor fill these caches any more."""
+        if disabled.redis:
+            self.fills_redis = self.reads_redis = False
+        if disabled.local:
+            self.local = None
 
     def _make_local(self, monotonic: Callable[[], float]) -> LocalRows | None:
         cache = self.schema.cache

@@ -1,18 +1,21 @@
-"""Dropping cached rows by hand: after SQL that went past the library, or all of an entity's. Decides; no I/O."""
+"""Dropping cached values by hand: after SQL that went past the library, or all of an entity's. Decides; no I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, TypeAlias
 
 from fluxaorm.errors import RedisError
 from fluxaorm.plans.binding import Binding
 from fluxaorm.plans.effects import Plan, RedisRoundTrip
 from fluxaorm.plans.intents import invalidate_plan
 from fluxaorm.plans.reads import check_id
-from fluxaorm.plans.unit import EntityUnit
+from fluxaorm.plans.unit import EntityUnit, UnitOfWork
 
 SCAN_COUNT: Final = 1_000
+
+Work: TypeAlias = Callable[[Sequence[str]], Plan[int]]
+"""What to do with some keys; gives how many were dropped."""
 
 
 def invalidate_ids_plan(unit: EntityUnit, ids: Sequence[int]) -> Plan[None]:
@@ -32,14 +35,26 @@ def invalidate_ids_plan(unit: EntityUnit, ids: Sequence[int]) -> Plan[None]:
         binding.local.evict(ids)
 
 
-def clear_redis_cache_plan(unit: EntityUnit) -> Plan[int]:
-    """Drop all cached rows of the entity from Redis; the number of keys. Live intents of writers stay."""
-    binding = unit.binding
+def clear_cache_plan(owner: UnitOfWork, binding: Binding) -> Plan[int]:
+    """Drop all that is cached of the entity, here and in Redis; the number of Redis keys. Writers' intents stay."""
+    pool = binding.redis_pool
     if binding.local is not None:
         binding.local.clear()
-    if binding.redis_pool is None:
+    if pool is None:
         return 0
-    removed = 0
+    dropped = yield from each_cached_key_plan(binding, lambda keys: invalidate_plan(owner, {pool: list(keys)}))
+    if binding.local is not None:
+        binding.local.clear()
+    return dropped
+
+
+def each_cached_key_plan(binding: Binding, work: Work) -> Plan[int]:
+    """Do something with every Redis key that caches of the entity, a page of keys at a time; the sum of what it gives.
+
+    Keys that are there from the beginning to the end are met; one may be met twice.
+    """
+    assert binding.redis_pool is not None
+    done = 0
     cursor = b"0"
     while True:
         command = ("SCAN", cursor, "MATCH", f"{_escaped(binding.key_prefix)}*", "COUNT", SCAN_COUNT)
@@ -47,19 +62,21 @@ def clear_redis_cache_plan(unit: EntityUnit) -> Plan[int]:
         if isinstance(replies.values[0], RedisError):
             raise replies.values[0]
         cursor, keys = replies.values[0]
-        rows = list(_row_keys(binding, keys))
-        if rows:
-            removed += yield from invalidate_plan(unit.owner, {binding.redis_pool: rows})
+        cached = [key for key in _names(keys) if _is_cached(key[len(binding.key_prefix) :])]
+        if cached:
+            done += yield from work(cached)
         if int(cursor) == 0:
-            return removed
+            return done
 
 
 def _escaped(prefix: str) -> str:
     return "".join(f"\\{char}" if char in "*?[]\\" else char for char in prefix)
 
 
-def _row_keys(binding: Binding, keys: Iterable[bytes]) -> Iterable[str]:
-    for key in keys:
-        name = key.decode()
-        if name[len(binding.key_prefix) :].isdigit():
-            yield name
+def _names(keys: Iterable[bytes]) -> Iterable[str]:
+    return dict.fromkeys(key.decode("utf-8", "surrogateescape") for key in keys)
+
+
+def _is_cached(name: str) -> bool:
+    """Rows, look-ups by unique index and the list of all ids; not the block of ids, nor search documents."""
+    return name.isdigit() or name == "all" or name.startswith("u:")

@@ -147,10 +147,15 @@ def lift_ids_plan(owner: UnitOfWork, entities: Sequence[TrackedEntity]) -> Plan[
         binding = entity._unit.binding
         highest[binding] = max(highest.get(binding, 0), entity._row[0])
     for binding, id in highest.items():
-        if id > binding.reserved_seen:
-            yield from _lift_plan(binding, id)
+        yield from keep_ids_above_plan(binding, id)
     for entity in entities:
         owner.chosen_ids.pop(entity, None)
+
+
+def keep_ids_above_plan(binding: Binding, id: int) -> Plan[None]:
+    """Never hand out ``id`` or one below it again."""
+    if id > binding.reserved_seen:
+        yield from _lift_plan(binding, id)
 
 
 def _lift_plan(binding: Binding, id: int) -> Plan[None]:

@@ -63,7 +63,7 @@ def _shared_row_plan(owner: UnitOfWork, binding: Binding, id: int) -> Plan[tuple
     found = replies.values[0]
     stamp = binding.stamp(replies.server)
     mine = found is None
-    if isinstance(found, bytes) and is_value(found):
+    if isinstance(found, bytes) and is_value(found) and binding.reads_redis:
         cached = decode_row(found, stamp, binding.width)
         if cached is not None:
             return _unless_absent(cached), True
@@ -206,7 +206,7 @@ class _Lookup:
 
     def _keep(self, id: int, found: Any, stamp: bytes) -> bool:
         """Take a value over when it counts."""
-        if not isinstance(found, bytes) or not is_value(found):
+        if not isinstance(found, bytes) or not is_value(found) or not self.binding.reads_redis:
             return False
         row = decode_row(found, stamp, self.binding.width)
         if row is None:
@@ -225,7 +225,7 @@ class _Lookup:
         for id in self.unread:
             found = found_by_id[id]
             foreign = isinstance(found, bytes)
-            if foreign and not is_value(found):
+            if foreign and not (is_value(found) and self.binding.reads_redis):
                 continue
             key, lease = self.binding.row_key(id), f"L{owner.engine.tokens.take()}"
             asked.append((id, key, lease, foreign))

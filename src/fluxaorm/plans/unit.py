@@ -207,6 +207,13 @@ class EntityUnit:
         self.owner.pending[entity] = None
         return entity
 
+    def forget_clean(self) -> None:
+        """Take every entity out of the identity map that does not wait for a flush."""
+        pending, held = self.owner.pending, self.owner.held
+        self.identity = {id: ref for id, ref in self.identity.items() if ref() in pending}
+        for entity in [entity for entity in held if entity._unit is self and entity not in pending]:
+            del held[entity]
+
     def forget(self, id: int) -> None:
         """Take an id out of the identity map."""
         _ = self.identity.pop(id, None)

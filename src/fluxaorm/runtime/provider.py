@@ -74,7 +74,7 @@ class Provider(SearchMethods[E], Generic[E, F]):
     @sync_or_async
     def clear_redis_cache(self, ctx: AnyContext) -> int:
         """Drop all cached rows of this entity; the number of keys."""
-        return run_plan(ctx, cache_control.clear_redis_cache_plan(ctx.unit_of(self)))
+        return run_plan(ctx, cache_control.clear_cache_plan(ctx, ctx.unit_of(self).binding))
 
     # Called by generated methods, which say what a Context gets; ``sync_or_async`` says what an AsyncContext gets.
 

@@ -1,0 +1,177 @@
+"""What is done to the table of one entity: brought in line, emptied, dropped. Caches follow, ids go on. No I/O.
+
+A statement that empties a table changes rows nobody listed, so all keys that are cached take a write intent before it,
+and all that are there after it go, leases too: a reader that took the old row before cannot store it any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fluxaorm.alters import Alter
+from fluxaorm.alters.alter import LOCK_TIMEOUT
+from fluxaorm.entity.schema import EntitySchema
+from fluxaorm.errors import (
+    CacheUnavailableError,
+    CommitUnknownError,
+    ContextMisuseError,
+    MySQLError,
+    PostCommitError,
+    RedisError,
+)
+from fluxaorm.plans.alters import DeclarationsPort, get_alters_plan
+from fluxaorm.plans.binding import Binding
+from fluxaorm.plans.cache_control import each_cached_key_plan
+from fluxaorm.plans.cache_keys import INTENT_MS
+from fluxaorm.plans.effects import Execute, FetchRows, Plan
+from fluxaorm.plans.ids import keep_ids_above_plan
+from fluxaorm.plans.redis_functions import INTEND, RELEASE, function_call, redis_plan
+from fluxaorm.plans.unit import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class _OneEntity:
+    """An engine as if it had no other entity."""
+
+    schemas: Mapping[str, EntitySchema]
+    mysql_pools: Mapping[str, Any]
+
+
+def own_alters_plan(engine: DeclarationsPort, schema: EntitySchema) -> Plan[list[Alter]]:
+    """The alters of the entity's table, in order; one query. Tables of others are left alone."""
+    alters = yield from get_alters_plan(_OneEntity({schema.name: schema}, engine.mysql_pools))
+    return [alter for alter in alters if alter.entity == schema.name]
+
+
+def update_schema_plan(
+    owner: UnitOfWork, engine: DeclarationsPort, schema: EntitySchema, allow_destructive: bool
+) -> Plan[list[Alter]]:
+    """Run the safe alters of the table, with ``allow_destructive`` all of them; those that were not run."""
+    refuse_transaction(owner, schema)
+    left: list[Alter] = []
+    for alter in (yield from own_alters_plan(engine, schema)):
+        if alter.safety == "safe" or (allow_destructive and alter.safety == "destructive"):
+            yield from _alter_plan(alter)
+        else:
+            left.append(alter)
+    return left
+
+
+def _alter_plan(alter: Alter) -> Plan[None]:
+    yield from alter._plans.run(alter, allow_destructive=True, lock_timeout=LOCK_TIMEOUT)
+
+
+def update_schema_and_truncate_plan(owner: UnitOfWork, engine: DeclarationsPort, binding: Binding) -> Plan[None]:
+    """Empty the table, then run all of its alters: once it is empty, there is nothing that one could lose."""
+    refuse_transaction(owner, binding.schema)
+    alters = yield from own_alters_plan(engine, binding.schema)
+    kinds = {alter.kind for alter in alters}
+    if "create_table" not in kinds:
+        table = (binding.schema.renamed_from if "rename_table" in kinds else None) or binding.schema.table
+        yield from _emptied_plan(owner, binding, table, binding.dialect.truncate_table(table))
+    for alter in alters:
+        yield from _alter_plan(alter)
+
+
+def truncate_table_plan(owner: UnitOfWork, binding: Binding) -> Plan[None]:
+    """Remove all rows of the table, and all that is cached of them."""
+    refuse_transaction(owner, binding.schema)
+    table = binding.schema.table
+    yield from _emptied_plan(owner, binding, table, binding.dialect.truncate_table(table))
+
+
+def drop_table_plan(owner: UnitOfWork, binding: Binding) -> Plan[None]:
+    """Drop the table, and all that is cached of its rows. One that is not there is dropped already."""
+    refuse_transaction(owner, binding.schema)
+    table = binding.schema.table
+    try:
+        yield from _emptied_plan(owner, binding, table, binding.dialect.drop_table(table))
+    except MySQLError as error:
+        if not binding.dialect.is_missing_table(error):
+            raise
+        yield from _emptied_plan(owner, binding, None, ())
+
+
+def refuse_transaction(owner: UnitOfWork, schema: EntitySchema) -> None:
+    """Tables are changed through a connection of their own, which an open transaction would keep waiting for ever."""
+    if schema.mysql_pool in owner.sessions:
+        raise ContextMisuseError(
+            f"{schema.name}: a transaction is open on the pool '{schema.mysql_pool}', and changing a table is no "
+            "part of one; end it first, or use another context"
+        )
+
+
+def _emptied_plan(owner: UnitOfWork, binding: Binding, table: str | None, statements: Sequence[str]) -> Plan[None]:
+    """Run what removes all rows. Ids go on above the largest that was there; nothing of the rows stays cached."""
+    if table is not None:
+        yield from _keep_ids_plan(binding, table)
+    token = owner.engine.tokens.take()
+    _forget(owner, binding)
+    yield from _announce_plan(owner, binding, token)
+    try:
+        for sql in statements:
+            yield from Execute(binding.mysql_pool, sql)
+    except CommitUnknownError:
+        # it may happen yet: the intents stay until their deadline
+        raise
+    except BaseException:
+        yield from _release_plan(owner, binding, token)
+        raise
+    _forget(owner, binding)
+    failure = yield from _release_plan(owner, binding, token)
+    if failure is not None:
+        message = f"{binding.schema.table} was emptied, but cached rows could not be dropped"
+        raise PostCommitError(message, [failure])
+
+
+def _keep_ids_plan(binding: Binding, table: str) -> Plan[None]:
+    """An id that a row had is never given to another: the reserved ids must not start again from an empty table."""
+    id = binding.dialect.quote(binding.schema.columns[0].name)
+    rows = yield from FetchRows(binding.mysql_pool, f"SELECT MAX({id}) FROM {binding.dialect.quote(table)}")
+    if rows and rows[0][0] is not None:
+        yield from keep_ids_above_plan(binding, int(rows[0][0]))
+
+
+def _forget(owner: UnitOfWork, binding: Binding) -> None:
+    """Nothing of the entity stays in this process, but what waits for a flush."""
+    if binding.local is not None:
+        binding.local.clear()
+    for unit in owner.units.values():
+        if unit.schema is binding.schema:
+            unit.forget_clean()
+
+
+def _announce_plan(owner: UnitOfWork, binding: Binding, token: str) -> Plan[None]:
+    pool = binding.redis_pool
+    if pool is None:
+        return
+    try:
+        yield from each_cached_key_plan(binding, lambda keys: _called_plan(pool, INTEND, keys, token, INTENT_MS))
+    except RedisError as error:
+        owner.engine.cache_outage(pool, error)
+        if not owner.engine.writes_without_cache(pool):
+            message = f"{binding.schema.table} was left as it is, since Redis could not be told: {error.reason}"
+            raise CacheUnavailableError(message, pool=pool) from error
+
+
+def _release_plan(owner: UnitOfWork, binding: Binding, token: str) -> Plan[RedisError | None]:
+    """Drop every cached key but live intents of others; the error when Redis could not be told and must be."""
+    pool = binding.redis_pool
+    if pool is None:
+        return None
+    try:
+        yield from each_cached_key_plan(binding, lambda keys: _called_plan(pool, RELEASE, keys, token))
+    except RedisError as error:
+        owner.engine.cache_outage(pool, error)
+        return None if owner.engine.writes_without_cache(pool) else error
+    return None
+
+
+def _called_plan(pool: str, function: str, keys: Sequence[str], *args: str | int) -> Plan[int]:
+    replies = yield from redis_plan(pool, [function_call(function, key, *args) for key in keys], shielded=True)
+    for reply in replies.values:
+        if isinstance(reply, RedisError):
+            raise reply
+    return len(keys)

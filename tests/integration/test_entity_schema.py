@@ -12,15 +12,15 @@ from devstack.proxy import Proxy
 from fluxaorm import Entity, Field
 from fluxaorm.errors import CacheUnavailableError, ContextMisuseError, MySQLError, RegistryError
 from fluxaorm.observe.query_log import QueryLogEntry
-from fluxaorm.plans.effects import Effect, RedisRoundTrip, Session
+from fluxaorm.plans.effects import Effect, Execute, RedisRoundTrip, Session
 from fluxaorm.plans.reads import get_by_id_plan
+from fluxaorm.plans.table_operations import truncate_table_plan
 from tests.support.interleaving import with_action_before
 from tests.support.network import MakeProxy
 from tests.support.redis_servers import RedisServer
 from tests.support.shells import Shell
 from tests.support.shop import CategoryEntity, CounterEntity, UserEntity
 from tests.support.shop_engines import Shop
-
 
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 """For what Redis and this process do, whatever the database."""
@@ -229,6 +229,26 @@ def test_a_reader_that_saw_the_old_row_does_not_keep_it(cached_shop: Shop) -> No
     seen = cached_shop.do(ctx._run(plan))
 
     assert "Alice" == seen.name
+    assert None is found(cached_shop, cached_shop.users, id)
+
+
+@ON_SQLITE
+def test_a_row_cached_while_the_table_is_emptied_goes_as_well(cached_shop: Shop, valkey: RedisServer) -> None:
+    """A reader may come after the caches were told and before the rows are gone; nor may intents be left behind."""
+    id = add_user(cached_shop)
+    ctx, binding = cached_shop.context(), cached_shop.engine.binding_of("UserEntity")
+
+    def is_truncation(effect: Effect[Any]) -> bool:
+        return isinstance(effect, Execute) and "UserEntity" in effect.sql
+
+    def read() -> None:
+        with cached_shop.engine.new_context() as other:
+            assert cached_shop.users.get_by_id(other, id) is not None
+
+    plan = with_action_before(truncate_table_plan(ctx, binding), is_truncation, read)
+    cached_shop.do(ctx._run(plan))
+
+    assert [f"fx:{valkey.namespace}:UserEntity:id"] == [key for key in valkey.keys() if ":UserEntity:" in key]
     assert None is found(cached_shop, cached_shop.users, id)
 
 

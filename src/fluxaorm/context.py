@@ -6,9 +6,10 @@ blocks or is awaited. A context serves one thread or one flow of tasks.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import warnings
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
@@ -17,8 +18,10 @@ from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.flush import clear_flush, flush_plan
 from fluxaorm.plans.flush_work import FlushResult
 from fluxaorm.plans.reads import reload_plan
+from fluxaorm.plans.transactions import inside_plan, roll_back_plan
 from fluxaorm.plans.unit import UnitOfWork
 from fluxaorm.runtime.entity import EntityBase
+from fluxaorm.transaction import AsyncTransactionBlock, TransactionBlock, run_repeatedly, run_repeatedly_async
 
 if TYPE_CHECKING:
     from fluxaorm.engine import Engine
@@ -50,6 +53,11 @@ class _ContextBase(UnitOfWork):
                 raise ForeignEntityError(entity._unit.schema.name, entity.id)
             if entity.is_new or entity.changes():
                 self.pending[entity] = None
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a block of ``transaction()`` is open."""
+        return self.open_transaction is not None
 
     def clear_flush(self) -> None:
         """Forget all pending changes: entities go back to their loaded values, new ones are no longer tracked."""
@@ -120,12 +128,11 @@ class Context(_ContextBase):
         self._run_plan = engine.sync_runner.run
         self._user: int | None = None
 
-    def _run(self, plan: Plan[T]) -> T:
-        if self.closed:
-            raise ContextClosedError("the context is closed; make another with engine.new_context()")
-        thread = threading.get_ident()
-        if self._user is not None and self._user != thread:
-            raise ContextMisuseError("this context is in use by another thread; make one context a thread")
+    def _run(self, plan: Plan[T], *, inside: bool = True) -> T:
+        """``inside``: in the open transaction, if there is one."""
+        thread = self._check_alone()
+        if inside and self.open_transaction is not None:
+            plan = inside_plan(self.open_transaction, plan)
         outer = self._user
         self._user = thread
         try:
@@ -133,6 +140,14 @@ class Context(_ContextBase):
             return value
         finally:
             self._user = outer
+
+    def _check_alone(self) -> int:
+        if self.closed:
+            raise ContextClosedError("the context is closed; make another with engine.new_context()")
+        thread = threading.get_ident()
+        if self._user is not None and self._user != thread:
+            raise ContextMisuseError("this context is in use by another thread; make one context a thread")
+        return thread
 
     def _value(self, value: T) -> T:
         return value
@@ -157,13 +172,42 @@ class Context(_ContextBase):
         """
         self._run(reload_plan(entities, discard))
 
+    def transaction(self, *, isolation: str | None = None, read_only: bool = False) -> TransactionBlock:
+        """A block whose flushes and reads are one transaction, committed at its end, rolled back by an exception.
+
+        ``isolation``: "read uncommitted", "read committed", "repeatable read" or "serializable" (None: the server's);
+        a nested block is a savepoint and takes neither. Each MySQL pool takes part from its first statement on. Reads
+        see the transaction's own writes, past every shared cache; after a rollback entities are unsaved again.
+        Nothing in it is repeated by itself: see ``run_in_transaction``.
+
+        Raises QueryError for another isolation, ContextMisuseError; at its end what ``flush`` raises, and
+        TransactionLostError when the server had ended the transaction before.
+        """
+        return TransactionBlock(self, isolation, read_only)
+
+    def run_in_transaction(
+        self, function: Callable[[Context], T], *, isolation: str | None = None, read_only: bool = False
+    ) -> T:
+        """What ``function(ctx)`` returns, run in a ``transaction``; again after a deadlock or a connection lost early.
+
+        Three times after deadlocks, once after a lost connection; entities are then unsaved as they were before the
+        first attempt. What else the function does must bear repetition. Inside another transaction it runs once.
+        Raises what the function raises, and as ``transaction``.
+        """
+        return run_repeatedly(self, function, {"isolation": isolation, "read_only": read_only})
+
     def clone(self) -> Context:
         """A fresh unit of work with the same metadata, query loggers and cache settings."""
         return self.engine.new_context()._take_over(self)
 
     def close(self) -> None:
-        """End the unit of work; its entities can still be read. Safe to call twice."""
+        """End the unit of work; its entities can still be read. An open transaction is rolled back. Safe to call twice."""
+        self._roll_back()
         self._close(warn=False)
+
+    def _roll_back(self) -> None:
+        if self.open_transaction is not None:
+            self._run(roll_back_plan(self.open_transaction), inside=False)
 
     def __enter__(self) -> Self:
         return self
@@ -171,6 +215,7 @@ class Context(_ContextBase):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._roll_back()
         self._close(warn=kind is None)
 
 
@@ -182,24 +227,36 @@ class AsyncContext(_ContextBase):
         self._run_plan = engine.async_runner.run
         self._running = 0
         self._alone = False
+        self._turn = asyncio.Lock()
+        """In a transaction there is one connection: one plan after the other."""
 
     def _run(self, plan: Plan[T]) -> Coroutine[Any, Any, T]:
         if self.closed:
             raise ContextClosedError("the context is closed; make another with engine.new_async_context()")
         return self._drive(plan)
 
-    async def _drive(self, plan: Plan[T], *, alone: bool = False) -> T:
+    async def _drive(self, plan: Plan[T], *, alone: bool = False, inside: bool = True) -> T:
         if self._alone or (alone and self._running):
             plan.close()
             raise ContextMisuseError("a flush runs beside something else on this context; await one after the other")
         self._running += 1
         self._alone = alone
         try:
+            if inside and self.open_transaction is not None:
+                async with self._turn:
+                    in_turn: T = await self._run_plan(inside_plan(self.open_transaction, plan), self._observer)
+                    return in_turn
             value: T = await self._run_plan(plan, self._observer)
             return value
         finally:
             self._running -= 1
             self._alone = False
+
+    def _check_alone(self) -> None:
+        if self.closed:
+            raise ContextClosedError("the context is closed; make another with engine.new_async_context()")
+        if self._running:
+            raise ContextMisuseError("a transaction begins beside something else on this context; await that first")
 
     async def _value(self, value: T) -> T:
         return value
@@ -219,13 +276,28 @@ class AsyncContext(_ContextBase):
         """As ``Context.reload``."""
         await self._run(reload_plan(entities, discard))
 
+    def transaction(self, *, isolation: str | None = None, read_only: bool = False) -> AsyncTransactionBlock:
+        """As ``Context.transaction``, with ``async with``; look-ups of several tasks wait for one another."""
+        return AsyncTransactionBlock(self, isolation, read_only)
+
+    async def run_in_transaction(
+        self, function: Callable[[AsyncContext], Awaitable[T]], *, isolation: str | None = None, read_only: bool = False
+    ) -> T:
+        """As ``Context.run_in_transaction``; ``function`` is a coroutine function."""
+        return await run_repeatedly_async(self, function, {"isolation": isolation, "read_only": read_only})
+
     def clone(self) -> AsyncContext:
         """As ``Context.clone``."""
         return self.engine.new_async_context()._take_over(self)
 
     async def aclose(self) -> None:
-        """End the unit of work; its entities can still be read. Safe to call twice."""
+        """As ``Context.close``."""
+        await self._roll_back()
         self._close(warn=False)
+
+    async def _roll_back(self) -> None:
+        if self.open_transaction is not None:
+            await self._drive(roll_back_plan(self.open_transaction), inside=False)
 
     async def __aenter__(self) -> Self:
         return self
@@ -233,4 +305,5 @@ class AsyncContext(_ContextBase):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        await self._roll_back()
         self._close(warn=kind is None)

@@ -6,6 +6,7 @@ without ids taken beforehand.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 import time
@@ -16,6 +17,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from fluxaorm.background import Background
 from fluxaorm.cache_outages import CacheOutages
 from fluxaorm.entity import Entity
 from fluxaorm.entity.schema import EntitySchema
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from fluxaorm.context import AsyncContext, Context
     from fluxaorm.observe.metrics import QueryMetrics
     from fluxaorm.plans.binding import ProviderPort
+    from fluxaorm.plans.effects import Plan
     from fluxaorm.pools.local_cache import LocalCache
     from fluxaorm.pools.ports import RedisPool, SQLPool
     from fluxaorm.registry.registrations import ClickhouseRegistration, KafkaRegistration
@@ -78,6 +81,7 @@ class Engine:
         self.kafka_pools = MappingProxyType(dict(kafka_pools))
         self.sync_runner = SyncRunner(self.mysql_pools, self.redis_pools)
         self.async_runner = AsyncRunner(self.mysql_pools, self.redis_pools)
+        self.background = Background(self.sync_runner.run)
         self.tokens = TokenSource()
         self.clock: Callable[[], datetime] = _utc_now
         """The wall clock: aware, UTC; replaceable in tests."""
@@ -271,6 +275,10 @@ class Engine:
         """Count a cache that could not be reached; log it once an outage."""
         self.cache_outages.note(redis_pool, error)
 
+    def finish_later(self, step: Callable[[], Plan[bool]]) -> None:
+        """Run ``step`` in the background, again and again with pauses, until its plan returns True."""
+        self.background.add(step)
+
     # the end
 
     def _pools(self) -> list[SQLPool | RedisPool]:
@@ -279,12 +287,14 @@ class Engine:
     def close(self) -> None:
         """Close the pools' connections of threads. Safe to call twice; contexts cannot be made any more."""
         self._closed = True
+        self.background.close()
         for pool in self._pools():
             pool.close()
 
     async def aclose(self) -> None:
         """Close the pools' connections of the running loop and those of threads. Safe to call twice."""
         self._closed = True
+        await asyncio.to_thread(self.background.close)
         for pool in self._pools():
             await pool.aclose()
 
@@ -308,6 +318,7 @@ class Engine:
         """In a child process: leave the parent's connections alone and forget what may be used only once."""
         self._lock = threading.RLock()
         self.tokens.renew()
+        self.background.reset_after_fork()
         self.cache_outages.reset_after_fork()
         for pool in self._pools():
             pool.reset_after_fork()

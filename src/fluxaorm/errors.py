@@ -39,6 +39,7 @@ A message says where, what and what to do. Every error can be pickled and shows 
     │   ├── DeadlockError
     │   ├── MySQLConnectionError     nothing was written
     │   │   └── PoolTimeoutError     no connection became free in time
+    │   ├── TransactionLostError     the server ended the transaction before its block did
     │   └── CommitUnknownError       the outcome of a COMMIT is unknown
     ├── PartialCommitError           one pool committed, another did not
     ├── PostCommitError              rows are durable, something after the commit failed
@@ -320,8 +321,21 @@ class PoolTimeoutError(MySQLConnectionError):
     """No connection of the pool became free in time."""
 
 
+class TransactionLostError(MySQLError):
+    """The server ended the transaction before its block did; nothing of it is written. The cause says why."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(f"the transaction is over, leave its block: {cause}")
+
+
 class CommitUnknownError(MySQLError):
-    """The connection was lost while a COMMIT or a lone statement was in flight: it may or may not be done."""
+    """The connection was lost while a COMMIT or a lone statement was in flight: it may or may not be done.
+
+    ``thread``: the connection's number at the server, None where there is none; ``opened``: monotonic seconds.
+    """
+
+    thread: int | None = None
+    opened: float = 0.0
 
 
 class PartialCommitError(FluxaError):

@@ -96,6 +96,18 @@ class MySQLFamily(Dialect):
             raise ValueError(f"isolation {isolation!r} is none of {', '.join(sorted(ISOLATIONS))}")
         return (f"SET TRANSACTION ISOLATION LEVEL {isolation.upper()}", begin)
 
+    def threads_sql(self) -> str:
+        """SHOW PROCESSLIST: a user sees at least his own threads."""
+        return "SHOW PROCESSLIST"
+
+    def kill_sql(self, thread: int) -> str:
+        """KILL; a user may kill his own threads."""
+        return f"KILL {thread}"
+
+    def uptime_sql(self) -> str:
+        """Status ``Uptime``."""
+        return "SHOW GLOBAL STATUS LIKE 'Uptime'"
+
     def collations_sql(self) -> str:
         """From information_schema; MariaDB's newest ones have no charset there, so they are not offered."""
         return "SELECT COLLATION_NAME FROM information_schema.COLLATIONS WHERE CHARACTER_SET_NAME = ?"

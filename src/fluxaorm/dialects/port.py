@@ -119,6 +119,18 @@ class Dialect(ABC):
         ``wanted``: a full name (``utf8mb4_bin``), one without its charset (``0900_ai_ci``), or None for the default.
         """
 
+    @abstractmethod
+    def threads_sql(self) -> str:
+        """Lists the server's threads, their number first. NotSupportedError where a connection has none."""
+
+    @abstractmethod
+    def kill_sql(self, thread: int) -> str:
+        """Ends a thread of the server with its connection and statement. NotSupportedError as before."""
+
+    @abstractmethod
+    def uptime_sql(self) -> str:
+        """One row: a name, and for how many seconds the server has been up. NotSupportedError as before."""
+
     # errors
 
     @abstractmethod

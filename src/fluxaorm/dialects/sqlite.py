@@ -20,6 +20,7 @@ from fluxaorm.dialects.sqlite_errors import duplicate_of, error_of, is_lock_time
 from fluxaorm.dialects.sqlite_introspection import INTROSPECTION_SQL, tables_from
 from fluxaorm.dialects.sqlite_misfits import misfits
 from fluxaorm.dialects.tables import ColumnDefinition, IndexDefinition, TableDefinition
+from fluxaorm.errors import NotSupportedError
 
 if TYPE_CHECKING:
     from fluxaorm.dialects.changes import Change
@@ -82,6 +83,18 @@ class SQLite(Dialect):
         if isolation is not None and isolation not in ISOLATIONS:
             raise ValueError(f"isolation {isolation!r} is none of {', '.join(sorted(ISOLATIONS))}")
         return ("BEGIN" if read_only else "BEGIN IMMEDIATE",)
+
+    def threads_sql(self) -> str:
+        """There is no server."""
+        raise NotSupportedError("SQLite has no server whose threads could be listed")
+
+    def kill_sql(self, thread: int) -> str:
+        """There is no server."""
+        raise NotSupportedError("SQLite has no server whose threads could be killed")
+
+    def uptime_sql(self) -> str:
+        """There is no server."""
+        raise NotSupportedError("SQLite has no server that could be asked")
 
     def collations_sql(self) -> str:
         """There is but one for text."""

@@ -276,9 +276,9 @@ def _inserted_row(binding: Binding, write: EntityWrite) -> list[Any]:
 _STATEMENTS = {"delete": _delete_statements, "update": _update_statements, "insert": _insert_statements}
 
 
-def settle(owner: UnitOfWork, work: FlushWork) -> None:
-    """After the commit: written entities are clean, deleted ones gone."""
-    for write in work.writes:
+def settle(owner: UnitOfWork, writes: Iterable[EntityWrite]) -> None:
+    """Written entities are clean, deleted ones gone."""
+    for write in writes:
         entity = write.entity
         owner.pending.pop(entity, None)
         if write.verb == "delete":

@@ -7,54 +7,93 @@ that dies leaves its token with a deadline; until then readers go to MySQL.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from fluxaorm.errors import CacheUnavailableError, PostCommitError, RedisError
 from fluxaorm.plans.cache_keys import INTENT_MS
 from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.redis_functions import INTEND, RELEASE, function_call, redis_plan
-from fluxaorm.plans.unit import UnitOfWork
+
+if TYPE_CHECKING:
+    from fluxaorm.plans.binding import Binding
+    from fluxaorm.plans.local_rows import LocalRows
+    from fluxaorm.plans.unit import EnginePort, UnitOfWork
+
+RENEW_AFTER: Final = 10.0
+"""Seconds after which a COMMIT needs its intents announced anew: well before their deadline."""
 
 
 class Intents:
-    """The keys one flush changes, by Redis pool, under one token."""
+    """What one flush or transaction changes: keys by Redis pool, under one token, and rows of local caches."""
 
-    def __init__(self, owner: UnitOfWork) -> None:
-        self._owner = owner
-        self._token = owner.engine.tokens.take()
+    def __init__(self, engine: EnginePort) -> None:
+        self._engine = engine
+        self._token = engine.tokens.take()
         self._keys: dict[str, dict[str, None]] = {}
-        self._told: list[str] = []
+        self._local: dict[LocalRows, dict[int, None]] = {}
+        self._told: dict[str, None] = {}
+        self._told_at = 0.0
+
+    def add_row(self, binding: Binding, id: int) -> None:
+        """Remember a row that is changed."""
+        if binding.redis_pool is not None:
+            self.add(binding.redis_pool, binding.row_key(id))
+        if binding.local is not None:
+            self._local.setdefault(binding.local, {})[id] = None
 
     def add(self, pool: str, key: str) -> None:
         """Remember a key that the flush changes."""
         self._keys.setdefault(pool, {})[key] = None
 
+    def evict_local(self) -> None:
+        """Drop the changed rows from this process's local caches: before the COMMIT and after it."""
+        for local, ids in self._local.items():
+            local.evict(ids)
+
+    def renew_plan(self, *, at_once: bool = False) -> Plan[None]:
+        """Announce the keys again when the last time was too long ago for a COMMIT, or ``at_once``."""
+        if self._told and (at_once or self._engine.monotonic() - self._told_at > RENEW_AFTER):
+            yield from self.intend_plan()
+
     def intend_plan(self) -> Plan[None]:
         """Announce all keys: one round trip a pool. CacheUnavailableError when a pool cannot be told and must be."""
+        self._told_at = self._engine.monotonic()
         for pool, keys in self._keys.items():
-            self._told.append(pool)
+            self._told[pool] = None
             try:
                 commands = [function_call(INTEND, key, self._token, INTENT_MS) for key in keys]
                 _raise_refused((yield from redis_plan(pool, commands)).values)
             except RedisError as error:
-                self._owner.engine.cache_outage(pool, error)
-                if not self._owner.engine.writes_without_cache(pool):
+                self._engine.cache_outage(pool, error)
+                if not self._engine.writes_without_cache(pool):
                     message = f"the flush was rolled back, since its changes could not be announced: {error.reason}"
                     raise CacheUnavailableError(message, pool=pool) from error
 
     def release_plan(self) -> Plan[list[RedisError]]:
         """Let all announced keys go, after COMMIT or rollback; the errors of pools that could not be told."""
         failures: list[RedisError] = []
-        for pool in self._told:
+        for pool in list(self._told):
             try:
                 commands = [function_call(RELEASE, key, self._token) for key in self._keys[pool]]
                 _raise_refused((yield from redis_plan(pool, commands, shielded=True)).values)
             except RedisError as error:
-                self._owner.engine.cache_outage(pool, error)
-                if not self._owner.engine.writes_without_cache(pool):
+                self._engine.cache_outage(pool, error)
+                if not self._engine.writes_without_cache(pool):
                     failures.append(error)
-        self._told.clear()
+                    continue
+            del self._told[pool]
         return failures
+
+    def release_or_later_plan(self) -> Plan[list[RedisError]]:
+        """The same; what failed is tried again in the background until it succeeds."""
+        failures = yield from self.release_plan()
+        if failures:
+            self._engine.finish_later(self._release_rest_plan)
+        return failures
+
+    def _release_rest_plan(self) -> Plan[bool]:
+        failures = yield from self.release_plan()
+        return not failures
 
 
 def _raise_refused(replies: Iterable[Any]) -> None:
@@ -65,12 +104,12 @@ def _raise_refused(replies: Iterable[Any]) -> None:
 
 def invalidate_plan(owner: UnitOfWork, keys: dict[str, list[str]]) -> Plan[int]:
     """Intend and release keys by pool, which never deletes somebody else's live intent; the number of keys."""
-    intents = Intents(owner)
+    intents = Intents(owner.engine)
     for pool, names in keys.items():
         for name in names:
             intents.add(pool, name)
     yield from intents.intend_plan()
-    failures = yield from intents.release_plan()
+    failures = yield from intents.release_or_later_plan()
     if failures:
         raise PostCommitError("cached rows could not be dropped; they expire within 30 s", failures)
     return sum(len(names) for names in keys.values())

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from weakref import WeakSet
@@ -19,7 +19,9 @@ from fluxaorm.plans.tracked import NEW, STORED, TrackedEntity
 
 if TYPE_CHECKING:
     from fluxaorm.plans.binding import Binding, ProviderPort
+    from fluxaorm.plans.effects import Plan
     from fluxaorm.plans.tokens import TokenSource
+    from fluxaorm.plans.transactions import Transaction
 
 
 class EnginePort(Protocol):
@@ -40,6 +42,11 @@ class EnginePort(Protocol):
         """Seconds that never go back."""
         ...
 
+    @property
+    def mysql_pools(self) -> Mapping[str, Any]:
+        """What a transaction may span, by code."""
+        ...
+
     def binding(self, provider: ProviderPort) -> Binding:
         """The entity of a provider in this engine; StaleGeneratedCodeError when they do not match."""
         ...
@@ -54,6 +61,10 @@ class EnginePort(Protocol):
 
     def cache_outage(self, redis_pool: str, error: BaseException) -> None:
         """Count a cache that could not be reached; log it once an outage."""
+        ...
+
+    def finish_later(self, step: Callable[[], Plan[bool]]) -> None:
+        """Run ``step`` in the background, again and again with pauses, until its plan returns True."""
         ...
 
 
@@ -71,7 +82,9 @@ class UnitOfWork:
         self.chosen_ids: dict[TrackedEntity, None] = {}
         """New entities whose id the caller chose: the flush lifts the reserved ids past them."""
         self.held: dict[TrackedEntity, None] = {}
-        self.sessions: dict[str, Session] = {}
+        self.open_transaction: Transaction | None = None
+        self.sessions: Mapping[str, Session] = {}
+        """Of the open transaction: one for each pool, begun by the first statement that needs it."""
         self.closed = False
         self.flushing = False
         self.identity_enabled = True
@@ -96,7 +109,14 @@ class UnitOfWork:
         """Empty the identity maps; entities that wait for a flush stay."""
         self.held.clear()
         for unit in self.units.values():
+            unit.stale.clear()
             unit.identity = {id: ref for id, ref in unit.identity.items() if ref() in self.pending}
+
+    def make_stale(self) -> None:
+        """Let the next look-up of each clean entity read its row again, in place."""
+        self.note_json_changes()
+        for unit in self.units.values():
+            unit.make_stale()
 
     def note_json_changes(self) -> None:
         """Mark Json columns dirty whose decoded value was changed in place."""
@@ -112,7 +132,7 @@ FIRST_SWEEP: Final = 512
 class EntityUnit:
     """One entity in one context: its identity map and how rows become entities."""
 
-    __slots__ = ("_sweep_at", "binding", "decoders", "entity_class", "identity", "owner", "schema")
+    __slots__ = ("_sweep_at", "binding", "decoders", "entity_class", "identity", "owner", "schema", "stale")
 
     def __init__(self, owner: UnitOfWork, binding: Binding) -> None:
         self.owner = owner
@@ -121,6 +141,8 @@ class EntityUnit:
         self.decoders = binding.decoders
         self.entity_class = binding.entity_class
         self.identity: dict[int, weak_reference[TrackedEntity]] = {}
+        self.stale: dict[int, weak_reference[TrackedEntity]] = {}
+        """Entities whose row must be read again before a look-up gives them out."""
         self._sweep_at = FIRST_SWEEP
 
     @property
@@ -144,12 +166,13 @@ class EntityUnit:
 
     def known(self, id: int) -> TrackedEntity | None:
         """The entity of this id in the identity map, whatever its age."""
-        ref = self.identity.get(id)
+        ref = self.identity.get(id) or self.stale.get(id)
         return None if ref is None else ref()
 
     def fresh(self, id: int) -> TrackedEntity | None:
         """The same when it may be handed out without reading again."""
-        entity = self.known(id)
+        ref = self.identity.get(id)
+        entity = None if ref is None else ref()
         if entity is None or self.owner.plain_identity or entity in self.owner.pending:
             return entity
         if not self.owner.identity_enabled:
@@ -170,7 +193,7 @@ class EntityUnit:
         """The entity of one row in raw form."""
         cells = list(row)
         id = cells[0] = int(cells[0])
-        ref = self.identity.get(id)
+        ref = self.identity.get(id) or self._no_longer_stale(id)
         if ref is not None:
             entity = ref()
             if entity is not None:
@@ -178,6 +201,21 @@ class EntityUnit:
                     entity._refresh(cells, read_at)
                 return entity
         return self._adopt(id, cells, STORED, read_at)
+
+    def _no_longer_stale(self, id: int) -> weak_reference[TrackedEntity] | None:
+        ref = self.stale.pop(id, None) if self.stale else None
+        if ref is not None:
+            self.identity[id] = ref
+        return ref
+
+    def make_stale(self) -> None:
+        """Let the next look-up of each clean entity read its row again, in place."""
+        current: dict[int, weak_reference[TrackedEntity]] = {}
+        for id, ref in self.identity.items():
+            entity = ref()
+            if entity is not None:
+                (current if entity in self.owner.pending else self.stale)[id] = ref
+        self.identity = current
 
     def _adopt(self, id: int, cells: list[Any], state: int, read_at: float) -> Any:
         entity = self.entity_class()
@@ -197,6 +235,7 @@ class EntityUnit:
         many there are.
         """
         self.identity = {id: ref for id, ref in self.identity.items() if ref() is not None}
+        self.stale = {id: ref for id, ref in self.stale.items() if ref() is not None}
         self._sweep_at = max(FIRST_SWEEP, 2 * len(self.identity))
 
     def new_entity(self, id: int) -> Any:
@@ -217,6 +256,7 @@ class EntityUnit:
     def forget(self, id: int) -> None:
         """Take an id out of the identity map."""
         _ = self.identity.pop(id, None)
+        _ = self.stale.pop(id, None)
 
 
 def _initial(column: Any, binding: Binding) -> Any:

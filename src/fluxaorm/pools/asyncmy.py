@@ -114,6 +114,7 @@ class AsyncmyConnection(MySQLConnectionState):
         self._poll.register(self._raw._transport.get_extra_info("socket").fileno(), select.POLLIN)
         statements = session_sql(self.dialect)
         await self._perform(statements, statements)
+        self.thread = self._raw.thread_id()
 
     async def fetch(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """See AsyncSQLConnection."""

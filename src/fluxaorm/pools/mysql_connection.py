@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -32,7 +33,7 @@ PACKET_TOO_LARGE: Final = 1153
 class MySQLConnectionState:
     """What a connection knows besides its driver's. ``expires``: monotonic seconds."""
 
-    __slots__ = ("__weakref__", "dialect", "expires", "max_packet", "pool", "taken", "usable")
+    __slots__ = ("__weakref__", "dialect", "expires", "max_packet", "opened", "pool", "taken", "thread", "usable")
 
     driver_errors: type[BaseException]
     """Base class of the driver's errors; their arguments are an error number and a message."""
@@ -43,6 +44,9 @@ class MySQLConnectionState:
         self.expires = expires
         self.taken = 0.0
         self.usable = True
+        self.thread: int | None = None
+        """The connection's number at the server."""
+        self.opened = time.monotonic()
         self.max_packet = 0
         """Bytes that the server takes in one packet; 0: not known."""
 

@@ -89,6 +89,7 @@ class MySQLClientConnection(BlockingMySQLConnection):
         self._send = raw.query
         self._store = raw.store_result
         super().__init__(dialect, pool, expires)
+        self.thread = raw.thread_id()
 
     def fetch(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """See SyncSQLConnection."""

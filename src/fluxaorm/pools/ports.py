@@ -60,6 +60,16 @@ class SyncSQLConnection(Pooled, Protocol):
     All methods raise the errors of ``dialect.map_error``; a lost connection raises MySQLConnectionError.
     """
 
+    @property
+    def thread(self) -> int | None:
+        """Its number at the server, None where there is none."""
+        ...
+
+    @property
+    def opened(self) -> float:
+        """When, in monotonic seconds."""
+        ...
+
     def fetch(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """The rows of a SELECT, values in raw form."""
         ...
@@ -95,6 +105,16 @@ class SyncSQLConnection(Pooled, Protocol):
 
 class AsyncSQLConnection(Pooled, Protocol):
     """The same on asyncio. A cancelled call leaves the connection unusable."""
+
+    @property
+    def thread(self) -> int | None:
+        """As SyncSQLConnection.thread."""
+        ...
+
+    @property
+    def opened(self) -> float:
+        """As SyncSQLConnection.opened."""
+        ...
 
     async def fetch(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """As SyncSQLConnection.fetch."""

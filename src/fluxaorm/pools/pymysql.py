@@ -71,6 +71,7 @@ class PyMySQLConnection(BlockingMySQLConnection):
     def __init__(self, raw: Connection[Any], dialect: Dialect, pool: str, expires: float) -> None:
         self._raw: Any = raw
         super().__init__(dialect, pool, expires)
+        self.thread = raw.thread_id()
 
     def fetch(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """See SyncSQLConnection."""

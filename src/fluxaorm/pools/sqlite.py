@@ -39,13 +39,17 @@ _PARAMETERS: Final[Writers[Any]] = Writers({**NATIVE, int: _int64_or_text})
 class SQLiteCore:
     """One connection, without waiting for locks."""
 
-    __slots__ = ("__weakref__", "_raw", "dialect", "expires", "pool", "taken", "usable")
+    __slots__ = ("__weakref__", "_raw", "dialect", "expires", "opened", "pool", "taken", "usable")
+
+    thread: Final = None
+    """There is no server that would know it by a number."""
 
     def __init__(self, path: str, dialect: Dialect, pool: str, seconds: float) -> None:
         self.dialect = dialect
         self.pool = pool
         self.expires = float("inf")
         self.taken = 0.0
+        self.opened = 0.0
         self.usable = True
         try:
             self._raw = sqlite3.connect(

@@ -134,7 +134,7 @@ class AsyncRunner:
         try:
             return await connection.execute(effect.sql, effect.args, effect.rows)
         except BaseException as error:
-            if unknown := unknown_outcome(error, code, "the statement"):
+            if unknown := unknown_outcome(error, connection, code, "the statement"):
                 raise unknown from error
             raise
         finally:
@@ -167,7 +167,7 @@ class AsyncRunner:
         except BaseException as error:
             # refused or not: only a fresh connection is certain to be outside the transaction
             connection.usable = False
-            if unknown := unknown_outcome(error, code, "the COMMIT"):
+            if unknown := unknown_outcome(error, connection, code, "the COMMIT"):
                 raise unknown from error
             raise
         finally:

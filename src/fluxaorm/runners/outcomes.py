@@ -16,7 +16,7 @@ _KILLED: Final = frozenset(
 )
 
 
-def unknown_outcome(error: BaseException, pool: str, what: str) -> CommitUnknownError | None:
+def unknown_outcome(error: BaseException, connection: Any, pool: str, what: str) -> CommitUnknownError | None:
     """The error to raise instead when a COMMIT or a lone statement failed this way: it may be done or not.
 
     None when the server refused it, which means that nothing was done. An interruption counts as unknown.
@@ -30,7 +30,9 @@ def unknown_outcome(error: BaseException, pool: str, what: str) -> CommitUnknown
     else:
         reason, errno = f"interrupted by {type(error).__name__}", 0
     message = f"it is not known whether {what} was done: {reason}"
-    return CommitUnknownError(message, errno=errno, pool=pool)
+    unknown = CommitUnknownError(message, errno=errno, pool=pool)
+    unknown.thread, unknown.opened = connection.thread, connection.opened
+    return unknown
 
 
 def connection_of(session: Session) -> Any:

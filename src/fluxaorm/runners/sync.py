@@ -139,7 +139,7 @@ class SyncRunner:
         try:
             return connection.execute(effect.sql, effect.args, effect.rows)
         except BaseException as error:
-            if unknown := unknown_outcome(error, target, "the statement"):
+            if unknown := unknown_outcome(error, connection, target, "the statement"):
                 raise unknown from error
             raise
         finally:
@@ -169,7 +169,7 @@ class SyncRunner:
         except BaseException as error:
             # refused or not: only a fresh connection is certain to be outside the transaction
             connection.usable = False
-            if unknown := unknown_outcome(error, session.pool, "the COMMIT"):
+            if unknown := unknown_outcome(error, connection, session.pool, "the COMMIT"):
                 raise unknown from error
             raise
         finally:

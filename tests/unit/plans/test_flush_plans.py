@@ -237,7 +237,10 @@ def test_flushing_inside_a_flush_is_told() -> None:
 
     with pytest.raises(ReentrantFlushError):
         next(flush_plan(world.owner))
-    plan.close()
+    for reply in (replies(b"ok"), done()):
+        plan.send(reply)
+    with pytest.raises(StopIteration):
+        plan.send(replies(b"ok"))
 
 
 def test_changes_of_the_same_columns_are_one_statement() -> None:

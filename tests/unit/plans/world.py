@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any, ClassVar, TypeVar
 
 from fluxaorm.dialects import dialect_for
@@ -81,6 +82,9 @@ class StateOnlyEngine:
         self.clock = lambda: datetime(2026, 1, 1, tzinfo=UTC)
         self.monotonic = lambda: self.now
         self.outages: list[str] = []
+        self.mysql_pools: Mapping[str, Any] = {"default": SimpleNamespace(dialect=dialect_for("9.7.0"))}
+        self.steps: list[Callable[[], Plan[bool]]] = []
+        """What was left to the background."""
         self.proceeds = False
         self._binding = Binding(
             schema=schema, provider=ThingProvider(), dialect=dialect_for("9.7.0"),
@@ -104,6 +108,10 @@ class StateOnlyEngine:
         """Counted."""
         logging.getLogger(__name__).debug("outage: %s", error)
         self.outages.append(redis_pool)
+
+    def finish_later(self, step: Callable[[], Plan[bool]]) -> None:
+        """Kept for the test to run."""
+        self.steps.append(step)
 
 
 class World:

@@ -39,6 +39,9 @@ class Script:
 class FakeConnection:
     """A connection for threads."""
 
+    thread = 7
+    opened = 0.0
+
     def __init__(self, script: Script) -> None:
         self.script = script
         self.usable = True
@@ -73,6 +76,9 @@ class FakeConnection:
 
 class FakeAsyncConnection:
     """The same on asyncio."""
+
+    thread = FakeConnection.thread
+    opened = FakeConnection.opened
 
     def __init__(self, script: Script) -> None:
         self._inner = FakeConnection(script)

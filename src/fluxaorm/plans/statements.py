@@ -1,0 +1,52 @@
+"""Running the statements of a flush inside a transaction, and what their errors and counts mean. Decides; no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fluxaorm.errors import EntityGoneError, MySQLError, StaleEntityError
+from fluxaorm.plans.duplicates import explained_plan
+from fluxaorm.plans.effects import ExecResult, ExecuteBatch, FetchRows, Plan, Session, Statement
+from fluxaorm.plans.flush_work import StatementTag
+
+
+def statements_plan(session: Session, statements: Sequence[Statement], before: Sequence[str] = ()) -> Plan[None]:
+    """Run the statements of a flush; ``before``: what is sent ahead of them in the same packet.
+
+    Raises DuplicateKeyError, StaleEntityError, EntityGoneError and what the server refuses; some may be done by then.
+    """
+    ahead = len(before)
+    try:
+        results = yield from ExecuteBatch(session, [*map(Statement, before), *statements])
+    except MySQLError as error:
+        position = error.failed_statement
+        if position is None or position < ahead:
+            raise
+        raise (yield from explained_plan(session, error, statements[position - ahead].tag)) from error
+    for statement, result in zip(statements, results[ahead:], strict=True):
+        if problem := problem_of(statement, result):
+            raise problem
+        if result.rows_affected < len(statement.tag.entities) and statement.tag.verb == "update":
+            raise (yield from _gone_plan(session, statement.tag))
+
+
+def problem_of(statement: Statement, result: ExecResult) -> Exception | None:
+    """What a statement's count of rows says: an UPDATE that found none is an error."""
+    tag: StatementTag = statement.tag
+    version = tag.binding.schema.version_position
+    if result.rows_affected or tag.verb == "insert" or (tag.verb == "delete" and version is None):
+        return None
+    entity = tag.entities[0]
+    if version is not None:
+        return StaleEntityError(tag.binding.schema.name, entity._row[0], entity._decoded(version))
+    return EntityGoneError(tag.binding.schema.name, entity._row[0])
+
+
+def _gone_plan(session: Session, tag: StatementTag) -> Plan[EntityGoneError]:
+    """Which of the rows that an UPDATE did not find is gone."""
+    binding = tag.binding
+    ids = [entity._row[0] for entity in tag.entities]
+    places = ", ".join("?" * len(ids))
+    sql = f"SELECT {binding.quoted_id} FROM {binding.quoted_table} WHERE {binding.quoted_id} IN ({places})"
+    found = {int(row[0]) for row in (yield from FetchRows(session, sql, ids))}
+    return EntityGoneError(binding.schema.name, next((id for id in ids if id not in found), None))

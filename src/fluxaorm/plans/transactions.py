@@ -1,0 +1,301 @@
+"""Explicit transactions: what an open one knows, and the plans that run in it, save, commit and undo it.
+
+Decides; never does I/O itself. A pool takes part from its first statement on: BEGIN is sent then, and the savepoint of
+each nested block right before the first statement that needs it. What a flush changed is announced to the caches
+before the COMMIT, and what has to wait for the COMMIT is in ``after_commit``, which a rollback drops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from fluxaorm.dialects.mysql_family import ISOLATIONS
+from fluxaorm.errors import (
+    ContextMisuseError,
+    DeadlockError,
+    MySQLConnectionError,
+    PartialCommitError,
+    PoolTimeoutError,
+    PostCommitError,
+    QueryError,
+    TransactionLostError,
+)
+from fluxaorm.plans.commits import commit_plan, release_plan, rollback_plan
+from fluxaorm.plans.effects import Begin, Effect, Execute, ExecuteBatch, FetchRows, Plan, Session
+from fluxaorm.plans.flush_work import FlushWork, settle
+from fluxaorm.plans.intents import Intents
+from fluxaorm.plans.statements import statements_plan
+from fluxaorm.plans.undo import Written, note_written, take_back
+from fluxaorm.plans.unit import UnitOfWork
+
+T = TypeVar("T")
+LOCK_NOT_FREE: Final = 3572
+"""What NOWAIT says: the statement did nothing, the transaction goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block: its depth (0: the outermost), and how much had been written and put off when it began."""
+
+    depth: int
+    written: int = 0
+    after_commit: int = 0
+    apart: int = 0
+
+
+class Transaction:
+    """An open transaction of one unit of work over any of its pools."""
+
+    def __init__(self, owner: UnitOfWork, isolation: str | None, read_only: bool) -> None:
+        self.owner = owner
+        self.isolation, self.read_only = isolation, read_only
+        self.sessions = {pool: Session(pool) for pool in owner.engine.mysql_pools}
+        self.begun: dict[Session, int] = {}
+        """Those that have a transaction on a server, with the number of their savepoints."""
+        self.depth = 0
+        """Nested blocks that are open."""
+        self.intents = Intents(owner.engine)
+        self.written: list[Written] = []
+        self.after_commit: list[Callable[[], Plan[None]]] = []
+        """What waits for the COMMIT, in order; each may raise, the others go on."""
+        self.apart: list[Execute] = []
+        """Statements that were to commit by themselves, but had to join: a rollback repeats them. See ``joined``."""
+        self.failure: BaseException | None = None
+        """What made the server, or the loss of it, end the transaction before its block did."""
+
+    def ready_plan(self, session: Session) -> Plan[None]:
+        """Before a statement: BEGIN, and the savepoints of the blocks around it. TransactionLostError."""
+        self.check()
+        if session not in self.begun:
+            yield from self._begin_plan(session)
+            self.begun[session] = 0
+        while self.begun[session] < self.depth:
+            yield from Execute(session, f"SAVEPOINT {_savepoint(self.begun[session] + 1)}")
+            self.begun[session] += 1
+
+    def _begin_plan(self, session: Session) -> Plan[None]:
+        try:
+            yield from Begin(session, self.isolation, self.read_only)
+        except PoolTimeoutError:
+            raise
+        except MySQLConnectionError:
+            # nothing was done on it yet
+            yield from Begin(session, self.isolation, self.read_only)
+
+    def check(self) -> None:
+        """TransactionLostError when the server has ended the transaction already."""
+        if self.failure is not None:
+            raise TransactionLostError(str(self.failure)) from self.failure
+
+    def joined(self, effect: Effect[Any]) -> Effect[Any]:
+        """The effect to perform instead: where a transaction locks all (SQLite), nothing can be written beside it.
+
+        Only blocks of ids are: they must not be reserved twice, so a rollback reserves them anew.
+        """
+        if not isinstance(effect, Execute) or isinstance(effect.target, Session):
+            return effect
+        session = self.sessions.get(effect.target)
+        if session not in self.begun or self.owner.engine.mysql_pools[effect.target].dialect.capabilities.row_locks:
+            return effect
+        self.apart.append(effect)
+        return Execute(session, effect.sql, effect.args, effect.rows)
+
+    def note(self, session: Session, error: BaseException) -> None:
+        """Remember an error after which statements would run outside the transaction."""
+        lost = isinstance(error, MySQLConnectionError | DeadlockError) and error.errno != LOCK_NOT_FREE
+        if session in self.begun and (lost or not isinstance(error, Exception)):
+            self.failure = self.failure or error
+
+
+def _savepoint(depth: int) -> str:
+    return f"fluxa_{depth}"
+
+
+FLUSH_SAVEPOINT: Final = "fluxa_flush"
+
+
+def inside_plan(transaction: Transaction, plan: Plan[T]) -> Plan[T]:
+    """Any plan of a unit of work with an open transaction: begins what it touches, notes what ends it."""
+    try:
+        effect = transaction.joined(next(plan))
+        while True:
+            session = _session_of(effect)
+            try:
+                if session is not None:
+                    yield from transaction.ready_plan(session)
+                reply = yield effect
+            except GeneratorExit:
+                plan.close()
+                raise
+            except BaseException as error:  # noqa: BLE001 - it is the plan that handles it
+                if session is not None:
+                    transaction.note(session, error)
+                effect = transaction.joined(plan.throw(error))
+            else:
+                effect = transaction.joined(plan.send(reply))
+    except StopIteration as done:
+        result: T = done.value
+        return result
+
+
+def _session_of(effect: Effect[Any]) -> Session | None:
+    if isinstance(effect, ExecuteBatch):
+        return effect.session
+    if isinstance(effect, FetchRows | Execute) and isinstance(effect.target, Session):
+        return effect.target
+    return None
+
+
+# blocks
+
+
+def check_options(owner: UnitOfWork, isolation: str | None, read_only: bool) -> None:
+    """Refuse an isolation that is none (QueryError), and options of a nested block (ContextMisuseError)."""
+    if isolation is not None and isolation not in ISOLATIONS:
+        raise QueryError(f"isolation {isolation!r} is none of {', '.join(sorted(ISOLATIONS))}")
+    if owner.open_transaction is not None and (isolation is not None or read_only):
+        raise ContextMisuseError("a nested transaction is a savepoint: isolation and read_only belong to the outermost")
+
+
+def enter(owner: UnitOfWork, isolation: str | None, read_only: bool) -> Block:
+    """Open a block; the outermost makes clean entities stale."""
+    transaction = owner.open_transaction
+    if transaction is None:
+        owner.make_stale()
+        transaction = owner.open_transaction = Transaction(owner, isolation, read_only)
+        owner.sessions = transaction.sessions
+        return Block(0)
+    transaction.depth += 1
+    return Block(transaction.depth, len(transaction.written), len(transaction.after_commit), len(transaction.apart))
+
+
+def leave_plan(owner: UnitOfWork, block: Block, failed: bool) -> Plan[None]:
+    """Close a block: the outermost commits or rolls back, a nested one keeps what it did or undoes it.
+
+    Raises as ``commit_plan``, TransactionLostError, PostCommitError.
+    """
+    transaction = owner.open_transaction
+    if transaction is None:
+        # the context was closed inside the block
+        return
+    if block.depth != transaction.depth:
+        raise ContextMisuseError("transactions are left in another order than they were entered")
+    if block.depth == 0:
+        yield from (roll_back_plan(transaction) if failed else _commit_plan(transaction))
+    elif failed:
+        yield from _undo_plan(transaction, block)
+    else:
+        _keep(transaction)
+        transaction.check()
+
+
+def _keep(transaction: Transaction) -> None:
+    # the next block of this depth sets its savepoint anew
+    transaction.depth -= 1
+    for session, savepoints in transaction.begun.items():
+        transaction.begun[session] = min(savepoints, transaction.depth)
+
+
+def _undo_plan(transaction: Transaction, block: Block) -> Plan[None]:
+    touched = [session for session, savepoints in transaction.begun.items() if savepoints >= block.depth]
+    _keep(transaction)
+    _take_back(transaction, block.written)
+    del transaction.after_commit[block.after_commit :]
+    if transaction.failure is not None:
+        return
+    for session in touched:
+        try:
+            yield from Execute(session, f"ROLLBACK TO SAVEPOINT {_savepoint(block.depth)}")
+            for effect in transaction.apart[block.apart :]:
+                if effect.target == session.pool:
+                    yield from Execute(session, effect.sql, effect.args, effect.rows)
+        except BaseException as error:
+            # the server may have kept what the caller believes undone
+            transaction.failure = transaction.failure or error
+            raise
+
+
+def _take_back(transaction: Transaction, since: int = 0, *, but: tuple[str, ...] = ()) -> None:
+    """Entities written since a moment are unsaved again, but those of pools that committed."""
+    written = [each for each in transaction.written[since:] if each.pool not in but]
+    del transaction.written[since:]
+    take_back(transaction.owner, written)
+    transaction.owner.make_stale()
+
+
+def _end(transaction: Transaction) -> None:
+    transaction.owner.open_transaction = None
+    transaction.owner.sessions = {}
+
+
+def roll_back_plan(transaction: Transaction) -> Plan[None]:
+    """End the transaction and undo all of it."""
+    _end(transaction)
+    _take_back(transaction)
+    yield from rollback_plan(list(transaction.begun))
+    for effect in transaction.apart:
+        yield from effect
+
+
+def _commit_plan(transaction: Transaction) -> Plan[None]:
+    if transaction.failure is not None:
+        yield from roll_back_plan(transaction)
+        transaction.check()
+    _end(transaction)
+    try:
+        yield from commit_plan(transaction.owner.engine, list(transaction.begun), transaction.intents)
+    except PartialCommitError as error:
+        _take_back(transaction, but=error.committed)
+        raise
+    except BaseException:
+        _take_back(transaction)
+        raise
+    yield from _after_commit_plan(transaction)
+
+
+def _after_commit_plan(transaction: Transaction) -> Plan[None]:
+    failures: list[BaseException] = []
+    for follow in (lambda: release_plan(transaction.intents), *transaction.after_commit):
+        try:
+            yield from follow()
+        except PostCommitError as error:
+            failures.extend(error.failures or (error,))
+        except Exception as error:  # noqa: BLE001 - raised below with the others
+            failures.append(error)
+    if failures:
+        raise PostCommitError("what follows the commit did not all happen", failures)
+
+
+# flushes
+
+
+def joined_flush_plan(transaction: Transaction, work: FlushWork) -> Plan[None]:
+    """Write the work of a flush inside the transaction, all of it or nothing."""
+    owner = transaction.owner
+    started: list[Session] = []
+    try:
+        for pool in work.pools.values():
+            session = transaction.sessions[pool.pool]
+            started.append(session)
+            yield from statements_plan(session, pool.statements, (f"SAVEPOINT {FLUSH_SAVEPOINT}",))
+    except BaseException:
+        yield from _undo_flush_plan(transaction, started)
+        raise
+    for write in work.writes:
+        transaction.intents.add_row(write.binding, write.entity._row[0])
+    transaction.written += note_written(work.writes)
+    settle(owner, work.writes)
+
+
+def _undo_flush_plan(transaction: Transaction, started: list[Session]) -> Plan[None]:
+    for session in started:
+        if transaction.failure is not None:
+            return
+        if session not in transaction.begun:
+            continue
+        try:
+            yield from Execute(session, f"ROLLBACK TO SAVEPOINT {FLUSH_SAVEPOINT}")
+        except BaseException as error:  # noqa: BLE001 - the flush's own error is the one to tell
+            transaction.failure = transaction.failure or error

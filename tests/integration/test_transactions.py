@@ -1,0 +1,425 @@
+"""Explicit transactions against real databases: what is seen inside, what a rollback leaves, what may be repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+import fluxaorm as fx
+from fluxaorm.errors import (
+    ContextMisuseError,
+    DeadlockError,
+    DuplicateKeyError,
+    QueryError,
+)
+from fluxaorm.plans.effects import Plan
+from tests.support.shop_engines import Shop
+
+
+class Undo(Exception):  # noqa: N818 - not an error: it ends a block
+    """Leaves a block the way an application's own failure would."""
+
+
+@contextmanager
+def block(shop: Shop, ctx: Any, **options: Any) -> Iterator[None]:
+    """``with ctx.transaction()`` or ``async with``, whichever the shell wants; ends in a rollback for ``Undo``."""
+    opened = ctx.transaction(**options)
+    if shop.shell.name == "sync":
+        opened.__enter__()
+        end: Callable[[Any, Any], Any] = lambda kind, error: opened.__exit__(kind, error, None)  # noqa: E731
+    else:
+        shop.do(opened.__aenter__())
+        end = lambda kind, error: shop.do(opened.__aexit__(kind, error, None))  # noqa: E731
+    try:
+        yield
+    except Undo as error:
+        end(Undo, error)
+    except BaseException as error:
+        end(type(error), error)
+        raise
+    else:
+        end(None, None)
+
+
+def add_user(shop: Shop, ctx: Any, name: str = "Alice") -> Any:
+    return shop.do(shop.users.new(ctx, name=name, email=f"{name.lower()}@example.com"))
+
+
+def stored_user(shop: Shop, name: str = "Alice") -> int:
+    ctx = shop.context()
+    user = add_user(shop, ctx, name)
+    shop.do(ctx.flush())
+    return int(user.id)
+
+
+def test_flushes_of_a_block_become_visible_together(cached_shop: Shop) -> None:
+    """Several flushes are one transaction: others see nothing before its end, the block sees its own writes."""
+    ctx = cached_shop.context()
+    with block(cached_shop, ctx):
+        first = add_user(cached_shop, ctx, "Alice")
+        cached_shop.do(ctx.flush())
+        first.age = 30
+        add_user(cached_shop, ctx, "Bob")
+        result = cached_shop.do(ctx.flush())
+        inside = cached_shop.do(cached_shop.users.count(ctx, fx.Query()))
+        outside = cached_shop.do(cached_shop.users.count(cached_shop.context(), fx.Query()))
+        open_then = ctx.in_transaction
+
+    assert (fx.FlushResult(inserted=1, updated=1), 2, 0, True) == (result, inside, outside, open_then)
+    assert [("Alice", "30"), ("Bob", "0")] == cached_shop.sql("SELECT name, age FROM UserEntity ORDER BY name")
+    assert not ctx.in_transaction
+
+
+def test_reads_inside_neither_use_nor_fill_the_shared_caches(cached_shop: Shop) -> None:
+    """What a transaction sees is nobody else's truth yet, and what the cache holds may be older than its own writes."""
+    id = stored_user(cached_shop)
+    cached_shop.do(cached_shop.users.get_by_id(cached_shop.context(), id))
+    cached_shop.sql("UPDATE UserEntity SET age = 50 WHERE id = ?", id)
+    ctx = cached_shop.context()
+    stores: list[str] = []
+    ctx.register_query_logger(lambda _, entry: stores.append(entry.store))
+
+    with block(cached_shop, ctx):
+        one = cached_shop.do(cached_shop.users.get_by_id(ctx, id)).age
+        many = [user.age for user in cached_shop.do(cached_shop.users.get_by_ids(ctx, id, id + 1000))]
+
+    assert (50, [50]) == (one, many)
+    assert {"mysql"} == set(stores)
+
+
+def test_a_change_is_seen_through_the_caches_after_the_block(cached_shop: Shop) -> None:
+    """The keys of all flushes are announced before the COMMIT and let go after it."""
+    id = stored_user(cached_shop)
+    cached_shop.do(cached_shop.users.get_by_id(cached_shop.context(), id))
+    ctx = cached_shop.context()
+
+    with block(cached_shop, ctx):
+        cached_shop.do(cached_shop.users.get_by_id(ctx, id)).age = 31
+        cached_shop.do(ctx.flush())
+        before = cached_shop.do(cached_shop.users.get_by_id(cached_shop.context(), id)).age
+    after = cached_shop.do(cached_shop.users.get_by_id(cached_shop.context(), id)).age
+
+    assert (0, 31) == (before, after)
+
+
+def test_a_rollback_makes_entities_unsaved_again(cached_shop: Shop) -> None:
+    """New, changed and deleted ones alike: the next flush writes them, as if the block had not been."""
+    changed_id, deleted_id = stored_user(cached_shop, "Carol"), stored_user(cached_shop, "Dave")
+    ctx = cached_shop.context()
+    changed, deleted = cached_shop.do(cached_shop.users.get_by_ids(ctx, changed_id, deleted_id))
+
+    with block(cached_shop, ctx):
+        new = add_user(cached_shop, ctx, "Erin")
+        changed.age = 41
+        deleted.delete()
+        cached_shop.do(ctx.flush())
+        clean = not (new.is_dirty or changed.is_dirty or deleted.is_dirty)
+        raise Undo
+
+    states = (new.is_new, changed.changes()["age"], deleted.is_deleted)
+    nothing = cached_shop.sql("SELECT name, age FROM UserEntity ORDER BY name")
+    result = cached_shop.do(ctx.flush())
+    assert clean
+    assert (True, (0, 41), True) == states
+    assert [("Carol", "0"), ("Dave", "0")] == nothing
+    assert fx.FlushResult(inserted=1, updated=1, deleted=1) == result
+    assert [("Carol", "41"), ("Erin", "0")] == cached_shop.sql("SELECT name, age FROM UserEntity ORDER BY name")
+
+
+def test_changes_made_after_the_flush_survive_its_rollback(plain_shop: Shop) -> None:
+    """The latest value stays set, and the change is told against what the table holds; the version goes back."""
+    ctx = plain_shop.context()
+    counter = plain_shop.do(plain_shop.counters.new(ctx, label="a", hits=1))
+    plain_shop.do(ctx.flush())
+
+    with block(plain_shop, ctx):
+        counter.hits = 2
+        plain_shop.do(ctx.flush())
+        counter.hits = 3
+        raise Undo
+
+    assert ({"hits": (1, 3)}, 1) == (counter.changes(), counter.version)
+    assert fx.FlushResult(updated=1) == plain_shop.do(ctx.flush())
+    assert [("3", "2")] == plain_shop.sql("SELECT hits, version FROM CounterEntity")
+
+
+def test_what_was_made_and_deleted_inside_is_gone_after_a_rollback(plain_shop: Shop) -> None:
+    """Deleting what has no row is no work."""
+    ctx = plain_shop.context()
+
+    with block(plain_shop, ctx):
+        counter = plain_shop.do(plain_shop.counters.new(ctx, label="a"))
+        plain_shop.do(ctx.flush())
+        counter.delete()
+        plain_shop.do(ctx.flush())
+        raise Undo
+
+    assert fx.FlushResult() == plain_shop.do(ctx.flush())
+    assert counter.is_deleted
+
+
+def test_a_nested_block_is_a_savepoint(cached_shop: Shop) -> None:
+    """Its rollback takes back its own part only; the same depth may be entered again."""
+    ctx = cached_shop.context()
+
+    with block(cached_shop, ctx):
+        add_user(cached_shop, ctx, "Alice")
+        cached_shop.do(ctx.flush())
+        with block(cached_shop, ctx):
+            bob = add_user(cached_shop, ctx, "Bob")
+            cached_shop.do(ctx.flush())
+            raise Undo
+        unsaved = bob.is_new
+        bob.delete()
+        with block(cached_shop, ctx):
+            add_user(cached_shop, ctx, "Carol")
+            cached_shop.do(ctx.flush())
+
+    assert unsaved
+    assert [("Alice",), ("Carol",)] == cached_shop.sql("SELECT name FROM UserEntity ORDER BY name")
+
+
+def test_a_kept_nested_block_goes_with_the_outer_one(plain_shop: Shop) -> None:
+    """A savepoint is no commit."""
+    ctx = plain_shop.context()
+
+    with block(plain_shop, ctx):
+        with block(plain_shop, ctx):
+            counter = plain_shop.do(plain_shop.counters.new(ctx, label="a"))
+            plain_shop.do(ctx.flush())
+        raise Undo
+
+    assert ([], True) == (plain_shop.sql("SELECT id FROM CounterEntity"), counter.is_new)
+    ctx.clear_flush()
+
+
+def test_a_failed_flush_inside_writes_nothing_and_the_block_goes_on(plain_shop: Shop) -> None:
+    """A flush is all or nothing inside a transaction too; what was flushed before it stays."""
+    ctx = plain_shop.context()
+
+    with block(plain_shop, ctx):
+        plain_shop.do(plain_shop.counters.new(ctx, label="a"))
+        plain_shop.do(ctx.flush())
+        plain_shop.do(plain_shop.notes.new(ctx, text="n"))
+        double = plain_shop.do(plain_shop.counters.new(ctx, label="a"))
+        with pytest.raises(DuplicateKeyError):
+            plain_shop.do(ctx.flush())
+        nothing = plain_shop.do(plain_shop.notes.count(ctx, fx.Query()))
+        double.label = "b"
+        plain_shop.do(ctx.flush())
+
+    assert 0 == nothing
+    assert [("a",), ("b",)] == plain_shop.sql("SELECT label FROM CounterEntity ORDER BY label")
+    assert [("n",)] == plain_shop.sql("SELECT text FROM NoteEntity")
+
+
+def test_the_start_makes_clean_entities_stale(plain_shop: Shop) -> None:
+    """The first look-up inside reads the row as it is now, into the same object."""
+    ctx = plain_shop.context()
+    counter = plain_shop.do(plain_shop.counters.new(ctx, label="a"))
+    plain_shop.do(ctx.flush())
+    plain_shop.sql("UPDATE CounterEntity SET hits = 9")
+
+    with block(plain_shop, ctx):
+        again = plain_shop.do(plain_shop.counters.get_by_id(ctx, counter.id))
+
+    assert again is counter
+    assert 9 == counter.hits
+
+
+def test_unsaved_changes_stay_with_the_start_of_a_block(plain_shop: Shop) -> None:
+    """They are what the block is there to write."""
+    ctx = plain_shop.context()
+    counter = plain_shop.do(plain_shop.counters.new(ctx, label="a"))
+    plain_shop.do(ctx.flush())
+    counter.hits = 5
+
+    with block(plain_shop, ctx):
+        same = plain_shop.do(plain_shop.counters.get_by_id(ctx, counter.id))
+        result = plain_shop.do(ctx.flush())
+
+    assert same is counter
+    assert fx.FlushResult(updated=1) == result
+
+
+def test_a_rolled_back_write_is_read_again_from_the_table(plain_shop: Shop) -> None:
+    """A row read inside may hold what was never committed."""
+    ctx = plain_shop.context()
+    counter = plain_shop.do(plain_shop.counters.new(ctx, label="a"))
+    plain_shop.do(ctx.flush())
+    id = counter.id
+
+    with block(plain_shop, ctx):
+        counter.hits = 5
+        plain_shop.do(ctx.flush())
+        seen = plain_shop.do(plain_shop.counters.search_one(ctx, fx.Query())).hits
+        raise Undo
+    counter.hits = 0
+    back = plain_shop.do(plain_shop.counters.get_by_id(ctx, id))
+
+    assert (5, 0, False) == (seen, back.hits, back.is_dirty)
+
+
+def test_misuse_is_told(plain_shop: Shop) -> None:
+    """Options that cannot be had, a block used twice, an isolation that is none."""
+    ctx = plain_shop.context()
+    with pytest.raises(QueryError, match="isolation 'chaos'"):
+        ctx.transaction(isolation="chaos")
+    used = ctx.transaction()
+    enter: Any = used.__enter__ if plain_shop.shell.name == "sync" else lambda: plain_shop.do(used.__aenter__())
+    leave: Any = used.__exit__ if plain_shop.shell.name == "sync" else lambda *a: plain_shop.do(used.__aexit__(*a))
+    enter()
+
+    for options in ({"isolation": "serializable"}, {"read_only": True}):
+        with pytest.raises(ContextMisuseError, match="nested"):
+            ctx.transaction(**options)
+    leave(None, None, None)
+    with pytest.raises(ContextMisuseError, match="serves once"):
+        enter()
+
+
+def test_a_block_that_touches_nothing_costs_nothing(cached_shop: Shop) -> None:
+    """BEGIN is sent with the first statement."""
+    ctx = cached_shop.context()
+    seen: list[Any] = []
+    ctx.register_query_logger(lambda _, entry: seen.append(entry))
+
+    with block(cached_shop, ctx), block(cached_shop, ctx):
+        pass
+
+    assert [] == seen
+
+
+def test_a_closed_context_rolls_back(plain_shop: Shop) -> None:
+    """A request that is cut short leaves no lock and no half of its work."""
+    ctx = plain_shop.context()
+    with block(plain_shop, ctx):
+        plain_shop.do(plain_shop.counters.new(ctx, label="a"))
+        plain_shop.do(ctx.flush())
+        plain_shop.do(ctx.aclose()) if plain_shop.shell.name == "asyncio" else ctx.close()
+
+    with block(plain_shop, other := plain_shop.context()):
+        plain_shop.do(plain_shop.counters.new(other, label="a"))
+        plain_shop.do(other.flush())
+    assert [("a",)] == plain_shop.sql("SELECT label FROM CounterEntity")
+
+
+def test_a_clone_is_outside(plain_shop: Shop) -> None:
+    """It is another unit of work."""
+    ctx = plain_shop.context()
+
+    with block(plain_shop, ctx):
+        plain_shop.do(plain_shop.counters.new(ctx, label="a"))
+        plain_shop.do(ctx.flush())
+        clone = ctx.clone()
+        seen = plain_shop.do(plain_shop.counters.count(clone, fx.Query()))
+
+    assert (False, 0) == (clone.in_transaction, seen)
+
+
+def test_what_waits_for_the_commit_is_dropped_by_a_rollback(plain_shop: Shop) -> None:
+    """Also that of a nested block alone; the rest happens in order, after the rows are there for everybody."""
+    ctx = plain_shop.context()
+    happened: list[Any] = []
+
+    def later(word: str) -> None:
+        def follow() -> Plan[None]:
+            happened.append((word, len(plain_shop.sql("SELECT id FROM CounterEntity")), ctx.in_transaction))
+            yield from ()
+
+        ctx.open_transaction.after_commit.append(follow)
+
+    with block(plain_shop, ctx):
+        later("dropped with all")
+        raise Undo
+    with block(plain_shop, ctx):
+        plain_shop.do(plain_shop.counters.new(ctx, label="a"))
+        plain_shop.do(ctx.flush())
+        later("first")
+        with block(plain_shop, ctx):
+            later("dropped alone")
+            raise Undo
+        later("second")
+
+    assert [("first", 1, False), ("second", 1, False)] == happened
+
+
+def test_a_repeated_function_begins_where_it_began_before(plain_shop: Shop) -> None:
+    """A deadlock undoes the attempt, entities included: what was unsaved before is unsaved again, nothing else is."""
+    ctx = plain_shop.context()
+    counter = plain_shop.do(plain_shop.counters.new(ctx, label="a"))
+    plain_shop.do(ctx.flush())
+    attempts: list[tuple[int, int]] = []
+
+    def count(inner: Any) -> Any:
+        attempts.append((counter.hits, len(inner.pending)))
+        counter.hits += 1
+
+    asynchronous = plain_shop.shell.name == "asyncio"
+
+    def body(inner: Any) -> str:
+        count(inner)
+        plain_shop.counters.new(inner, label=f"new {len(attempts)}")
+        inner.flush()
+        if len(attempts) < 3:
+            raise DeadlockError("as the server would say", errno=1213)
+        return "done"
+
+    async def async_body(inner: Any) -> str:
+        count(inner)
+        await plain_shop.counters.new(inner, label=f"new {len(attempts)}")
+        await inner.flush()
+        if len(attempts) < 3:
+            raise DeadlockError("as the server would say", errno=1213)
+        return "done"
+
+    result = plain_shop.do(ctx.run_in_transaction(async_body if asynchronous else body))
+
+    assert ("done", [(0, 0)] * 3) == (result, attempts)
+    assert [("a", "1"), ("new 3", "0")] == plain_shop.sql("SELECT label, hits FROM CounterEntity ORDER BY label")
+
+
+def test_a_function_that_always_deadlocks_is_given_up(plain_shop: Shop) -> None:
+    """Four attempts, then the error is the caller's; inside another transaction it is at once."""
+    ctx = plain_shop.context()
+    attempts: list[int] = []
+
+    def body(_: Any) -> None:
+        attempts.append(1)
+        raise DeadlockError("as the server would say", errno=1213)
+
+    async def async_body(inner: Any) -> None:
+        body(inner)
+
+    function: Any = async_body if plain_shop.shell.name == "asyncio" else body
+    with pytest.raises(DeadlockError):
+        plain_shop.do(ctx.run_in_transaction(function))
+    alone = len(attempts)
+    with pytest.raises(DeadlockError), block(plain_shop, ctx):
+        plain_shop.do(ctx.run_in_transaction(function))
+
+    assert (4, 5) == (alone, len(attempts))
+
+
+def test_ids_taken_inside_are_not_given_again_after_a_rollback(make_shop: Any) -> None:
+    """Where the database has one lock for all, a block of ids is reserved inside, and must outlive the rollback."""
+    shop, other = make_shop(), make_shop()
+    ctx = shop.context()
+
+    with block(shop, ctx):
+        shop.do(shop.notes.new(ctx, text="takes the lock"))
+        shop.do(ctx.flush())
+        first = shop.do(shop.counters.new(ctx, label="a"))
+        with block(shop, ctx):
+            shop.do(ctx.flush())
+            inner = shop.do(shop.counters.new_many(ctx, 50_000))[-1]
+            raise Undo
+        raise Undo
+    ctx.clear_flush()
+    others = other.do(other.counters.new_many(other.context(), 3))
+
+    assert {first.id, inner.id}.isdisjoint(entity.id for entity in others)
+    assert min(entity.id for entity in others) > inner.id

@@ -20,6 +20,7 @@ from fluxaorm.plans.flush_work import FlushResult
 from fluxaorm.plans.reads import reload_plan
 from fluxaorm.plans.transactions import inside_plan, roll_back_plan
 from fluxaorm.plans.unit import UnitOfWork
+from fluxaorm.raw_mysql import AsyncRawMySQL, RawMySQL
 from fluxaorm.runtime.entity import EntityBase
 from fluxaorm.transaction import AsyncTransactionBlock, TransactionBlock, run_repeatedly, run_repeatedly_async
 
@@ -196,12 +197,17 @@ class Context(_ContextBase):
         """
         return run_repeatedly(self, function, {"isolation": isolation, "read_only": read_only})
 
+    def mysql(self, code: str = "default") -> RawMySQL:
+        """SQL of your own on a pool, in the open transaction if there is one. UnknownPoolError lists the pools."""
+        self.engine.mysql(code)
+        return RawMySQL(self, code)
+
     def clone(self) -> Context:
         """A fresh unit of work with the same metadata, query loggers and cache settings."""
         return self.engine.new_context()._take_over(self)
 
     def close(self) -> None:
-        """End the unit of work; its entities can still be read. An open transaction is rolled back. Safe to call twice."""
+        """End the unit of work and roll an open transaction back; entities can still be read. Safe to call twice."""
         self._roll_back()
         self._close(warn=False)
 
@@ -285,6 +291,11 @@ class AsyncContext(_ContextBase):
     ) -> T:
         """As ``Context.run_in_transaction``; ``function`` is a coroutine function."""
         return await run_repeatedly_async(self, function, {"isolation": isolation, "read_only": read_only})
+
+    def mysql(self, code: str = "default") -> AsyncRawMySQL:
+        """As ``Context.mysql``; its calls are awaited."""
+        self.engine.mysql(code)
+        return AsyncRawMySQL(self, code)
 
     def clone(self) -> AsyncContext:
         """As ``Context.clone``."""

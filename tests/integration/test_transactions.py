@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -16,32 +14,8 @@ from fluxaorm.errors import (
     QueryError,
 )
 from fluxaorm.plans.effects import Plan
+from tests.support.blocks import Undo, block
 from tests.support.shop_engines import Shop
-
-
-class Undo(Exception):  # noqa: N818 - not an error: it ends a block
-    """Leaves a block the way an application's own failure would."""
-
-
-@contextmanager
-def block(shop: Shop, ctx: Any, **options: Any) -> Iterator[None]:
-    """``with ctx.transaction()`` or ``async with``, whichever the shell wants; ends in a rollback for ``Undo``."""
-    opened = ctx.transaction(**options)
-    if shop.shell.name == "sync":
-        opened.__enter__()
-        end: Callable[[Any, Any], Any] = lambda kind, error: opened.__exit__(kind, error, None)  # noqa: E731
-    else:
-        shop.do(opened.__aenter__())
-        end = lambda kind, error: shop.do(opened.__aexit__(kind, error, None))  # noqa: E731
-    try:
-        yield
-    except Undo as error:
-        end(Undo, error)
-    except BaseException as error:
-        end(type(error), error)
-        raise
-    else:
-        end(None, None)
 
 
 def add_user(shop: Shop, ctx: Any, name: str = "Alice") -> Any:

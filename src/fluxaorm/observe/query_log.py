@@ -15,6 +15,8 @@ from fluxaorm.plans.effects import (
     Execute,
     ExecuteBatch,
     FetchRows,
+    FetchTable,
+    OpenStream,
     RedisReplies,
     RedisRoundTrip,
     Rollback,
@@ -105,6 +107,11 @@ def _describe(effect: Effect[Any], reply: Any) -> _Described | None:
     if isinstance(effect, FetchRows):
         rows = None if reply is None else len(reply)
         return "mysql", _pool(effect.target), ("SELECT",), effect.sql, effect.args, rows
+    if isinstance(effect, FetchTable):
+        rows = None if reply is None else len(reply)
+        return "mysql", _pool(effect.target), (_verb(effect.sql),), effect.sql, effect.args, rows
+    if isinstance(effect, OpenStream):
+        return "mysql", _pool(effect.target), (_verb(effect.sql),), effect.sql, effect.args, None
     if isinstance(effect, Execute):
         changed = None if reply is None else reply.rows_affected
         return "mysql", _pool(effect.target), (_verb(effect.sql),), effect.sql, effect.args, changed

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
@@ -34,11 +34,24 @@ Plan: TypeAlias = Generator[Effect[Any], Any, T]
 class Session:
     """One transaction on one MySQL pool. The runner keeps the connection in ``connection``; plans only pass it on."""
 
-    __slots__ = ("connection", "pool")
+    __slots__ = ("connection", "pool", "stream")
 
     def __init__(self, pool: str) -> None:
         self.pool = pool
         self.connection: Any = None
+        self.stream: Stream | None = None
+        """Whose rows must be read, or dropped, before anything else is sent."""
+
+
+class Stream:
+    """The rows of a SELECT while they are read. The runner keeps the connection, until it is None."""
+
+    __slots__ = ("columns", "connection", "target")
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.connection: Any = None
+        self.columns: tuple[str, ...] = ()
 
 
 Target: TypeAlias = "str | Session"
@@ -73,6 +86,58 @@ class FetchRows(Effect[list[Row]]):
 
     def __init__(self, target: Target, sql: str, args: Sequence[Any] = ()) -> None:
         self.target, self.sql, self.args = target, sql, args
+
+
+class QueryRows(list[tuple[Any, ...]]):
+    """The rows of a query, each a tuple of Python values. ``columns``: their names."""
+
+    __slots__ = ("columns",)
+
+    def __init__(self, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
+        super().__init__(rows)
+        self.columns = tuple(columns)
+
+
+class FetchTable(Effect[QueryRows]):
+    """Run any statement that returns rows; the reply is its rows as Python values, with their columns' names."""
+
+    __slots__ = ("args", "sql", "target")
+
+    def __init__(self, target: Target, sql: str, args: Sequence[Any] = ()) -> None:
+        self.target, self.sql, self.args = target, sql, args
+
+
+class OpenStream(Effect[None]):
+    """Run a statement whose rows are read bit by bit; sets the stream's columns."""
+
+    __slots__ = ("args", "sql", "stream")
+
+    def __init__(self, stream: Stream, sql: str, args: Sequence[Any] = ()) -> None:
+        self.stream, self.sql, self.args = stream, sql, args
+
+    @property
+    def target(self) -> Target:
+        """Where it runs."""
+        return self.stream.target
+
+
+class ReadStream(Effect[list[tuple[Any, ...]]]):
+    """At most ``count`` more rows as Python values; none left: an empty list, and the connection is given back."""
+
+    __slots__ = ("count", "stream")
+
+    def __init__(self, stream: Stream, count: int) -> None:
+        self.stream, self.count = stream, count
+
+
+class CloseStream(Effect[None]):
+    """Drop what was not read: a connection of the stream's own is closed, a transaction's read to the end."""
+
+    __slots__ = ("stream",)
+    shielded = True
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
 
 
 class Execute(Effect[ExecResult]):

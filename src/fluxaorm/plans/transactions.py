@@ -16,6 +16,7 @@ from fluxaorm.errors import (
     ContextMisuseError,
     DeadlockError,
     MySQLConnectionError,
+    MySQLError,
     PartialCommitError,
     PoolTimeoutError,
     PostCommitError,
@@ -23,7 +24,18 @@ from fluxaorm.errors import (
     TransactionLostError,
 )
 from fluxaorm.plans.commits import commit_plan, release_plan, rollback_plan
-from fluxaorm.plans.effects import Begin, Effect, Execute, ExecuteBatch, FetchRows, Plan, Session
+from fluxaorm.plans.effects import (
+    Begin,
+    CloseStream,
+    Effect,
+    Execute,
+    ExecuteBatch,
+    FetchRows,
+    FetchTable,
+    OpenStream,
+    Plan,
+    Session,
+)
 from fluxaorm.plans.flush_work import FlushWork, settle
 from fluxaorm.plans.intents import Intents
 from fluxaorm.plans.statements import statements_plan
@@ -66,8 +78,13 @@ class Transaction:
         """What made the server, or the loss of it, end the transaction before its block did."""
 
     def ready_plan(self, session: Session) -> Plan[None]:
-        """Before a statement: BEGIN, and the savepoints of the blocks around it. TransactionLostError."""
+        """Before a statement: BEGIN, and the savepoints of the blocks around it.
+
+        Raises TransactionLostError, ContextMisuseError while a stream has the connection.
+        """
         self.check()
+        if session.stream is not None:
+            raise ContextMisuseError("a stream is being read in this transaction: read it to its end, or close it")
         if session not in self.begun:
             yield from self._begin_plan(session)
             self.begun[session] = 0
@@ -106,7 +123,12 @@ class Transaction:
         """Remember an error after which statements would run outside the transaction."""
         lost = isinstance(error, MySQLConnectionError | DeadlockError) and error.errno != LOCK_NOT_FREE
         if session in self.begun and (lost or not isinstance(error, Exception)):
-            self.failure = self.failure or error
+            self.fail(error)
+
+    def fail(self, error: BaseException) -> None:
+        """From here on every statement raises TransactionLostError."""
+        if self.failure is None:
+            self.failure = error
 
 
 def _savepoint(depth: int) -> str:
@@ -143,7 +165,7 @@ def inside_plan(transaction: Transaction, plan: Plan[T]) -> Plan[T]:
 def _session_of(effect: Effect[Any]) -> Session | None:
     if isinstance(effect, ExecuteBatch):
         return effect.session
-    if isinstance(effect, FetchRows | Execute) and isinstance(effect.target, Session):
+    if isinstance(effect, FetchRows | FetchTable | Execute | OpenStream) and isinstance(effect.target, Session):
         return effect.target
     return None
 
@@ -182,6 +204,7 @@ def leave_plan(owner: UnitOfWork, block: Block, failed: bool) -> Plan[None]:
         return
     if block.depth != transaction.depth:
         raise ContextMisuseError("transactions are left in another order than they were entered")
+    yield from _close_streams_plan(transaction)
     if block.depth == 0:
         yield from (roll_back_plan(transaction) if failed else _commit_plan(transaction))
     elif failed:
@@ -189,6 +212,15 @@ def leave_plan(owner: UnitOfWork, block: Block, failed: bool) -> Plan[None]:
     else:
         _keep(transaction)
         transaction.check()
+
+
+def _close_streams_plan(transaction: Transaction) -> Plan[None]:
+    for session in transaction.begun:
+        if session.stream is not None:
+            try:
+                yield from CloseStream(session.stream)
+            except MySQLError as error:
+                transaction.fail(error)
 
 
 def _keep(transaction: Transaction) -> None:
@@ -213,7 +245,7 @@ def _undo_plan(transaction: Transaction, block: Block) -> Plan[None]:
                     yield from Execute(session, effect.sql, effect.args, effect.rows)
         except BaseException as error:
             # the server may have kept what the caller believes undone
-            transaction.failure = transaction.failure or error
+            transaction.fail(error)
             raise
 
 
@@ -232,6 +264,7 @@ def _end(transaction: Transaction) -> None:
 
 def roll_back_plan(transaction: Transaction) -> Plan[None]:
     """End the transaction and undo all of it."""
+    yield from _close_streams_plan(transaction)
     _end(transaction)
     _take_back(transaction)
     yield from rollback_plan(list(transaction.begun))
@@ -298,4 +331,4 @@ def _undo_flush_plan(transaction: Transaction, started: list[Session]) -> Plan[N
         try:
             yield from Execute(session, f"ROLLBACK TO SAVEPOINT {FLUSH_SAVEPOINT}")
         except BaseException as error:  # noqa: BLE001 - the flush's own error is the one to tell
-            transaction.failure = transaction.failure or error
+            transaction.fail(error)

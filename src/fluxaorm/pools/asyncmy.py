@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 from asyncmy.connection import Connection
 from asyncmy.errors import MySQLError
 
-from fluxaorm.plans.effects import ExecResult, Row, Statement
+from fluxaorm.plans.effects import ExecResult, QueryRows, Row, Statement
+from fluxaorm.pools.column_types import Decoder, decoded_rows, decoder_of
 from fluxaorm.pools.literals import Sql, render
 from fluxaorm.pools.mysql_connection import (
     CHARSET,
@@ -192,14 +193,66 @@ class AsyncmyConnection(MySQLConnectionState):
         self.check_size(text, sql)
         try:
             result = await self._query(text)
-            while await self._next_result() is not None:
-                pass
+            await self._skip_results()
             return result
         except MySQLError as error:
             raise self.failure(error, sql) from error
         except BaseException:
             self.usable = False
             raise
+
+    async def fetch_table(self, sql: str, args: Sequence[Any] = ()) -> QueryRows:
+        """See AsyncSQLConnection."""
+        text = render(sql, args)
+        self.check_size(text, sql)
+        with self.guarded(sql):
+            await self._raw.query(text)
+            result = self._raw._result
+            table = QueryRows(_names(result), decoded_rows(result.rows or (), _decoders(result)))
+            await self._skip_results()
+            return table
+
+    async def open_stream(self, sql: str, args: Sequence[Any] = ()) -> tuple[str, ...]:
+        """See AsyncSQLConnection."""
+        text = render(sql, args)
+        self.check_size(text, sql)
+        with self.guarded(sql):
+            await self._raw.query(text, unbuffered=True)
+            self._let_wait()
+            return _names(self._raw._result)
+
+    def _let_wait(self) -> None:
+        """The driver takes whatever arrives: what was not asked for yet waits in the socket."""
+        if self._raw._result.unbuffered_active:
+            self._raw._transport.pause_reading()
+
+    async def read_stream(self, count: int) -> list[tuple[Any, ...]]:
+        """See AsyncSQLConnection."""
+        result = self._raw._result
+        rows: list[Any] = []
+        with self.guarded():
+            self._raw._transport.resume_reading()
+            while len(rows) < count and (row := await result._read_rowdata_packet_unbuffered()) is not None:
+                rows.append(row)
+                rows += result._take_pending_rows(count - len(rows))
+            if len(rows) < count:
+                await self._skip_results()
+            else:
+                self._let_wait()
+            return decoded_rows(rows, _decoders(result))
+
+    async def close_stream(self) -> None:
+        """See AsyncSQLConnection."""
+        with self.guarded():
+            result = self._raw._result
+            self._raw._transport.resume_reading()
+            while (await result._read_rowdata_packet_unbuffered()) is not None:
+                result._take_pending_rows()
+            await self._skip_results()
+
+    async def _skip_results(self) -> None:
+        while await self._next_result() is not None:
+            pass
 
     async def _query(self, sql: Sql) -> ExecResult:
         await self._raw.query(sql)
@@ -266,3 +319,14 @@ def _is_bindable(args: Sequence[Any]) -> bool:
 @lru_cache(maxsize=1024)
 def _pyformat(sql: str) -> str:
     return "%s".join(piece.replace("%", "%%") for piece in split_placeholders(sql))
+
+
+def _names(result: Any) -> tuple[str, ...]:
+    """The names of a result's columns; a statement without rows has none."""
+    return tuple([column[0] for column in result.description or ()])
+
+
+def _decoders(result: Any) -> list[Decoder]:
+    if result.description is None:
+        return []
+    return [decoder_of(field.type_code, field.charsetnr) for field in result.fields]

@@ -10,11 +10,12 @@ import os
 import select
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from fluxaorm.errors import MySQLConnectionError, MySQLError
-from fluxaorm.plans.effects import ExecResult, Row, Statement
+from fluxaorm.plans.effects import ExecResult, QueryRows, Row, Statement
 from fluxaorm.pools.literals import Sql, render
 from fluxaorm.pools.packets import Packet, packets
 
@@ -57,6 +58,17 @@ class MySQLConnectionState:
                 f"the statement has {len(text)} bytes, more than the server's max_allowed_packet of {self.max_packet}"
             )
             raise self.dialect.map_error(PACKET_TOO_LARGE, message, pool=self.pool, statement=sql)
+
+    @contextmanager
+    def guarded(self, sql: str = "") -> Iterator[None]:
+        """Raises the driver's errors as the library's; any other way out leaves the connection unusable."""
+        try:
+            yield
+        except self.driver_errors as error:
+            raise self.failure(error, sql) from error
+        except BaseException:
+            self.usable = False
+            raise
 
     def failure(self, error: BaseException, statement: str = "") -> MySQLError:
         """The error to raise instead of a driver's; a lost connection is unusable from now on."""
@@ -116,12 +128,54 @@ class BlockingMySQLConnection(MySQLConnectionState, ABC):
         """See SyncSQLConnection."""
 
     @abstractmethod
+    def _read_table(self, text: Sql) -> QueryRows:
+        """Send a packet and read the rows of its first statement."""
+
+    @abstractmethod
+    def _start_stream(self, text: Sql) -> tuple[str, ...]:
+        """Send a packet and read the names of the columns."""
+
+    @abstractmethod
+    def read_stream(self, count: int) -> list[tuple[Any, ...]]:
+        """See SyncSQLConnection."""
+
+    @abstractmethod
+    def _end_stream(self) -> None:
+        """Read what is left of a stream's rows."""
+
+    @abstractmethod
     def _query(self, sql: Sql) -> ExecResult:
         """Send a packet and read the result of its first statement."""
 
     @abstractmethod
     def _next_result(self) -> ExecResult | None:
         """Read the next statement's result; None when there was none left."""
+
+    def fetch_table(self, sql: str, args: Sequence[Any] = ()) -> QueryRows:
+        """See SyncSQLConnection."""
+        text = render(sql, args)
+        self.check_size(text, sql)
+        with self.guarded(sql):
+            table = self._read_table(text)
+            self._skip_results()
+            return table
+
+    def open_stream(self, sql: str, args: Sequence[Any] = ()) -> tuple[str, ...]:
+        """See SyncSQLConnection."""
+        text = render(sql, args)
+        self.check_size(text, sql)
+        with self.guarded(sql):
+            return self._start_stream(text)
+
+    def close_stream(self) -> None:
+        """See SyncSQLConnection."""
+        with self.guarded():
+            self._end_stream()
+            self._skip_results()
+
+    def _skip_results(self) -> None:
+        while self._next_result() is not None:
+            pass
 
     def execute(self, sql: str, args: Sequence[Any] = (), rows: Sequence[Sequence[Any]] | None = None) -> ExecResult:
         """See SyncSQLConnection."""
@@ -157,8 +211,7 @@ class BlockingMySQLConnection(MySQLConnectionState, ABC):
         self.check_size(text, sql)
         try:
             result = self._query(text)
-            while self._next_result() is not None:
-                pass
+            self._skip_results()
             return result
         except self.driver_errors as error:
             raise self.failure(error, sql) from error

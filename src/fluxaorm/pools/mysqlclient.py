@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from MySQLdb import _mysql
 
 from fluxaorm.errors import MySQLConnectionError
-from fluxaorm.plans.effects import ExecResult, Row
+from fluxaorm.plans.effects import ExecResult, QueryRows, Row
+from fluxaorm.pools.column_types import CLIENT_CONVERSIONS
 from fluxaorm.pools.literals import Sql, render
 from fluxaorm.pools.mysql_connection import CHARSET, CLIENT_FLAGS, BlockingMySQLConnection, mapped_error
 
@@ -80,7 +81,7 @@ def _tls_arguments(tls: TLSOptions) -> dict[str, Any]:
 class MySQLClientConnection(BlockingMySQLConnection):
     """One connection."""
 
-    __slots__ = ("_raw", "_send", "_store")
+    __slots__ = ("_raw", "_send", "_store", "_stream")
 
     driver_errors = _mysql.MySQLError
 
@@ -88,6 +89,7 @@ class MySQLClientConnection(BlockingMySQLConnection):
         self._raw = raw
         self._send = raw.query
         self._store = raw.store_result
+        self._stream: Any = None
         super().__init__(dialect, pool, expires)
         self.thread = raw.thread_id()
 
@@ -107,9 +109,38 @@ class MySQLClientConnection(BlockingMySQLConnection):
             self.usable = False
             raise
 
-    def _skip_results(self) -> None:
-        while self._next_result() is not None:
-            pass
+    def _read_table(self, text: Sql) -> QueryRows:
+        self._send(text)
+        result = self._converted(self._store)
+        return QueryRows(_names(result), result.fetch_row(0) if result is not None else ())
+
+    def _converted(self, take: Callable[[], Any]) -> Any:
+        """A result whose rows hold Python values."""
+        plain = self._raw.converter
+        self._raw.converter = CLIENT_CONVERSIONS
+        try:
+            return take()
+        finally:
+            self._raw.converter = plain
+
+    def _start_stream(self, text: Sql) -> tuple[str, ...]:
+        self._send(text)
+        self._stream = self._converted(self._raw.use_result)
+        return _names(self._stream)
+
+    def read_stream(self, count: int) -> list[tuple[Any, ...]]:
+        """See SyncSQLConnection."""
+        with self.guarded():
+            rows = [] if self._stream is None else list(self._stream.fetch_row(count))
+            if len(rows) < count:
+                self._end_stream()
+                self._skip_results()
+            return rows
+
+    def _end_stream(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.discard()
 
     def _query(self, sql: Sql) -> ExecResult:
         self._raw.query(sql)
@@ -133,3 +164,8 @@ class MySQLClientConnection(BlockingMySQLConnection):
         # it may be closed already
         with suppress(_mysql.MySQLError):
             self._raw.close()
+
+
+def _names(result: Any) -> tuple[str, ...]:
+    """The names of a result's columns; a statement without rows has none."""
+    return () if result is None else tuple([column[0] for column in result.describe()])

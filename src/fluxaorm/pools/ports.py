@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
-from fluxaorm.plans.effects import ExecResult, RedisCommand, RedisReplies, Row, Statement
+from fluxaorm.plans.effects import ExecResult, QueryRows, RedisCommand, RedisReplies, Row, Statement
 
 if TYPE_CHECKING:
     from fluxaorm.dialects.port import Dialect
@@ -74,6 +74,22 @@ class SyncSQLConnection(Pooled, Protocol):
         """The rows of a SELECT, values in raw form."""
         ...
 
+    def fetch_table(self, sql: str, args: Sequence[Any] = ()) -> QueryRows:
+        """The rows of a statement as Python values, with the names of their columns."""
+        ...
+
+    def open_stream(self, sql: str, args: Sequence[Any] = ()) -> tuple[str, ...]:
+        """Run a statement whose rows are then read with ``read_stream``; the names of their columns."""
+        ...
+
+    def read_stream(self, count: int) -> list[tuple[Any, ...]]:
+        """At most ``count`` more rows as Python values; fewer only at the end, after which the connection is free."""
+        ...
+
+    def close_stream(self) -> None:
+        """Read what is left and drop it."""
+        ...
+
     def execute(self, sql: str, args: Sequence[Any] = (), rows: Sequence[Sequence[Any]] | None = None) -> ExecResult:
         """Run one statement; with ``rows`` the SQL ends in VALUES and the groups are appended."""
         ...
@@ -118,6 +134,22 @@ class AsyncSQLConnection(Pooled, Protocol):
 
     async def fetch(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """As SyncSQLConnection.fetch."""
+        ...
+
+    async def fetch_table(self, sql: str, args: Sequence[Any] = ()) -> QueryRows:
+        """As SyncSQLConnection.fetch_table."""
+        ...
+
+    async def open_stream(self, sql: str, args: Sequence[Any] = ()) -> tuple[str, ...]:
+        """As SyncSQLConnection.open_stream."""
+        ...
+
+    async def read_stream(self, count: int) -> list[tuple[Any, ...]]:
+        """As SyncSQLConnection.read_stream."""
+        ...
+
+    async def close_stream(self) -> None:
+        """As SyncSQLConnection.close_stream."""
         ...
 
     async def execute(

@@ -7,10 +7,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pymysql
-from pymysql.connections import Connection
 from pymysql.err import MySQLError
 
-from fluxaorm.plans.effects import ExecResult, Row
+from fluxaorm.plans.effects import ExecResult, QueryRows, Row
+from fluxaorm.pools.column_types import Decoder, decoded_rows, decoder_of
 from fluxaorm.pools.literals import Sql, render
 from fluxaorm.pools.mysql_connection import CHARSET, CLIENT_FLAGS, BlockingMySQLConnection, mapped_error
 
@@ -68,10 +68,10 @@ class PyMySQLConnection(BlockingMySQLConnection):
 
     driver_errors = MySQLError
 
-    def __init__(self, raw: Connection[Any], dialect: Dialect, pool: str, expires: float) -> None:
-        self._raw: Any = raw
+    def __init__(self, raw: Any, dialect: Dialect, pool: str, expires: float) -> None:
+        self._raw = raw
         super().__init__(dialect, pool, expires)
-        self.thread = raw.thread_id()
+        self.thread = self._raw.thread_id()
 
     def fetch(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """See SyncSQLConnection."""
@@ -87,6 +87,29 @@ class PyMySQLConnection(BlockingMySQLConnection):
         except BaseException:
             self.usable = False
             raise
+
+    def _read_table(self, text: Sql) -> QueryRows:
+        self._raw.query(text)
+        result = self._raw._result
+        return QueryRows(_names(result), decoded_rows(result.rows or (), _decoders(result)))
+
+    def _start_stream(self, text: Sql) -> tuple[str, ...]:
+        self._raw.query(text, unbuffered=True)
+        return _names(self._raw._result)
+
+    def read_stream(self, count: int) -> list[tuple[Any, ...]]:
+        """See SyncSQLConnection."""
+        result = self._raw._result
+        rows: list[Any] = []
+        with self.guarded():
+            while len(rows) < count and (row := result._read_rowdata_packet_unbuffered()) is not None:
+                rows.append(row)
+            if len(rows) < count:
+                self._skip_results()
+            return decoded_rows(rows, _decoders(result))
+
+    def _end_stream(self) -> None:
+        self._raw._result._finish_unbuffered_query()
 
     def _query(self, sql: Sql) -> ExecResult:
         self._raw.query(sql)
@@ -115,3 +138,14 @@ class PyMySQLConnection(BlockingMySQLConnection):
         self.usable = False
         with suppress(MySQLError, OSError):
             self._raw.close()
+
+
+def _names(result: Any) -> tuple[str, ...]:
+    """The names of a result's columns; a statement without rows has none."""
+    return tuple([column[0] for column in result.description or ()])
+
+
+def _decoders(result: Any) -> list[Decoder]:
+    if result.description is None:
+        return []
+    return [decoder_of(field.type_code, field.charsetnr) for field in result.fields]

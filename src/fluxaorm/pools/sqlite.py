@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fluxaorm.dialects.sqlite_collations import COLLATIONS
 from fluxaorm.errors import DeadlockError, FluxaError, MySQLConnectionError, MySQLError, NotSupportedError, QueryError
-from fluxaorm.plans.effects import ExecResult, Row, Statement
+from fluxaorm.plans.effects import ExecResult, QueryRows, Row, Statement
 from fluxaorm.pools.values import NATIVE, Writers
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _PARAMETERS: Final[Writers[Any]] = Writers({**NATIVE, int: _int64_or_text})
 class SQLiteCore:
     """One connection, without waiting for locks."""
 
-    __slots__ = ("__weakref__", "_raw", "dialect", "expires", "opened", "pool", "taken", "usable")
+    __slots__ = ("__weakref__", "_raw", "_stream", "dialect", "expires", "opened", "pool", "taken", "usable")
 
     thread: Final = None
     """There is no server that would know it by a number."""
@@ -50,6 +50,7 @@ class SQLiteCore:
         self.expires = float("inf")
         self.taken = 0.0
         self.opened = 0.0
+        self._stream: sqlite3.Cursor | None = None
         self.usable = True
         try:
             self._raw = sqlite3.connect(
@@ -64,6 +65,32 @@ class SQLiteCore:
         """The rows of a SELECT."""
         rows: list[Row] = self._run(sql, _parameters(args)).fetchall()
         return rows
+
+    def table(self, sql: str, args: Sequence[Any]) -> QueryRows:
+        """The rows of a statement with the names of their columns."""
+        cursor = self._run(sql, _parameters(args))
+        return QueryRows(_names(cursor), self._guarded(cursor.fetchall))
+
+    def start_stream(self, sql: str, args: Sequence[Any]) -> tuple[str, ...]:
+        """Run a statement whose rows are read bit by bit; the names of their columns."""
+        self._stream = self._run(sql, _parameters(args))
+        return _names(self._stream)
+
+    def next_rows(self, count: int) -> list[tuple[Any, ...]]:
+        """At most ``count`` more rows of the stream."""
+        if self._stream is None:
+            return []
+        stream = self._stream
+        rows: list[tuple[Any, ...]] = self._guarded(lambda: stream.fetchmany(count))
+        if len(rows) < count:
+            self.drop_stream()
+        return rows
+
+    def drop_stream(self) -> None:
+        """Read no more of it."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
 
     def change(self, sql: str, args: Sequence[Any], rows: Sequence[Sequence[Any]] | None) -> ExecResult:
         """Run one statement. What a RETURNING gives is the result's ``last_insert_id``."""
@@ -149,6 +176,11 @@ class SQLiteCore:
         self.usable = False
 
 
+def _names(cursor: sqlite3.Cursor) -> tuple[str, ...]:
+    """A statement without rows has none."""
+    return tuple([column[0] for column in cursor.description or ()])
+
+
 def _parameters(args: Sequence[Any]) -> list[Any]:
     return [_PARAMETERS[type(value)](value) for value in args]
 
@@ -165,6 +197,22 @@ class SQLiteConnection(SQLiteCore):
     def fetch(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """See SyncSQLConnection."""
         return self.query(sql, args)
+
+    def fetch_table(self, sql: str, args: Sequence[Any] = ()) -> QueryRows:
+        """See SyncSQLConnection."""
+        return self.table(sql, args)
+
+    def open_stream(self, sql: str, args: Sequence[Any] = ()) -> tuple[str, ...]:
+        """See SyncSQLConnection."""
+        return self.start_stream(sql, args)
+
+    def read_stream(self, count: int) -> list[tuple[Any, ...]]:
+        """See SyncSQLConnection."""
+        return self.next_rows(count)
+
+    def close_stream(self) -> None:
+        """See SyncSQLConnection."""
+        self.drop_stream()
 
     def execute(self, sql: str, args: Sequence[Any] = (), rows: Sequence[Sequence[Any]] | None = None) -> ExecResult:
         """See SyncSQLConnection."""
@@ -228,6 +276,25 @@ class AsyncSQLiteConnection(SQLiteCore):
         """See AsyncSQLConnection."""
         rows: list[Row] = await self._patiently(lambda: self.query(sql, args))
         return rows
+
+    async def fetch_table(self, sql: str, args: Sequence[Any] = ()) -> QueryRows:
+        """See AsyncSQLConnection."""
+        rows: QueryRows = await self._patiently(lambda: self.table(sql, args))
+        return rows
+
+    async def open_stream(self, sql: str, args: Sequence[Any] = ()) -> tuple[str, ...]:
+        """See AsyncSQLConnection."""
+        columns: tuple[str, ...] = await self._patiently(lambda: self.start_stream(sql, args))
+        return columns
+
+    async def read_stream(self, count: int) -> list[tuple[Any, ...]]:
+        """See AsyncSQLConnection."""
+        rows: list[tuple[Any, ...]] = await self._patiently(lambda: self.next_rows(count))
+        return rows
+
+    async def close_stream(self) -> None:
+        """See AsyncSQLConnection."""
+        self.drop_stream()
 
     async def execute(
         self, sql: str, args: Sequence[Any] = (), rows: Sequence[Sequence[Any]] | None = None

@@ -17,22 +17,28 @@ from fluxaorm.errors import MySQLError, UnknownPoolError
 from fluxaorm.plans.effects import (
     Begin,
     CallHandler,
+    CloseStream,
     Commit,
     Effect,
     ExecResult,
     Execute,
     ExecuteBatch,
     FetchRows,
+    FetchTable,
+    OpenStream,
     Parallel,
     Plan,
+    QueryRows,
+    ReadStream,
     RedisReplies,
     RedisRoundTrip,
     Rollback,
     Row,
     ShieldedRedisRoundTrip,
     Sleep,
+    Stream,
 )
-from fluxaorm.runners.outcomes import connection_of, unknown_outcome
+from fluxaorm.runners.outcomes import begin_stream, connection_of, end_stream, unknown_outcome
 from fluxaorm.runners.shield import Shield
 
 if TYPE_CHECKING:
@@ -52,6 +58,10 @@ class AsyncRunner:
             FetchRows: self._fetch_rows,
             Execute: self._execute,
             ExecuteBatch: self._execute_batch,
+            FetchTable: self._fetch_table,
+            OpenStream: self._open_stream,
+            ReadStream: self._read_stream,
+            CloseStream: self._close_stream,
             Begin: self._begin,
             Commit: self._commit,
             Rollback: self._rollback,
@@ -118,6 +128,59 @@ class AsyncRunner:
         finally:
             if fate := pool.put(connection):
                 pool.settle(connection, fate)
+
+    async def _fetch_table(self, effect: FetchTable, _: Shield) -> QueryRows:
+        target = effect.target
+        if not isinstance(target, str):
+            joined: QueryRows = await connection_of(target).fetch_table(effect.sql, effect.args)
+            return joined
+        pool = self._sql_pool(target)
+        connection = await pool.acquire()
+        try:
+            return await connection.fetch_table(effect.sql, effect.args)
+        finally:
+            pool.release(connection)
+
+    async def _open_stream(self, effect: OpenStream, _: Shield) -> None:
+        stream, target = effect.stream, effect.target
+        connection = await self._sql_pool(target).acquire() if isinstance(target, str) else connection_of(target)
+        try:
+            stream.columns = await connection.open_stream(effect.sql, effect.args)
+        except BaseException:
+            if isinstance(target, str):
+                self._sql_pool(target).release(connection)
+            raise
+        begin_stream(stream, connection)
+
+    async def _read_stream(self, effect: ReadStream, _: Shield) -> list[tuple[Any, ...]]:
+        stream = effect.stream
+        if stream.connection is None:
+            return []
+        try:
+            rows: list[tuple[Any, ...]] = await stream.connection.read_stream(effect.count)
+        except BaseException:
+            self._leave_stream(stream)
+            raise
+        if len(rows) < effect.count:
+            self._leave_stream(stream)
+        return rows
+
+    async def _close_stream(self, effect: CloseStream, shield: Shield) -> None:
+        stream = effect.stream
+        if stream.connection is None:
+            return
+        try:
+            if isinstance(stream.target, str):
+                stream.connection.usable = False
+            else:
+                await shield.run(stream.connection.close_stream())
+        finally:
+            self._leave_stream(stream)
+
+    def _leave_stream(self, stream: Stream) -> None:
+        connection = end_stream(stream)
+        if isinstance(stream.target, str):
+            self._sql_pool(stream.target).release(connection)
 
     async def _execute(self, effect: Execute, shield: Shield) -> ExecResult:
         target = effect.target

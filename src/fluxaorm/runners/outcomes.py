@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from fluxaorm.errors import CommitUnknownError, MySQLConnectionError, MySQLError
-from fluxaorm.plans.effects import Session
+from fluxaorm.plans.effects import Session, Stream
 
 _KILLED: Final = frozenset(
     {
@@ -40,4 +40,19 @@ def connection_of(session: Session) -> Any:
     connection = session.connection
     if connection is None:
         raise MySQLError("the transaction is not open", pool=session.pool)
+    return connection
+
+
+def begin_stream(stream: Stream, connection: Any) -> None:
+    """The connection is the stream's until ``end_stream``."""
+    stream.connection = connection
+    if not isinstance(stream.target, str):
+        stream.target.stream = stream
+
+
+def end_stream(stream: Stream) -> Any:
+    """Take the connection away from a stream."""
+    connection, stream.connection = stream.connection, None
+    if not isinstance(stream.target, str):
+        stream.target.stream = None
     return connection

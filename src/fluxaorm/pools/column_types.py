@@ -1,0 +1,86 @@
+"""What the columns of any SELECT are in Python: from the wire types of MySQL and MariaDB. Tables and pure functions.
+
+For users' own SQL. Numbers, times and texts are what entities have for them (DATETIME: aware, UTC; TIME: a timedelta);
+JSON is its text, BIT an int, what has no character set is bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeAlias
+
+from fluxaorm.entity.decoders import (
+    decode_bytes,
+    decode_date,
+    decode_datetime,
+    decode_decimal,
+    decode_float,
+    decode_int,
+    decode_str,
+    decode_timedelta,
+)
+
+Decoder: TypeAlias = "Callable[[Any], Any]"
+
+BINARY_CHARSET: Final = 63
+JSON: Final = 245
+
+
+def _lenient(decode: Decoder) -> Decoder:
+    """A value that Python has no form for (0000-00-00) as the server's text."""
+
+    def decoded(raw: Any) -> Any:
+        try:
+            return decode(raw)
+        except ValueError:
+            return decode_str(raw)
+
+    return decoded
+
+
+def _bits(raw: Any) -> int:
+    return int.from_bytes(decode_bytes(raw), "big")
+
+
+_DECIMALS: Final = (0, 246)
+_INTEGERS: Final = (1, 2, 3, 8, 9, 13)
+_FLOATS: Final = (4, 5)
+_DATETIMES: Final = (7, 12, 17, 18)
+_DATES: Final = (10, 14)
+_TIMES: Final = (11, 19)
+_TEXTS: Final = (15, 247, 248, 249, 250, 251, 252, 253, 254)
+
+DECODERS: Final[dict[int, Decoder]] = {
+    **dict.fromkeys(_DECIMALS, decode_decimal),
+    **dict.fromkeys(_INTEGERS, decode_int),
+    **dict.fromkeys(_FLOATS, decode_float),
+    **dict.fromkeys(_DATETIMES, _lenient(decode_datetime)),
+    **dict.fromkeys(_DATES, _lenient(decode_date)),
+    **dict.fromkeys(_TIMES, _lenient(decode_timedelta)),
+    16: _bits,
+    JSON: decode_str,
+}
+"""Wire type -> decoder, but for texts and binaries, which one type stands for."""
+
+
+def decoder_of(wire_type: int, charset: int) -> Decoder:
+    """raw -> Python form of a column."""
+    if wire_type in DECODERS:
+        return DECODERS[wire_type]
+    return decode_str if wire_type in _TEXTS and charset != BINARY_CHARSET else decode_bytes
+
+
+def decoded_rows(rows: Sequence[Sequence[Any]], decoders: Sequence[Decoder]) -> list[tuple[Any, ...]]:
+    """Rows of bytes as tuples of values."""
+    return [
+        tuple([None if raw is None else decode(raw) for decode, raw in zip(decoders, row, strict=True)]) for row in rows
+    ]
+
+
+_BINARY_FLAG: Final = 128
+CLIENT_CONVERSIONS: Final[dict[int, Any]] = {
+    **DECODERS,
+    # mysqlclient sets the flag where the character set is binary, whatever the server said
+    **dict.fromkeys(_TEXTS, ((_BINARY_FLAG, bytes), (None, str))),
+}
+"""The same as mysqlclient wants it."""

@@ -1,0 +1,37 @@
+"""Transactions of either shell in a plain ``with``, so that a test of one reads like an application."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tests.support.shop_engines import Shop
+
+
+class Undo(Exception):
+    """Leaves a block the way an application's own failure would; ``block`` keeps it from the test."""
+
+
+@contextmanager
+def block(shop: Shop, ctx: Any, opened: Any = None, **options: Any) -> Iterator[Any]:
+    """``with ctx.transaction(...)`` or ``async with``, as the shell wants. ``opened``: another block to enter."""
+    opened = opened or ctx.transaction(**options)
+    blocking = shop.shell.name == "sync"
+
+    def leave(kind: Any, error: Any) -> None:
+        if blocking:
+            opened.__exit__(kind, error, None)
+        else:
+            shop.do(opened.__aexit__(kind, error, None))
+
+    given = opened.__enter__() if blocking else shop.do(opened.__aenter__())
+    try:
+        yield given
+    except Undo as error:
+        leave(Undo, error)
+    except BaseException as error:
+        leave(type(error), error)
+        raise
+    else:
+        leave(None, None)

@@ -60,13 +60,13 @@ from fluxaorm.options import (
 )
 from fluxaorm.plans.alters import get_all_alters, get_alters
 from fluxaorm.plans.flush_work import FlushResult
+from fluxaorm.plans.tracked import Change
 from fluxaorm.query.aggregates import avg_, count, max_, min_, sum_
 from fluxaorm.query.conditions import Condition, and_, or_
 from fluxaorm.query.pager import Pager
 from fluxaorm.query.query import Query
 from fluxaorm.query.where import Where
 from fluxaorm.registry import DEFAULT_POOL_CODE, Registry
-from fluxaorm.runtime.entity import Change
 from fluxaorm.version import VERSION
 
 __version__ = VERSION

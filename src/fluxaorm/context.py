@@ -13,7 +13,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
-from fluxaorm.errors import ContextClosedError, ContextMisuseError, ForeignEntityError, UnflushedChangesWarning
+from fluxaorm.errors import (
+    ContextClosedError,
+    ContextMisuseError,
+    ForeignEntityError,
+    ReentrantFlushError,
+    UnflushedChangesWarning,
+)
 from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.flush import clear_flush, flush_plan
 from fluxaorm.plans.flush_work import FlushResult
@@ -100,6 +106,11 @@ class _ContextBase(UnitOfWork):
             self._observer = QueryLoggers(self)
         self._observer.add(handler, mysql=mysql, redis=redis)
 
+    def _check_reentrance(self) -> None:
+        """Refuse what a before-handler does through its own flush's context; after-handlers may read."""
+        if self.calling_back != "after":
+            raise ReentrantFlushError("this context is in the middle of a flush; a handler uses ctx.clone()")
+
     def _take_over(self, other: _ContextBase) -> Self:
         """Metadata, loggers and cache settings of another context; its entities stay its own."""
         self._meta = dict(other._meta)
@@ -148,6 +159,8 @@ class Context(_ContextBase):
         thread = threading.get_ident()
         if self._user is not None and self._user != thread:
             raise ContextMisuseError("this context is in use by another thread; make one context a thread")
+        if self.flushing:
+            self._check_reentrance()
         return thread
 
     def _value(self, value: T) -> T:
@@ -232,7 +245,8 @@ class AsyncContext(_ContextBase):
         super().__init__(engine)
         self._run_plan = engine.async_runner.run
         self._running = 0
-        self._alone = False
+        self._alone: asyncio.Task[Any] | None = None
+        """Whose flush is under way."""
         self._turn = asyncio.Lock()
         """In a transaction there is one connection: one plan after the other."""
 
@@ -242,11 +256,15 @@ class AsyncContext(_ContextBase):
         return self._drive(plan)
 
     async def _drive(self, plan: Plan[T], *, alone: bool = False, inside: bool = True) -> T:
-        if self._alone or (alone and self._running):
+        outer = self._alone
+        if outer is not None and outer is asyncio.current_task():
+            self._check_reentrance()
+        elif outer is not None or (alone and self._running):
             plan.close()
             raise ContextMisuseError("a flush runs beside something else on this context; await one after the other")
         self._running += 1
-        self._alone = alone
+        if alone:
+            self._alone = asyncio.current_task()
         try:
             if inside and self.open_transaction is not None:
                 async with self._turn:
@@ -256,7 +274,7 @@ class AsyncContext(_ContextBase):
             return value
         finally:
             self._running -= 1
-            self._alone = False
+            self._alone = outer
 
     def _check_alone(self) -> None:
         if self.closed:

@@ -206,7 +206,7 @@ class Engine:
         binding = self._made_binding(schema, provider)
         binding.disable(self._disabled_caches.get(schema.name, DisabledCaches()))
         first = self._bindings_by_name.setdefault(schema.name, binding)
-        binding.local, binding.ids = first.local, first.ids
+        binding.local, binding.ids, binding.handlers = first.local, first.ids, first.handlers
         self._bindings[provider] = binding
         return binding
 

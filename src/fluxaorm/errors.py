@@ -28,6 +28,7 @@ A message says where, what and what to do. Every error can be pickled and shows 
     │   ├── ForeignEntityError       the entity belongs to another context
     │   ├── DetachedEntityError      the entity's context is closed
     │   ├── NotPersistedError        the entity is new
+    │   ├── ReadOnlyEntityError      the entity is the snapshot that an after-handler got
     │   ├── UnsavedChangesError      the entity has changes that would be lost
     │   └── IdExhaustedError         the id type has no number left
     ├── ContextMisuseError           one context used by two flows at once
@@ -243,6 +244,13 @@ class NotPersistedError(EntityError):
         super().__init__(entity, id, "is new; flush it first")
 
 
+class ReadOnlyEntityError(EntityError):
+    """The entity is a snapshot of a write, made for after-handlers."""
+
+    def __init__(self, entity: str, id: int | None) -> None:
+        super().__init__(entity, id, "is a read-only snapshot of what was written; load the entity to change it")
+
+
 class UnsavedChangesError(EntityError):
     """The entity has changes that the call would lose."""
 
@@ -267,7 +275,7 @@ class ContextClosedError(ContextMisuseError):
 
 
 class ReentrantFlushError(ContextMisuseError):
-    """The context is in the middle of a flush; use ``ctx.clone()``."""
+    """The context is in the middle of a flush; a handler uses ``ctx.clone()``."""
 
 
 class DeadlineExceededError(FluxaError, TimeoutError):

@@ -7,9 +7,24 @@ from typing import Any
 
 import pytest
 
+from fluxaorm import Entity, UInt8, UInt64
 from fluxaorm.errors import IdExhaustedError, QueryError
 from tests.support.redis_servers import RedisServer
 from tests.support.shop_engines import Shop
+
+
+class TicketEntity(Entity, id_block=1):
+    """Ids in strict order."""
+
+    id: UInt64
+    text: str = ""
+
+
+class SlotEntity(Entity):
+    """Few ids."""
+
+    id: UInt8
+    text: str = ""
 
 
 def take(shop: Shop, count: int) -> list[int]:
@@ -122,3 +137,64 @@ def test_threads_share_a_process_supply_without_repeats(cached_shop: Shop) -> No
         thread.join()
 
     assert 1_600 == len(set(taken)) == len(taken)
+
+
+def test_blocks_of_one_id_give_strict_order_across_processes(make_shop: Any, valkey: RedisServer) -> None:
+    """Whoever asks later gets the higher id, so neither process may keep ids in hand."""
+    shops = [make_shop(valkey.host_port, valkey.namespace, entities=(TicketEntity,)) for _ in range(2)]
+    contexts = [shop.context() for shop in shops]
+
+    ids = [
+        shop.do(shop.engine.provider(TicketEntity).new(ctx)).id
+        for _ in range(10)
+        for shop, ctx in zip(shops, contexts, strict=True)
+    ]
+
+    assert list(range(1, 21)) == ids
+    for ctx in contexts:
+        ctx.clear_flush()
+
+
+def test_a_small_id_type_gives_all_its_ids_and_then_says_that_none_is_left(make_shop: Any, valkey: RedisServer) -> None:
+    """Nothing of a scarce range is lost to blocks, and the end is an error with a name."""
+    shop = make_shop(valkey.host_port, valkey.namespace, entities=(SlotEntity,))
+    provider: Any = shop.engine.provider(SlotEntity)
+    ctx = shop.context()
+
+    ids = [entity.id for entity in shop.do(provider.new_many(ctx, 250))]
+    ids += [shop.do(provider.new(ctx)).id for _ in range(5)]
+
+    assert list(range(1, 256)) == ids
+    for call in (provider.new, lambda ctx: provider.new_many(ctx, 3)):
+        with pytest.raises(IdExhaustedError, match="255"):
+            shop.do(call(ctx))
+    ctx.clear_flush()
+
+
+def test_the_widest_id_type_ends_with_the_same_error(cached_shop: Shop) -> None:
+    """The database's own arithmetic overflows there; what comes out is still the library's error."""
+    highest = 2**63 - 1 if cached_shop.url.startswith("sqlite") else 2**64 - 1
+    ctx = cached_shop.context()
+    cached_shop.do(cached_shop.users.new_with_id(ctx, highest, name="last", email="last@example.com"))
+    cached_shop.do(ctx.flush())
+
+    with pytest.raises(IdExhaustedError, match=str(2**64 - 1)):
+        cached_shop.do(cached_shop.users.new(ctx))
+
+
+@pytest.mark.parametrize("count", [-1, 1.5, "3", True])
+def test_new_many_of_what_is_no_number_of_entities_is_refused(plain_shop: Shop, count: Any) -> None:
+    """A wrong count is told before anything is taken."""
+    with pytest.raises(QueryError, match="new_many must be an int of at least 0"):
+        plain_shop.do(plain_shop.counters.new_many(plain_shop.context(), count))
+
+
+def test_a_forked_child_takes_ids_of_its_own(cached_shop: Shop) -> None:
+    """What a process has in hand is its own; a child that kept it would hand it out a second time."""
+    before = take(cached_shop, 40)
+    binding = cached_shop.engine.binding(cached_shop.counters)
+
+    binding.reset_after_fork()
+
+    assert binding.ids.take() is None
+    assert not {*before} & {*take(cached_shop, 40)}

@@ -251,3 +251,19 @@ def test_ids_of_a_loop_cost_about_ten_round_trips_a_thousand(counted: Counted) -
     assert mysql <= 1
     assert 1 <= redis <= 15
     ctx.clear_flush()
+
+
+def test_any_number_of_new_entities_costs_one_round_trip(counted: Counted) -> None:
+    """A number below a block comes from Redis, a block or more straight from the database."""
+    ctx = counted.context()
+    counted.do(counted.users.new_many(ctx, 1))
+    counted.reset()
+
+    counted.do(counted.users.new_many(ctx, 2_000))
+    some = counted.counts
+    counted.reset()
+    counted.do(counted.users.new_many(ctx, 30_000))
+    many = counted.counts
+
+    assert ((0, 1), (1, 0)) == (some, many)
+    ctx.clear_flush()

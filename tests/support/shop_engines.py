@@ -5,7 +5,7 @@ What it decides: that tables come from the library's own alters, and that everyt
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,8 +78,17 @@ def _text(value: Any) -> Any:
     return value.decode() if isinstance(value, bytes) else None if value is None else str(value)
 
 
+Prepare = Callable[[Engine], None]
+"""What is done with an engine before its first context."""
+
+
 def open_engine(
-    url: str, redis: str | None, namespace: str = "", entities: tuple[Any, ...] = shop.ENTITIES, **options: Any
+    url: str,
+    redis: str | None,
+    namespace: str = "",
+    entities: tuple[Any, ...] = shop.ENTITIES,
+    prepare: Prepare | None = None,
+    **options: Any,
 ) -> Engine:
     """An engine on a database whose tables are made if they are missing; without Redis only of what needs none."""
     registry = fx.Registry()
@@ -88,6 +97,8 @@ def open_engine(
         registry.register_redis(redis, 0, options=fx.RedisOptions(namespace=namespace))
     registry.register_entity(*(entities if redis is not None else shop.UNCACHED))
     engine = registry.validate()
+    if prepare is not None:
+        prepare(engine)
     with engine.new_context() as ctx:
         for alter in fx.get_alters(ctx):
             alter.exec(ctx)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, assert_type
 
-from fluxaorm import AsyncContext, Change, Context, Query
+from fluxaorm import AsyncContext, Change, Context, Engine, Query
 from tests.golden.enums.definition import Colour
 from tests.golden.enums.expected import CarEntity, CarEntityProvider, Priority
 from tests.golden.groups.definition import Address, Country, Dimensions
@@ -177,3 +177,21 @@ def queries(ctx: Context, category: CategoryEntity) -> None:
 def wrappers(ctx: Context, values: PersonValues) -> PersonEntity:
     """The keywords of ``new`` have a type of their own."""
     return PersonEntityProvider.new(ctx, **values)
+
+
+def callbacks(engine: Engine) -> None:
+    """Handlers take the entity, or its row and changes; on asyncio they may be coroutine functions."""
+
+    def before(ctx: Context, product: ProductEntity) -> None:
+        product.price = 3
+
+    def after(ctx: Context, row: ProductEntity, changes: dict[str, Change[Any]]) -> None:
+        assert_type(row.price, Decimal)
+
+    async def awaited(ctx: AsyncContext, row: ProductEntity) -> None:
+        assert_type(row.id, int)
+
+    ProductEntityProvider.on_before_insert(engine, before)
+    ProductEntityProvider.on_before_update(engine, before)
+    ProductEntityProvider.on_after_update(engine, after)
+    ProductEntityProvider.on_after_delete(engine, awaited)

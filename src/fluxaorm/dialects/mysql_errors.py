@@ -23,6 +23,12 @@ REFUSED_ALGORITHMS: Final = frozenset(
         4092,  # INSTANT was used too often
     }
 )
+OUT_OF_RANGE: Final = frozenset(
+    {
+        1264,  # of a column
+        1690,  # of the type that the server computes in
+    }
+)
 
 DEADLOCKS: Final = frozenset(
     {

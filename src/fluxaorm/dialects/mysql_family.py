@@ -16,6 +16,7 @@ from fluxaorm.dialects.mysql_errors import (
     MISSING_COLUMN,
     MISSING_RIGHTS,
     MISSING_TABLE,
+    OUT_OF_RANGE,
     REFUSED_ALGORITHMS,
     duplicate_of,
     error_of,
@@ -153,6 +154,10 @@ class MySQLFamily(Dialect):
     def row_in_message(self, message: str) -> int | None:
         """See ``mysql_errors``."""
         return row_in_message(message)
+
+    def is_out_of_range(self, error: MySQLError) -> bool:
+        """See ``mysql_errors``."""
+        return error.errno in OUT_OF_RANGE
 
     def ids_table_ddl(self) -> str:
         """Names of tables compare byte by byte."""

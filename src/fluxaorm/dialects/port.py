@@ -157,6 +157,10 @@ class Dialect(ABC):
     def is_lock_timeout(self, error: MySQLError) -> bool:
         """Whether the statement failed because somebody else held a lock."""
 
+    @abstractmethod
+    def is_out_of_range(self, error: MySQLError) -> bool:
+        """Whether a number that the server computed has no place in its type."""
+
     def is_missing_right(self, error: MySQLError) -> bool:
         """Whether the statement failed because the user may not do it."""
         return False

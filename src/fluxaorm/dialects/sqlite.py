@@ -16,7 +16,14 @@ from fluxaorm.dialects.declared import declared_column, declared_indexes
 from fluxaorm.dialects.mysql_family import ISOLATIONS
 from fluxaorm.dialects.port import IDS_TABLE, Dialect, Duplicate
 from fluxaorm.dialects.sqlite_collations import DECIMAL, TIME
-from fluxaorm.dialects.sqlite_errors import duplicate_of, error_of, is_lock_timeout, is_missing_column, is_missing_table
+from fluxaorm.dialects.sqlite_errors import (
+    duplicate_of,
+    error_of,
+    is_lock_timeout,
+    is_missing_column,
+    is_missing_table,
+    is_out_of_range,
+)
 from fluxaorm.dialects.sqlite_introspection import INTROSPECTION_SQL, tables_from
 from fluxaorm.dialects.sqlite_misfits import misfits
 from fluxaorm.dialects.tables import ColumnDefinition, IndexDefinition, TableDefinition
@@ -123,6 +130,10 @@ class SQLite(Dialect):
     def is_lock_timeout(self, error: MySQLError) -> bool:
         """See ``sqlite_errors``; how long it was waited for is the pool's."""
         return is_lock_timeout(error)
+
+    def is_out_of_range(self, error: MySQLError) -> bool:
+        """See ``sqlite_errors``."""
+        return is_out_of_range(error)
 
     def ids_table_ddl(self) -> str:
         """See the port."""

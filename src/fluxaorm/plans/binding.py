@@ -13,6 +13,7 @@ from fluxaorm.entity.encoders import as_is
 from fluxaorm.entity.json_value import JsonValue
 from fluxaorm.entity.schema import ColumnSchema, EntitySchema
 from fluxaorm.plans.cache_keys import key_prefix, stamp_for
+from fluxaorm.plans.callbacks import Handlers
 from fluxaorm.plans.id_supply import IdSupply
 from fluxaorm.plans.local_rows import LocalRows
 from fluxaorm.query.sql import QueryCompiler
@@ -78,6 +79,7 @@ class Binding:
         self.entity_class = provider.entity_class
         self.local = self._make_local(monotonic)
         self.ids = IdSupply()
+        self.handlers = Handlers()
         self.reserved_seen = 0
         """A number that ``_fluxa_ids`` was seen to have reached."""
         self.decoders = tuple(self._decoder(column) for column in schema.columns)

@@ -16,7 +16,6 @@ from fluxaorm.errors import (
     MySQLConnectionError,
     PartialCommitError,
     PoolTimeoutError,
-    PostCommitError,
 )
 from fluxaorm.plans.effects import Commit, Plan, Rollback, Session, Sleep
 from fluxaorm.plans.intents import Intents
@@ -59,14 +58,6 @@ def rollback_plan(sessions: Sequence[Session]) -> Plan[None]:
     """Roll back those that are still open."""
     for session in sessions:
         yield from Rollback(session)
-
-
-def release_plan(intents: Intents) -> Plan[None]:
-    """After the commit: let the caches go. PostCommitError when one could not be told, which goes on being tried."""
-    intents.evict_local()
-    failures = yield from intents.release_or_later_plan()
-    if failures:
-        raise PostCommitError("the caches could not be released; changed rows are read from MySQL for 30 s", failures)
 
 
 class Retries:

@@ -10,6 +10,7 @@ from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.ids import take_id_plan, take_ids_plan
 from fluxaorm.plans.reads import check_id
 from fluxaorm.plans.unit import EntityUnit
+from fluxaorm.query.pager import check_count
 
 
 def new_plan(unit: EntityUnit, values: Mapping[str, Any]) -> Plan[Any]:
@@ -19,8 +20,8 @@ def new_plan(unit: EntityUnit, values: Mapping[str, Any]) -> Plan[Any]:
 
 
 def new_many_plan(unit: EntityUnit, count: int) -> Plan[list[Any]]:
-    """``count`` tracked new entities in the order of their ids."""
-    taken = yield from take_ids_plan(unit.owner, unit.binding, count)
+    """``count`` tracked new entities in the order of their ids. QueryError for what is no count, IdExhaustedError."""
+    taken = yield from take_ids_plan(unit.owner, unit.binding, check_count("new_many", count, 0))
     return [unit.new_entity(id) for id in taken]
 
 

@@ -19,7 +19,9 @@ from fluxaorm.errors import (
     PartialCommitError,
     ReentrantFlushError,
 )
-from fluxaorm.plans.commits import Retries, commit_plan, release_plan, rollback_plan
+from fluxaorm.plans.after_commit import AfterCommit, finish_plan
+from fluxaorm.plans.callbacks import before_plan, has_before_handlers
+from fluxaorm.plans.commits import Retries, commit_plan, rollback_plan
 from fluxaorm.plans.duplicates import explained_plan
 from fluxaorm.plans.effects import Begin, Execute, Plan, Session, Statement
 from fluxaorm.plans.flush_work import FlushResult, FlushWork, PoolWork, StatementTag, collect, settle
@@ -36,15 +38,15 @@ def flush_plan(owner: UnitOfWork, entities: Sequence[TrackedEntity] = ()) -> Pla
     """Write everything pending, or only ``entities`` with the new ones they refer to.
 
     Raises MissingValueError, DuplicateKeyError, EntityGoneError, StaleEntityError, DeadlockError, MySQLConnectionError,
-    CacheUnavailableError (nothing written, changes kept), CommitUnknownError, PartialCommitError, PostCommitError,
-    ReentrantFlushError.
+    CacheUnavailableError (nothing written, changes kept), what a before-handler raised (the same), CommitUnknownError,
+    PartialCommitError, PostCommitError, ReentrantFlushError.
     """
     if owner.flushing:
-        raise ReentrantFlushError("this context is in the middle of a flush; use the context of ctx.clone()")
+        raise ReentrantFlushError("this context is in the middle of a flush; a handler uses ctx.clone()")
     owner.flushing = True
     try:
         owner.note_json_changes()
-        chosen = with_new_references(owner, entities) if entities else list(owner.pending)
+        chosen = yield from _chosen_plan(owner, entities)
         work = collect(owner, chosen)
         if not work.writes:
             return FlushResult()
@@ -58,6 +60,15 @@ def flush_plan(owner: UnitOfWork, entities: Sequence[TrackedEntity] = ()) -> Pla
         return work.result()
     finally:
         owner.flushing = False
+
+
+def _chosen_plan(owner: UnitOfWork, entities: Sequence[TrackedEntity]) -> Plan[list[TrackedEntity]]:
+    """What is to be written, as before-handlers leave it."""
+
+    def choose() -> list[TrackedEntity]:
+        return with_new_references(owner, entities) if entities else list(owner.pending)
+
+    return (yield from before_plan(owner, choose)) if has_before_handlers(owner) else choose()
 
 
 def with_new_references(owner: UnitOfWork, entities: Sequence[TrackedEntity]) -> list[TrackedEntity]:
@@ -103,8 +114,9 @@ def _write_plan(owner: UnitOfWork, work: FlushWork) -> Plan[None]:
     except PartialCommitError as error:
         settle(owner, [write for write in work.writes if write.binding.mysql_pool in error.committed])
         raise
+    after = AfterCommit.of(work)
     settle(owner, work.writes)
-    yield from release_plan(intents)
+    yield from finish_plan(owner, intents, [after])
 
 
 def is_whole(statement: Statement) -> bool:

@@ -29,63 +29,76 @@ LARGEST_BLOCK: Final = 10_000
 
 
 def take_id_plan(owner: UnitOfWork, binding: Binding) -> Plan[int]:
-    """One new id: from the process's batch, else a new batch of the size that fits the pace. IdExhaustedError."""
+    """One new id: from the process's batch, else a new batch of the size that fits the pace. IdExhaustedError.
+
+    A batch is no larger than a block, so that blocks of one id give ids in strict order.
+    """
     id = binding.ids.take()
     while id is None:
-        yield from _refill_plan(owner, binding, binding.ids.batch_size(owner.engine.monotonic()))
+        batch = min(binding.ids.batch_size(owner.engine.monotonic()), block_size(binding))
+        yield from _refill_plan(owner, binding, batch, whole=False)
         id = binding.ids.take()
     return id
 
 
 def take_ids_plan(owner: UnitOfWork, binding: Binding, count: int) -> Plan[list[int]]:
-    """``count`` new ids, in one round trip to Redis when its block has them."""
+    """``count`` new ids, in one round trip: to Redis, or to MySQL when they are a block or more.
+
+    Three at the end of a block.
+    """
     ids = binding.ids.take_many(count)
     while len(ids) < count:
-        yield from _refill_plan(owner, binding, count - len(ids))
+        yield from _refill_plan(owner, binding, count - len(ids), whole=True)
         ids += binding.ids.take_many(count - len(ids))
     return ids
 
 
-def _refill_plan(owner: UnitOfWork, binding: Binding, count: int) -> Plan[None]:
-    """Put at least one more id in the process's hand."""
-    if binding.id_redis_pool is None:
-        first, last = yield from _reserve_plan(binding, max(count, block_size(binding)))
-        binding.ids.add(first, last)
+def _refill_plan(owner: UnitOfWork, binding: Binding, count: int, *, whole: bool) -> Plan[None]:
+    """Put at least one more id in the process's hand; ``whole``: all that are asked for."""
+    block = block_size(binding)
+    pool = binding.id_redis_pool
+    if pool is None or count >= block:
+        yield from _reserve_for_process_plan(binding, max(count, block))
         return
     try:
-        yield from _refill_from_redis_plan(binding, binding.id_redis_pool, count)
+        yield from _refill_from_redis_plan(binding, pool, count, whole=whole)
     except RedisError as error:
-        owner.engine.cache_outage(binding.id_redis_pool, error)
-        first, last = yield from _reserve_plan(binding, count)
-        binding.ids.add(first, last)
+        owner.engine.cache_outage(pool, error)
+        yield from _reserve_for_process_plan(binding, count)
 
 
-def _refill_from_redis_plan(binding: Binding, pool: str, count: int) -> Plan[None]:
+def _reserve_for_process_plan(binding: Binding, size: int) -> Plan[None]:
+    first, last = yield from _reserve_plan(binding, size)
+    binding.ids.add(first, last)
+
+
+def _refill_from_redis_plan(binding: Binding, pool: str, count: int, *, whole: bool) -> Plan[None]:
     replies = yield from redis_plan(pool, (function_call(TAKE_IDS, binding.id_key, count),))
     reply = replies.values[0]
     if isinstance(reply, RedisError):
         raise reply
-    run_id = _run_id(replies.server)
-    # ids taken from a block of another run of the server may have been handed out before it restarted
-    if reply is not None and reply[3].decode() == run_id:
-        first = int(reply[0]) + reply[1]
-        binding.ids.add(first, first + reply[2] - 1)
-        return
-    yield from _install_block_plan(binding, pool, run_id, count)
+    server = replies.server.decode("ascii", "replace")
+    taken = 0
+    # ids of a block made under another identity may have been handed out before the server restarted from a snapshot,
+    # or after it was cut off from the replica that took its place
+    if reply is not None and reply[3].decode() == server:
+        first, taken = int(reply[0]) + reply[1], reply[2]
+        binding.ids.add(first, first + taken - 1)
+    if not taken or (whole and taken < count):
+        yield from _install_block_plan(binding, pool, server, count - taken)
 
 
-def _run_id(server: bytes) -> str:
-    return server.split(b" ", 1)[0].decode("ascii", "replace")
+def _install_block_plan(binding: Binding, pool: str, server: str, count: int) -> Plan[None]:
+    """Reserve a block, keep the first ``count`` ids, and give Redis the rest to share out.
 
-
-def _install_block_plan(binding: Binding, pool: str, run_id: str, count: int) -> Plan[None]:
-    """Reserve a block, keep the first ``count`` ids, and give Redis the rest to share out."""
+    ``server``: the identity of the primary that is to share them out; under another one they are nobody's.
+    """
     size = max(block_size(binding), count)
     first, last = yield from _reserve_plan(binding, size)
     size = last - first + 1
     kept = min(count, size)
     if size > kept:
-        install = function_call(INSTALL_IDS, binding.id_key, run_id, str(first), size, kept)
+        install = function_call(INSTALL_IDS, binding.id_key, server, str(first), size, kept)
         replies = yield from redis_plan(pool, (install,))
         if replies.values[0] != 1:
             # another process's block is there: this one is ours alone, so nothing of it is lost
@@ -111,11 +124,16 @@ def _reserve_plan(binding: Binding, size: int) -> Plan[tuple[int, int]]:
 def _move_reserved_plan(binding: Binding, size: int) -> Plan[int]:
     """Raise ``reserved`` and return its new value; makes the row, and the table, when they are missing."""
     dialect = binding.dialect
-    moved = yield from _repeatable_plan(binding, dialect.ids_reserve(), (size, binding.schema.table))
-    if moved is not None and moved.rows_affected:
-        return moved.last_insert_id
-    yield from _first_row_plan(binding, make_table=moved is None)
-    moved = yield from _repeatable_plan(binding, dialect.ids_reserve(), (size, binding.schema.table))
+    args = (size, binding.schema.table)
+    try:
+        moved = yield from _repeatable_plan(binding, dialect.ids_reserve(), args)
+        if moved is None or not moved.rows_affected:
+            yield from _first_row_plan(binding, make_table=moved is None)
+            moved = yield from _repeatable_plan(binding, dialect.ids_reserve(), args)
+    except MySQLError as error:
+        if dialect.is_out_of_range(error):
+            raise IdExhaustedError(binding.schema.name, binding.schema.id_maximum) from error
+        raise
     assert moved is not None, "the table of ids was just made"
     return moved.last_insert_id
 

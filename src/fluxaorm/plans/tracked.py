@@ -9,17 +9,18 @@ NEW        made by ``new``, no row     flush -> STORED, delete -> GONE
 STORED     has a row                   delete -> DELETING
 DELETING   its row goes at next flush  flush -> GONE, clear_flush -> STORED
 GONE       has no row any more         nothing
+SNAPSHOT   a row of an after-handler   nothing
 =========  ==========================  =======================================
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeVar
 
 from fluxaorm.entity.json_codec import same_json
 from fluxaorm.entity.json_value import JsonValue
 from fluxaorm.entity.schema import UNSET, ColumnSchema
-from fluxaorm.errors import DetachedEntityError, FieldValueError, MissingValueError
+from fluxaorm.errors import DetachedEntityError, FieldValueError, MissingValueError, ReadOnlyEntityError
 
 if TYPE_CHECKING:
     from fluxaorm.plans.unit import EntityUnit
@@ -28,6 +29,16 @@ NEW: Final = 0
 STORED: Final = 1
 DELETING: Final = 2
 GONE: Final = 3
+SNAPSHOT: Final = 4
+
+T = TypeVar("T")
+
+
+class Change(NamedTuple, Generic[T]):
+    """A field's value before and after."""
+
+    old: T
+    new: T
 
 
 class TrackedEntity:
@@ -147,6 +158,8 @@ class TrackedEntity:
         return value
 
     def _replace(self, position: int, current: Any, checked: Any) -> None:
+        if self._state == SNAPSHOT:
+            raise ReadOnlyEntityError(self._unit.schema.name, self._id_or_none())
         old = self._old
         if old is not None and position in old:
             if same_value(old[position], checked):

@@ -7,7 +7,6 @@ before the COMMIT, and what has to wait for the COMMIT is in ``after_commit``, w
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -19,11 +18,11 @@ from fluxaorm.errors import (
     MySQLError,
     PartialCommitError,
     PoolTimeoutError,
-    PostCommitError,
     QueryError,
     TransactionLostError,
 )
-from fluxaorm.plans.commits import commit_plan, release_plan, rollback_plan
+from fluxaorm.plans.after_commit import AfterCommit, finish_plan
+from fluxaorm.plans.commits import commit_plan, rollback_plan
 from fluxaorm.plans.effects import (
     Begin,
     CloseStream,
@@ -70,8 +69,8 @@ class Transaction:
         """Nested blocks that are open."""
         self.intents = Intents(owner.engine)
         self.written: list[Written] = []
-        self.after_commit: list[Callable[[], Plan[None]]] = []
-        """What waits for the COMMIT, in order; each may raise, the others go on."""
+        self.after_commit: list[AfterCommit] = []
+        """What waits for the COMMIT, of each flush, in order."""
         self.apart: list[Execute] = []
         """Statements that were to commit by themselves, but had to join: a rollback repeats them. See ``joined``."""
         self.failure: BaseException | None = None
@@ -285,20 +284,7 @@ def _commit_plan(transaction: Transaction) -> Plan[None]:
     except BaseException:
         _take_back(transaction)
         raise
-    yield from _after_commit_plan(transaction)
-
-
-def _after_commit_plan(transaction: Transaction) -> Plan[None]:
-    failures: list[BaseException] = []
-    for follow in (lambda: release_plan(transaction.intents), *transaction.after_commit):
-        try:
-            yield from follow()
-        except PostCommitError as error:
-            failures.extend(error.failures or (error,))
-        except Exception as error:  # noqa: BLE001 - raised below with the others
-            failures.append(error)
-    if failures:
-        raise PostCommitError("what follows the commit did not all happen", failures)
+    yield from finish_plan(transaction.owner, transaction.intents, transaction.after_commit)
 
 
 # flushes
@@ -319,6 +305,7 @@ def joined_flush_plan(transaction: Transaction, work: FlushWork) -> Plan[None]:
     for write in work.writes:
         transaction.intents.add_row(write.binding, write.entity._row[0])
     transaction.written += note_written(work.writes)
+    transaction.after_commit.append(AfterCommit.of(work))
     settle(owner, work.writes)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 from weakref import WeakSet
 from weakref import ref as weak_reference
 
@@ -87,6 +87,8 @@ class UnitOfWork:
         """Of the open transaction: one for each pool, begun by the first statement that needs it."""
         self.closed = False
         self.flushing = False
+        self.calling_back: Literal["", "before", "after"] = ""
+        """Which handlers of the flush under way are being called."""
         self.identity_enabled = True
         self.identity_ttl: float | None = None
         self.plain_identity = True

@@ -1,7 +1,8 @@
 """What generated code stands on: base classes of entities and providers, and the field objects of queries."""
 
+from fluxaorm.plans.tracked import Change
 from fluxaorm.query.fields import Fields
-from fluxaorm.runtime.entity import Change, EntityBase
+from fluxaorm.runtime.entity import EntityBase
 from fluxaorm.runtime.lazy_module import LazyModule
 from fluxaorm.runtime.provider import Provider
 from fluxaorm.runtime.sync_or_async import AnyContext, sync_or_async

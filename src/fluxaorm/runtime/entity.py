@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from fluxaorm.entity.json_value import JsonValue
 from fluxaorm.entity.schema import UNSET, GroupSchema
-from fluxaorm.errors import DetachedEntityError, EntityNotFoundError, FieldValueError
+from fluxaorm.errors import DetachedEntityError, EntityNotFoundError, FieldValueError, ReadOnlyEntityError
 from fluxaorm.plans.reads import get_by_id_plan, get_by_ids_plan, must_get_by_id_plan
-from fluxaorm.plans.tracked import DELETING, GONE, NEW, STORED, TrackedEntity
+from fluxaorm.plans.tracked import DELETING, GONE, NEW, SNAPSHOT, STORED, Change, TrackedEntity
 from fluxaorm.runtime.sync_or_async import ready, run_plan
 
 if TYPE_CHECKING:
     from fluxaorm.runtime.provider import Provider
 
-T = TypeVar("T")
 R = TypeVar("R", bound="EntityBase")
-
-
-class Change(NamedTuple, Generic[T]):
-    """A field's value before and after."""
-
-    old: T
-    new: T
 
 
 class EntityBase(TrackedEntity):
@@ -99,6 +91,8 @@ class EntityBase(TrackedEntity):
         elif self._state == STORED:
             self._state = DELETING
             owner.pending[self] = None
+        elif self._state == SNAPSHOT:
+            raise ReadOnlyEntityError(self._unit.schema.name, self._id_or_none())
 
     def _restore(self) -> None:
         position = self._unit.schema.soft_delete_position

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 from fluxaorm.plans import cache_control, reads, search
 from fluxaorm.plans.creation import make, new_many_plan, new_plan, new_with_id
 from fluxaorm.runtime.entity import EntityBase
+from fluxaorm.runtime.provider_callbacks import CallbackMethods
 from fluxaorm.runtime.provider_search import SearchMethods
 from fluxaorm.runtime.sync_or_async import AnyContext, ready, run_plan, sync_or_async
 
@@ -20,7 +21,7 @@ F = TypeVar("F")
 R = TypeVar("R", bound=EntityBase)
 
 
-class Provider(SearchMethods[E], Generic[E, F]):
+class Provider(SearchMethods[E], CallbackMethods[E], Generic[E, F]):
     """Queries of one entity. Generated subclasses add typed ``new``, look-ups by unique index and the fields."""
 
     fields: F
@@ -80,7 +81,7 @@ class Provider(SearchMethods[E], Generic[E, F]):
 
     def _new(self, ctx: Any, values: Mapping[str, Any]) -> E:
         unit = ctx.units.get(self) or ctx.unit_of(self)
-        id = None if ctx.closed else unit.binding.ids.take()
+        id = None if ctx.closed or ctx.flushing else unit.binding.ids.take()
         return run_plan(ctx, new_plan(unit, values)) if id is None else ready(ctx, make(unit, id, values))
 
     def _new_with_id(self, ctx: Any, id: int, values: Mapping[str, Any]) -> E:

@@ -1,0 +1,71 @@
+"""The callbacks of a provider: handlers of an engine, taken until its first context is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from fluxaorm.errors import RegistryError
+from fluxaorm.plans.callbacks import Event, Handler, Handlers
+from fluxaorm.plans.tracked import Change, TrackedEntity
+
+if TYPE_CHECKING:
+    from fluxaorm.engine import Engine
+
+E = TypeVar("E", bound=TrackedEntity)
+
+
+class CallbackMethods(Generic[E]):
+    """Handlers of one event run in the order registered; on an AsyncContext they may be coroutine functions.
+
+    Before-handlers run inside the flush: what they change of the entity is part of its statement, and what they raise
+    ends the flush with nothing written. They get the flushing context but do no I/O through it.
+
+    After-handlers run after the commit, once for each write, with a read-only snapshot. All of them run; what any
+    raises becomes a PostCommitError. They may read through the context, and write through ``ctx.clone()``.
+
+    Bulk writes (``save_many``, ``update_where``, ``delete_where``) have no entities and call none. Each method raises
+    RegistryError once the engine has made a context, StaleGeneratedCodeError.
+    """
+
+    entity_name: ClassVar[str]
+    fingerprint: ClassVar[str]
+    entity_class: ClassVar[type[TrackedEntity]]
+    enum_classes: ClassVar[Mapping[int, type[Any]]] = {}
+
+    def on_before_insert(self, engine: Engine, handler: Callable[[Any, E], object]) -> None:
+        """Call ``handler(ctx, entity)`` before a new entity is written; it may still set what is missing."""
+        self._on(engine, "before_insert").before.setdefault("insert", []).append(handler)
+
+    def on_before_update(self, engine: Engine, handler: Callable[[Any, E], object]) -> None:
+        """Call ``handler(ctx, entity)`` before changes are written; ``entity.changes()`` says which."""
+        self._on(engine, "before_update").before.setdefault("update", []).append(handler)
+
+    def on_before_delete(self, engine: Engine, handler: Callable[[Any, E], object]) -> None:
+        """Call ``handler(ctx, entity)`` before a row is deleted or soft-deleted."""
+        self._on(engine, "before_delete").before.setdefault("delete", []).append(handler)
+
+    def on_after_insert(self, engine: Engine, handler: Callable[[Any, E], object]) -> None:
+        """Call ``handler(ctx, row)`` after a row was inserted."""
+        self._add_after(engine, "insert", handler)
+
+    def on_after_update(self, engine: Engine, handler: Callable[[Any, E, dict[str, Change[Any]]], object]) -> None:
+        """Call ``handler(ctx, row, changes)`` after a row was updated.
+
+        ``changes``: attribute -> ``Change(old, new)`` of what the program set: no automatic timestamps, and nothing for
+        a restored row but what was set with it.
+        """
+        self._add_after(engine, "update", handler)
+
+    def on_after_delete(self, engine: Engine, handler: Callable[[Any, E], object]) -> None:
+        """Call ``handler(ctx, row)``, with the row as it was, after it was deleted or soft-deleted."""
+        self._add_after(engine, "delete", handler)
+
+    def _add_after(self, engine: Engine, event: Event, handler: Handler) -> None:
+        self._on(engine, f"after_{event}").after.setdefault(event, []).append(handler)
+
+    def _on(self, engine: Engine, event: str) -> Handlers:
+        if engine.has_contexts:
+            problem = f"{self.entity_name}.on_{event}: the engine has a context already; register handlers before"
+            raise RegistryError([problem])
+        return engine.binding(self).handlers

@@ -18,6 +18,7 @@ from fluxaorm.errors import (
     ReentrantFlushError,
     RegistryError,
 )
+from tests.integration.test_transactions import Undo, block
 from tests.support import shop as entities
 from tests.support.redis_servers import RedisServer
 from tests.support.shop_engines import Shop
@@ -282,6 +283,50 @@ def test_a_failed_flush_calls_no_after_handler(listening: Shop, heard: Heard) ->
 
     assert [("before_insert", "Other")] == failed
     assert [("before_insert", "Other"), ("after_insert", "Other")] == heard.taken()
+
+
+def test_after_handlers_wait_for_the_commit_of_a_transaction_with_the_values_of_each_write(
+    listening: Shop, heard: Heard
+) -> None:
+    """Nobody is told of rows that may still vanish; two flushes in one transaction are two events."""
+    ctx = listening.context()
+    with block(listening, ctx):
+        user = add_user(listening, ctx)
+        listening.do(ctx.flush())
+        user.name = "Alicia"
+        listening.do(ctx.flush())
+        user.name = "Unsaved"
+        inside = heard.taken()
+
+    assert [("before_insert", "Alice"), ("before_update", "Alicia")] == inside
+    assert [
+        ("after_insert", "Alice"),
+        ("after_update", "Alicia", {"name": fx.Change("Alice", "Alicia")}),
+    ] == heard.taken()
+    ctx.clear_flush()
+
+
+def test_a_rollback_drops_what_after_handlers_would_have_heard(listening: Shop, heard: Heard) -> None:
+    """Of a nested block only what it wrote is dropped, of the outermost everything."""
+    ctx = listening.context()
+    with block(listening, ctx):
+        add_user(listening, ctx, "Kept")
+        listening.do(ctx.flush())
+        with block(listening, ctx):
+            add_user(listening, ctx, "Undone")
+            listening.do(ctx.flush())
+            raise Undo
+    ctx.clear_flush()
+    kept = heard.taken()
+    with block(listening, ctx):
+        add_user(listening, ctx, "Undone")
+        listening.do(ctx.flush())
+        raise Undo
+    ctx.clear_flush()
+
+    assert ("after_insert", "Kept") == kept[-1]
+    assert ["before_insert", "before_insert", "after_insert"] == [name for name, *_ in kept]
+    assert [("before_insert", "Undone")] == heard.taken()
 
 
 def test_several_handlers_run_in_the_order_registered(make_shop: Any, valkey: RedisServer) -> None:

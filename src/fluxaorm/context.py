@@ -23,6 +23,7 @@ from fluxaorm.errors import (
 from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.flush import clear_flush, flush_plan
 from fluxaorm.plans.flush_work import FlushResult
+from fluxaorm.plans.pipelines import MySQLPipeline, RedisPipeline, queue_key
 from fluxaorm.plans.reads import reload_plan
 from fluxaorm.plans.transactions import inside_plan, roll_back_plan
 from fluxaorm.plans.unit import UnitOfWork
@@ -67,8 +68,35 @@ class _ContextBase(UnitOfWork):
         return self.open_transaction is not None
 
     def clear_flush(self) -> None:
-        """Forget all pending changes: entities go back to their loaded values, new ones are no longer tracked."""
+        """Forget all pending changes: entities go back to their loaded values, new ones are no longer tracked, and
+        what is queued in pipelines or waits to be invalidated is dropped.
+        """
         clear_flush(self)
+
+    def mysql_pipeline(self, pool: str = "default") -> MySQLPipeline:
+        """Statements of your own that the next flush runs after its entities, in their transaction.
+
+        UnknownPoolError for a code that is not registered.
+        """
+        self._check_open()
+        return MySQLPipeline(self, self.engine.mysql(pool).code)
+
+    def redis_pipeline(self, pool: str = "default") -> RedisPipeline:
+        """Commands of your own that are sent once the next flush is committed, in one round trip. UnknownPoolError."""
+        self._check_open()
+        return RedisPipeline(self, self.engine.redis(pool).code)
+
+    def invalidate_key(self, key: str, *, pool: str = "default") -> None:
+        """Let the next flush delete a Redis key of your own: before its SQL, and again after its commit.
+
+        QueryError for a key of the library's own cache, UnknownPoolError.
+        """
+        self._check_open()
+        queue_key(self, self.engine.redis(pool).code, key)
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise ContextClosedError("the context is closed; make another of its engine")
 
     def clear(self) -> None:
         """Empty the context cache; entities with unsaved changes stay."""
@@ -121,12 +149,14 @@ class _ContextBase(UnitOfWork):
         return self
 
     def _close(self, *, warn: bool) -> None:
-        if warn and self.pending and not self.closed:
-            message = f"a context was left with {len(self.pending)} unflushed changes; call flush() or clear_flush()"
+        unflushed = len(self.pending) + len(self.pipelines or ())
+        if warn and unflushed and not self.closed:
+            message = f"a context was left with {unflushed} unflushed changes; call flush() or clear_flush()"
             warnings.warn(message, UnflushedChangesWarning, stacklevel=3)
         self.closed = True
         self.units.clear()
         self.pending.clear()
+        self.pipelines = None
         self.json_read.clear()
         self.json_held.clear()
         self.held.clear()

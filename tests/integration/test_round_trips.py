@@ -267,3 +267,17 @@ def test_any_number_of_new_entities_costs_one_round_trip(counted: Counted) -> No
 
     assert ((0, 1), (1, 0)) == (some, many)
     ctx.clear_flush()
+
+
+def test_statements_and_commands_of_the_users_own_travel_with_the_flush(counted: Counted) -> None:
+    """The SQL is in the packet of the entities' statements; the commands are one round trip after the releases."""
+    ctx = counted.context()
+    counted.do(counted.categories.new_many(ctx, 1))[0].name = "Books"
+    for number in range(10):
+        ctx.mysql_pipeline().add("UPDATE UserEntity SET age = ?", number)
+        ctx.redis_pipeline().add("GET", f"mine:{number}")
+    counted.reset()
+
+    counted.do(ctx.flush())
+
+    assert (3, 3) == counted.counts

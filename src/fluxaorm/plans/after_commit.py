@@ -1,19 +1,21 @@
-"""What follows a commit once the rows are durable, whatever part of it fails: releases, then callbacks.
+"""What follows a commit once the rows are durable: releases, the user's own Redis commands, callbacks. Decides; no I/O.
 
-Decides; no I/O. A flush collects it when its statements were written; who commits runs it, who rolls back drops it.
+All of it is tried, whatever part fails. A flush collects it when its statements were written; who commits runs it, who
+rolls back drops it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fluxaorm.errors import PostCommitError
 from fluxaorm.plans.callbacks import AfterEvent, after_events, call_after_plan
+from fluxaorm.plans.pipelines import PipelineHandle, Pipelines, send_plan
 
 if TYPE_CHECKING:
-    from fluxaorm.plans.effects import Plan
+    from fluxaorm.plans.effects import Plan, RedisCommand
     from fluxaorm.plans.flush_work import FlushWork
     from fluxaorm.plans.intents import Intents
     from fluxaorm.plans.unit import UnitOfWork
@@ -24,11 +26,12 @@ class AfterCommit:
     """What must not be done unless the rows of one flush are there."""
 
     events: Sequence[AfterEvent] = ()
+    queued: Pipelines | None = None
 
     @classmethod
     def of(cls, work: FlushWork) -> AfterCommit:
         """What follows a flush's work; to be taken before its entities are settled."""
-        return cls(after_events(work))
+        return cls(after_events(work), work.queued)
 
 
 def finish_plan(owner: UnitOfWork, intents: Intents, follow: Sequence[AfterCommit]) -> Plan[None]:
@@ -40,6 +43,10 @@ def finish_plan(owner: UnitOfWork, intents: Intents, follow: Sequence[AfterCommi
     intents.evict_local()
     failures: list[Exception] = list((yield from intents.release_or_later_plan()))
     problems = ["the caches could not be released; changed rows are read from MySQL for 30 s"] if failures else []
+    sent = yield from _send_plan(follow)
+    if sent:
+        problems.append("not all Redis commands were done")
+        failures += sent
     events = [event for each in follow for event in each.events]
     if events:
         raised = yield from _call_plan(owner, events)
@@ -49,6 +56,18 @@ def finish_plan(owner: UnitOfWork, intents: Intents, follow: Sequence[AfterCommi
     if failures:
         message = "; ".join(problems)
         raise PostCommitError(message, failures) from ExceptionGroup(message, failures)
+
+
+def _send_plan(follow: Sequence[AfterCommit]) -> Plan[list[Exception]]:
+    """Delete keys and send commands, those of several flushes together."""
+    keys: dict[str, dict[str, None]] = {}
+    commands: dict[str, list[tuple[RedisCommand, PipelineHandle[Any]]]] = {}
+    for queued in [each.queued for each in follow if each.queued is not None]:
+        for pool, names in queued.keys.items():
+            keys.setdefault(pool, {}).update(names)
+        for pool, waiting in queued.commands.items():
+            commands.setdefault(pool, []).extend(waiting)
+    return (yield from send_plan(keys, commands))
 
 
 def _call_plan(owner: UnitOfWork, events: Sequence[AfterEvent]) -> Plan[list[Exception]]:

@@ -14,9 +14,9 @@ from fluxaorm.plans.flush_work import StatementTag, encoded
 from fluxaorm.plans.tracked import TrackedEntity
 
 
-def explained_plan(target: Target, error: BaseException, tag: StatementTag) -> Plan[BaseException]:
+def explained_plan(target: Target, error: BaseException, tag: object) -> Plan[BaseException]:
     """A duplicate key as a DuplicateKeyError that says which entity, index and values; other errors as they are."""
-    if not isinstance(error, MySQLError):
+    if not isinstance(error, MySQLError) or not isinstance(tag, StatementTag):
         return error
     duplicate = tag.binding.dialect.parse_duplicate(error.reason)
     if duplicate is None:

@@ -23,10 +23,11 @@ from fluxaorm.plans.after_commit import AfterCommit, finish_plan
 from fluxaorm.plans.callbacks import before_plan, has_before_handlers
 from fluxaorm.plans.commits import Retries, commit_plan, rollback_plan
 from fluxaorm.plans.duplicates import explained_plan
-from fluxaorm.plans.effects import Begin, Execute, Plan, Session, Statement
+from fluxaorm.plans.effects import Begin, ExecResult, Execute, Plan, Session, Statement
 from fluxaorm.plans.flush_work import FlushResult, FlushWork, PoolWork, StatementTag, collect, settle
 from fluxaorm.plans.ids import lift_ids_plan
 from fluxaorm.plans.intents import Intents
+from fluxaorm.plans.pipelines import PipelineHandle, delete_keys_plan, settle_queued
 from fluxaorm.plans.statements import problem_of, statements_plan
 from fluxaorm.plans.tracked import NEW, TrackedEntity
 from fluxaorm.plans.transactions import joined_flush_plan
@@ -48,8 +49,13 @@ def flush_plan(owner: UnitOfWork, entities: Sequence[TrackedEntity] = ()) -> Pla
         owner.note_json_changes()
         chosen = yield from _chosen_plan(owner, entities)
         work = collect(owner, chosen)
-        if not work.writes:
+        # a flush of chosen entities leaves everything else waiting
+        if owner.pipelines is not None and not entities:
+            work.add_queued(owner.pipelines)
+        if not work.writes and work.queued is None:
             return FlushResult()
+        if work.queued is not None:
+            yield from delete_keys_plan(owner, work.queued)
         chosen_ids = [entity for entity in chosen if entity in owner.chosen_ids]
         if chosen_ids:
             yield from lift_ids_plan(owner, chosen_ids)
@@ -107,15 +113,21 @@ def _write_plan(owner: UnitOfWork, work: FlushWork) -> Plan[None]:
     intents = intents_of(owner, work)
     pools = list(work.pools.values())
     try:
-        if len(pools) == 1 and len(pools[0].statements) == 1 and is_whole(pools[0].statements[0]):
+        if not pools:
+            # nothing but Redis commands
+            pass
+        elif len(pools) == 1 and len(pools[0].statements) == 1 and is_whole(pools[0].statements[0]):
             yield from _lone_plan(owner, pools[0], intents)
         else:
             yield from _transaction_plan(owner, pools, intents)
     except PartialCommitError as error:
         settle(owner, [write for write in work.writes if write.binding.mysql_pool in error.committed])
+        if work.queued is not None:
+            work.queued.settle(error.committed)
         raise
     after = AfterCommit.of(work)
     settle(owner, work.writes)
+    settle_queued(owner, work.queued)
     yield from finish_plan(owner, intents, [after])
 
 
@@ -124,8 +136,8 @@ def is_whole(statement: Statement) -> bool:
 
     An UPDATE of several rows may find only some.
     """
-    tag: StatementTag = statement.tag
-    return tag.verb != "update" or len(tag.entities) == 1
+    tag: StatementTag | PipelineHandle[ExecResult] = statement.tag
+    return isinstance(tag, PipelineHandle) or tag.verb != "update" or len(tag.entities) == 1
 
 
 def intents_of(owner: UnitOfWork, work: FlushWork) -> Intents:
@@ -168,10 +180,12 @@ def _transaction_plan(owner: UnitOfWork, pools: list[PoolWork], intents: Intents
 
 
 def clear_flush(owner: UnitOfWork) -> None:
-    """Forget all pending changes: stored entities get their loaded values back, new ones are no longer tracked."""
+    """Forget pending changes and pipelines: stored entities get their loaded values back, new ones are untracked."""
     owner.note_json_changes()
     for entity in list(owner.pending):
         entity._revert()
         if entity._state == NEW:
             entity._unit.forget(entity._row[0])
     owner.pending.clear()
+    owner.chosen_ids.clear()
+    owner.pipelines = None

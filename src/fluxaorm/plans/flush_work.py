@@ -20,6 +20,7 @@ from fluxaorm.entity.schema import UNSET, ColumnSchema
 from fluxaorm.errors import MissingValueError
 from fluxaorm.plans.binding import Binding
 from fluxaorm.plans.effects import Statement
+from fluxaorm.plans.pipelines import Pipelines
 from fluxaorm.plans.tracked import DELETING, GONE, NEW, STORED, TrackedEntity
 from fluxaorm.plans.unit import UnitOfWork
 
@@ -71,10 +72,17 @@ class FlushWork:
     def __init__(self, writes: list[EntityWrite]) -> None:
         self.writes = writes
         self.pools: dict[str, PoolWork] = {}
+        self.queued: Pipelines | None = None
         for verb in ("delete", "update", "insert"):
             for binding, group in _by_binding(write for write in writes if write.verb == verb):
                 pool = self.pools.setdefault(binding.mysql_pool, PoolWork(binding.mysql_pool))
                 pool.statements.extend(_STATEMENTS[verb](binding, group))
+
+    def add_queued(self, queued: Pipelines) -> None:
+        """Run the user's own statements after the entities, and what belongs to them."""
+        self.queued = queued
+        for code, statements in queued.statements.items():
+            self.pools.setdefault(code, PoolWork(code)).statements.extend(statements)
 
     def result(self) -> FlushResult:
         """The counts."""

@@ -8,6 +8,7 @@ from fluxaorm.errors import EntityGoneError, MySQLError, StaleEntityError
 from fluxaorm.plans.duplicates import explained_plan
 from fluxaorm.plans.effects import ExecResult, ExecuteBatch, FetchRows, Plan, Session, Statement
 from fluxaorm.plans.flush_work import StatementTag
+from fluxaorm.plans.pipelines import PipelineHandle
 
 
 def statements_plan(session: Session, statements: Sequence[Statement], before: Sequence[str] = ()) -> Plan[None]:
@@ -26,13 +27,17 @@ def statements_plan(session: Session, statements: Sequence[Statement], before: S
     for statement, result in zip(statements, results[ahead:], strict=True):
         if problem := problem_of(statement, result):
             raise problem
-        if result.rows_affected < len(statement.tag.entities) and statement.tag.verb == "update":
-            raise (yield from _gone_plan(session, statement.tag))
+        tag = statement.tag
+        if isinstance(tag, StatementTag) and tag.verb == "update" and result.rows_affected < len(tag.entities):
+            raise (yield from _gone_plan(session, tag))
 
 
 def problem_of(statement: Statement, result: ExecResult) -> Exception | None:
-    """What a statement's count of rows says: an UPDATE that found none is an error."""
-    tag: StatementTag = statement.tag
+    """What a statement's count of rows says: an UPDATE of entities that found none is an error."""
+    tag: StatementTag | PipelineHandle[ExecResult] = statement.tag
+    if isinstance(tag, PipelineHandle):
+        tag.keep(result)
+        return None
     version = tag.binding.schema.version_position
     if result.rows_affected or tag.verb == "insert" or (tag.verb == "delete" and version is None):
         return None

@@ -37,6 +37,7 @@ from fluxaorm.plans.effects import (
 )
 from fluxaorm.plans.flush_work import FlushWork, settle
 from fluxaorm.plans.intents import Intents
+from fluxaorm.plans.pipelines import settle_queued
 from fluxaorm.plans.statements import statements_plan
 from fluxaorm.plans.undo import Written, note_written, take_back
 from fluxaorm.plans.unit import UnitOfWork
@@ -306,6 +307,7 @@ def joined_flush_plan(transaction: Transaction, work: FlushWork) -> Plan[None]:
         transaction.intents.add_row(write.binding, write.entity._row[0])
     transaction.written += note_written(work.writes)
     transaction.after_commit.append(AfterCommit.of(work))
+    settle_queued(owner, work.queued)
     settle(owner, work.writes)
 
 

@@ -107,6 +107,7 @@ class Snapshot:
             for entity in owner.pending
         ]
         self._chosen_ids = dict(owner.chosen_ids)
+        self._pipelines = owner.pipelines.copy() if owner.pipelines is not None else None
 
     def restore(self) -> None:
         """Forget what was changed or made since; what was unsaved then is unsaved again."""
@@ -122,3 +123,4 @@ class Snapshot:
             entity._unit.identity[entity._row[0]] = weak_reference(entity)
             owner.pending[entity] = None
         owner.chosen_ids = dict(self._chosen_ids)
+        owner.pipelines = self._pipelines.copy() if self._pipelines is not None else None

@@ -20,6 +20,7 @@ from fluxaorm.plans.tracked import NEW, STORED, TrackedEntity
 if TYPE_CHECKING:
     from fluxaorm.plans.binding import Binding, ProviderPort
     from fluxaorm.plans.effects import Plan
+    from fluxaorm.plans.pipelines import Pipelines
     from fluxaorm.plans.tokens import TokenSource
     from fluxaorm.plans.transactions import Transaction
 
@@ -85,6 +86,8 @@ class UnitOfWork:
         self.open_transaction: Transaction | None = None
         self.sessions: Mapping[str, Session] = {}
         """Of the open transaction: one for each pool, begun by the first statement that needs it."""
+        self.pipelines: Pipelines | None = None
+        """Statements, commands and keys of the user's own that wait for the next flush."""
         self.closed = False
         self.flushing = False
         self.calling_back: Literal["", "before", "after"] = ""

@@ -271,6 +271,8 @@ class Context(_ContextBase):
 class AsyncContext(_ContextBase):
     """A unit of work for one flow of asyncio tasks; look-ups may run concurrently, a flush may not."""
 
+    merges_look_ups = True
+
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
         self._run_plan = engine.async_runner.run

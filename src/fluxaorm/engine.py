@@ -23,6 +23,7 @@ from fluxaorm.entity import Entity
 from fluxaorm.entity.schema import EntitySchema
 from fluxaorm.errors import ContextClosedError, RegistryError, StaleGeneratedCodeError, UnknownPoolError
 from fluxaorm.plans.binding import Binding, DisabledCaches
+from fluxaorm.plans.row_reader import RowReader
 from fluxaorm.plans.tokens import TokenSource
 from fluxaorm.runners.asyncio import AsyncRunner
 from fluxaorm.runners.sync import SyncRunner
@@ -68,11 +69,13 @@ class Engine:
         kafka_pools: Mapping[str, KafkaRegistration],
         databases: Mapping[str, str],
         careless_redis_pools: frozenset[str],
+        merging_pools: frozenset[str],
         settings: Mapping[str, Any],
         metrics: Sequence[QueryMetrics] = (),
     ) -> None:
         """``databases``: MySQL pool code -> its database's name in cache keys; ``careless_redis_pools``: those whose
-        ``on_write_failure`` is "proceed"; ``settings``: for ``option``; ``metrics``: what every context reports to."""
+        ``on_write_failure`` is "proceed"; ``merging_pools``: MySQL pools whose id look-ups are merged on asyncio;
+        ``settings``: for ``option``; ``metrics``: what every context reports to."""
         self.schemas = MappingProxyType(dict(schemas))
         self.mysql_pools = MappingProxyType(dict(mysql_pools))
         self.redis_pools = MappingProxyType(dict(redis_pools))
@@ -91,6 +94,7 @@ class Engine:
         self.has_contexts = False
         """Whether a context was made: from then on nothing of the engine may be set up any more."""
         self._careless_redis_pools = careless_redis_pools
+        self._merging_pools = merging_pools
         self._settings = dict(settings)
         self._bindings: dict[ProviderPort, Binding] = {}
         self._engine_schemas = {name: EngineSchema(self, schema) for name, schema in self.schemas.items()}
@@ -207,13 +211,14 @@ class Engine:
         binding.disable(self._disabled_caches.get(schema.name, DisabledCaches()))
         first = self._bindings_by_name.setdefault(schema.name, binding)
         binding.local, binding.ids, binding.handlers = first.local, first.ids, first.handlers
+        binding.reader = first.reader
         self._bindings[provider] = binding
         return binding
 
     def _made_binding(self, schema: EntitySchema, provider: ProviderPort) -> Binding:
         redis_pool = self._cache_pool(schema)
         id_redis_pool = self._id_pool(schema, redis_pool)
-        return Binding(
+        binding = Binding(
             schema=schema,
             provider=provider,
             dialect=self.mysql_pools[schema.mysql_pool].dialect,
@@ -223,6 +228,9 @@ class Engine:
             monotonic=self.monotonic,
             schemas=self.schemas,
         )
+        if schema.mysql_pool in self._merging_pools:
+            binding.reader = RowReader(self, binding)
+        return binding
 
     def binding_of(self, entity_name: str) -> Binding:
         """The binding of an entity by its name: that of the first provider used, else of one compiled in memory."""
@@ -319,6 +327,7 @@ class Engine:
         self._lock = threading.RLock()
         self.tokens.renew()
         self.background.reset_after_fork()
+        self.async_runner.reset_after_fork()
         self.cache_outages.reset_after_fork()
         for pool in self._pools():
             pool.reset_after_fork()

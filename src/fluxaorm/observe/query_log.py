@@ -85,19 +85,90 @@ class QueryLoggers:
         self, effect: Effect[Any], reply: Any, error: BaseException | None, microseconds: int, started: float
     ) -> None:
         """The runner's observer."""
-        described = _describe(effect, reply)
-        if described is None:
+        seen = _see(effect, reply, error, microseconds, started)
+        if seen is None:
             return
-        failure = _refusal(reply) if error is None and isinstance(effect, RedisRoundTrip) else error
-        store, pool, operations, query, args, rows = described
-        hits, misses = _look_ups(effect, reply) if isinstance(effect, RedisRoundTrip) and reply is not None else (0, 0)
-        entry = QueryLogEntry(
-            store, pool, "+".join(dict.fromkeys(operations)), query, args, microseconds, started, rows, misses > 0,
-            None if failure is None else str(failure), self._ctx.meta_data, operations, hits, misses,
-        )  # fmt: skip
+        entry = seen.entry(self._ctx)
         for handler, stores in self._handlers:
-            if store in stores:
+            if entry.store in stores:
                 handler(self._ctx, entry)
+
+    def shared_with(self, others: Sequence[QueryLoggers]) -> SharedQueryLoggers:
+        """For look-ups of several contexts that were merged."""
+        return SharedQueryLoggers([self, *others])
+
+
+class SharedQueryLoggers:
+    """The handlers of several contexts. One that several have is called once, with the first of them."""
+
+    def __init__(self, members: Sequence[QueryLoggers]) -> None:
+        self._members = members
+        self._failures: dict[int, Exception] = {}
+
+    def __call__(
+        self, effect: Effect[Any], reply: Any, error: BaseException | None, microseconds: int, started: float
+    ) -> None:
+        """The runner's observer."""
+        seen = _see(effect, reply, error, microseconds, started)
+        if seen is None:
+            return
+        told: set[tuple[int, int]] = set()
+        for member in self._members:
+            entry = seen.entry(member._ctx)
+            for handler, stores in member._handlers:
+                identity = _identity(handler)
+                if identity not in told and entry.store in stores:
+                    told.add(identity)
+                    self._tell(member, handler, entry)
+
+    def _tell(self, member: QueryLoggers, handler: Handler, entry: QueryLogEntry) -> None:
+        try:
+            handler(member._ctx, entry)
+        except Exception as error:  # noqa: BLE001 - raised to the callers of this context, and to no others
+            self._failures.setdefault(id(member), error)
+
+    def shared_with(self, others: Sequence[QueryLoggers]) -> SharedQueryLoggers:
+        """With more of them."""
+        return SharedQueryLoggers([*self._members, *others])
+
+    def failure_of(self, observer: object) -> Exception | None:
+        """What a handler of one context raised, first."""
+        return self._failures.get(id(observer))
+
+
+def _identity(handler: Handler) -> tuple[int, int]:
+    """The same for all bound methods of one object and function; handlers need not be hashable."""
+    return id(getattr(handler, "__self__", None)), id(getattr(handler, "__func__", handler))
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """An effect in the words of an entry, before it is known whose."""
+
+    described: _Described
+    hits: int
+    misses: int
+    failure: str | None
+    microseconds: int
+    started: float
+
+    def entry(self, ctx: Context | AsyncContext | Any) -> QueryLogEntry:
+        store, pool, operations, query, args, rows = self.described
+        return QueryLogEntry(
+            store, pool, "+".join(dict.fromkeys(operations)), query, args, self.microseconds, self.started, rows,
+            self.misses > 0, self.failure, ctx.meta_data, operations, self.hits, self.misses,
+        )  # fmt: skip
+
+
+def _see(
+    effect: Effect[Any], reply: Any, error: BaseException | None, microseconds: int, started: float
+) -> _Seen | None:
+    described = _describe(effect, reply)
+    if described is None:
+        return None
+    failure = _refusal(reply) if error is None and isinstance(effect, RedisRoundTrip) else error
+    hits, misses = _look_ups(effect, reply) if isinstance(effect, RedisRoundTrip) and reply is not None else (0, 0)
+    return _Seen(described, hits, misses, None if failure is None else str(failure), microseconds, started)
 
 
 _Described = tuple[Store, str, tuple[str, ...], str, Sequence[Any], int | None]

@@ -20,6 +20,7 @@ from fluxaorm.query.sql import QueryCompiler
 
 if TYPE_CHECKING:
     from fluxaorm.dialects.port import Dialect
+    from fluxaorm.plans.row_reader import RowReader
     from fluxaorm.plans.tracked import TrackedEntity
 
 
@@ -78,6 +79,8 @@ class Binding:
         self.width = len(schema.columns)
         self.entity_class = provider.entity_class
         self.local = self._make_local(monotonic)
+        self.reader: RowReader | None = None
+        """Reads rows for several contexts at once; None where look-ups are not merged."""
         self.ids = IdSupply()
         self.handlers = Handlers()
         self.reserved_seen = 0

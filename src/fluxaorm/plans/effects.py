@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -138,6 +138,30 @@ class CloseStream(Effect[None]):
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
+
+
+class RowReaderPort(Protocol):
+    """How rows of one entity are read for several callers at once."""
+
+    most: int
+    """Ids that may be read together."""
+
+    def plan(self, ids: Sequence[int]) -> Plan[Mapping[int, Row]]:
+        """The rows of distinct ids; an id without a row is left out."""
+        ...
+
+
+class LookUpRows(Effect["Mapping[int, Row] | None"]):
+    """Read rows by id through ``reader``, together with what others ask of it in the same tick of the event loop.
+
+    The reply is shared and may hold others' rows too; None: nobody else asks, the plan goes on by itself. For plans of
+    an AsyncContext only.
+    """
+
+    __slots__ = ("ids", "reader")
+
+    def __init__(self, reader: RowReaderPort, ids: Sequence[int]) -> None:
+        self.reader, self.ids = reader, ids
 
 
 class Execute(Effect[ExecResult]):

@@ -14,7 +14,8 @@ from fluxaorm.errors import (
     UnsavedChangesError,
 )
 from fluxaorm.plans.effects import FetchRows, Plan, Row
-from fluxaorm.plans.row_cache import BATCH, read_row_plan, read_rows_plan, select_rows_plan
+from fluxaorm.plans.row_cache import BATCH, select_rows_plan
+from fluxaorm.plans.row_reader import find_row_plan, find_rows_plan
 from fluxaorm.plans.tracked import NEW, TrackedEntity
 from fluxaorm.plans.unit import EntityUnit
 
@@ -25,7 +26,7 @@ def get_by_id_plan(unit: EntityUnit, id: int) -> Plan[Any]:
     known = unit.fresh(id)
     if known is not None:
         return known
-    row = yield from read_row_plan(unit.owner, unit.binding, id)
+    row = yield from find_row_plan(unit, id)
     return None if row is None else unit.entity_from_row(row, _read_at(unit))
 
 
@@ -66,7 +67,7 @@ def get_by_ids_plan(unit: EntityUnit, ids: Sequence[int]) -> Plan[list[Any]]:
             if known is None:
                 missing.append(id)
     if missing:
-        rows = yield from read_rows_plan(unit.owner, unit.binding, missing)
+        rows = yield from find_rows_plan(unit, missing)
         entities.update(zip(rows, unit.entities_from_rows(rows.values()), strict=True))
     return [entity for entity in entities.values() if entity is not None]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol
 from weakref import WeakSet
 from weakref import ref as weak_reference
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fluxaorm.plans.binding import Binding, ProviderPort
     from fluxaorm.plans.effects import Plan
     from fluxaorm.plans.pipelines import Pipelines
+    from fluxaorm.plans.row_reader import RowReader
     from fluxaorm.plans.tokens import TokenSource
     from fluxaorm.plans.transactions import Transaction
 
@@ -71,6 +72,9 @@ class EnginePort(Protocol):
 
 class UnitOfWork:
     """What one context knows. ``pending`` keeps new, changed and deleted entities alive until they are written."""
+
+    merges_look_ups: ClassVar[bool] = False
+    """Whether the shell merges look-ups of many contexts."""
 
     def __init__(self, engine: EnginePort) -> None:
         self.engine = engine
@@ -154,6 +158,11 @@ class EntityUnit:
     def target(self) -> Target:
         """Where to read this entity's rows."""
         return self.owner.target(self.binding.mysql_pool)
+
+    @property
+    def merging_reader(self) -> RowReader | None:
+        """What reads this entity's rows for several contexts at once; None: this one reads by itself."""
+        return self.binding.reader if self.owner.merges_look_ups and not self.in_transaction else None
 
     @property
     def in_transaction(self) -> bool:

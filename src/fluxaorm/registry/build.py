@@ -73,6 +73,7 @@ def _made_engine(registered: Registrations, schemas: Mapping[str, EntitySchema])
         careless_redis_pools=frozenset(
             code for code, pool in redis.items() if pool.options.on_write_failure == "proceed"
         ),
+        merging_pools=frozenset(code for code, pool in mysql.items() if pool.options.coalesce),
         settings=registered.settings,
         metrics=registered.metrics,
     )

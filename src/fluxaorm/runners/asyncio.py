@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fluxaorm.errors import MySQLError, UnknownPoolError
@@ -25,6 +25,7 @@ from fluxaorm.plans.effects import (
     ExecuteBatch,
     FetchRows,
     FetchTable,
+    LookUpRows,
     OpenStream,
     Parallel,
     Plan,
@@ -38,12 +39,14 @@ from fluxaorm.plans.effects import (
     Sleep,
     Stream,
 )
+from fluxaorm.pools.per_loop import PerLoop
+from fluxaorm.runners.look_ups import LookUps, Rows
 from fluxaorm.runners.outcomes import begin_stream, connection_of, end_stream, unknown_outcome
 from fluxaorm.runners.shield import Shield
 
 if TYPE_CHECKING:
     from fluxaorm.pools.ports import AsyncPool, AsyncSQLConnection, RedisPool, SQLPool
-    from fluxaorm.runners.sync import Observer
+    from fluxaorm.runners.observer import Observer
 
 T = TypeVar("T")
 
@@ -54,8 +57,10 @@ class AsyncRunner:
     def __init__(self, sql_pools: Mapping[str, SQLPool], redis_pools: Mapping[str, RedisPool]) -> None:
         self._sql_pools = sql_pools
         self._redis_pools = redis_pools
+        self._look_ups = self._fresh_look_ups()
         self._performers: dict[type[Effect[Any]], Callable[[Any, Shield], Awaitable[Any]]] = {
             FetchRows: self._fetch_rows,
+            LookUpRows: self._look_up_rows,
             Execute: self._execute,
             ExecuteBatch: self._execute_batch,
             FetchTable: self._fetch_table,
@@ -100,6 +105,8 @@ class AsyncRunner:
     async def _perform_observed(self, effect: Effect[Any], shield: Shield, observer: Observer) -> Any:
         if type(effect) is Parallel:
             return await self._parallel(effect, shield, observer)
+        if type(effect) is LookUpRows:
+            return await self._look_up_rows(effect, shield, observer)
         started = time.monotonic()
         try:
             reply = await self._performers[type(effect)](effect, shield)
@@ -181,6 +188,18 @@ class AsyncRunner:
         connection = end_stream(stream)
         if isinstance(stream.target, str):
             self._sql_pool(stream.target).release(connection)
+
+    def _fresh_look_ups(self) -> PerLoop[LookUps]:
+        return PerLoop(lambda: LookUps(self.run))
+
+    def _look_up_rows(
+        self, effect: LookUpRows, _: Shield, observer: Observer | None = None
+    ) -> Coroutine[Any, Any, Rows | None]:
+        return self._look_ups.get().rows(effect, observer)
+
+    def reset_after_fork(self) -> None:
+        """In a child process: its loop does not send what tasks of the parent asked for."""
+        self._look_ups = self._fresh_look_ups()
 
     async def _execute(self, effect: Execute, shield: Shield) -> ExecResult:
         target = effect.target

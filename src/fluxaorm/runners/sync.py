@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fluxaorm.errors import ContextMisuseError, MySQLError, UnknownPoolError
 from fluxaorm.plans.effects import (
@@ -40,10 +40,9 @@ from fluxaorm.runners.parallel import merged_by_pool, split_replies
 
 if TYPE_CHECKING:
     from fluxaorm.pools.ports import RedisPool, SQLPool, SyncPool, SyncRedis, SyncSQLConnection
+    from fluxaorm.runners.observer import Observer
 
 T = TypeVar("T")
-Observer: TypeAlias = Callable[["Effect[Any]", Any, "BaseException | None", int, float], None]
-"""Called after each effect with: effect, reply, error, microseconds, monotonic seconds at its start."""
 
 
 class SyncRunner:

@@ -10,10 +10,11 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
 
 from fluxaorm.errors import MySQLConnectionError
-from fluxaorm.plans.effects import Plan, RedisReplies
+from fluxaorm.plans.effects import Effect, Plan, RedisReplies
 from fluxaorm.pools.ports import PoolStats
 from fluxaorm.runners.asyncio import AsyncRunner
-from fluxaorm.runners.sync import Observer, SyncRunner
+from fluxaorm.runners.observer import Observer, SharedObserver
+from fluxaorm.runners.sync import SyncRunner
 
 T = TypeVar("T")
 Answer = Callable[..., Any]
@@ -200,6 +201,21 @@ class World(Protocol):
 
     @property
     def connections(self) -> FakeConnections: ...
+
+
+class Watching:
+    """An observer that hands on what it is told."""
+
+    def __init__(self, tell: Callable[..., None]) -> None:
+        self._tell = tell
+
+    def __call__(
+        self, effect: Effect[Any], reply: Any, error: BaseException | None, microseconds: int, started: float
+    ) -> None:
+        self._tell(effect, reply, error, microseconds, started)
+
+    def shared_with(self, others: Sequence[Any]) -> SharedObserver:
+        raise AssertionError("nothing is looked up here")
 
 
 class SyncWorld:

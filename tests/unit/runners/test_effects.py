@@ -33,7 +33,7 @@ from fluxaorm.plans.effects import (
     Sleep,
     Statement,
 )
-from tests.unit.runners.doubles import SyncWorld, World
+from tests.unit.runners.doubles import SyncWorld, Watching, World
 
 
 def one(effect: Effect[Any]) -> Plan[Any]:
@@ -287,7 +287,7 @@ def test_sleeping_takes_its_time(world: World) -> None:
     """Retries wait between attempts."""
     observed: list[int] = []
 
-    world.run(one(Sleep(0.02)), lambda effect, reply, error, microseconds, started: observed.append(microseconds))
+    world.run(one(Sleep(0.02)), Watching(lambda *told: observed.append(told[3])))
 
     assert 15_000 <= observed[0]
 
@@ -307,7 +307,7 @@ def test_the_observer_sees_each_effect_with_its_reply_or_error(world: World) -> 
         seen.append((type(effect).__name__, reply, type(error).__name__))
 
     with pytest.raises(DeadlockError):
-        world.run(plan(), observe)
+        world.run(plan(), Watching(observe))
     assert [("FetchRows", [(1,)], "NoneType"), ("Execute", None, "DeadlockError")] == seen
 
 

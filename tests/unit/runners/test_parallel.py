@@ -9,7 +9,7 @@ import pytest
 
 from fluxaorm.errors import MySQLError, RedisConnectionError
 from fluxaorm.plans.effects import CallHandler, Effect, FetchRows, Parallel, Plan, RedisRoundTrip
-from tests.unit.runners.doubles import AsyncWorld, SyncWorld, World
+from tests.unit.runners.doubles import AsyncWorld, SyncWorld, Watching, World
 
 
 def together(*effects: Effect[Any]) -> Plan[list[Any]]:
@@ -75,7 +75,7 @@ def test_the_observer_sees_what_was_performed(world: World) -> None:
 
     world.run(
         together(FetchRows("default", "one"), RedisRoundTrip("default", (("GET", "a"),))),
-        lambda effect, *_: seen.append(type(effect).__name__),
+        Watching(lambda effect, *_: seen.append(type(effect).__name__)),
     )
 
     assert ["FetchRows", "RedisRoundTrip"] == sorted(seen)

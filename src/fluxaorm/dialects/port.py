@@ -131,6 +131,13 @@ class Dialect(ABC):
     def uptime_sql(self) -> str:
         """One row: a name, and for how many seconds the server has been up. NotSupportedError as before."""
 
+    @abstractmethod
+    def alike_texts_sql(self, collation: str, count: int) -> str:
+        """Finds texts that a collation cannot tell apart: rows of a list's number and the positions of two in it.
+
+        A number, a position and a text for each of ``count`` texts; "" where texts of enums compare byte by byte.
+        """
+
     # errors
 
     @abstractmethod

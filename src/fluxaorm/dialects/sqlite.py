@@ -111,6 +111,10 @@ class SQLite(Dialect):
         """NOCASE stands in for every collation."""
         return NOCASE
 
+    def alike_texts_sql(self, collation: str, count: int) -> str:
+        """Enums have no collation here."""
+        return ""
+
     def map_error(self, errno: int, message: str, *, pool: str = "", statement: str = "") -> MySQLError:
         """See ``sqlite_errors``."""
         return error_of(errno, message, pool, statement)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Final
 
@@ -46,7 +47,22 @@ def _alike(members: tuple[str, ...]) -> str:
     return ""
 
 
+_STROKES: Final = str.maketrans("øłđðħ\u0491", "olddh\u0433")
+"""Letters that are another with a stroke to collations, yet not to Unicode's decomposition."""
+_SHORT_I: Final = re.compile("[\u0418\u0438]\u0306")
+"""A letter of its own to collations, which to Unicode is another with an accent."""
+_IGNORED: Final = re.compile("[\u034f\ufe00-\ufe0f]")
+
+
 def collated(text: str) -> str:
-    """Texts that a collation such as utf8mb4_0900_ai_ci cannot tell apart give the same."""
-    parts = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(part for part in parts if not unicodedata.combining(part)).casefold()
+    """Texts that a collation such as utf8mb4_0900_ai_ci cannot tell apart give the same.
+
+    It is right for the letters of Europe's languages. What a server's own collation makes of all others is asked from
+    the server, see ``registry.collations``.
+    """
+    return _plain(_plain(text).casefold()).translate(_STROKES)
+
+
+def _plain(text: str) -> str:
+    parts = _SHORT_I.sub("\ue000", unicodedata.normalize("NFKD", _IGNORED.sub("", text)))
+    return "".join(part for part in parts if not unicodedata.combining(part))

@@ -313,7 +313,7 @@ class AsyncmyConnection(MySQLConnectionState):
 
 def _is_bindable(args: Sequence[Any]) -> bool:
     """A Decimal would be bound as text, and MariaDB's BETWEEN compares a decimal with text as doubles."""
-    return not any([isinstance(value, Decimal) for value in args])
+    return Decimal not in map(type, args)
 
 
 @lru_cache(maxsize=1024)

@@ -11,6 +11,7 @@ from fluxaorm.engine import Engine
 from fluxaorm.entity.schema import EntitySchema
 from fluxaorm.errors import PoolConnectError, RegistryError
 from fluxaorm.pools.ports import RedisPool, RedisServer, SQLPool
+from fluxaorm.registry.collations import alike_members
 
 OLDEST_REDIS: Final = {"redis": (7, 0), "valkey": (7, 2)}
 _OLDEST_REDIS: Final = "Redis 7.0 and Valkey 7.2 are the oldest supported"
@@ -27,6 +28,7 @@ def check_servers(engine: Engine) -> None:
         *_sql_problems(engine.mysql_pools),
         *_redis_problems(servers, engine.redis_pools),
         *_search_problems(engine.schemas.values(), servers),
+        *alike_members(engine.schemas.values(), engine.mysql_pools),
     ]
     if problems:
         raise RegistryError(problems)

@@ -23,7 +23,7 @@ CREATE TABLE `Everything` (
   `precise` TEXT /* datetime(6) */ NOT NULL DEFAULT '2020-01-02 03:04:05.000000' CHECK (substr(`precise`, 1, 19) IS datetime(substr(`precise`, 1, 19))),
   `length` TEXT /* time(3) */ COLLATE FX_TIME NOT NULL CHECK (`length` BETWEEN '-838:59:59' AND '838:59:59'),
   `status` TEXT /* enum('draft','it''s','back\\slash','😀') */ NOT NULL DEFAULT 'draft' CHECK (`status` IN ('draft', 'it''s', 'back\slash', '😀')),
-  `tags` TEXT /* set('sale','new') */ NOT NULL DEFAULT '' CHECK (`tags` = '' OR replace(replace(',' || `tags` || ',', ',sale,', ','), ',new,', ',') = ','),
+  `tags` TEXT /* set('sale','new') */ NOT NULL DEFAULT '' CHECK (`tags` = '' OR length(`tags`) = 5 * (instr(',' || `tags` || ',', ',sale,') > 0) + 4 * (instr(',' || `tags` || ',', ',new,') > 0) - 1),
   `attributes` TEXT /* json */ CHECK (`attributes` IS NULL OR json_valid(`attributes`)),
   `uuid` BLOB /* binary(16) */ NOT NULL DEFAULT x'000102030405060708090a0b0c0d0e0f' CHECK (length(`uuid`) = 16),
   `ip` BLOB /* varbinary(16) */ NOT NULL CHECK (length(`ip`) <= 16),

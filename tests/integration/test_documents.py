@@ -33,7 +33,7 @@ class DocumentEntity(Entity):
     """Documents of several types."""
 
     id: UInt64
-    anything: Json[Any] | None = None  # type: ignore[misc]  # an alias as a value
+    anything: Json[Any] | None = None
     numbers: Json[dict[str, int]] = Field(default_factory=dict)
     point: Json[Point] = Field(default_factory=lambda: Point(1))
     labels: Labels

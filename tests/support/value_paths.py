@@ -88,7 +88,7 @@ def database_at(server: str, stack: StackState, directory: Path) -> Iterator[str
 @contextmanager
 def open_path(url: str, server: str, driver: str, redis: RedisServer, entities: tuple[Any, ...]) -> Iterator[ValuePath]:
     """An engine of its own on a database, with the tables made."""
-    options = {"driver": driver} if driver in ("mysqlclient", "pymysql") else {}
+    options: dict[str, Any] = {"driver": driver} if driver in ("mysqlclient", "pymysql") else {}
     with open_shell("asyncio" if driver in _ASYNC else "sync") as shell:
         engine = open_engine(url, redis.host_port, redis.namespace, entities, **options)
         yield ValuePath(server, driver, engine, shell)
@@ -143,9 +143,9 @@ def readings(
     for time in ("first", "second"):
         found = path.do(provider.get_by_ids(path.context(), *ids))
         yield f"get_by_ids, {time} time", [_values(entity, names) for entity in found]
-    for time in range(PREPARED_AFTER + 1):
+    for run in range(PREPARED_AFTER + 1):
         found = [path.do(provider.get_by_id(path.context(), id)) for id in ids]
-        yield f"get_by_id, run {time}", [_values(entity, names) for entity in found]
+        yield f"get_by_id, run {run}", [_values(entity, names) for entity in found]
     query = Query().filter(provider.fields.id.is_in(ids)).sort_by_asc(provider.fields.id)
     found = path.do(provider.search_many(path.context(), query))
     yield "search_many", [_values(entity, names) for entity in found]

@@ -106,7 +106,8 @@ _PRECISIONS: Final = st.integers(1, 65).flatmap(
 
 
 def _cut(micros: int, fsp: int) -> int:
-    return micros - micros % 10 ** (6 - fsp)
+    unit: int = 10 ** (6 - fsp)
+    return micros - micros % unit
 
 
 def _datetimes(fsp: int) -> Drawn:
@@ -188,7 +189,8 @@ def definitions(draw: st.DrawFn) -> tuple[dict[str, Drawn], dict[str, Any], dict
     for at, column in enumerate(draw(st.lists(st.one_of(*COLUMNS), min_size=1, max_size=10))):
         name, place = f"c{at}", draw(st.sampled_from(["plain", "nullable", "list", "embedded"]))
         if place == "list":
-            hints[name], defaults[name] = list[column.hint], Field(size=2, **column.options)
+            hint: Any = column.hint
+            hints[name], defaults[name] = list[hint], Field(size=2, **column.options)
             columns |= {f"{name}_1": column, f"{name}_2": column}
         elif place == "embedded":
             inner["__annotations__"][name], inner[name] = column.hint | None, Field(default=None, **column.options)

@@ -31,8 +31,9 @@ def quote(identifier: str) -> str:
 
 
 def text_literal(text: str) -> str:
-    """A text literal; SQLite knows no backslashes."""
-    return "'" + text.replace("'", "''") + "'"
+    """A text literal; SQLite knows no backslashes, and takes no NUL in a statement."""
+    parts = ["'" + part.replace("'", "''") + "'" for part in text.split("\0")]
+    return parts[0] if len(parts) == 1 else f"({' || char(0) || '.join(parts)})"
 
 
 def storage_class(column: ColumnDefinition) -> str:
@@ -199,7 +200,9 @@ def is_in_place(changes: Sequence[Change]) -> bool:
 
 def _in_place(change: Change) -> bool:
     if isinstance(change, AddColumn):
-        return change.column.nullable or change.column.default is not None
+        # a default with a NUL is an expression, which only a new table takes
+        default = change.column.default
+        return change.column.nullable if default is None else "\0" not in default
     return isinstance(change, AddIndex | DropIndex | RebuildIndex)
 
 

@@ -72,7 +72,7 @@ def _parts(sql: str) -> Iterator[str]:
 _COLUMN: Final = re.compile(
     r"(?P<name>`(?:[^`]|``)*`) (?P<storage>\w+) /\* (?P<type>.*?) \*/(?: COLLATE (?P<collation>\w+))?"
     r"(?P<required> NOT NULL)?(?P<primary> PRIMARY KEY)?"
-    r"(?: DEFAULT (?P<default>'(?:[^']|'')*'|x'[0-9a-f]*'|[^ ]+))?(?: CHECK \(.*\))?",
+    r"(?: DEFAULT (?P<default>'(?:[^']|'')*'|\((?:'(?:[^']|'')*'(?: \|\| char\(0\) \|\| )?)+\)|x'[0-9a-f]*'|[^ ]+))?(?: CHECK \(.*\))?",
     re.DOTALL,
 )
 
@@ -107,6 +107,8 @@ def _unquoted(text: str) -> str:
 def _literal(text: str) -> str:
     if text.startswith("x'"):
         return "0x" + text[2:-1] if len(text) > 3 else ""
+    if text.startswith("("):
+        return "\0".join(map(_unquoted, re.findall(r"'(?:[^']|'')*'", text)))
     return _unquoted(text)
 
 

@@ -72,6 +72,6 @@ def test_a_column_that_is_added_gives_the_rows_that_are_there_its_default(
             (old,) = insert(path, path.provider(before), [{}], ())
         with open_path(url, server, driver, redis, (after,)) as path:
             name = path.provider(after).must_get_by_id(path.context(), old.id).name
-            left = fx.get_alters(path.context())
+            left: Any = fx.get_alters(path.context())
 
     assert (default, []) == (name, left)

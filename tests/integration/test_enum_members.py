@@ -33,6 +33,7 @@ TEXTS = st.text(
     st.sampled_from("aAeéßsSøoØłLıiİ漢字漢😀🍣❤\ufe0f\u200dαᾳйи１1㌔ｶカか") | st.characters(), min_size=1, max_size=3
 )
 DUPLICATED = 1291
+SLOW = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 COLLATIONS = {
     "mysql": ["0900_ai_ci", "general_ci", "unicode_ci", "bin"],
     "mariadb": ["general_ci", "unicode_ci", "bin"],
@@ -81,7 +82,7 @@ def database(mysql_server: SqlServer) -> Iterator[Database]:
     made_one.drop()
 
 
-@settings(max_examples=60, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, phases=[Phase.generate], suppress_health_check=SLOW)
 @given(members=st.lists(TEXTS, min_size=2, max_size=4, unique=True).map(tuple), data=st.data())
 def test_what_is_accepted_is_what_the_server_makes_a_table_of(
     database: Database, members: tuple[str, ...], data: st.DataObject

@@ -26,6 +26,7 @@ from tests.support.value_strategies import EVERY_COLUMN, Drawn, definitions
 from tests.unit.entity.cases import same
 
 pytestmark = pytest.mark.slow
+SLOW = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 COLUMNS = {f"c{at}": column for at, column in enumerate(EVERY_COLUMN)}
 WIDE = {
     cache: made(
@@ -91,7 +92,7 @@ def test_any_value_is_read_by_every_driver_as_one_of_them_wrote_it(server: Serve
 
 
 @pytest.mark.parametrize("server_name", SERVERS)
-@settings(max_examples=25, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, phases=[Phase.generate], suppress_health_check=SLOW)
 @given(data=st.data())
 def test_any_definition_holds_any_value(
     server_name: str, stack: StackState, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

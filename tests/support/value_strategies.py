@@ -67,7 +67,7 @@ class Drawn:
 
     hint: Any
     values: st.SearchStrategy[Any]
-    options: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict[str, Any])
     compared: bool = True
     """Whether a filter can ask for a value, and finds no other."""
 

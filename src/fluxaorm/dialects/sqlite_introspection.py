@@ -69,10 +69,12 @@ def _parts(sql: str) -> Iterator[str]:
             depth += 1
 
 
+_TEXT: Final = r"'(?:[^']|'')*'"
 _COLUMN: Final = re.compile(
     r"(?P<name>`(?:[^`]|``)*`) (?P<storage>\w+) /\* (?P<type>.*?) \*/(?: COLLATE (?P<collation>\w+))?"
     r"(?P<required> NOT NULL)?(?P<primary> PRIMARY KEY)?"
-    r"(?: DEFAULT (?P<default>'(?:[^']|'')*'|\((?:'(?:[^']|'')*'(?: \|\| char\(0\) \|\| )?)+\)|x'[0-9a-f]*'|[^ ]+))?(?: CHECK \(.*\))?",
+    rf"(?: DEFAULT (?P<default>{_TEXT}|\((?:{_TEXT}(?: \|\| char\(0\) \|\| )?)+\)|x'[0-9a-f]*'|[^ ]+))?"
+    r"(?: CHECK \(.*\))?",
     re.DOTALL,
 )
 
@@ -108,7 +110,7 @@ def _literal(text: str) -> str:
     if text.startswith("x'"):
         return "0x" + text[2:-1] if len(text) > 3 else ""
     if text.startswith("("):
-        return "\0".join(map(_unquoted, re.findall(r"'(?:[^']|'')*'", text)))
+        return "\0".join(map(_unquoted, re.findall(_TEXT, text)))
     return _unquoted(text)
 
 

@@ -227,9 +227,7 @@ def _parts(
     yield part
 
 
-def _joint_update(
-    binding: Binding, positions: tuple[int, ...], part: list[tuple[EntityWrite, list[Any]]]
-) -> Statement:
+def _joint_update(binding: Binding, positions: tuple[int, ...], part: list[tuple[EntityWrite, list[Any]]]) -> Statement:
     """One UPDATE of the same columns of several rows: a server spends less on it than on one statement a row."""
     if len(part) == 1:
         return _update_statement(binding, *part[0])

@@ -14,6 +14,7 @@ from fluxaorm.entity import Embedded, Entity, Field, Json, References, UInt64
 from fluxaorm.errors import FieldValueError, UnsavedChangesError
 from fluxaorm.query.query import Query
 from tests.support.value_paths import ValuePath, database_at, open_path, redis_at
+from tests.unit.entity.cases.documents import nested
 
 
 @dataclass(eq=False)
@@ -222,3 +223,17 @@ def test_a_reload_notices_a_document_that_was_changed_in_place(path: ValuePath) 
     path.do(ctx.reload(entity, discard=True))
 
     assert ({"a": 1}, False) == (entity.numbers, entity.is_dirty)
+
+
+def test_a_document_is_as_deep_as_its_server_takes(path: ValuePath) -> None:
+    """One level more is refused before it is sent; MariaDB's own words would be that a constraint failed."""
+    levels = {"mysql": 100, "mariadb": 31, "sqlite": 100}[path.server]
+    entity = stored(path, anything=nested(levels))
+
+    with pytest.raises(FieldValueError, match=f"must have at most {levels} levels"):
+        entity.anything = nested(levels + 1)
+    entity.anything["a"]["a"] = nested(levels - 1)
+    with pytest.raises(FieldValueError, match=f"must have at most {levels} levels"):
+        flush(path, entity)
+
+    assert nested(levels) == loaded(path, entity).anything

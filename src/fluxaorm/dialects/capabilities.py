@@ -41,6 +41,8 @@ class Capabilities:
     rows_a_query: int | None = None
     """The most rows one query may return; None: no limit."""
     bytes_a_value: int | None = None
+    json_levels: int = 100
+    """Objects and lists inside each other that a JSON column takes."""
 
 
 def capabilities_from(version_text: str, version_comment: str = "") -> Capabilities:
@@ -79,7 +81,8 @@ def capabilities_from(version_text: str, version_comment: str = "") -> Capabilit
             bytes_a_value=6 << 20,
         )
     modern = version >= ((10, 6) if product == "mariadb" else (8, 0))
-    return Capabilities(product, version, version_text, nowait=modern, skip_locked=modern)
+    json_levels = 31 if product == "mariadb" else 100
+    return Capabilities(product, version, version_text, nowait=modern, skip_locked=modern, json_levels=json_levels)
 
 
 def is_supported(capabilities: Capabilities) -> bool:

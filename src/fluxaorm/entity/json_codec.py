@@ -21,7 +21,7 @@ _SMALLEST: Final = -(2**63)
 _LARGEST: Final = 2**64 - 1
 _LONG_NUMBER: Final = re.compile(rb"\d{19}")
 DEEPEST: Final = 100
-"""Levels of a document that MySQL takes."""
+"""Levels of a document that MySQL takes; others take fewer, see ``Capabilities.json_levels``."""
 
 
 def encode_json(value: Any) -> str:
@@ -98,8 +98,19 @@ def _refuse_what_servers_lack(text: bytes) -> None:
     """They hold integers of 64 bits, and so many levels."""
     if _LONG_NUMBER.search(text) and any(_is_too_long(leaf) for leaf in _leaves(msgspec.json.decode(text))):
         raise ValueError("must hold no integer past 64 bits")
-    if text.count(b"[") + text.count(b"{") > DEEPEST and _depth_of(msgspec.json.decode(text)) > DEEPEST:
-        raise ValueError(f"must have at most {DEEPEST} levels, one inside the other")
+    _refuse_levels(text, DEEPEST)
+
+
+def refuse_deep(value: Any, levels: int) -> None:
+    """ValueError when a document that fits its type has more levels than this server takes."""
+    if levels < DEEPEST:
+        _refuse_levels(_ENCODER.encode(value), levels)
+
+
+def _refuse_levels(text: bytes, most: int) -> None:
+    # most documents have fewer brackets than they may have levels
+    if text.count(b"[") + text.count(b"{") > most and _depth_of(msgspec.json.decode(text)) > most:
+        raise ValueError(f"must have at most {most} levels, one inside the other")
 
 
 def _depth_of(value: Any) -> int:

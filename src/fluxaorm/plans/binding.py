@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from fluxaorm.entity.encoders import as_is
+from fluxaorm.entity.json_codec import refuse_deep
 from fluxaorm.entity.json_value import JsonValue
 from fluxaorm.entity.schema import ColumnSchema, EntitySchema
 from fluxaorm.plans.cache_keys import key_prefix, stamp_for
@@ -126,10 +127,14 @@ class Binding:
         return lambda raw: members[column.decode(raw)]
 
     def assigned_form(self, column: ColumnSchema, checked: Any) -> Any:
-        """A checked value in the shape a row keeps it: members of the generated enum, JSON in its cell."""
+        """A checked value in the shape a row keeps it: members of the generated enum, JSON in its cell.
+
+        ValueError for a document that is too deep for the server.
+        """
         if column.index not in self.shaped:
             return checked
         if column.json_type is not None:
+            refuse_deep(checked, self.dialect.capabilities.json_levels)
             return JsonValue(None, checked)
         return self.decoders[column.index](checked)
 

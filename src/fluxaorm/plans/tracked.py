@@ -138,10 +138,9 @@ class TrackedEntity:
         if column.reference is not None and isinstance(value, TrackedEntity):
             value = self._referred_id(column, value)
         try:
-            checked = column.check(value)
+            return self._unit.binding.assigned_form(column, column.check(value))
         except ValueError as error:
             raise self._refused(column, value, str(error)) from None
-        return self._unit.binding.assigned_form(column, checked)
 
     def _referred_id(self, column: ColumnSchema, target: TrackedEntity) -> int:
         name = target._unit.schema.name

@@ -19,6 +19,7 @@ pytest_plugins = [
     "tests.support.shells",
     "tests.support.shop_engines",
     "tests.support.driven_pools",
+    "tests.support.fragile",
 ]
 
 # A run that draws new cases each time would one day fail a change that did not cause it;

@@ -1,7 +1,7 @@
-"""What an engine finishes after the call that left it undone: caches to be released, statements to be killed.
+"""What an engine does beside its callers: finishes what they left undone, renews what they hold for long.
 
-One thread, which lives while there is something to do. Steps are plans; each is run again, after pauses that grow,
-until it says that it is done. Decides when; the plans decide what.
+One thread, which lives while there is something to do, and a little longer. Steps are plans; each is run again, after
+pauses that grow, until it says that it is done. Decides when; the plans decide what.
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 5.0
 CLOSING_SECONDS: Final = 5.0
 """How long ``close`` waits for a last try."""
+RENEWAL_SECONDS: Final = 10.0
+"""How often what is held is renewed."""
+IDLE_SECONDS: Final = 30.0
+"""How long the thread stays when there is nothing to do: starting one costs more than a flush does otherwise."""
 
 logger = logging.getLogger("fluxaorm.background")
 
@@ -43,6 +47,8 @@ class Background:
     def _start_anew(self) -> None:
         self._changed = threading.Condition()
         self._tasks: list[_Task] = []
+        self._held: dict[Step, float] = {}
+        self._idle_since = 0.0
         self._thread: threading.Thread | None = None
         self._closed = False
 
@@ -52,10 +58,25 @@ class Background:
             if self._closed:
                 return
             self._tasks.append(_Task(step, monotonic()))
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="fluxaorm-background", daemon=True)
-                self._thread.start()
+            self._start()
             self._changed.notify()
+
+    def _start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="fluxaorm-background", daemon=True)
+            self._thread.start()
+
+    def hold(self, renewal: Step) -> None:
+        """Run ``renewal`` every ten seconds until it is let go: for flushes that wait long for their COMMIT."""
+        self._held[renewal] = monotonic()
+        if self._thread is None:
+            with self._changed:
+                if not self._closed:
+                    self._start()
+
+    def let_go(self, renewal: Step) -> None:
+        """Not any more. Safe to call twice."""
+        self._held.pop(renewal, None)
 
     @property
     def unfinished(self) -> int:
@@ -65,28 +86,38 @@ class Background:
     def _work(self) -> None:
         while (due := self._wait()) is not None:
             for task in due:
-                if self._is_done(task):
+                if self._is_done(task.step):
                     with self._changed:
                         self._tasks.remove(task)
                 else:
                     task.due = monotonic() + task.pause
                     task.pause = min(2 * task.pause, LONGEST_PAUSE)
+            for renewal, since in list(self._held.items()):
+                if monotonic() - since >= RENEWAL_SECONDS:
+                    self._is_done(renewal)
+                    if renewal in self._held:
+                        self._held[renewal] = monotonic()
 
     def _wait(self) -> list[_Task] | None:
-        """The tasks whose time has come; None when the thread is not needed any more."""
+        """The tasks whose time has come, none when something may have to be renewed; None: the thread ends."""
         with self._changed:
-            while self._tasks and not self._closed:
+            self._idle_since = monotonic()
+            while not self._closed:
                 now = monotonic()
                 due = [task for task in self._tasks if task.due <= now]
-                if due:
+                if due or any(now - since >= RENEWAL_SECONDS for since in list(self._held.values())):
                     return due
-                self._changed.wait(min(task.due for task in self._tasks) - now)
+                if self._tasks or self._held:
+                    self._idle_since = now
+                elif now - self._idle_since >= IDLE_SECONDS:
+                    break
+                self._changed.wait(min([RENEWAL_SECONDS / 4, *(task.due - now for task in self._tasks)]))
             self._thread = None
             return None
 
-    def _is_done(self, task: _Task) -> bool:
+    def _is_done(self, step: Step) -> bool:
         try:
-            return bool(self._run(task.step()))
+            return bool(self._run(step()))
         except FluxaError as error:
             logger.warning("a step in the background failed and is tried again: %s", error)
         except Exception:
@@ -103,7 +134,7 @@ class Background:
         if thread is not None:
             thread.join(CLOSING_SECONDS)
         for task in self._tasks:
-            self._is_done(task)
+            self._is_done(task.step)
         self._tasks.clear()
 
     def reset_after_fork(self) -> None:

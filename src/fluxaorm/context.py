@@ -165,9 +165,9 @@ class _ContextBase(UnitOfWork):
 class Context(_ContextBase):
     """A unit of work for one thread. Make it with ``engine.new_context()``, best in a ``with`` block."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, timeout: float | None = None) -> None:
         super().__init__(engine)
-        self._run_plan = engine.sync_runner.run
+        self._run_plan = engine.sync_runner_for(timeout).run
         self._user: int | None = None
 
     def _run(self, plan: Plan[T], *, inside: bool = True) -> T:
@@ -245,9 +245,12 @@ class Context(_ContextBase):
         self.engine.mysql(code)
         return RawMySQL(self, code)
 
-    def clone(self) -> Context:
-        """A fresh unit of work with the same metadata, query loggers and cache settings."""
-        return self.engine.new_context()._take_over(self)
+    def clone(self, *, timeout: float | None = None) -> Context:
+        """A fresh unit of work with the same metadata, query loggers and cache settings.
+
+        It is outside an open transaction and has a time of its own: ``timeout`` as in ``Engine.new_context``.
+        """
+        return self.engine.new_context(timeout=timeout)._take_over(self)
 
     def close(self) -> None:
         """End the unit of work and roll an open transaction back; entities can still be read. Safe to call twice."""
@@ -273,9 +276,9 @@ class AsyncContext(_ContextBase):
 
     merges_look_ups = True
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, timeout: float | None = None) -> None:
         super().__init__(engine)
-        self._run_plan = engine.async_runner.run
+        self._run_plan = engine.async_runner_for(timeout).run
         self._running = 0
         self._alone: asyncio.Task[Any] | None = None
         """Whose flush is under way."""
@@ -347,9 +350,9 @@ class AsyncContext(_ContextBase):
         self.engine.mysql(code)
         return AsyncRawMySQL(self, code)
 
-    def clone(self) -> AsyncContext:
+    def clone(self, *, timeout: float | None = None) -> AsyncContext:
         """As ``Context.clone``."""
-        return self.engine.new_async_context()._take_over(self)
+        return self.engine.new_async_context(timeout=timeout)._take_over(self)
 
     async def aclose(self) -> None:
         """As ``Context.close``."""

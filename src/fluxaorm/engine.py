@@ -21,12 +21,23 @@ from fluxaorm.background import Background
 from fluxaorm.cache_outages import CacheOutages
 from fluxaorm.entity import Entity
 from fluxaorm.entity.schema import EntitySchema
-from fluxaorm.errors import ContextClosedError, RegistryError, StaleGeneratedCodeError, UnknownPoolError
+from fluxaorm.errors import (
+    ContextClosedError,
+    ContextMisuseError,
+    RegistryError,
+    StaleGeneratedCodeError,
+    UnknownPoolError,
+)
 from fluxaorm.plans.binding import Binding, DisabledCaches
 from fluxaorm.plans.row_reader import RowReader
 from fluxaorm.plans.tokens import TokenSource
+from fluxaorm.plans.unknown_commits import kill_later
+from fluxaorm.pools.watching import Watchdog
 from fluxaorm.runners.asyncio import AsyncRunner
 from fluxaorm.runners.sync import SyncRunner
+from fluxaorm.runners.time_limits import TimeLimit
+from fluxaorm.runners.timed_asyncio import TimedAsyncRunner
+from fluxaorm.runners.timed_sync import TimedSyncRunner
 from fluxaorm.runtime.schema import EngineSchema
 
 if TYPE_CHECKING:
@@ -84,6 +95,7 @@ class Engine:
         self.kafka_pools = MappingProxyType(dict(kafka_pools))
         self.sync_runner = SyncRunner(self.mysql_pools, self.redis_pools)
         self.async_runner = AsyncRunner(self.mysql_pools, self.redis_pools)
+        self.watchdog = Watchdog()
         self.background = Background(self.sync_runner.run)
         self.tokens = TokenSource()
         self.clock: Callable[[], datetime] = _utc_now
@@ -104,6 +116,8 @@ class Engine:
         self._databases = dict(databases)
         self._lock = threading.RLock()
         self._closed = False
+        for pool in self.mysql_pools.values():
+            pool.on_abandoned = self._kill_later
         _reset_in_children(self)
 
     def __repr__(self) -> str:
@@ -112,19 +126,36 @@ class Engine:
 
     # contexts
 
-    def new_context(self) -> Context:
-        """A unit of work for one thread, best in a ``with`` block. ContextClosedError when the engine is closed."""
+    def new_context(self, *, timeout: float | None = None) -> Context:
+        """A unit of work for one thread, best in a ``with`` block. ContextClosedError when the engine is closed.
+
+        ``timeout``: seconds from now for everything done through it. When they are over, what is under way is ended
+        (a statement is killed on the server) with DeadlineExceededError, but no COMMIT, no lone statement, no clean-up.
+        ContextMisuseError when it is not positive.
+        """
         from fluxaorm.context import Context
 
         self._note_context()
-        return Context(self)
+        return Context(self, timeout)
 
-    def new_async_context(self) -> AsyncContext:
-        """A unit of work for asyncio, best in an ``async with`` block. ContextClosedError when the engine is closed."""
+    def new_async_context(self, *, timeout: float | None = None) -> AsyncContext:
+        """A unit of work for asyncio, best in an ``async with`` block; all as ``new_context``."""
         from fluxaorm.context import AsyncContext
 
         self._note_context()
-        return AsyncContext(self)
+        return AsyncContext(self, timeout)
+
+    def sync_runner_for(self, seconds: float | None) -> SyncRunner:
+        """What drives the plans of a context with this time. ContextMisuseError."""
+        if seconds is None:
+            return self.sync_runner
+        return TimedSyncRunner(self.mysql_pools, self.redis_pools, _limit(seconds), self.watchdog)
+
+    def async_runner_for(self, seconds: float | None) -> AsyncRunner:
+        """The same on asyncio."""
+        if seconds is None:
+            return self.async_runner
+        return TimedAsyncRunner(self.mysql_pools, self.redis_pools, _limit(seconds), self.async_runner)
 
     def _note_context(self) -> None:
         if self._closed:
@@ -287,6 +318,17 @@ class Engine:
         """Run ``step`` in the background, again and again with pauses, until its plan returns True."""
         self.background.add(step)
 
+    def hold(self, renewal: Callable[[], Plan[bool]]) -> None:
+        """Run ``renewal`` in the background every ten seconds until ``let_go``."""
+        self.background.hold(renewal)
+
+    def let_go(self, renewal: Callable[[], Plan[bool]]) -> None:
+        """The end of ``hold``."""
+        self.background.let_go(renewal)
+
+    def _kill_later(self, pool: str, thread: int, opened: float) -> None:
+        kill_later(self, pool, thread, opened)
+
     # the end
 
     def _pools(self) -> list[SQLPool | RedisPool]:
@@ -328,6 +370,7 @@ class Engine:
         self.tokens.renew()
         self.background.reset_after_fork()
         self.async_runner.reset_after_fork()
+        self.watchdog.reset_after_fork()
         self.cache_outages.reset_after_fork()
         for pool in self._pools():
             pool.reset_after_fork()
@@ -340,6 +383,12 @@ def _pool(kind: str, pools: Mapping[str, T], code: str) -> T:
         return pools[code]
     except KeyError:
         raise UnknownPoolError(kind, code, sorted(pools)) from None
+
+
+def _limit(seconds: float) -> TimeLimit:
+    if seconds <= 0:
+        raise ContextMisuseError(f"a timeout is a positive number of seconds, got {seconds!r}")
+    return TimeLimit(seconds)
 
 
 def _utc_now() -> datetime:

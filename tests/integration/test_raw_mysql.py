@@ -277,9 +277,9 @@ PIECES = st.one_of(
     st.tuples(st.just("?"), st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=8)),
     st.sampled_from(
         [
-            ("'it''s ?'", None), ("'back\\\\slash ?'", None), ('"dou""ble ?"', None), ("'100%'", None),
-            ("'%s %(x)s'", None), ("'a' /* ? '*/", None), ("'b' -- ? \"\n", None), ("'c' # ? '\n", None), ("'{}' '?'", None), ("7 % 4", None),
-            ("""JSON_EXTRACT('{"a": "?"}', '$.a')""", None), ("'`?`'", None), ("'\\'?'", None),
+            ("'it''s ?'", None), ("'back\\\\slash ?'", None), ('"dou""ble ?"', None), ("'100%'", None), ("7 % 4", None),
+            ("'%s %(x)s'", None), ("'a' /* ? '*/", None), ("'b' -- ? \"\n", None), ("'c' # ? '\n", None),
+            ("""JSON_EXTRACT('{"a": "?"}', '$.a')""", None), ("'`?`'", None), ("'\\'?'", None), ("'{}' '?'", None),
         ]
     ),
 )  # fmt: skip

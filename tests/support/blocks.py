@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from tests.support.shop_engines import Shop
@@ -13,10 +13,15 @@ class Undo(Exception):
     """Leaves a block the way an application's own failure would; ``block`` keeps it from the test."""
 
 
-@contextmanager
-def block(shop: Shop, ctx: Any, opened: Any = None, **options: Any) -> Iterator[Any]:
+def block(shop: Shop, ctx: Any, opened: Any = None, **options: Any) -> AbstractContextManager[Any, bool]:
     """``with ctx.transaction(...)`` or ``async with``, as the shell wants. ``opened``: another block to enter."""
-    opened = opened or ctx.transaction(**options)
+    entered: Any = _entered(shop, opened or ctx.transaction(**options))
+    given: AbstractContextManager[Any, bool] = entered
+    return given
+
+
+@contextmanager
+def _entered(shop: Shop, opened: Any) -> Iterator[Any]:
     blocking = shop.shell.name == "sync"
 
     def leave(kind: Any, error: Any) -> None:

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 SQL_MODE: Final = "STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
 ISOLATIONS: Final = frozenset({"read uncommitted", "read committed", "repeatable read", "serializable"})
+LOCK_SECONDS: Final = 20
+"""The longest wait for a lock: a lone statement whose client died must not change a row after its intent expired."""
 NO_LIMIT: Final = 18_446_744_073_709_551_615
 
 
@@ -85,8 +87,13 @@ class MySQLFamily(Dialect):
         return f"ON DUPLICATE KEY UPDATE {changes}"
 
     def session_statements(self) -> tuple[str, ...]:
-        """One SET."""
-        return (f"SET SESSION sql_mode = '{SQL_MODE}', time_zone = '+00:00', autocommit = 1",)
+        """One SET. No lock is waited for longer than a write intent lives without its writer."""
+        waits = "".join(f", {name} = LEAST(@@SESSION.{name}, {LOCK_SECONDS})" for name in self._lock_waits())
+        return (f"SET SESSION sql_mode = '{SQL_MODE}', time_zone = '+00:00', autocommit = 1{waits}",)
+
+    def _lock_waits(self) -> tuple[str, ...]:
+        known = self.capabilities.product in ("mysql", "mariadb")
+        return ("innodb_lock_wait_timeout", "lock_wait_timeout") if known else ()
 
     def begin_statements(self, isolation: str | None = None, read_only: bool = False) -> tuple[str, ...]:
         """See the port."""

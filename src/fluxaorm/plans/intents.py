@@ -33,6 +33,8 @@ class Intents:
         self._local: dict[LocalRows, dict[int, None]] = {}
         self._told: dict[str, None] = {}
         self._told_at = 0.0
+        self._renewal = self._renewed_plan
+        """One object, by which the engine knows it."""
 
     def add_row(self, binding: Binding, id: int) -> None:
         """Remember a row that is changed."""
@@ -55,8 +57,17 @@ class Intents:
         if self._told and (at_once or self._engine.monotonic() - self._told_at > RENEW_AFTER):
             yield from self.intend_plan()
 
+    def _renewed_plan(self) -> Plan[bool]:
+        yield from self.renew_plan(at_once=True)
+        return True
+
     def intend_plan(self) -> Plan[None]:
-        """Announce all keys: one round trip a pool. CacheUnavailableError when a pool cannot be told and must be."""
+        """Announce all keys: one round trip a pool; from then on the engine renews them until they are released.
+
+        CacheUnavailableError when a pool cannot be told and must be.
+        """
+        if self._keys:
+            self._engine.hold(self._renewal)
         self._told_at = self._engine.monotonic()
         for pool, keys in self._keys.items():
             self._told[pool] = None
@@ -71,6 +82,7 @@ class Intents:
 
     def release_plan(self) -> Plan[list[RedisError]]:
         """Let all announced keys go, after COMMIT or rollback; the errors of pools that could not be told."""
+        self._engine.let_go(self._renewal)
         failures: list[RedisError] = []
         for pool in list(self._told):
             try:

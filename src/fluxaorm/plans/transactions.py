@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 from fluxaorm.dialects.mysql_family import ISOLATIONS
 from fluxaorm.errors import (
     ContextMisuseError,
+    DeadlineExceededError,
     DeadlockError,
     MySQLConnectionError,
     MySQLError,
@@ -102,7 +103,9 @@ class Transaction:
             yield from Begin(session, self.isolation, self.read_only)
 
     def check(self) -> None:
-        """TransactionLostError when the server has ended the transaction already."""
+        """TransactionLostError when the server has ended the transaction already; a deadline stays what it is."""
+        if isinstance(self.failure, DeadlineExceededError):
+            raise DeadlineExceededError(str(self.failure)) from self.failure
         if self.failure is not None:
             raise TransactionLostError(str(self.failure)) from self.failure
 
@@ -122,7 +125,8 @@ class Transaction:
     def note(self, session: Session, error: BaseException) -> None:
         """Remember an error after which statements would run outside the transaction."""
         lost = isinstance(error, MySQLConnectionError | DeadlockError) and error.errno != LOCK_NOT_FREE
-        if session in self.begun and (lost or not isinstance(error, Exception)):
+        left = isinstance(error, DeadlineExceededError) or not isinstance(error, Exception)
+        if session in self.begun and (lost or left):
             self.fail(error)
 
     def fail(self, error: BaseException) -> None:

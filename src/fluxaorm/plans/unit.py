@@ -69,6 +69,14 @@ class EnginePort(Protocol):
         """Run ``step`` in the background, again and again with pauses, until its plan returns True."""
         ...
 
+    def hold(self, renewal: Callable[[], Plan[bool]]) -> None:
+        """Run ``renewal`` in the background every ten seconds until ``let_go``."""
+        ...
+
+    def let_go(self, renewal: Callable[[], Plan[bool]]) -> None:
+        """The end of ``hold``."""
+        ...
+
 
 class UnitOfWork:
     """What one context knows. ``pending`` keeps new, changed and deleted entities alive until they are written."""

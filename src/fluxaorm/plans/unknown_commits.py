@@ -1,4 +1,5 @@
-"""Commits of which nobody knows whether they happened: seen through in the background. Decides; no I/O.
+"""Statements that nobody waits for, and commits of which nobody knows whether they happened: seen through in the
+background. Decides; no I/O.
 
 The server may still be at it: its thread is killed, and only when it is gone can the rows change no more and the
 caches be released. Until then the intents are renewed, so nobody caches either outcome.
@@ -22,6 +23,15 @@ def settle_later(engine: EnginePort, error: CommitUnknownError, intents: Intents
 
     def step() -> Plan[bool]:
         return _step_plan(engine, error, intents)
+
+    engine.finish_later(step)
+
+
+def kill_later(engine: EnginePort, pool: str, thread: int, opened: float) -> None:
+    """Let the engine end a statement that nobody waits for any more."""
+
+    def step() -> Plan[bool]:
+        return _is_gone_plan(engine, pool, thread, opened)
 
     engine.finish_later(step)
 

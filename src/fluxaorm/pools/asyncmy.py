@@ -132,7 +132,7 @@ class AsyncmyConnection(MySQLConnectionState):
         except MySQLError as error:
             raise self.failure(error, sql) from error
         except BaseException:
-            self.usable = False
+            self.interrupt()
             raise
 
     def _is_frequent(self, sql: str) -> bool:
@@ -154,7 +154,7 @@ class AsyncmyConnection(MySQLConnectionState):
         except MySQLError as error:
             raise self.failure(error, sql) from error
         except BaseException:
-            self.usable = False
+            self.interrupt()
             raise
 
     async def execute(
@@ -185,7 +185,7 @@ class AsyncmyConnection(MySQLConnectionState):
             failure.failed_statement = position
             raise failure from error
         except BaseException:
-            self.usable = False
+            self.interrupt()
             raise
 
     async def _perform(self, text: Sql, sql: str) -> ExecResult:
@@ -198,7 +198,7 @@ class AsyncmyConnection(MySQLConnectionState):
         except MySQLError as error:
             raise self.failure(error, sql) from error
         except BaseException:
-            self.usable = False
+            self.interrupt()
             raise
 
     async def fetch_table(self, sql: str, args: Sequence[Any] = ()) -> QueryRows:
@@ -305,6 +305,7 @@ class AsyncmyConnection(MySQLConnectionState):
                 # it would wait for the server's farewell, longer than its loop may live
                 transport.abort()
         self.usable = False
+        self.abandon()
 
     def disown(self) -> None:
         """In a child process: its loop never runs there, so the parent's socket stays untouched."""

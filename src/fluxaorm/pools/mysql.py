@@ -39,6 +39,7 @@ class MySQLPool(SQLPoolBase):
             self._opener = self._choose_driver()
         connection = self._opener()
         connection.max_packet = self._max_packet
+        connection.on_abandoned = self._abandoned
         return connection
 
     def _choose_driver(self) -> Callable[[], Any]:
@@ -71,6 +72,7 @@ class MySQLPool(SQLPoolBase):
             self._mysql_address, self.options, self._tls(), self.dialect, self.code, self._expiry()
         )
         connection.max_packet = self._max_packet
+        connection.on_abandoned = self._abandoned
         return connection
 
     def _tls(self) -> ssl.SSLContext | None:

@@ -10,7 +10,7 @@ import os
 import select
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +18,7 @@ from fluxaorm.errors import MySQLConnectionError, MySQLError
 from fluxaorm.plans.effects import ExecResult, QueryRows, Row, Statement
 from fluxaorm.pools.literals import Sql, render
 from fluxaorm.pools.packets import Packet, packets
+from fluxaorm.pools.watching import shut_down
 
 if TYPE_CHECKING:
     from fluxaorm.dialects.port import Dialect
@@ -34,7 +35,19 @@ PACKET_TOO_LARGE: Final = 1153
 class MySQLConnectionState:
     """What a connection knows besides its driver's. ``expires``: monotonic seconds."""
 
-    __slots__ = ("__weakref__", "dialect", "expires", "max_packet", "opened", "pool", "taken", "thread", "usable")
+    __slots__ = (
+        "__weakref__",
+        "dialect",
+        "expires",
+        "interrupted",
+        "max_packet",
+        "on_abandoned",
+        "opened",
+        "pool",
+        "taken",
+        "thread",
+        "usable",
+    )
 
     driver_errors: type[BaseException]
     """Base class of the driver's errors; their arguments are an error number and a message."""
@@ -48,6 +61,10 @@ class MySQLConnectionState:
         self.thread: int | None = None
         """The connection's number at the server."""
         self.opened = time.monotonic()
+        self.interrupted = False
+        """Whether the caller went away from a statement, which may still run on the server."""
+        self.on_abandoned: Callable[[int, float], None] | None = None
+        """Called with ``thread`` and ``opened`` when such a connection is closed."""
         self.max_packet = 0
         """Bytes that the server takes in one packet; 0: not known."""
 
@@ -59,6 +76,17 @@ class MySQLConnectionState:
             )
             raise self.dialect.map_error(PACKET_TOO_LARGE, message, pool=self.pool, statement=sql)
 
+    def interrupt(self) -> None:
+        """The caller goes away from a statement: nobody may use the connection any more."""
+        self.usable = False
+        self.interrupted = True
+
+    def abandon(self) -> None:
+        """The connection is being closed: a statement that may still run is somebody's to end."""
+        if self.interrupted and self.on_abandoned is not None and self.thread is not None:
+            self.interrupted = False
+            self.on_abandoned(self.thread, self.opened)
+
     @contextmanager
     def guarded(self, sql: str = "") -> Iterator[None]:
         """Raises the driver's errors as the library's; any other way out leaves the connection unusable."""
@@ -67,7 +95,7 @@ class MySQLConnectionState:
         except self.driver_errors as error:
             raise self.failure(error, sql) from error
         except BaseException:
-            self.usable = False
+            self.interrupt()
             raise
 
     def failure(self, error: BaseException, statement: str = "") -> MySQLError:
@@ -106,12 +134,14 @@ def begin_sql(dialect: Dialect, isolation: str | None, read_only: bool) -> str:
 class BlockingMySQLConnection(MySQLConnectionState, ABC):
     """A connection for threads. Subclasses speak to a driver."""
 
-    __slots__ = ("_poll",)
+    __slots__ = ("_descriptor", "_poll")
 
     def __init__(self, dialect: Dialect, pool: str, expires: float) -> None:
         super().__init__(dialect, pool, expires)
+        # a driver may refuse to tell it while another thread waits
+        self._descriptor = self.fileno()
         self._poll = select.poll()
-        self._poll.register(self.fileno(), select.POLLIN)
+        self._poll.register(self._descriptor, select.POLLIN)
         statements = session_sql(dialect)
         self._perform(statements, statements)
 
@@ -203,7 +233,7 @@ class BlockingMySQLConnection(MySQLConnectionState, ABC):
             failure.failed_statement = position
             raise failure from error
         except BaseException:
-            self.usable = False
+            self.interrupt()
             raise
 
     def _perform(self, text: Sql, sql: str) -> ExecResult:
@@ -216,7 +246,7 @@ class BlockingMySQLConnection(MySQLConnectionState, ABC):
         except self.driver_errors as error:
             raise self.failure(error, sql) from error
         except BaseException:
-            self.usable = False
+            self.interrupt()
             raise
 
     def begin(self, isolation: str | None = None, read_only: bool = False) -> None:
@@ -239,6 +269,11 @@ class BlockingMySQLConnection(MySQLConnectionState, ABC):
     def is_alive(self) -> bool:
         """A server that says something unasked says farewell."""
         return not self._poll.poll(0)
+
+    def abort(self) -> None:
+        """From another thread: end the wait for the server, which the waiting thread sees as a lost connection."""
+        self.interrupt()
+        shut_down(self._descriptor)
 
     def disown(self) -> None:
         """In a child process: put another file in the socket's place, so that nothing reaches the parent's."""

@@ -106,7 +106,7 @@ class MySQLClientConnection(BlockingMySQLConnection):
         except _mysql.MySQLError as error:
             raise self.failure(error, sql) from error
         except BaseException:
-            self.usable = False
+            self.interrupt()
             raise
 
     def _read_table(self, text: Sql) -> QueryRows:
@@ -164,6 +164,7 @@ class MySQLClientConnection(BlockingMySQLConnection):
         # it may be closed already
         with suppress(_mysql.MySQLError):
             self._raw.close()
+        self.abandon()
 
 
 def _names(result: Any) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from fluxaorm.plans.effects import ExecResult, QueryRows, RedisCommand, RedisRep
 
 if TYPE_CHECKING:
     from fluxaorm.dialects.port import Dialect
+    from fluxaorm.pools.watching import Watch
 
 PACKET_BYTES: Final = 1 << 20
 """Statements of one batch travel together up to this many bytes."""
@@ -112,6 +113,10 @@ class SyncSQLConnection(Pooled, Protocol):
 
     def ping(self) -> None:
         """One round trip."""
+        ...
+
+    def abort(self) -> None:
+        """From another thread: end the wait for the server; the connection is not usable any more."""
         ...
 
     def close(self) -> None:
@@ -244,6 +249,8 @@ class SQLPool(Protocol):
     collation: str
     """Of tables we create, resolved by ``connect()``."""
     ignored_tables: frozenset[str]
+    on_abandoned: Callable[[str, int, float], None] | None
+    """Called with the pool's code when a connection is closed on whose server's thread a statement may still run."""
 
     @property
     def address(self) -> str:
@@ -285,8 +292,11 @@ class SQLPool(Protocol):
 class SyncRedis(Protocol):
     """The lean path to Redis for threads."""
 
-    def round_trip(self, commands: Sequence[RedisCommand]) -> RedisReplies:
-        """Send commands at once and read all replies. RedisConnectionError; nothing is ever repeated."""
+    def round_trip(self, commands: Sequence[RedisCommand], watch: Watch | None = None) -> RedisReplies:
+        """Send commands at once and read all replies. RedisConnectionError; nothing is ever repeated.
+
+        ``watch``: is told which connection is waited on.
+        """
         ...
 
     def stats(self) -> PoolStats:

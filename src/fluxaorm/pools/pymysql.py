@@ -85,7 +85,7 @@ class PyMySQLConnection(BlockingMySQLConnection):
         except MySQLError as error:
             raise self.failure(error, sql) from error
         except BaseException:
-            self.usable = False
+            self.interrupt()
             raise
 
     def _read_table(self, text: Sql) -> QueryRows:
@@ -138,6 +138,7 @@ class PyMySQLConnection(BlockingMySQLConnection):
         self.usable = False
         with suppress(MySQLError, OSError):
             self._raw.close()
+        self.abandon()
 
 
 def _names(result: Any) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ from fluxaorm.pools.redis_wire import (
     packed,
     reply_reader,
 )
+from fluxaorm.pools.watching import Watch, shut_down
 
 READ_BYTES: Final = 65_536
 
@@ -130,6 +131,11 @@ class BlockingLink:
         with suppress(DriverError, OSError):
             self._raw.disconnect()
 
+    def abort(self) -> None:
+        """From another thread: end the wait for the server, which the waiting thread sees as a lost connection."""
+        self.usable = False
+        shut_down(self._socket.fileno())
+
     def disown(self) -> None:
         """In a child process: close this process's end of the socket, which says nothing to the server."""
         self.usable = False
@@ -163,13 +169,17 @@ class BlockingRedis:
     def _refusal(self, reason: str, timed_out: bool) -> RedisConnectionError:
         return RedisConnectionError(reason, pool=self._code)
 
-    def round_trip(self, commands: Sequence[RedisCommand]) -> RedisReplies:
+    def round_trip(self, commands: Sequence[RedisCommand], watch: Watch | None = None) -> RedisReplies:
         """See SyncRedis."""
         links = self._links
         link = links.take() or links.acquire()
         try:
+            if watch is not None:
+                watch.enter(link)
             return link.round_trip(commands)
         finally:
+            if watch is not None:
+                watch.leave()
             if fate := links.put(link):
                 links.settle(link, fate)
 

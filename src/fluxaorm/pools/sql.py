@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from fluxaorm.errors import FluxaError, MySQLConnectionError, MySQLError, PoolConnectError, PoolTimeoutError
@@ -36,6 +37,7 @@ class SQLPoolBase(ABC):
         self.collation = ""
         self.ignored_tables = frozenset(options.ignored_tables)
         self.limits = limits_from(options)
+        self.on_abandoned: Callable[[str, int, float], None] | None = None
         self._address = address
         self._blocking: BlockingPool[Any] | None = None
         self._looped: PerLoop[LoopPool[Any]] = PerLoop(self._make_looped)
@@ -104,6 +106,10 @@ class SQLPoolBase(ABC):
 
     def _refusal(self, reason: str, timed_out: bool) -> MySQLError:
         return (PoolTimeoutError if timed_out else MySQLConnectionError)(reason, pool=self.code)
+
+    def _abandoned(self, thread: int, opened: float) -> None:
+        if self.on_abandoned is not None:
+            self.on_abandoned(self.code, thread, opened)
 
     def _expiry(self) -> float:
         """When a connection opened now is replaced: not all at once that were opened together."""

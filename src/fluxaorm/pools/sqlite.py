@@ -171,6 +171,11 @@ class SQLiteCore:
         self.usable = False
         self._raw.close()
 
+    def abort(self) -> None:
+        """From another thread: end the statement that runs."""
+        self.usable = False
+        self._raw.interrupt()
+
     def disown(self) -> None:
         """In a child process: never used again, nor closed, which would meddle with the parent's locks."""
         self.usable = False

@@ -58,7 +58,7 @@ class AsyncRunner:
         self._sql_pools = sql_pools
         self._redis_pools = redis_pools
         self._look_ups = self._fresh_look_ups()
-        self._performers: dict[type[Effect[Any]], Callable[[Any, Shield], Awaitable[Any]]] = {
+        self._performers: dict[type[Any], Callable[[Any, Shield], Awaitable[Any]]] = {
             FetchRows: self._fetch_rows,
             LookUpRows: self._look_up_rows,
             Execute: self._execute,

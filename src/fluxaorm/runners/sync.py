@@ -53,7 +53,7 @@ class SyncRunner:
         self._redis_pools = redis_pools
         self._sql: dict[str, SyncPool[SyncSQLConnection]] = {}
         self._redis: dict[str, SyncRedis] = {}
-        self._performers: dict[type[Effect[Any]], Callable[[Any], Any]] = {
+        self._performers: dict[type[Any], Callable[[Any], Any]] = {
             FetchRows: self._fetch_rows,
             Execute: self._execute,
             ExecuteBatch: self._execute_batch,

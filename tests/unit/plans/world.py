@@ -85,6 +85,8 @@ class StateOnlyEngine:
         self.mysql_pools: Mapping[str, Any] = {"default": SimpleNamespace(dialect=dialect_for("9.7.0"))}
         self.steps: list[Callable[[], Plan[bool]]] = []
         """What was left to the background."""
+        self.held: list[Callable[[], Plan[bool]]] = []
+        """What the background renews."""
         self.proceeds = False
         self._binding = Binding(
             schema=schema, provider=ThingProvider(), dialect=dialect_for("9.7.0"),
@@ -112,6 +114,15 @@ class StateOnlyEngine:
     def finish_later(self, step: Callable[[], Plan[bool]]) -> None:
         """Kept for the test to run."""
         self.steps.append(step)
+
+    def hold(self, renewal: Callable[[], Plan[bool]]) -> None:
+        """Kept for the test to run."""
+        self.held.append(renewal)
+
+    def let_go(self, renewal: Callable[[], Plan[bool]]) -> None:
+        """No longer."""
+        if renewal in self.held:
+            self.held.remove(renewal)
 
 
 class World:

@@ -1,0 +1,55 @@
+"""What a deadline applies to, said once for both runners. No I/O.
+
+COMMIT, a lone statement and clean-up are never cut off: they end in success or in CommitUnknownError. Whatever else is
+under way when the time is over is ended, and nothing new begins.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import Any
+
+from fluxaorm.errors import DeadlineExceededError
+from fluxaorm.plans.effects import CallHandler, Effect, Execute, Parallel, Session
+
+
+class TimeLimit:
+    """A context's time. ``seconds``: how much it was given; ``deadline``: monotonic seconds."""
+
+    __slots__ = ("deadline", "seconds")
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.deadline = monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds until the deadline; may be negative."""
+        return self.deadline - monotonic()
+
+    def check(self) -> float:
+        """The seconds that are left. DeadlineExceededError when there are none."""
+        left = self.left
+        if left <= 0:
+            raise self.exceeded()
+        return left
+
+    def exceeded(self) -> DeadlineExceededError:
+        """The error to raise."""
+        return DeadlineExceededError(f"the context's time of {self.seconds:g} s is over")
+
+
+def is_unlimited(effect: Effect[Any]) -> bool:
+    """Whether an effect is performed to its end whatever the time: its parts, if it has any, are limited each."""
+    return effect.shielded or isinstance(effect, Parallel | CallHandler)
+
+
+def is_lone_statement(effect: Effect[Any]) -> bool:
+    """Whether it commits by itself: only the wait for a connection is limited."""
+    return isinstance(effect, Execute) and isinstance(effect.target, str)
+
+
+def session_of(effect: Effect[Any]) -> Session | None:
+    """The open transaction an effect runs in."""
+    found = getattr(effect, "session", None) or getattr(getattr(effect, "stream", effect), "target", None)
+    return found if isinstance(found, Session) else None

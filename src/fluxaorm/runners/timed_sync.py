@@ -1,0 +1,147 @@
+"""The blocking shell of a context that has only so much time: what blocks is ended by the watchdog. Decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from fluxaorm.errors import DeadlineExceededError, FluxaError
+from fluxaorm.plans.effects import Effect, Plan, ShieldedRedisRoundTrip, Sleep
+from fluxaorm.pools.watching import Watch, Watchdog
+from fluxaorm.runners.sync import Observer, SyncRunner
+from fluxaorm.runners.time_limits import TimeLimit, is_lone_statement, is_unlimited, session_of
+
+if TYPE_CHECKING:
+    from fluxaorm.pools.ports import RedisPool, SQLPool, SyncPool, SyncSQLConnection
+
+T = TypeVar("T")
+
+
+class TimedSyncRunner(SyncRunner):
+    """Runs the plans of one context until its time is over."""
+
+    def __init__(
+        self,
+        sql_pools: Mapping[str, SQLPool],
+        redis_pools: Mapping[str, RedisPool],
+        limit: TimeLimit,
+        watchdog: Watchdog,
+    ) -> None:
+        super().__init__(sql_pools, redis_pools)
+        self._limit = limit
+        self._watchdog = watchdog
+        self._watch = Watch(limit.deadline)
+        self._watching = False
+        self._performers = {kind: self._limited(perform) for kind, perform in self._performers.items()}
+
+    def run(self, plan: Plan[T], observer: Observer | None = None) -> T:
+        """As SyncRunner.run. DeadlineExceededError."""
+        if self._watch.expired or self._watching:
+            return super().run(plan, observer)
+        self._watching = True
+        self._watchdog.add(self._watch)
+        try:
+            return super().run(plan, observer)
+        finally:
+            self._watching = False
+            self._watchdog.remove(self._watch)
+
+    def _limited(self, perform: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def limited(effect: Effect[Any]) -> Any:
+            if is_unlimited(effect):
+                return perform(effect)
+            left = self._limit.check()
+            if isinstance(effect, Sleep):
+                perform(Sleep(min(effect.seconds, left)))
+                self._limit.check()
+                return None
+            try:
+                return self._perform_watched(perform, effect)
+            except DeadlineExceededError:
+                raise
+            except FluxaError as error:
+                if self._limit.left <= 0 and not is_lone_statement(effect):
+                    raise self._limit.exceeded() from error
+                raise
+
+        return limited
+
+    def _perform_watched(self, perform: Callable[[Any], Any], effect: Effect[Any]) -> Any:
+        session = session_of(effect)
+        if session is not None and session.connection is not None:
+            self._watch.enter(session.connection)
+        try:
+            return perform(effect)
+        finally:
+            # also a connection that stays out: a COMMIT on it must not be cut off
+            self._watch.leave()
+
+    def _sql_pool(self, code: str) -> SyncPool[SyncSQLConnection]:
+        pool = self._sql.get(code)
+        if pool is None:
+            pool = self._sql[code] = _TimedPool(super()._sql_pool(code), self._limit, self._watch)
+        return pool
+
+    def _execute(self, effect: Any) -> Any:
+        if not isinstance(effect.target, str):
+            return super()._execute(effect)
+        pool = self._sql_pool(effect.target)
+        assert isinstance(pool, _TimedPool)
+        pool.watched = False
+        try:
+            return super()._execute(effect)
+        finally:
+            pool.watched = True
+
+    def _redis_round_trip(self, effect: Any) -> Any:
+        redis = self._redis.get(effect.pool) or self._redis_pool(effect.pool)
+        return redis.round_trip(effect.commands, None if isinstance(effect, ShieldedRedisRoundTrip) else self._watch)
+
+
+class _TimedPool:
+    """Connections that are waited for only so long, and watched while they are out."""
+
+    def __init__(self, pool: SyncPool[SyncSQLConnection], limit: TimeLimit, watch: Watch) -> None:
+        self._pool = pool
+        self._limit = limit
+        self._watch = watch
+        self.watched = True
+        """False: what is sent may not be cut off."""
+
+    def take(self) -> SyncSQLConnection | None:
+        return self._entered(self._pool.take())
+
+    def acquire(self, seconds: float | None = None) -> SyncSQLConnection:
+        connection = self._pool.take()
+        if connection is None:
+            left = self._limit.check()
+            try:
+                connection = self._pool.acquire(left if seconds is None else min(left, seconds))
+            except FluxaError as error:
+                if self._limit.left <= 0:
+                    raise self._limit.exceeded() from error
+                raise
+        self._entered(connection)
+        return connection
+
+    def _entered(self, connection: SyncSQLConnection | None) -> SyncSQLConnection | None:
+        if connection is not None and self.watched:
+            self._watch.enter(connection)
+        return connection
+
+    def put(self, connection: SyncSQLConnection) -> int:
+        self._watch.leave()
+        return self._pool.put(connection)
+
+    def release(self, connection: SyncSQLConnection) -> None:
+        self._watch.leave()
+        self._pool.release(connection)
+
+    def settle(self, connection: SyncSQLConnection, fate: int) -> None:
+        self._pool.settle(connection, fate)
+
+    def stats(self) -> Any:
+        return self._pool.stats()
+
+    def close(self) -> None:
+        self._pool.close()

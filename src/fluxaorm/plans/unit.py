@@ -96,7 +96,7 @@ class UnitOfWork:
         """New entities whose id the caller chose: the flush lifts the reserved ids past them."""
         self.held: dict[TrackedEntity, None] = {}
         self.open_transaction: Transaction | None = None
-        self.sessions: Mapping[str, Session] = {}
+        self.sessions: dict[str, Session] = {}
         """Of the open transaction: one for each pool, begun by the first statement that needs it."""
         self.pipelines: Pipelines | None = None
         """Statements, commands and keys of the user's own that wait for the next flush."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from time import monotonic, sleep
+from typing import Final, Generic, Protocol, TypeVar
 from weakref import WeakSet
 
 from fluxaorm.pools.ports import Pooled, PoolLimits, PoolStats
@@ -25,6 +26,13 @@ class Closable(Pooled, Protocol):
 C = TypeVar("C", bound=Closable)
 Refusal = Callable[[str, bool], Exception]
 """(reason, whether time ran out) -> the error of a pool that gives no connection."""
+FULL_PAUSE: Final = 0.05
+"""Seconds between two questions whether a server that was full has room again."""
+
+
+def never_full(error: Exception) -> bool:
+    """Whether an error says that the server has no room for a connection now: of this kind none does."""
+    return False
 
 
 class _Waiter(Generic[C]):
@@ -48,8 +56,15 @@ class _Waiter(Generic[C]):
 class BlockingPool(Generic[C]):
     """``open_connection`` makes one; ``refusal`` makes the error for a caller who gets none."""
 
-    def __init__(self, limits: PoolLimits, open_connection: Callable[[], C], refusal: Refusal) -> None:
+    def __init__(
+        self,
+        limits: PoolLimits,
+        open_connection: Callable[[], C],
+        refusal: Refusal,
+        is_full: Callable[[Exception], bool] = never_full,
+    ) -> None:
         self._limits = limits
+        self._is_full = is_full
         self._open_connection = open_connection
         self._refusal = refusal
         self._lock = threading.Lock()
@@ -80,6 +95,16 @@ class BlockingPool(Generic[C]):
             self._serve()
 
     def _acquire_slowly(self, seconds: float | None) -> C:
+        deadline = monotonic() + (self._limits.timeout if seconds is None else seconds)
+        while True:
+            try:
+                return self._acquire_once(deadline - monotonic())
+            except Exception as error:
+                if not self._is_full(error) or monotonic() + FULL_PAUSE >= deadline:
+                    raise
+            sleep(FULL_PAUSE)
+
+    def _acquire_once(self, seconds: float) -> C:
         with self._lock:
             connection = self._slots.take()
             discarded = self._slots.take_discarded()
@@ -91,7 +116,7 @@ class BlockingPool(Generic[C]):
         if connection is not None:
             return connection
         if waiter is not None:
-            connection = self._wait(waiter, self._limits.timeout if seconds is None else seconds)
+            connection = self._wait(waiter, max(0.0, seconds))
         return self._open() if connection is None else connection
 
     def _enqueue(self) -> _Waiter[C]:
@@ -111,7 +136,7 @@ class BlockingPool(Generic[C]):
             self._leave(waiter)
             raise
         if not in_time and self._withdraw(waiter):
-            raise self._refusal(self._slots.exhausted(seconds), True)
+            raise self._refusal(self._slots.exhausted(round(seconds, 2)), True)
         if waiter.closed:
             raise self._refusal("the pool was closed", False)
         return waiter.connection

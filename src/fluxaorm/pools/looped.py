@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from time import monotonic
 from typing import Generic, TypeVar
 
-from fluxaorm.pools.blocking import Closable, Refusal
+from fluxaorm.pools.blocking import FULL_PAUSE, Closable, Refusal, never_full
 from fluxaorm.pools.ports import PoolLimits, PoolStats
 from fluxaorm.pools.slots import UNFIT, Slots
 
@@ -16,8 +17,15 @@ C = TypeVar("C", bound=Closable)
 class LoopPool(Generic[C]):
     """``open_connection`` makes one; ``refusal`` makes the error for a caller who gets none."""
 
-    def __init__(self, limits: PoolLimits, open_connection: Callable[[], Awaitable[C]], refusal: Refusal) -> None:
+    def __init__(
+        self,
+        limits: PoolLimits,
+        open_connection: Callable[[], Awaitable[C]],
+        refusal: Refusal,
+        is_full: Callable[[Exception], bool] = never_full,
+    ) -> None:
         self._limits = limits
+        self._is_full = is_full
         self._open_connection = open_connection
         self._refusal = refusal
         self._slots: Slots[C, asyncio.Future[C | None]] = Slots(limits)
@@ -44,10 +52,23 @@ class LoopPool(Generic[C]):
             self._grant()
 
     async def _acquire_slowly(self, seconds: float | None) -> C:
+        deadline = monotonic() + (self._limits.timeout if seconds is None else seconds)
+        while True:
+            try:
+                return await self._acquire_once(deadline - monotonic())
+            except Exception as error:
+                if not self._is_full(error) or monotonic() + FULL_PAUSE >= deadline:
+                    raise
+            await asyncio.sleep(FULL_PAUSE)
+
+    async def _acquire_once(self, seconds: float) -> C:
         for each in self._slots.take_discarded():
             each.close()
+        connection = self._slots.take()
+        if connection is not None:
+            return connection
         if not self._slots.reserve():
-            connection = await self._wait(self._limits.timeout if seconds is None else seconds)
+            connection = await self._wait(max(0.0, seconds))
             if connection is not None:
                 return connection
         try:
@@ -67,7 +88,7 @@ class LoopPool(Generic[C]):
                 return await waiter
         except TimeoutError:
             self._leave(waiter)
-            raise self._refusal(self._slots.exhausted(seconds), True) from None
+            raise self._refusal(self._slots.exhausted(round(seconds, 2)), True) from None
         except BaseException:
             self._leave(waiter)
             raise

@@ -25,6 +25,20 @@ DEFAULT_CONNECTIONS: Final = 100
 DEFAULT_LIFETIME: Final = 300.0
 
 
+_NO_ROOM: Final = frozenset(
+    {
+        1040,  # too many connections
+        1203,  # the user's connections
+        1226,  # the user's limit
+    }
+)
+
+
+def is_full(error: Exception) -> bool:
+    """Whether a server takes no more connections now: worth waiting for as for a connection of the pool's own."""
+    return isinstance(error, MySQLError) and error.errno in _NO_ROOM
+
+
 class SQLPoolBase(ABC):
     """A registered pool. Opens nothing before it is asked to."""
 
@@ -98,11 +112,11 @@ class SQLPoolBase(ABC):
     def _make_blocking(self) -> BlockingPool[Any]:
         with self._making:
             if self._blocking is None:
-                self._blocking = BlockingPool(self.limits, self._open, self._refusal)
+                self._blocking = BlockingPool(self.limits, self._open, self._refusal, is_full)
             return self._blocking
 
     def _make_looped(self) -> LoopPool[Any]:
-        return LoopPool(self.limits, self._open_async, self._refusal)
+        return LoopPool(self.limits, self._open_async, self._refusal, is_full)
 
     def _refusal(self, reason: str, timed_out: bool) -> MySQLError:
         return (PoolTimeoutError if timed_out else MySQLConnectionError)(reason, pool=self.code)

@@ -1,0 +1,327 @@
+"""The table of failures: what the caller of a flush or a transaction sees, what is written, what is cached after it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import fluxaorm as fx
+from devstack.proxy import Direction, Verdict
+from fluxaorm.errors import (
+    CommitUnknownError,
+    DeadlockError,
+    EntityGoneError,
+    MySQLConnectionError,
+    PartialCommitError,
+    PostCommitError,
+    StaleEntityError,
+    TransactionLostError,
+)
+from tests.support.blocks import block
+from tests.support.fragile import Fragile
+from tests.support.network import MakeProxy
+from tests.support.redis_servers import RedisServer
+from tests.support.shells import Shell
+from tests.support.shop_engines import Shop
+from tests.support.sql_servers import Database
+
+pytestmark = pytest.mark.fault
+LIMIT = 25.0
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    limit = time.monotonic() + LIMIT
+    while not condition():
+        assert time.monotonic() < limit, f"not in time: {what}"
+        time.sleep(0.02)
+
+
+def once(proxy: Any, way: Direction, word: bytes, act: Callable[[], Verdict | None]) -> None:
+    """Do something when a statement with this word, or the answer to it, comes along; the first time only."""
+    state = {"asked": False, "done": False}
+
+    def intercept(going: Direction, chunk: bytes) -> Verdict:
+        if going is Direction.REQUEST and word in chunk:
+            state["asked"] = True
+        if state["done"] or not state["asked"] or going is not way:
+            return Verdict.FORWARD
+        state["done"] = True
+        return act() or Verdict.FORWARD
+
+    proxy.intercept = intercept
+
+
+def waiting(database: Database, marker: str) -> list[int]:
+    """The server's threads that are at a statement with this text."""
+    sql = "SELECT id FROM information_schema.processlist WHERE db = %s AND info LIKE %s AND id <> CONNECTION_ID()"
+    return [int(id) for (id,) in database.execute(sql, database.name, f"{marker}%")]
+
+
+class Holder:
+    """Another client that has locked a row."""
+
+    def __init__(self, database: Database, sql: str) -> None:
+        self.connection = database.server.connect(database.name)
+        with self.connection.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute(sql)
+
+    def let_go(self) -> None:
+        self.connection.rollback()
+        self.connection.close()
+
+
+def stored_user(shop: Shop) -> Any:
+    ctx = shop.context()
+    user = shop.do(shop.users.new(ctx, name="A", email="a@example.com"))
+    shop.do(ctx.flush())
+    return user
+
+
+@pytest.mark.parametrize("way", ["cut", "killed"])
+def test_an_unknown_statement_is_seen_through_before_its_key_is_released(
+    fragile: Fragile, valkey: RedisServer, way: str
+) -> None:
+    """It may still be waiting on the server: its thread is killed and seen gone, and only then anybody caches again."""
+    user = stored_user(fragile)
+    key = fragile.engine.binding_of("UserEntity").row_key(user.id)
+    holder = Holder(fragile.database, "UPDATE UserEntity SET age = 1")
+    user.age = 44
+    ctx = user._unit.owner
+    errors: list[BaseException] = []
+
+    def flush() -> None:
+        try:
+            fragile.do(ctx.flush())
+        except CommitUnknownError as error:
+            errors.append(error)
+
+    flushing = threading.Thread(target=flush)
+    flushing.start()
+    wait_until(lambda: bool(waiting(fragile.database, "UPDATE `UserEntity`")), "the statement waits for the lock")
+    if way == "cut":
+        fragile.mysql.cut()
+    else:
+        for thread in waiting(fragile.database, "UPDATE `UserEntity`"):
+            fragile.database.execute(f"KILL {thread}")
+    flushing.join(LIMIT)
+    wait_until(lambda: not waiting(fragile.database, "UPDATE `UserEntity`"), "the thread is gone")
+    wait_until(lambda: fragile.engine.background.unfinished == 0, "the key is released")
+    holder.let_go()
+
+    assert ["CommitUnknownError"] == [type(error).__name__ for error in errors]
+    assert valkey.client.get(key) is None
+    assert 0 == fragile.do(fragile.users.get_by_id(fragile.context(), user.id)).age
+    ctx.clear_flush()
+
+
+@pytest.mark.parametrize("answer", [False, True])
+def test_an_unknown_commit_of_a_block_leaves_its_entities_unsaved(fragile: Fragile, answer: bool) -> None:
+    """The error says what is not known; both outcomes are read right."""
+    ctx = fragile.context()
+    user = fragile.do(fragile.users.new(ctx, name="A", email="a@example.com"))
+    once(fragile.mysql, Direction.ANSWER if answer else Direction.REQUEST, b"COMMIT", lambda: Verdict.CUT)
+
+    def write() -> None:
+        with block(fragile, ctx):
+            fragile.do(ctx.flush())
+
+    with pytest.raises(CommitUnknownError, match="not known"):
+        write()
+    wait_until(lambda: fragile.engine.background.unfinished == 0, "the keys are released")
+
+    assert user.is_new
+    assert answer == (fragile.do(fragile.users.get_by_id(fragile.context(), user.id)) is not None)
+    ctx.clear_flush()
+
+
+def test_a_connection_lost_in_a_block_ends_it(fragile: Fragile) -> None:
+    """The body cannot be repeated: what follows is told so, nothing is written, not even by a block that goes on."""
+    ctx = fragile.context()
+    fragile.do(fragile.counters.new(ctx, label="a"))
+
+    def go_on() -> None:
+        with block(fragile, ctx):
+            fragile.do(ctx.flush())
+            fragile.mysql.cut()
+            with pytest.raises(MySQLConnectionError):
+                fragile.do(fragile.counters.count(ctx, fx.Query()))
+            with pytest.raises(TransactionLostError, match="leave its block"):
+                fragile.do(fragile.counters.count(ctx, fx.Query()))
+
+    with pytest.raises(TransactionLostError):
+        go_on()
+
+    assert ((0,),) == tuple(fragile.database.execute("SELECT COUNT(*) FROM CounterEntity"))
+    assert fx.FlushResult(inserted=1) == fragile.do(ctx.flush())
+
+
+def test_a_deadlock_in_a_block_is_told_and_undone(fragile: Fragile) -> None:
+    """The server has rolled all of it back, so nothing that follows may pass for a part of it."""
+    setup = fragile.context()
+    first, second = (fragile.do(fragile.counters.new(setup, label=label)) for label in ("a", "b"))
+    fragile.do(setup.flush())
+    ctx = fragile.context()
+    mine = fragile.do(fragile.counters.get_by_id(ctx, first.id))
+    other = Holder(fragile.database, "UPDATE CounterEntity SET hits = hits + 10 WHERE label = 'b'")
+    # who has changed more is not the victim
+    with other.connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO NoteEntity (id, text, counters) SELECT 1000 + seq.n, 'x', '[]' FROM (SELECT 1 AS n"
+            " UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5 UNION SELECT 6) seq"
+        )
+
+    def clash() -> None:
+        with block(fragile, ctx):
+            mine.hits = 1
+            fragile.do(ctx.flush())
+            crossing = threading.Thread(target=cross)
+            crossing.start()
+            wait_until(lambda: bool(waiting(fragile.database, "UPDATE CounterEntity SET hits = hits + 1 ")), "crossed")
+            try:
+                fragile.do(fragile.counters.get_by_id(ctx, second.id, for_update=True))
+            finally:
+                crossing.join(LIMIT)
+
+    def cross() -> None:
+        with other.connection.cursor() as cursor:
+            cursor.execute("UPDATE CounterEntity SET hits = hits + 1 WHERE label = 'a'")
+
+    with pytest.raises(DeadlockError):
+        clash()
+    other.connection.commit()
+    other.connection.close()
+
+    assert mine.is_dirty
+    assert ((1,), (10,)) == tuple(fragile.database.execute("SELECT hits FROM CounterEntity ORDER BY label"))
+    ctx.clear_flush()
+
+
+def test_a_release_that_fails_is_made_up_for(fragile: Fragile, valkey: RedisServer) -> None:
+    """The rows are durable and the caller knows what did not happen; as soon as Redis is back the key is free."""
+    user = stored_user(fragile)
+    key = fragile.engine.binding_of("UserEntity").row_key(user.id)
+    user.age = 5
+
+    def lose_redis() -> None:
+        fragile.redis.refuse()
+
+    once(fragile.mysql, Direction.ANSWER, b"UPDATE `UserEntity`", lose_redis)
+
+    with pytest.raises(PostCommitError, match="rows are committed"):
+        fragile.do(user._unit.owner.flush())
+    held = valkey.client.get(key)
+    unfinished = fragile.engine.background.unfinished
+    fragile.redis.accept()
+    wait_until(lambda: fragile.engine.background.unfinished == 0, "the key is released")
+
+    assert (b"W", 1, None) == (held[:1], unfinished, valkey.client.get(key))
+    assert (5, False) == (fragile.do(fragile.users.get_by_id(fragile.context(), user.id)).age, user.is_dirty)
+
+
+def test_a_row_that_is_gone_and_one_that_changed_undo_the_flush_of_a_block(fragile: Fragile) -> None:
+    """Optimistic locks and vanished rows are told inside a transaction as outside; what was before stays."""
+    setup = fragile.context()
+    counter = fragile.do(fragile.counters.new(setup, label="a"))
+    user = fragile.do(fragile.users.new(setup, name="A", email="a@example.com"))
+    fragile.do(setup.flush())
+    fragile.database.execute("UPDATE CounterEntity SET version = 9")
+    fragile.database.execute("DELETE FROM UserEntity")
+
+    with block(fragile, setup):
+        fragile.do(fragile.notes.new(setup, text="stays"))
+        fragile.do(setup.flush())
+        counter.hits = 2
+        with pytest.raises(StaleEntityError):
+            fragile.do(setup.flush())
+        fragile.do(setup.reload(counter, discard=True))
+        user.age = 3
+        with pytest.raises(EntityGoneError):
+            fragile.do(setup.flush())
+        setup.clear_flush()
+
+    assert (("stays",),) == tuple(fragile.database.execute("SELECT text FROM NoteEntity"))
+    assert 9 == counter.version
+
+
+# two pools
+
+
+class FirstEntity(fx.Entity, redis_cache=True):
+    """In the default pool."""
+
+    id: fx.UInt32
+    name: str = ""
+
+
+class SecondEntity(fx.Entity, mysql_pool="other", redis_cache=True):
+    """In the other pool."""
+
+    id: fx.UInt32
+    name: str = ""
+
+
+@pytest.fixture
+def pair(mysql_database: Database, valkey: RedisServer, proxy_factory: MakeProxy, shell: Shell) -> Iterator[Fragile]:
+    """An engine over two databases of a server; the second is behind a proxy."""
+    other = mysql_database.server.create_database()
+    proxy = proxy_factory(mysql_database.server.address)
+    registry = fx.Registry()
+    registry.register_mysql(mysql_database.url)
+    registry.register_mysql(mysql_database.server.url(other.name, proxy.port), "other")
+    registry.register_redis(valkey.host_port, 0, options=fx.RedisOptions(namespace=valkey.namespace))
+    registry.register_entity(FirstEntity, SecondEntity)
+    engine = registry.validate()
+    with engine.new_context() as ctx:
+        for alter in fx.get_alters(ctx):
+            alter.exec(ctx)
+    shop = Fragile(engine, shell, mysql_database.url)
+    shop.mysql, shop.database = proxy, other
+    yield shop
+    proxy.intercept = None
+    shell.close(engine)
+    other.drop()
+
+
+@pytest.mark.parametrize("explicit", [False, True])
+def test_a_second_pool_that_fails_is_told_apart(pair: Fragile, explicit: bool) -> None:
+    """The first is durable and its entities are clean; those of the other stay unsaved and can be flushed again."""
+    ctx = pair.context()
+    first = pair.do(pair.engine.provider(FirstEntity).new(ctx, name="a"))
+    second = pair.do(pair.engine.provider(SecondEntity).new(ctx, name="b"))
+    once(pair.mysql, Direction.REQUEST, b"COMMIT", lambda: Verdict.CUT)
+
+    def write() -> None:
+        if not explicit:
+            pair.do(ctx.flush())
+            return
+        with block(pair, ctx):
+            pair.do(ctx.flush())
+
+    with pytest.raises(PartialCommitError) as caught:
+        write()
+    unsaved = (first.is_new, second.is_new)
+    result = pair.do(ctx.flush())
+
+    assert (("default",), "other") == (caught.value.committed, caught.value.failed)
+    assert (False, True) == unsaved
+    assert fx.FlushResult(inserted=1) == result
+    assert (("b",),) == tuple(pair.database.execute("SELECT name FROM SecondEntity"))
+
+
+def test_a_block_over_two_pools_begins_where_it_is_needed(pair: Fragile) -> None:
+    """One transaction a pool, none where nothing happens."""
+    ctx = pair.context()
+    seen: list[tuple[str, str]] = []
+    ctx.register_query_logger(lambda _, entry: seen.append((entry.pool, entry.operation)), redis=False)
+    pair.do(pair.engine.provider(FirstEntity).new(ctx, name="a"))
+    seen.clear()
+
+    with block(pair, ctx):
+        pair.do(ctx.flush())
+
+    assert [("default", "BEGIN"), ("default", "SAVEPOINT+INSERT"), ("default", "COMMIT")] == seen

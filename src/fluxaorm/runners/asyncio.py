@@ -41,7 +41,7 @@ from fluxaorm.plans.effects import (
 )
 from fluxaorm.pools.per_loop import PerLoop
 from fluxaorm.runners.look_ups import LookUps, Rows
-from fluxaorm.runners.outcomes import begin_stream, connection_of, end_stream, unknown_outcome
+from fluxaorm.runners.outcomes import begin_stream, connection_of, end_stream, open_connection_of, unknown_outcome
 from fluxaorm.runners.shield import Shield
 
 if TYPE_CHECKING:
@@ -239,7 +239,7 @@ class AsyncRunner:
 
     async def _commit(self, effect: Commit, shield: Shield) -> None:
         session = effect.session
-        connection = connection_of(session)
+        connection = open_connection_of(session)
         session.connection = None
         await shield.run(self._commit_on(connection, session.pool))
 

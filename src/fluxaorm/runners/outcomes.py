@@ -35,6 +35,16 @@ def unknown_outcome(error: BaseException, connection: Any, pool: str, what: str)
     return unknown
 
 
+def open_connection_of(session: Session) -> Any:
+    """The same before a COMMIT. MySQLConnectionError when the server has hung up: then nothing can be in doubt."""
+    connection = connection_of(session)
+    if connection.usable and not connection.is_alive():
+        connection.usable = False
+    if not connection.usable:
+        raise MySQLConnectionError("the connection was lost before the COMMIT was sent", pool=session.pool)
+    return connection
+
+
 def connection_of(session: Session) -> Any:
     """The connection of an open transaction. MySQLError when it is over, or was never begun."""
     connection = session.connection

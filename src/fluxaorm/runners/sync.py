@@ -35,7 +35,7 @@ from fluxaorm.plans.effects import (
     Sleep,
     Stream,
 )
-from fluxaorm.runners.outcomes import begin_stream, connection_of, end_stream, unknown_outcome
+from fluxaorm.runners.outcomes import begin_stream, connection_of, end_stream, open_connection_of, unknown_outcome
 from fluxaorm.runners.parallel import merged_by_pool, split_replies
 
 if TYPE_CHECKING:
@@ -224,7 +224,7 @@ class SyncRunner:
 
     def _commit(self, effect: Commit) -> None:
         session = effect.session
-        connection = connection_of(session)
+        connection = open_connection_of(session)
         session.connection = None
         try:
             connection.commit()

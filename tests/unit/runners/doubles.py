@@ -49,6 +49,9 @@ class FakeConnection:
         self.expires = float("inf")
         self.taken = 0.0
 
+    def is_alive(self) -> bool:
+        return True
+
     def _perform(self, name: str, *args: Any) -> Any:
         try:
             return self.script.perform(name, *args)
@@ -83,6 +86,9 @@ class FakeAsyncConnection:
 
     def __init__(self, script: Script) -> None:
         self._inner = FakeConnection(script)
+
+    def is_alive(self) -> bool:
+        return True
 
     @property
     def usable(self) -> bool:

@@ -1,0 +1,216 @@
+"""Callers that go away: cancelled tasks, interrupted threads, killed processes. At every step: all or nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import fluxaorm as fx
+from tests.support.effects import AtEffect
+from tests.support.redis_servers import RedisServer
+from tests.support.shells import open_shell
+from tests.support.shop_engines import Shop, open_engine
+from tests.support.sql_servers import Database
+
+pytestmark = pytest.mark.fault
+LIMIT = 25.0
+MOST_EFFECTS = 40
+CLIENT_KILLS = int(os.environ.get("FLUXA_CLIENT_KILLS", "60"))
+"""Processes killed in one run of the test; a nightly run asks for thousands."""
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    limit = time.monotonic() + LIMIT
+    while not condition():
+        assert time.monotonic() < limit, f"not in time: {what}"
+        time.sleep(0.02)
+
+
+def pend(shop: Shop, ctx: Any, name: str) -> list[Any]:
+    """Work for three tables."""
+    return [
+        shop.do(shop.users.new(ctx, name=name, email=f"{name}@example.com")),
+        shop.do(shop.counters.new(ctx, label=name)),
+        shop.do(shop.notes.new(ctx, text=name)),
+    ]
+
+
+def counts(database: Database, name: str) -> tuple[int, ...]:
+    """Rows of the three tables that ``pend`` made."""
+    columns = {"UserEntity": "name", "CounterEntity": "label", "NoteEntity": "text"}
+    return tuple(
+        int(database.execute(f"SELECT COUNT(*) FROM {table} WHERE {column} = %s", name)[0][0])
+        for table, column in columns.items()
+    )
+
+
+@pytest.fixture
+def aio(mysql_database: Database, valkey: RedisServer) -> Iterator[Shop]:
+    """A shop on asyncio."""
+    with open_shell("asyncio") as shell:
+        engine = open_engine(mysql_database.url, valkey.host_port, valkey.namespace)
+        yield Shop(engine, shell, mysql_database.url)
+        shell.close(engine)
+
+
+@pytest.mark.parametrize("explicit", [False, True], ids=["flush", "block"])
+def test_a_flush_cancelled_at_any_effect_is_all_or_nothing(aio: Shop, mysql_database: Database, explicit: bool) -> None:
+    """The connection goes back clean or is closed, the same objects flush again, and nobody's rows are doubled."""
+    pool = aio.engine.mysql_pools["default"]
+
+    async def write(ctx: Any, number: int) -> bool:
+        """Whether it was cancelled before its end."""
+        task = asyncio.current_task()
+        assert task is not None
+        at = AtEffect(ctx, number, lambda _: task.cancel())
+        try:
+            if explicit:
+                async with ctx.transaction():
+                    await ctx.flush()
+            else:
+                await ctx.flush()
+            await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            task.uncancel()
+        return at.happened
+
+    async def held() -> int:
+        stats = pool.asyncio.stats()
+        return stats.open - stats.idle
+
+    for number in range(MOST_EFFECTS):
+        ctx = aio.context()
+        made = pend(aio, ctx, name := f"n{number}")
+        happened = aio.do(write(ctx, number))
+        there = counts(mysql_database, name)
+
+        assert there == ((0, 0, 0) if made[0].is_new else (1, 1, 1)), f"cancelled at effect {number}"
+        assert 0 == aio.do(held())
+        if made[0].is_new:
+            aio.do(ctx.clone().aclose())
+            assert 3 == len(ctx.pending)
+            ctx._run_plan = aio.engine.async_runner.run
+            assert fx.FlushResult(inserted=3) == aio.do(ctx.flush())
+        if not happened:
+            break
+    else:
+        pytest.fail("the flush never ran to its end")
+
+    assert number >= 4
+    assert [(1,)] == list(aio.do(aio.context().mysql().query("SELECT 1")))
+
+
+def test_a_cancelled_statement_is_ended_on_the_server(aio: Shop, mysql_database: Database) -> None:
+    """Nobody waits for it any more."""
+    marker = "SELECT SLEEP(100), 'of_cancellation'"
+    listed = "SELECT id FROM information_schema.processlist WHERE info LIKE %s AND id <> CONNECTION_ID()"
+
+    async def cancelled() -> None:
+        task = asyncio.ensure_future(aio.context().mysql().query(marker))
+        limit = time.monotonic() + LIMIT
+        while not mysql_database.execute(listed, "%of_cancellation%"):
+            assert time.monotonic() < limit
+            await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    aio.do(cancelled())
+
+    wait_until(lambda: not mysql_database.execute(listed, "%of_cancellation%"), "the statement is killed")
+
+
+@pytest.mark.parametrize("driver", ["mysqlclient", "pymysql"])
+@pytest.mark.parametrize("alone", [True, False], ids=["alone", "block"])
+def test_an_interrupt_inside_a_driver_closes_the_connection(mysql_database: Database, driver: str, alone: bool) -> None:
+    """Ctrl-C while the driver waits: the next caller gets the answer to his own question."""
+    engine = open_engine(mysql_database.url, None, driver=driver)
+    listed = "SELECT id FROM information_schema.processlist WHERE info LIKE %s AND id <> CONNECTION_ID()"
+
+    def interrupt() -> None:
+        wait_until(lambda: bool(mysql_database.execute(listed, "%of_interrupt%")), "the statement runs")
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def wait_in_driver(ctx: Any) -> None:
+        if alone:
+            ctx.mysql().query("SELECT SLEEP(1.5), 'of_interrupt'")
+            return
+        with ctx.transaction():
+            ctx.mysql().exec("INSERT INTO NoteEntity (id, text, counters) VALUES (1, 'x', '[]')")
+            ctx.mysql().query("SELECT SLEEP(1.5), 'of_interrupt'")
+
+    thread = threading.Thread(target=interrupt)
+    with engine.new_context() as ctx:
+        thread.start()
+        with pytest.raises(KeyboardInterrupt):
+            wait_in_driver(ctx)
+            # a C library hands the interrupt over only when it returns
+            time.sleep(LIMIT)
+    thread.join()
+    stats = engine.mysql_pools["default"].sync.stats()
+
+    with engine.new_context() as ctx:
+        assert [(7,)] == list(ctx.mysql().query("SELECT 7"))
+        assert [(0,)] == list(ctx.mysql().query("SELECT COUNT(*) FROM NoteEntity"))
+    assert stats.open == stats.idle
+    engine.close()
+
+
+def test_a_process_killed_at_any_effect_writes_all_or_nothing(mysql_database: Database, valkey: RedisServer) -> None:
+    """``kill -9`` in the middle of a flush over three tables; what a process said it had written is there."""
+    engine = open_engine(mysql_database.url, valkey.host_port, valkey.namespace)
+    with open_shell("sync") as shell:
+        shop = Shop(engine, shell, mysql_database.url)
+        # a warm parent: compiled providers, so that a child costs a fork
+        ctx = shop.context()
+        pend(shop, ctx, "warm")
+        ctx.flush()
+        kinds: set[str] = set()
+
+        for kill in range(CLIENT_KILLS):
+            number, explicit = (kill // 2) % 9, bool(kill % 2)
+            said, saying = os.pipe()
+            child = os.fork()
+            if child == 0:
+                flush_and_be_killed(shop, f"k{kill}", number, explicit, saying)
+            os.close(saying)
+            with os.fdopen(said, "rb") as heard:
+                words = heard.read().decode()
+            status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            # the server ends the dead client's transaction a moment later
+            wait_until(lambda: len(set(counts(mysql_database, f"k{kill}"))) == 1, "all or nothing")  # noqa: B023 - called at once
+            there = counts(mysql_database, f"k{kill}")
+
+            assert there in ((0, 0, 0), (1, 1, 1))
+            if "flushed" in words:
+                assert (1, 1, 1) == there
+            assert status in (0, -signal.SIGKILL), f"the child failed: {words}"
+            kinds |= {f"{there[0]}{'k' if status else 'f'}"}
+
+        assert {"0k", "1k", "1f"} <= kinds
+    engine.close()
+
+
+def flush_and_be_killed(shop: Shop, name: str, number: int, explicit: bool, saying: int) -> None:
+    """In a child: never returns."""
+    try:
+        ctx = shop.context()
+        pend(shop, ctx, name)
+        AtEffect(ctx, number, lambda _: os.kill(os.getpid(), signal.SIGKILL))
+        if explicit:
+            with ctx.transaction():
+                ctx.flush()
+        else:
+            ctx.flush()
+        os.write(saying, b"flushed")
+        os._exit(0)
+    except BaseException as error:  # noqa: BLE001 - told to the parent
+        os.write(saying, repr(error).encode())
+        os._exit(1)

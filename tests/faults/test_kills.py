@@ -1,0 +1,287 @@
+"""Connections that are killed, grow old, or are not to be had; servers that do not write: nothing is lost or left."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pymysql
+import pytest
+
+import fluxaorm as fx
+from devstack.proxy import Direction, Verdict
+from fluxaorm.errors import CommitUnknownError, MySQLConnectionError, MySQLError
+from tests.support.blocks import block
+from tests.support.fragile import Fragile
+from tests.support.private_servers import StartServer
+from tests.support.shells import Shell
+from tests.support.shop_engines import Shop, open_engine
+from tests.support.sql_servers import Database
+
+pytestmark = pytest.mark.fault
+LIMIT = 25.0
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    limit = time.monotonic() + LIMIT
+    while not condition():
+        assert time.monotonic() < limit, f"not in time: {what}"
+        time.sleep(0.02)
+
+
+def threads_of(database: Database) -> list[int]:
+    sql = "SELECT id FROM information_schema.processlist WHERE db = %s AND id <> CONNECTION_ID()"
+    return [int(id) for (id,) in database.server.execute(sql, database.name)]
+
+
+def kill_all(database: Database) -> None:
+    for thread in threads_of(database):
+        database.server.execute(f"KILL {thread}")
+    wait_until(lambda: not threads_of(database), "the killed threads are gone")
+
+
+def kill_at(shop: Fragile, word: bytes, way: Direction) -> list[str]:
+    """Kill every connection when the statement with this word comes along, or its answer; once. What happened."""
+    happened: list[str] = []
+    asked = threading.Event()
+
+    def intercept(going: Direction, chunk: bytes) -> Verdict:
+        if going is Direction.REQUEST and word in chunk:
+            asked.set()
+        if asked.is_set() and going is way and not happened:
+            happened.append("killed")
+            kill_all(shop.database)
+        return Verdict.FORWARD
+
+    shop.mysql.intercept = intercept
+    return happened
+
+
+def counts(shop: Fragile) -> tuple[int, int, int]:
+    """Rows of the three tables that ``pend`` fills."""
+    tables = ("UserEntity", "CounterEntity", "NoteEntity")
+    return tuple(int(shop.database.execute(f"SELECT COUNT(*) FROM {table}")[0][0]) for table in tables)  # type: ignore[return-value]  # three tables
+
+
+def pend(shop: Shop, ctx: Any) -> None:
+    """Work for three tables."""
+    shop.do(shop.users.new(ctx, name="A", email="a@example.com"))
+    shop.do(shop.counters.new(ctx, label="a"))
+    shop.do(shop.notes.new(ctx, text="a"))
+
+
+BEFORE, AFTER = Direction.REQUEST, Direction.ANSWER
+INSERT = "INSERT INTO `NoteEntity`"
+
+
+@pytest.mark.parametrize(
+    ("word", "way"), [("START TRANSACTION", BEFORE), ("START TRANSACTION", AFTER), (INSERT, BEFORE)]
+)
+def test_a_kill_before_the_commit_is_not_noticed(fragile: Fragile, word: str, way: Direction) -> None:
+    """Nothing was committed, so the flush runs again on a fresh connection."""
+    ctx = fragile.context()
+    pend(fragile, ctx)
+    happened = kill_at(fragile, word.encode(), way)
+
+    result = fragile.do(ctx.flush())
+
+    assert (["killed"], fx.FlushResult(inserted=3), (1, 1, 1)) == (happened, result, counts(fragile))
+
+
+@pytest.mark.parametrize(("word", "way"), [(INSERT, AFTER), ("COMMIT", BEFORE), ("COMMIT", AFTER)])
+def test_a_kill_around_the_commit_is_all_or_nothing(fragile: Fragile, word: str, way: Direction) -> None:
+    """When the caller is told that the outcome is unknown, the objects still wait; else everything is there."""
+    ctx = fragile.context()
+    pend(fragile, ctx)
+    happened = kill_at(fragile, word.encode(), way)
+    known = True
+
+    try:
+        fragile.do(ctx.flush())
+    except CommitUnknownError:
+        known = False
+    fragile.mysql.intercept = None
+    wait_until(lambda: fragile.engine.background.unfinished == 0, "the keys are released")
+
+    assert ["killed"] == happened
+    assert (
+        ((1, 1, 1), 0) == (counts(fragile), len(ctx.pending))
+        if known
+        else ((0, 0, 0), 3)
+        == (
+            counts(fragile),
+            len(ctx.pending),
+        )
+    )
+    assert known or (word, way) != ("COMMIT", AFTER)
+    ctx.clear_flush()
+
+
+@pytest.mark.parametrize("way", list(Direction), ids=["before", "after"])
+def test_a_kill_inside_a_block_ends_it(fragile: Fragile, way: Direction) -> None:
+    """It cannot be repeated by itself; nothing of it is there, and the same objects can be written again."""
+    ctx = fragile.context()
+    pend(fragile, ctx)
+    happened = kill_at(fragile, b"INSERT INTO `NoteEntity`", way)
+
+    def write() -> None:
+        with block(fragile, ctx):
+            fragile.do(ctx.flush())
+            fragile.do(fragile.notes.count(ctx, fx.Query()))
+
+    with pytest.raises(MySQLConnectionError):
+        write()
+    nothing = counts(fragile)
+    result = fragile.do(ctx.flush())
+
+    assert (["killed"], (0, 0, 0)) == (happened, nothing)
+    assert (fx.FlushResult(inserted=3), (1, 1, 1)) == (result, counts(fragile))
+
+
+def test_a_function_run_in_a_transaction_outlives_a_kill(fragile: Fragile) -> None:
+    """It is run again, once, from where it began."""
+    ctx = fragile.context()
+    happened = kill_at(fragile, b"INSERT INTO `NoteEntity`", Direction.ANSWER)
+
+    def body(inner: Any) -> None:
+        fragile.notes.new(inner, text="a")
+        inner.flush()
+        fragile.notes.count(inner, fx.Query())
+
+    async def async_body(inner: Any) -> None:
+        await fragile.notes.new(inner, text="a")
+        await inner.flush()
+        await fragile.notes.count(inner, fx.Query())
+
+    fragile.do(ctx.run_in_transaction(body if fragile.shell.name == "sync" else async_body))
+
+    assert (["killed"], (0, 0, 1)) == (happened, counts(fragile))
+
+
+def test_a_connection_that_idled_too_long_is_replaced(fragile: Fragile) -> None:
+    """The server hangs up after wait_timeout; nobody notices."""
+    ctx = fragile.context()
+    pend(fragile, ctx)
+    fragile.do(ctx.mysql().exec("SET SESSION wait_timeout = 1"))
+    known = threads_of(fragile.database)
+    fragile.do(ctx.mysql().query("SELECT 1"))
+    wait_until(lambda: len(threads_of(fragile.database)) < len(known), "the server hangs up")
+
+    result = fragile.do(ctx.flush())
+
+    assert (fx.FlushResult(inserted=3), (1, 1, 1)) == (result, counts(fragile))
+
+
+@pytest.fixture
+def poor_user(mysql_database: Database) -> Any:
+    """A user who may have two connections; gives his URL, and is dropped afterwards."""
+    name = f"poor_{mysql_database.name[-8:]}"
+    execute = mysql_database.server.execute
+    execute(f"CREATE USER '{name}'@'%' IDENTIFIED BY 'pw' WITH MAX_USER_CONNECTIONS 2")
+    execute(f"GRANT ALL ON `{mysql_database.name}`.* TO '{name}'@'%'")
+    server = mysql_database.server
+    yield f"mysql://{name}:pw@{server.host}:{server.port}/{mysql_database.name}"
+    execute(f"DROP USER '{name}'@'%'")
+
+
+def acquire(shop: Shop, count: int) -> list[Any]:
+    pool = shop.engine.mysql_pools["default"]
+
+    async def some() -> list[Any]:
+        return [await pool.asyncio.acquire() for _ in range(count)]
+
+    return [pool.sync.acquire() for _ in range(count)] if shop.shell.name == "sync" else list(shop.do(some()))
+
+
+def release(shop: Shop, connections: list[Any]) -> None:
+    pool = shop.engine.mysql_pools["default"]
+
+    async def give_back() -> None:
+        for connection in connections:
+            pool.asyncio.release(connection)
+
+    if shop.shell.name == "sync":
+        for connection in connections:
+            pool.sync.release(connection)
+    else:
+        shop.do(give_back())
+
+
+def test_too_many_connections_are_waited_for_and_then_told(poor_user: str, shell: Shell) -> None:
+    """A server without room may have some in a moment; when it has none in the pool's time, the error says so."""
+    shop = Shop(open_engine(poor_user, None, pool_timeout=1.0), shell, poor_user)
+    # what made the tables has left a connection for threads
+    taken = acquire(shop, 2 if shell.name == "sync" else 1)
+
+    with pytest.raises(MySQLConnectionError, match=r"max_open_connections|max_user_connections"):
+        shop.do(shop.context().mysql().query("SELECT 1"))
+    release(shop, taken)
+
+    assert [(1,)] == list(shop.do(shop.context().mysql().query("SELECT 1")))
+    shell.close(shop.engine)
+
+
+def test_a_server_that_is_read_only_is_told(private_server: StartServer, shell: Shell) -> None:
+    """After a fail-over the address may be a replica: nothing is written, and the same objects wait for the primary."""
+    server = private_server("mariadb")
+    admin = f"mysql://root@{server.host}:{server.port}"
+    root = pymysql.connect(host=server.host, port=server.port, user="root", autocommit=True)
+    with root.cursor() as cursor:
+        cursor.execute("CREATE DATABASE app CHARACTER SET utf8mb4")
+        cursor.execute("CREATE USER app@'%' IDENTIFIED BY 'pw'")
+        cursor.execute("GRANT ALL ON app.* TO app@'%'")
+    shop = Shop(open_engine(f"mysql://app:pw@{server.host}:{server.port}/app", None), shell, admin)
+    ctx = shop.context()
+    shop.do(shop.counters.new(ctx, label="a"))
+    shop.do(shop.notes.new(ctx, text="a"))
+    with root.cursor() as cursor:
+        cursor.execute("SET GLOBAL read_only = 1")
+
+    with pytest.raises(MySQLError, match="read-only"):
+        shop.do(ctx.flush())
+    with root.cursor() as cursor:
+        cursor.execute("SET GLOBAL read_only = 0")
+    result = shop.do(ctx.flush())
+
+    assert fx.FlushResult(inserted=2) == result
+    shell.close(shop.engine)
+    root.close()
+
+
+def test_a_child_leaves_its_parents_transaction_alone(fragile: Fragile) -> None:
+    """It has a copy of the context, but not of the connection: what it does there fails, what it does afresh works."""
+    ctx = fragile.context()
+    with block(fragile, ctx):
+        fragile.do(fragile.counters.new(ctx, label="parent"))
+        fragile.do(ctx.flush())
+        child = os.fork()
+        if child == 0:
+            os._exit(in_child(fragile, ctx))
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        fragile.do(fragile.counters.new(ctx, label="parent 2"))
+        fragile.do(ctx.flush())
+
+    labels = tuple(label for (label,) in fragile.database.execute("SELECT label FROM CounterEntity ORDER BY label"))
+    assert (0, ("child", "parent", "parent 2")) == (code, labels)
+
+
+def in_child(shop: Fragile, inherited: Any) -> int:
+    """Exit code: 0 as it should be."""
+    try:
+        with shop.engine.new_context() as ctx:
+            shop.engine.new_context()
+            counter = shop.counters.new(ctx, label="child")
+            ctx.flush()
+        if shop.shell.name == "sync":
+            try:
+                inherited.mysql().query("SELECT 1")
+            except MySQLError:
+                pass
+            else:
+                return 2
+        return 0 if not counter.is_new else 3
+    except Exception:  # noqa: BLE001 - the exit code tells
+        return 1

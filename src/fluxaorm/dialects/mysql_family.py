@@ -88,7 +88,9 @@ class MySQLFamily(Dialect):
 
     def session_statements(self) -> tuple[str, ...]:
         """One SET. No lock is waited for longer than a write intent lives without its writer."""
-        waits = "".join(f", {name} = LEAST(@@SESSION.{name}, {LOCK_SECONDS})" for name in self._lock_waits())
+        waits = "".join(
+            f", {name} = CAST(LEAST(@@SESSION.{name}, {LOCK_SECONDS}) AS SIGNED)" for name in self._lock_waits()
+        )
         return (f"SET SESSION sql_mode = '{SQL_MODE}', time_zone = '+00:00', autocommit = 1{waits}",)
 
     def _lock_waits(self) -> tuple[str, ...]:

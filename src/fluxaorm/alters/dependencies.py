@@ -6,6 +6,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import TypeAlias
 
+from fluxaorm.alters.column_order import reordering
 from fluxaorm.alters.safety import DESTRUCTIVE, SAFE, Judgement, judge
 from fluxaorm.alters.wanted import WantedTable
 from fluxaorm.dialects.changes import (
@@ -17,8 +18,8 @@ from fluxaorm.dialects.changes import (
     DropIndex,
     RebuildIndex,
     RenameColumn,
-    Reorder,
     SetDefault,
+    applied,
 )
 from fluxaorm.dialects.tables import TableDefinition
 
@@ -36,9 +37,18 @@ def judged_together(
     tied |= {name for key in actual.foreign_keys for name in key.columns}
     if actual.name in targets:
         tied |= set(actual.primary_key)
-    together = [(change, _delayed(said) if _waits(change, late, tied) else said) for change, said in judged]
-    waits = any(said.safety != SAFE and _columns_after(change) for change, said in together)
-    return [(change, _delayed(said) if waits and isinstance(change, Reorder) else said) for change, said in together]
+    return [(change, _delayed(said) if _waits(change, late, tied) else said) for change, said in judged]
+
+
+def with_moves(wanted: WantedTable, actual: TableDefinition, judged: list[Judged]) -> list[Judged]:
+    """The same and what brings the columns into the declared order; it waits for columns that are not yet there."""
+    in_turn = sorted(judged, key=lambda pair: pair[1].safety != SAFE)
+    move = reordering(wanted.table, applied(actual, [change for change, _ in in_turn]))
+    if move is None:
+        return judged
+    waits = any(said.safety != SAFE and _columns_after(change) for change, said in judged)
+    said = judge(move, wanted)
+    return [*judged, (move, _delayed(said) if waits else said)]
 
 
 def _delayed(said: Judgement) -> Judgement:

@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from fluxaorm.alters.alter import Alter, AlterPlans, Kind
 from fluxaorm.alters.checks import Check
-from fluxaorm.alters.dependencies import judged_together
+from fluxaorm.alters.dependencies import judged_together, with_moves
 from fluxaorm.alters.row_checks import RowChecks, dropped_rows
 from fluxaorm.alters.safety import DESTRUCTIVE, SAFE, Judgement
 from fluxaorm.alters.table_diff import diff_table
@@ -71,7 +71,9 @@ class PoolDiff:
         self, wanted: WantedTable, actual: TableDefinition, found: TableDefinition, targets: AbstractSet[str]
     ) -> Iterator[Alter]:
         renamed = actual.name != found.name
-        judged = judged_together(wanted, actual, diff_table(wanted, actual, self.reorder), targets)
+        judged = judged_together(wanted, actual, diff_table(wanted, actual), targets)
+        if self.reorder:
+            judged = with_moves(wanted, actual, judged)
         for safety in (SAFE, DESTRUCTIVE):
             # after a rename nothing is there under the new name until that, too, was allowed
             chosen = [pair for pair in judged if (DESTRUCTIVE if renamed else pair[1].safety) == safety]

@@ -1,6 +1,6 @@
 """What has to change in one table: a pure function of the declared table and the actual one.
 
-The order of columns is compared only on request. Applying the changes to the actual table gives the declared one.
+The order of columns is not compared. Applying the changes to the actual table gives the declared one.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from fluxaorm.alters.column_order import reordering
 from fluxaorm.alters.wanted import WantedTable
 from fluxaorm.dialects.changes import (
     AddColumn,
@@ -28,14 +27,8 @@ from fluxaorm.dialects.changes import (
 from fluxaorm.dialects.tables import ColumnDefinition, TableDefinition
 
 
-def diff_table(wanted: WantedTable, actual: TableDefinition, reorder: bool = False) -> list[Change]:
-    """The changes, in an order in which they can be applied one by one. ``reorder``: move columns, too."""
-    changes = _changes(wanted, actual)
-    move = reordering(wanted.table, applied(actual, changes)) if reorder else None
-    return [*changes, move] if move else changes
-
-
-def _changes(wanted: WantedTable, actual: TableDefinition) -> list[Change]:
+def diff_table(wanted: WantedTable, actual: TableDefinition) -> list[Change]:
+    """The changes, in an order in which they can be applied one by one."""
     renames = list(_renames(wanted, actual))
     actual = applied(actual, renames)
     return [

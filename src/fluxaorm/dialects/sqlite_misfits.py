@@ -24,5 +24,6 @@ _NOT_OF_STORAGE = {
     ("REAL", "INTEGER"): "CAST({value} AS INTEGER) <> {value}",
     ("BLOB", "INTEGER"): "1",
     ("BLOB", "REAL"): "1",
+    ("BLOB", "TEXT"): "1",
 }
 """STRICT tables take a value of another storage class only when it loses nothing."""

@@ -9,6 +9,7 @@ ALTER TABLE `Product`
   DROP INDEX `a_b`,
   ADD UNIQUE INDEX `a_b` (`b`, `a`),
   DROP INDEX `c`,
-  DROP COLUMN `c`;
+  DROP COLUMN `c`,
+  ALGORITHM=INPLACE, LOCK=NONE;
 ALTER TABLE `Product`
   ALTER COLUMN `born` DROP DEFAULT;

@@ -38,7 +38,7 @@ class RowChecks:
         match change:
             case ChangeColumn(old, new):
                 yield from self._changed(old, new)
-                if old.collation != new.collation:
+                if (old.type, old.collation) != (new.type, new.collation):
                     yield from self._kept_unique(new, changes)
             case AddColumn(column) if not column.nullable and column.default is None:
                 yield self._rows(f"the required column `{column.name}` gets a value that nobody chose", "", "")
@@ -65,7 +65,7 @@ class RowChecks:
             yield self._rows(what, misfit.condition, early.condition, misfit.blocking)
 
     def _kept_unique(self, column: ColumnDefinition, changes: Sequence[Change]) -> Iterator[Check]:
-        """Another collation may find equal what was different."""
+        """Another type or collation may find equal what was different."""
         made = {change.new.name for change in changes if isinstance(change, RebuildIndex)}
         for index in self.wanted.table.indexes:
             kept = index.name not in made and self.turn.index(index.name) is not None
@@ -77,7 +77,7 @@ class RowChecks:
             return
         labels = tuple(name for name in index.columns if name not in self.wanted.secret_columns)
         shown = [name in labels for name in index.columns]
-        pairs = [[self._collated(name, sql, changes) for sql in self._values(name)] for name in index.columns]
+        pairs = [[self._moved(name, sql, changes) for sql in self._values(name)] for name in index.columns]
         now, before = zip(*pairs, strict=True)
         turn = duplicates_sql(self._spot(self.turn), now, shown)
         early = duplicates_sql(self._spot(self.found), before, shown)
@@ -110,11 +110,10 @@ class RowChecks:
             return False
         return column.nullable and column.default is None
 
-    def _collated(self, name: str, sql: str, changes: Sequence[Change]) -> str:
+    def _moved(self, name: str, sql: str, changes: Sequence[Change]) -> str:
         for change in changes:
             if isinstance(change, ChangeColumn) and change.new.name == name:
-                old, new = change.old.collation, change.new.collation
-                return self.dialect.collated(sql, new) if old and new and old != new else sql
+                return self.dialect.moved_value(change.old, change.new, sql)
         return sql
 
 

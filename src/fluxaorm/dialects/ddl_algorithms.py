@@ -47,6 +47,7 @@ WORK: Final[dict[str, tuple[Algorithm, Algorithm]]] = {
     "change a collation": ("inplace", "instant"),
     "change the collation of an indexed column": ("copy", "inplace"),
     "change the collation of an enum or set": ("instant", "copy"),
+    "change the collation of an indexed enum or set": ("copy", "copy"),
     "change a type otherwise": ("copy", "copy"),
     "rename a column": ("instant", "instant"),
     "move columns": ("inplace", "instant"),
@@ -121,8 +122,8 @@ def _charset(column: ColumnDefinition) -> str:
 
 
 def _collation_work(kind: ColumnType, indexed: bool) -> str:
-    if kind.name in ("enum", "set") and not indexed:
-        return "change the collation of an enum or set"
+    if kind.name in ("enum", "set"):
+        return f"change the collation of an {'indexed ' if indexed else ''}enum or set"
     return "change the collation of an indexed column" if indexed else "change a collation"
 
 

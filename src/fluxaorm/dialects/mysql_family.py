@@ -22,7 +22,7 @@ from fluxaorm.dialects.mysql_errors import (
     error_of,
     row_in_message,
 )
-from fluxaorm.dialects.mysql_misfits import misfits
+from fluxaorm.dialects.mysql_misfits import misfits, moved_value
 from fluxaorm.dialects.port import IDS_TABLE, Dialect, Duplicate
 from fluxaorm.dialects.tables import ColumnDefinition, IndexDefinition, TableDefinition
 from fluxaorm.errors import MySQLError, NotSupportedError
@@ -273,9 +273,9 @@ class MySQLFamily(Dialect):
         """See ``quoted``."""
         return quoted(text)
 
-    def collated(self, value: str, collation: str) -> str:
-        """The character set is a part of the collation's name."""
-        return f"CONVERT({value} USING {collation.partition('_')[0]}) COLLATE {collation}"
+    def moved_value(self, old: ColumnDefinition, new: ColumnDefinition, value: str) -> str:
+        """See ``mysql_misfits``."""
+        return moved_value(old, new, value)
 
     def changes_together(self, changes: Sequence[Change]) -> list[list[Change]]:
         """All in one, but on Vitess each by itself, and on TiDB indexes after the columns."""

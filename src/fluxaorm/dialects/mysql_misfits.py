@@ -52,6 +52,21 @@ def _found(was: ColumnType, becomes: ColumnType, value: str) -> list[Misfit] | N
     return _into_length(was, becomes, value)
 
 
+def moved_value(old: ColumnDefinition, new: ColumnDefinition, value: str) -> str:
+    """A value as it will be, rounded and in another collation, in the new column; where it fits."""
+    was, becomes = parse_type(old.type), parse_type(new.type)
+    if new.collation is not None:
+        charset = new.collation.partition("_")[0]
+        return f"CONVERT({value} USING {charset}) COLLATE {new.collation}" if old.collation != new.collation else value
+    if was == becomes:
+        return value
+    if becomes.name in INTEGER_BYTES:
+        return f"ROUND({value})" if was.name in _NUMBERS else value
+    if becomes.name in ("decimal", *_TIMES - {"timestamp"}):
+        return f"CAST({value} AS {ColumnType(becomes.name, becomes.numbers)})"
+    return f"CAST({value} AS {becomes.name})" if becomes.name in ("float", "double") else value
+
+
 # numbers
 
 

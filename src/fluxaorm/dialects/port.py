@@ -273,8 +273,8 @@ class Dialect(ABC):
         """A text as SQL."""
 
     @abstractmethod
-    def collated(self, value: str, collation: str) -> str:
-        """A text expression that compares in this collation."""
+    def moved_value(self, old: ColumnDefinition, new: ColumnDefinition, value: str) -> str:
+        """A value of the old column as it will be, and compare, in the new one. ``value``: SQL that reads it."""
 
     def changes_together(self, changes: Sequence[Change]) -> list[list[Change]]:
         """Changes of one table, in the groups that the server takes in one ALTER each, in order."""

@@ -205,9 +205,9 @@ class SQLite(Dialect):
         """SQLite knows no backslashes."""
         return sqlite_ddl.text_literal(text)
 
-    def collated(self, value: str, collation: str) -> str:
-        """COLLATE."""
-        return f"{value} COLLATE {collation}"
+    def moved_value(self, old: ColumnDefinition, new: ColumnDefinition, value: str) -> str:
+        """See ``sqlite_ddl``."""
+        return sqlite_ddl.compared_value(old, new, value)
 
     def truncate_table(self, table: str) -> tuple[str, ...]:
         """SQLite does it at once when nothing is asked of the rows."""

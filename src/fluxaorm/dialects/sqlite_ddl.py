@@ -252,12 +252,17 @@ def _sources(actual: TableDefinition, wanted: TableDefinition, changes: Sequence
 
 
 def moved_value(old: ColumnDefinition, new: ColumnDefinition, value: str) -> str:
-    """A value on its way from one column to another: numbers become text and text bytes as in MySQL.
+    """A value of one column as another takes it: numbers become text and text bytes, as in MySQL.
 
     Bytes become no text: SQLite would not look whether they are one.
     """
     was, becomes = storage_class(old), storage_class(new)
     return f"CAST({value} AS {becomes})" if was not in (becomes, "BLOB") and becomes in ("TEXT", "BLOB") else value
+
+
+def compared_value(old: ColumnDefinition, new: ColumnDefinition, value: str) -> str:
+    """The same, as the other column compares it."""
+    return f"({moved_value(old, new, value)} COLLATE {new.collation or 'BINARY'})"
 
 
 def filler_of(change: AddColumn) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fluxaorm.dialects.misfits import Misfit
-from fluxaorm.dialects.sqlite_ddl import check_condition, moved_value, storage_class
+from fluxaorm.dialects.sqlite_ddl import check_condition, compared_value, storage_class
 from fluxaorm.dialects.tables import ColumnDefinition
 
 
@@ -11,8 +11,7 @@ def misfits(old: ColumnDefinition, new: ColumnDefinition, value: str) -> list[Mi
     """Values of the old column, read by the SQL ``value``, that the new one refuses."""
     was, becomes = storage_class(old), storage_class(new)
     conditions = [_NOT_OF_STORAGE.get((was, becomes), "").format(value=value)]
-    moved = f"({moved_value(old, new, value)} COLLATE {new.collation or 'BINARY'})"
-    if check := check_condition(new, moved):
+    if check := check_condition(new, compared_value(old, new, value)):
         conditions.append(f"NOT ({check})")
     either = " OR ".join(f"({condition})" for condition in conditions if condition)
     return [Misfit(f"do not fit {new.type}", f"{value} IS NOT NULL AND ({either})")] if either else []

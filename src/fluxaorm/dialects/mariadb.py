@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any
 
 from fluxaorm.dialects.mysql_family import MySQLFamily
 from fluxaorm.dialects.mysql_introspection import MARIADB_SQL, tables_from
 from fluxaorm.dialects.tables import TableDefinition
-
-HOLDERS_SQL: Final = """
-SELECT p.ID, p.USER, p.HOST, p.TIME, 0
-FROM information_schema.INNODB_TRX AS t JOIN information_schema.PROCESSLIST AS p ON p.ID = t.trx_mysql_thread_id
-WHERE p.DB = DATABASE() AND p.ID <> CONNECTION_ID()
-ORDER BY t.trx_started LIMIT 5""".lstrip()
 
 
 class MariaDB(MySQLFamily):
@@ -21,10 +15,6 @@ class MariaDB(MySQLFamily):
 
     name = "mariadb"
     default_collations = ("general_ci", "unicode_ci")
-
-    def lock_holders_sql(self) -> str:
-        """Without a plugin it does not say who locks a table, but which transactions are open. Needs PROCESS."""
-        return HOLDERS_SQL
 
     def introspection_sql(self) -> str:
         """See ``mysql_introspection``."""

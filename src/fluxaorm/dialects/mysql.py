@@ -23,9 +23,9 @@ class MySQL(MySQLFamily):
     name = "mysql"
     default_collations = ("0900_ai_ci", "general_ci")
 
-    def lock_holders_sql(self) -> str:
-        """See the port; needs the right to read performance_schema."""
-        return HOLDERS_SQL if self.capabilities.product == "mysql" else ""
+    def lock_holders_sql(self) -> tuple[str, ...]:
+        """Where performance_schema is on and the user may read it, it tells exactly."""
+        return (HOLDERS_SQL, *super().lock_holders_sql())
 
     def introspection_sql(self) -> str:
         """See ``mysql_introspection``."""

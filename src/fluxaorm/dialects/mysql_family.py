@@ -39,6 +39,13 @@ LOCK_SECONDS: Final = 20
 NO_LIMIT: Final = 18_446_744_073_709_551_615
 
 
+TRANSACTIONS_SQL: Final = """
+SELECT p.ID, p.USER, p.HOST, p.TIME, 0
+FROM information_schema.INNODB_TRX AS t JOIN information_schema.PROCESSLIST AS p ON p.ID = t.trx_mysql_thread_id
+WHERE p.DB = DATABASE() AND p.ID <> CONNECTION_ID()
+ORDER BY t.trx_started LIMIT 5""".lstrip()
+
+
 class MySQLFamily(Dialect):
     """Common to MySQL and MariaDB."""
 
@@ -264,6 +271,10 @@ class MySQLFamily(Dialect):
             return (), ()
         limit = max(1, math.ceil(seconds))
         return (f"SET SESSION lock_wait_timeout = {limit}",), ("SET SESSION lock_wait_timeout = DEFAULT",)
+
+    def lock_holders_sql(self) -> tuple[str, ...]:
+        """Who has a transaction open in this database, one of whom it is. Needs the right PROCESS."""
+        return (TRANSACTIONS_SQL,) if self.capabilities.metadata_locks else ()
 
     def misfits(self, old: ColumnDefinition, new: ColumnDefinition, value: str) -> list[Misfit]:
         """See ``mysql_misfits``."""

@@ -253,12 +253,12 @@ class Dialect(ABC):
         """Limit how long this session's DDL waits for a table, and take the limit away."""
         return (), ()
 
-    def lock_holders_sql(self) -> str:
+    def lock_holders_sql(self) -> tuple[str, ...]:
         """Who holds a table: (connection, user, host, seconds, whether it is certain) each. Each ``?`` is its name.
 
-        "" where the server does not tell.
+        Several to be tried in turn until one tells something; none where the server never does.
         """
-        return ""
+        return ()
 
     def ddl_spellings(self, sql: str) -> tuple[str, ...]:
         """A statement as it was made, and with less and less asked about how the server is to do it."""

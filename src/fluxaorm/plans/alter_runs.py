@@ -154,14 +154,14 @@ _RIGHTS: Final = "alters need ALTER, CREATE, DROP, INDEX, INSERT and SELECT on t
 
 
 def _holders_plan(alter: Alter, dialect: Dialect) -> Plan[list[str]]:
-    sql = dialect.lock_holders_sql()
-    if not sql:
-        return []
-    try:
-        rows = yield from FetchRows(alter.pool, sql, (alter.table,) * sql.count("?"))
-    except MySQLError:
-        return []  # the user may not look
-    return [_holder(*map(shown_value, row)) for row in rows]
+    for sql in dialect.lock_holders_sql():
+        try:
+            rows = yield from FetchRows(alter.pool, sql, (alter.table,) * sql.count("?"))
+        except MySQLError:
+            continue  # the user may not look
+        if rows:
+            return [_holder(*map(shown_value, row)) for row in rows]
+    return []
 
 
 def _holder(connection: object, user: object, host: object, seconds: object, certain: object) -> str:

@@ -1,0 +1,20 @@
+"""Waiting for something that another thread, process or server does, with a limit that only a defect reaches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+
+LIMIT: Final = 60.0
+
+
+def wait_until(look: Callable[[], T], what: str = "") -> T:
+    """The first answer of ``look`` that is true; AssertionError after a minute without one."""
+    deadline = time.monotonic() + LIMIT
+    while not (answer := look()):
+        assert time.monotonic() < deadline, f"waited {LIMIT:g} s in vain{f' for {what}' if what else ''}"
+        time.sleep(0.01)
+    return answer

@@ -1,65 +1,97 @@
-"""``fluxaorm alters``: what the tables lack, and running what is safe. Never runs a destructive alter."""
+"""``fluxaorm alters``: what the tables lack, as a list or a migration file, and running it.
+
+Runs nothing unless it is told to, and nothing that may lose data unless it is told that as well.
+"""
 
 from __future__ import annotations
 
 import json as json_module
 import sys
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
 
 import fluxaorm as fx
-from fluxaorm.alters import Alter, split_alters
+from fluxaorm.alters import Alter
+from fluxaorm.cli.alter_runs import Failure, Outcome, apply, looked_into
+from fluxaorm.cli.alters_view import as_json, as_text
 from fluxaorm.cli.application import open_engine
-from fluxaorm.cli.exits import DONE, FOUND
+from fluxaorm.cli.exits import DONE, FOUND, UsageError, exit_code
+from fluxaorm.cli.files import refuse_existing, write_new
+from fluxaorm.cli.migration import migration_sql
 
 
-def run(name: str | None, *, apply: bool, check: bool, json: bool) -> None:
-    """Print the pending alters; with ``apply`` run the safe ones first. Exits 1 with ``check`` when any is left.
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the command was told."""
 
-    Raises PoolConnectError when a server does not answer, MySQLError when it refuses an alter.
+    pool: str | None = None
+    apply: bool = False
+    allow_destructive: bool = False
+    sql: Path | None = None
+    check: bool = False
+    json: bool = False
+
+    def refuse_nonsense(self) -> None:
+        """UsageError for options that contradict each other, before anything is done."""
+        if self.apply and self.sql is not None:
+            raise UsageError("--sql writes alters down for review and --apply runs them; choose one")
+        if self.allow_destructive and not self.apply and self.sql is None:
+            raise UsageError("--allow-destructive says what --apply may run or --sql writes out; add one of them")
+        if self.sql is not None:
+            refuse_existing(self.sql)
+
+
+def run(name: str | None, wishes: Wishes) -> None:
+    """Print the pending alters; run them, or write them to a file, when asked to. Exits 1 with ``check`` when any is
+    left, and when one failed: then what was done, what failed and what is left is said.
+
+    Raises UsageError, PoolConnectError when a server does not answer, MySQLError when it cannot be asked.
     """
+    wishes.refuse_nonsense()
     with open_engine(name, connect=True) as engine, engine.new_context() as ctx:
-        pending = fx.get_alters(ctx)
-        applied: list[Alter] = []
-        if apply:
-            applied, pending = split_alters(pending)
-            for alter in applied:
-                alter.exec(ctx)
-    if json:
-        content = {"applied": _as_json(applied), "pending": _as_json(pending)}
-        print(json_module.dumps(content, indent=2))
+
+        def pending() -> list[Alter]:
+            return _of_pool(engine, fx.get_alters(ctx), wishes.pool)
+
+        alters = pending()
+        if wishes.apply:
+            outcome = apply(ctx, alters, pending, allow_destructive=wishes.allow_destructive)
+        else:
+            outcome = Outcome(left=looked_into(ctx, alters))
+        file = _written(engine, outcome, wishes)
+    if wishes.json:
+        print(json_module.dumps(as_json(outcome, file), indent=2))
     else:
-        _show(applied, pending, apply=apply)
-    sys.exit(FOUND if check and pending else DONE)
+        print("\n".join(as_text(outcome, applying=wishes.apply)))
+        if wishes.sql is not None:
+            print(f"written to {file}" if file else "nothing to write")
+    if outcome.failure is not None:
+        _stop(outcome.failure, len(alters))
+    sys.exit(FOUND if wishes.check and outcome.left else DONE)
 
 
-def _as_json(alters: Sequence[Alter]) -> list[dict[str, Any]]:
-    names = ("description", "reason", "pool", "entity", "table", "kind", "safety", "sql")
-    return [{name: getattr(alter, name) for name in names} for alter in alters]
+def _of_pool(engine: fx.Engine, alters: Sequence[Alter], pool: str | None) -> list[Alter]:
+    if pool is not None:
+        _ = engine.mysql(pool)
+    return [alter for alter in alters if pool in (None, alter.pool)]
 
 
-def _show(applied: Sequence[Alter], pending: Sequence[Alter], *, apply: bool) -> None:
-    for alter in applied:
-        print(f"-- applied, {_head(alter)}\n{_sql(alter)}\n")
-    for alter in pending:
-        print(f"-- {alter.safety}, {_head(alter)}\n{_sql(alter)}\n")
-    print(_summary(applied, pending, apply=apply))
+def _written(engine: fx.Engine, outcome: Outcome, wishes: Wishes) -> str | None:
+    """The path of the migration file, which holds the alters of one pool: clients run a file on one database."""
+    if wishes.sql is None or not outcome.left:
+        return None
+    codes = sorted({known.alter.pool for known in outcome.left})
+    if len(codes) > 1:
+        raise UsageError(f"a file is for one database, and alters are pending in {', '.join(codes)}; add --pool")
+    pool = engine.mysql(codes[0])
+    now, allow = engine.clock(), wishes.allow_destructive
+    text = migration_sql(pool.code, pool.address, pool.dialect, outcome.left, now, allow_destructive=allow)
+    write_new(wishes.sql, text)
+    return str(wishes.sql)
 
 
-def _head(alter: Alter) -> str:
-    reason = f" ({alter.reason})" if alter.reason else ""
-    return f"pool {alter.pool}, {alter.table}: {alter.description}{reason}"
-
-
-def _sql(alter: Alter) -> str:
-    return alter.sql.rstrip().rstrip(";") + ";" if alter.sql else "-- not something to execute"
-
-
-def _summary(applied: Sequence[Alter], pending: Sequence[Alter], *, apply: bool) -> str:
-    if not applied and not pending:
-        return "the tables match the entities"
-    if apply:
-        left = f"; {len(pending)} left that are not safe" if pending else ""
-        return f"{len(applied)} applied{left}"
-    safe, rest = split_alters(pending)
-    return f"{len(pending)} pending: {len(safe)} safe (run with --apply), {len(rest)} not"
+def _stop(failure: Failure, count: int) -> NoReturn:
+    print(f"fluxaorm: stopped at one of {count} alters: {failure.reason}", file=sys.stderr)
+    sys.exit(FOUND if failure.error is None else exit_code(failure.error))

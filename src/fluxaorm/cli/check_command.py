@@ -20,7 +20,7 @@ def run(name: str | None, *, connect: bool, json: bool) -> None:
     except RegistryError as error:
         problems = error.problems
     if json:
-        print(json_module.dumps({"problems": list(problems)}, indent=2))
+        print(json_module.dumps({"problems": list(problems), "entities": entities}, indent=2))
     elif problems:
         print(f"{len(problems)} problem{'' if len(problems) == 1 else 's'}:")
         print("\n".join(f"- {problem}" for problem in problems))

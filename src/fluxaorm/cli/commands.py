@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,13 @@ _APP_HELP = (
     "APP: module:attribute, naming a Registry, an Engine or a function that returns one. "
     "When left out: [tool.fluxaorm] app of pyproject.toml."
 )
+
+
+class Store(StrEnum):
+    """What alters can be asked of."""
+
+    MYSQL = "mysql"
+
 
 FEWEST_FLIGHTS = 10_000
 """The demo's steps need some to work on."""
@@ -142,7 +150,15 @@ def check(
 @app.command(epilog=_EPILOG)
 def alters(
     name: AppArgument = None,
+    store: Annotated[Store, typer.Option(help="The kind of store to look at.")] = Store.MYSQL,
+    pool: Annotated[str | None, typer.Option(metavar="CODE", help="Only this pool.", show_default="all")] = None,
     apply: Annotated[bool, typer.Option("--apply", help="Run the safe ones.")] = False,
+    allow_destructive: Annotated[
+        bool, typer.Option("--allow-destructive", help="With --apply or --sql: those that may lose data, too.")
+    ] = False,
+    sql: Annotated[
+        Path | None, typer.Option("--sql", metavar="FILE", help="Write a new migration file for review.")
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Exit 1 when any is pending (after --apply: when any is left).")
     ] = False,
@@ -150,12 +166,16 @@ def alters(
 ) -> None:
     """Bring the tables in line with the entities.
 
-    Prints the SQL that is pending in every MySQL pool; runs nothing without --apply, and nothing unsafe with it.
+    Prints the SQL that is pending, and what it would lose; runs nothing without --apply, and nothing that may lose data
+    without --allow-destructive.
     """
     from fluxaorm.cli import alters_command
 
     with errors_as_exits():
-        alters_command.run(name, apply=apply, check=check, json=json)
+        wishes = alters_command.Wishes(
+            pool=pool, apply=apply, allow_destructive=allow_destructive, sql=sql, check=check, json=json
+        )
+        alters_command.run(name, wishes)
 
 
 @app.command("config-schema", epilog=_EPILOG)

@@ -47,5 +47,6 @@ def errors_as_exits() -> Generator[None]:
     try:
         yield
     except FluxaError as error:
-        print(f"fluxaorm: {error}", file=sys.stderr)
+        notes: list[str] = getattr(error, "__notes__", [])
+        print("\n".join([f"fluxaorm: {error}", *notes]), file=sys.stderr)
         sys.exit(exit_code(error))

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from fluxaorm.cli.exits import DONE, UsageError
-from fluxaorm.cli.files import write_new
+from fluxaorm.cli.files import refuse_existing, write_new
 from fluxaorm.cli.inspect.read import Database, read_database
 from fluxaorm.cli.inspect.report import as_json, as_text, inspect_database
 from fluxaorm.entity.problems import did_you_mean
@@ -21,6 +21,8 @@ def run(dsn: str, *, output: Path | None, json: bool, tables: Sequence[str]) -> 
     ``tables``: patterns of which a table's name must match one, all tables when there is none. With ``json`` everything
     goes to stdout as one object. Raises ConfigError, UsageError, PoolConnectError, MySQLError.
     """
+    if output is not None:
+        refuse_existing(output)
     database = read_database(dsn)
     found = inspect_database(database, _chosen(database, tables))
     if output is not None:

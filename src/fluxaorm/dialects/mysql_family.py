@@ -104,6 +104,10 @@ class MySQLFamily(Dialect):
         known = self.capabilities.product in ("mysql", "mariadb")
         return ("innodb_lock_wait_timeout", "lock_wait_timeout") if known else ()
 
+    def charset_statements(self) -> tuple[str, ...]:
+        """SET NAMES."""
+        return ("SET NAMES utf8mb4",)
+
     def begin_statements(self, isolation: str | None = None, read_only: bool = False) -> tuple[str, ...]:
         """See the port."""
         begin = "START TRANSACTION READ ONLY" if read_only else "START TRANSACTION"

@@ -104,6 +104,10 @@ class Dialect(ABC):
     def session_statements(self) -> tuple[str, ...]:
         """Run once on a fresh connection: strict mode, UTC."""
 
+    def charset_statements(self) -> tuple[str, ...]:
+        """What a client of the user's says first so that it and the server speak UTF-8."""
+        return ()
+
     @abstractmethod
     def begin_statements(self, isolation: str | None = None, read_only: bool = False) -> tuple[str, ...]:
         """Open a transaction. ``isolation``: ``serializable``, ...; ValueError for another word."""

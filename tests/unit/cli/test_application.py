@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.command_line import Command
 from tests.unit.cli.applications import SQLITE
-from tests.unit.cli.conftest import Command
 
 MakeModule = Callable[[str], str]
 

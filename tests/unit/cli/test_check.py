@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from tests.support.command_line import Command
 from tests.unit.cli.applications import SQLITE, UNREACHABLE, WRONG
-from tests.unit.cli.conftest import Command
 
 MakeModule = Callable[[str], str]
 

@@ -8,7 +8,7 @@ import pytest
 
 from fluxaorm.cli.demo import servers, source
 from fluxaorm.cli.demo.project import Project
-from tests.unit.cli.conftest import Command
+from tests.support.command_line import Command
 
 
 def test_a_directory_with_other_things_in_it_is_left_alone(command: Command, workplace: Path) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.support.command_line import Command
 from tests.unit.cli.applications import UNREACHABLE, WRONG
-from tests.unit.cli.conftest import Command
 
 MakeModule = Callable[[str], str]
 

@@ -10,9 +10,9 @@ import pytest
 
 import fluxaorm
 from fluxaorm.cli import main
-from tests.unit.cli.conftest import Command
+from tests.support.command_line import Command
 
-COMMANDS = ["demo", "generate", "check", "alters", "config-schema", "version"]
+COMMANDS = ["demo", "inspect", "generate", "check", "alters", "config-schema", "version"]
 
 
 def test_the_help_names_every_command_and_the_exit_codes(command: Command) -> None:
@@ -45,6 +45,8 @@ def test_every_command_has_help(command: Command, name: str) -> None:
         ("check", "a", "b"),
         ("demo", "--directory"),
         ("demo", "--flights", "9"),
+        ("inspect",),
+        ("alters", "--store", "nonsense"),
     ],
     ids=" ".join,
 )

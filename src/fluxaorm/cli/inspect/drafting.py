@@ -156,7 +156,7 @@ class _Drafting:
 
     def _is_implicit(self, index: IndexDefinition) -> bool:
         """Whether the library makes the index by itself."""
-        if index.unique or len(index.columns) > 1:
+        if index.unique or len(index.columns) != 1:
             return False
         column = index.columns[0]
         if self._is_fake_delete(column):

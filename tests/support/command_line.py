@@ -11,8 +11,6 @@ from typing import Protocol
 
 import pytest
 
-from fluxaorm.cli.commands import app
-
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -45,6 +43,8 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 @pytest.fixture
 def command(workplace: Path, capsys: pytest.CaptureFixture[str]) -> Command:
     """Runs `fluxaorm` in the working directory."""
+
+    from fluxaorm.cli.commands import app
 
     def run(*arguments: str) -> Outcome:
         capsys.readouterr()

@@ -21,6 +21,7 @@ from fluxaorm.cli.inspect.trial import resolved
 from fluxaorm.dialects.tables import TableDefinition
 from fluxaorm.entity.members import members_problem
 from fluxaorm.entity.schema import UNSET, ColumnSchema, EntitySchema, IndexSchema
+from tests.support.command_line import Command
 from tests.support.legacy import fill, golden
 from tests.support.raw_stores import RawStore
 from tests.support.schema_strategies import schemas
@@ -171,3 +172,11 @@ def test_what_the_library_made_is_found_again(raw_store: RawStore, drawn: Entity
 def _table(store: RawStore, schema: EntitySchema) -> TableDefinition:
     table = store.dialect.define_table(schema, store.collation)
     return replace(table, indexes=tuple(sorted(table.indexes, key=lambda index: index.name)))
+
+
+def test_a_database_that_is_not_there_is_wrong_usage(command: Command, mysql_server: SqlServer) -> None:
+    """The server answered: trying again later will not help."""
+    outcome = command("inspect", mysql_server.url("no_such_database"))
+
+    assert 2 == outcome.code
+    assert "no_such_database" in outcome.err

@@ -36,7 +36,8 @@ class ClassNames:
             return table
         base = camel_case(table.strip("_"))
         base = base if base[:1].isalpha() else f"Table{base}"
-        return self._free(base.removesuffix(_SUFFIX)[: LONGEST - len(_SUFFIX) - 3], _SUFFIX)
+        base = base.removesuffix(_SUFFIX) or _SUFFIX
+        return self._free(base[: LONGEST - len(_SUFFIX) - 3], _SUFFIX)
 
     def enum(self, entity: str, field: str) -> tuple[str, str]:
         """The name that code generation gives the enum of a field, and one that nothing else has."""

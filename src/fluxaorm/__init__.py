@@ -98,6 +98,7 @@ __all__ = [
     "DebeziumOptions",
     "Embedded",
     "Engine",
+    "EngineSchema",
     "Entity",
     "Field",
     "Finding",

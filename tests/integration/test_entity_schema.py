@@ -280,14 +280,15 @@ def test_truncating_a_table_that_is_not_there_is_told(plain_shop: Shop) -> None:
 def test_tables_are_not_changed_inside_a_transaction(plain_shop: Shop) -> None:
     """The transaction would keep the change waiting for the lock that it holds itself."""
     ctx, schema = plain_shop.context(), plain_shop.engine.schema(CounterEntity)
-    ctx.sessions["default"] = Session("default")
-
-    for operation in (
+    operations = (
         schema.update_schema,
         schema.update_schema_and_truncate,
         schema.truncate_table,
         schema.drop_table,
-    ):
+    )
+    ctx.sessions["default"] = Session("default")
+
+    for operation in operations:
         with pytest.raises(ContextMisuseError, match="a transaction is open on the pool 'default'"):
             plain_shop.do(operation(ctx))
 

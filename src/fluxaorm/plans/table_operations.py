@@ -1,8 +1,4 @@
-"""What is done to the table of one entity: brought in line, emptied, dropped. Caches follow, ids go on. No I/O.
-
-A statement that empties a table changes rows nobody listed, so all keys that are cached take a write intent before it,
-and all that are there after it go, leases too: a reader that took the old row before cannot store it any more.
-"""
+"""What is done to the table of one entity: brought in line, emptied, dropped. Caches follow, ids go on. No I/O."""
 
 from __future__ import annotations
 
@@ -13,22 +9,14 @@ from typing import Any
 from fluxaorm.alters import Alter
 from fluxaorm.alters.alter import LOCK_TIMEOUT
 from fluxaorm.entity.schema import EntitySchema
-from fluxaorm.errors import (
-    CacheUnavailableError,
-    CommitUnknownError,
-    ContextMisuseError,
-    MySQLError,
-    PostCommitError,
-    RedisError,
-)
+from fluxaorm.errors import CommitUnknownError, ContextMisuseError, MySQLError, PostCommitError
 from fluxaorm.plans.alters import DeclarationsPort, get_alters_plan
 from fluxaorm.plans.binding import Binding
-from fluxaorm.plans.cache_control import each_cached_key_plan
-from fluxaorm.plans.cache_keys import INTENT_MS
 from fluxaorm.plans.effects import Execute, FetchRows, Plan
 from fluxaorm.plans.ids import keep_ids_above_plan
-from fluxaorm.plans.redis_functions import INTEND, RELEASE, function_call, redis_plan
+from fluxaorm.plans.table_intents import TableIntents
 from fluxaorm.plans.unit import UnitOfWork
+from fluxaorm.plans.unknown_commits import settle_later
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,23 +95,23 @@ def _emptied_plan(owner: UnitOfWork, binding: Binding, table: str | None, statem
     """Run what removes all rows. Ids go on above the largest that was there; nothing of the rows stays cached."""
     if table is not None:
         yield from _keep_ids_plan(binding, table)
-    token = owner.engine.tokens.take()
+    intents = TableIntents(owner.engine, binding)
     _forget(owner, binding)
-    yield from _announce_plan(owner, binding, token)
     try:
+        yield from intents.intend_plan()
         for sql in statements:
             yield from Execute(binding.mysql_pool, sql)
-    except CommitUnknownError:
-        # it may happen yet: the intents stay until their deadline
+    except CommitUnknownError as error:
+        settle_later(owner.engine, error, intents)
         raise
     except BaseException:
-        yield from _release_plan(owner, binding, token)
+        yield from intents.release_or_later_plan()
         raise
     _forget(owner, binding)
-    failure = yield from _release_plan(owner, binding, token)
-    if failure is not None:
-        message = f"{binding.schema.table} was emptied, but cached rows could not be dropped"
-        raise PostCommitError(message, [failure])
+    failures = yield from intents.release_or_later_plan()
+    if failures:
+        message = f"the rows of {binding.schema.table} are gone, but not those that Redis has; it will be told later"
+        raise PostCommitError(message, failures)
 
 
 def _keep_ids_plan(binding: Binding, table: str) -> Plan[None]:
@@ -141,37 +129,3 @@ def _forget(owner: UnitOfWork, binding: Binding) -> None:
     for unit in owner.units.values():
         if unit.schema is binding.schema:
             unit.forget_clean()
-
-
-def _announce_plan(owner: UnitOfWork, binding: Binding, token: str) -> Plan[None]:
-    pool = binding.redis_pool
-    if pool is None:
-        return
-    try:
-        yield from each_cached_key_plan(binding, lambda keys: _called_plan(pool, INTEND, keys, token, INTENT_MS))
-    except RedisError as error:
-        owner.engine.cache_outage(pool, error)
-        if not owner.engine.writes_without_cache(pool):
-            message = f"{binding.schema.table} was left as it is, since Redis could not be told: {error.reason}"
-            raise CacheUnavailableError(message, pool=pool) from error
-
-
-def _release_plan(owner: UnitOfWork, binding: Binding, token: str) -> Plan[RedisError | None]:
-    """Drop every cached key but live intents of others; the error when Redis could not be told and must be."""
-    pool = binding.redis_pool
-    if pool is None:
-        return None
-    try:
-        yield from each_cached_key_plan(binding, lambda keys: _called_plan(pool, RELEASE, keys, token))
-    except RedisError as error:
-        owner.engine.cache_outage(pool, error)
-        return None if owner.engine.writes_without_cache(pool) else error
-    return None
-
-
-def _called_plan(pool: str, function: str, keys: Sequence[str], *args: str | int) -> Plan[int]:
-    replies = yield from redis_plan(pool, [function_call(function, key, *args) for key in keys], shielded=True)
-    for reply in replies.values:
-        if isinstance(reply, RedisError):
-            raise reply
-    return len(keys)

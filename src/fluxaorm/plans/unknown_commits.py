@@ -7,18 +7,29 @@ caches be released. Until then the intents are renewed, so nobody caches either 
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 from fluxaorm.errors import CommitUnknownError, MySQLError, RedisError
 from fluxaorm.plans.effects import Execute, FetchRows, Plan
-from fluxaorm.plans.intents import Intents
 from fluxaorm.plans.unit import EnginePort
 
 UPTIME_MARGIN: Final = 5.0
 """Seconds by which a server must be younger than a connection to have been restarted since."""
 
 
-def settle_later(engine: EnginePort, error: CommitUnknownError, intents: Intents) -> None:
+class Announced(Protocol):
+    """Intents that are out: ``Intents`` or ``TableIntents``."""
+
+    def renew_plan(self, *, at_once: bool = False) -> Plan[None]:
+        """Announce again."""
+        ...
+
+    def release_plan(self) -> Plan[list[RedisError]]:
+        """Let go; the errors of pools that could not be told."""
+        ...
+
+
+def settle_later(engine: EnginePort, error: CommitUnknownError, intents: Announced) -> None:
     """Let the engine find out when the statement of ``error`` can no longer change anything, then release."""
 
     def step() -> Plan[bool]:
@@ -36,7 +47,7 @@ def kill_later(engine: EnginePort, pool: str, thread: int, opened: float) -> Non
     engine.finish_later(step)
 
 
-def _step_plan(engine: EnginePort, error: CommitUnknownError, intents: Intents) -> Plan[bool]:
+def _step_plan(engine: EnginePort, error: CommitUnknownError, intents: Announced) -> Plan[bool]:
     try:
         yield from intents.renew_plan(at_once=True)
     except RedisError:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from fluxaorm.cli.inspect.code import Code
 from fluxaorm.cli.inspect.drafts import EntityDraft, EnumDraft, Exclusions, FieldDraft, Omission
-from fluxaorm.cli.inspect.field_types import FieldType, NoFieldError, field_type, long_text
+from fluxaorm.cli.inspect.field_types import UNSHOWN, FieldType, NoFieldError, field_type, long_text
 from fluxaorm.cli.inspect.layout import field_line, fits
 from fluxaorm.cli.inspect.names import ClassNames, FieldNames
 from fluxaorm.cli.inspect.tables import id_type, is_soft_deleted, key_of, references_of, unreferred
@@ -182,9 +182,11 @@ def _with_default(field: FieldDraft, kind: FieldType, column: ColumnDefinition) 
     if column.default is None:
         return replace(field, default=_none_of(column))
     try:
-        return replace(field, default=None if kind.default is None else kind.default(column.default))
+        default = None if kind.default is None else kind.default(column.default)
     except ValueError:
-        return field
+        default = None
+    unshown = "?" in column.default and default is not None and default.text.startswith(("'", '"'))
+    return replace(field, default=default, note=f"the default {UNSHOWN}" if unshown else field.note)
 
 
 def _perhaps_set(annotation: Code, kind: FieldType) -> Code:

@@ -38,6 +38,8 @@ class FieldType:
     is_set: bool = False
 
 
+UNSHOWN: Final = "holds '?', which is how servers show an emoji or another rare character"
+
 _UNLIMITED: Final[Options] = (("length", '"max"'),)
 _INTEGERS: Final = {
     "tinyint": "Int8",
@@ -163,11 +165,8 @@ def _members(kind: ColumnType, column: ColumnDefinition) -> FieldType:
         length = sum(len(member) + 1 for member in kind.members) if kind.name == "set" else longest
         made = _named("str", defaults.str_default, (("length", str(max(1, min(length, LONGEST_VARCHAR)))),))
         return FieldType(made.annotation, made.options, made.default, f"a text, since its {kind.name} {problem}")
-    note = "" if not any("?" in member for member in kind.members) else _UNSHOWN
+    note = "" if not any("?" in member for member in kind.members) else f"a member {UNSHOWN}"
     return FieldType(Code(""), (), None, note, kind.members, kind.name == "set")
-
-
-_UNSHOWN: Final = "a member holds '?', which is how the server shows an emoji or another rare character: check it"
 
 
 def _json(kind: ColumnType, column: ColumnDefinition) -> FieldType:

@@ -193,6 +193,9 @@ class Context(_ContextBase):
             self._check_reentrance()
         return thread
 
+    _run_alone = _run
+    """Of a plan that flushes."""
+
     def _value(self, value: T) -> T:
         return value
 
@@ -289,6 +292,12 @@ class AsyncContext(_ContextBase):
         if self.closed:
             raise ContextClosedError("the context is closed; make another with engine.new_async_context()")
         return self._drive(plan)
+
+    def _run_alone(self, plan: Plan[T]) -> Coroutine[Any, Any, T]:
+        """As ``_run``, of a plan that flushes: ContextMisuseError beside anything else on this context."""
+        if self.closed:
+            raise ContextClosedError("the context is closed; make another with engine.new_async_context()")
+        return self._drive(plan, alone=True)
 
     async def _drive(self, plan: Plan[T], *, alone: bool = False, inside: bool = True) -> T:
         outer = self._alone

@@ -18,8 +18,8 @@ from fluxaorm.errors import (
     ReentrantFlushError,
     RegistryError,
 )
-from tests.integration.test_transactions import Undo, block
 from tests.support import shop as entities
+from tests.support.blocks import Undo, block
 from tests.support.redis_servers import RedisServer
 from tests.support.shop_engines import Shop
 

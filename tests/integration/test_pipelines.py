@@ -17,7 +17,7 @@ from fluxaorm.errors import (
     UnflushedChangesWarning,
     UnknownPoolError,
 )
-from tests.integration.test_transactions import Undo, block
+from tests.support.blocks import Undo, block
 from tests.support.network import MakeProxy
 from tests.support.redis_servers import RedisServer
 from tests.support.shop_engines import Shop
@@ -140,7 +140,7 @@ def test_a_command_that_is_refused_is_told_when_the_rows_are_durable(cached_shop
     ctx.redis_pipeline().add("SET", key, "text")
     wrong, after = ctx.redis_pipeline().add("INCR", key), ctx.redis_pipeline().add("GET", key)
 
-    with pytest.raises(PostCommitError, match="not all Redis commands were done.*not an integer"):
+    with pytest.raises(PostCommitError, match=r"not all Redis commands were done.*not an integer"):
         cached_shop.do(ctx.flush())
 
     assert (False, b"text") == (user.is_new, after.result)
@@ -226,7 +226,7 @@ def test_leaving_a_context_with_queued_statements_warns(plain_shop: Shop) -> Non
 )
 def test_commands_that_would_hurt_others_on_the_connection_are_refused(cached_shop: Shop, words: Any) -> None:
     """One connection serves many: what switches its database or blocks it has no place in a pipeline."""
-    with pytest.raises(QueryError, match="pipeline takes no|word of a Redis command"):
+    with pytest.raises(QueryError, match=r"pipeline takes no|word of a Redis command"):
         cached_shop.context().redis_pipeline().add(*words)
 
 
@@ -251,7 +251,7 @@ def test_pools_and_keys_that_are_not_the_users_are_refused(cached_shop: Shop) ->
     ctx = cached_shop.context()
 
     for call in (lambda: ctx.mysql_pipeline("nope"), lambda: ctx.redis_pipeline("nope")):
-        with pytest.raises(UnknownPoolError, match="nope.*default"):
+        with pytest.raises(UnknownPoolError, match=r"nope.*default"):
             call()
     with pytest.raises(QueryError, match=r"Provider\.invalidate"):
         ctx.invalidate_key("fx:db:UserEntity:1")

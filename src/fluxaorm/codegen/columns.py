@@ -39,7 +39,7 @@ _AUTOMATIC: Final = {
 }
 _LONGEST_LIST: Final = 200
 """Characters of an enum's members in a docstring."""
-_JSON: Final = frozenset({"json", "references"})
+JSON_KINDS: Final = frozenset({"json", "references"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ class Columns:
         return self._names.user_class(enum.python_class)
 
     def _getter(self, column: ColumnSchema) -> Getter:
-        if column.kind in _JSON:
+        if column.kind in JSON_KINDS:
             return Getter("json")
         cell = f"self._row[{column.index}]"
         is_set = column.kind == "set"

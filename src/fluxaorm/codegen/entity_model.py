@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from fluxaorm.codegen.columns import Columns, FieldObject, Getter, Property, Sibling
+from fluxaorm.codegen.columns import JSON_KINDS, Columns, FieldObject, Getter, Property, Sibling
 from fluxaorm.codegen.names import Names
 from fluxaorm.codegen.naming import is_name, name_of
 from fluxaorm.codegen.package_model import ClassNames, PackageModel
@@ -22,6 +22,16 @@ class Value:
 
     name: str
     type: str
+    computed: str = ""
+    """What an expression for it gives; "" when there can be none."""
+
+    def settable(self, fields: str) -> str:
+        """What ``update_where`` takes; None comes last, where Ruff wants it."""
+        if not self.computed:
+            return self.type
+        expression = f"{fields}.Expression[{self.computed}]"
+        plain = self.type.removesuffix(" | None")
+        return f"{plain} | {expression}{self.type[len(plain) :]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +128,9 @@ class _Maker:
                 yield Value(part.name, self._group_takes(part))
             elif part.auto != "version":
                 takes = self.columns.takes(part)
-                yield from (Value(name, takes) for name in dict.fromkeys((part.field, part.attribute)))
+                is_plain = part.enum is None and part.kind not in JSON_KINDS
+                computed = self.columns.type_of(part) if is_plain else ""
+                yield from (Value(name, takes, computed) for name in dict.fromkeys((part.field, part.attribute)))
 
     def _properties(self) -> Iterator[Property]:
         for part in self._parts():

@@ -42,6 +42,16 @@ class ClassNames:
         return f"{self._stem}Values"
 
     @property
+    def row(self) -> str:
+        """A row of ``save_many``."""
+        return f"{self._stem}Row"
+
+    @property
+    def changes(self) -> str:
+        """The keywords of ``update_where``."""
+        return f"{self._stem}Changes"
+
+    @property
     def fields(self) -> str:
         """The field objects for queries."""
         return f"{self._stem}Fields"
@@ -54,7 +64,18 @@ class ClassNames:
     @property
     def all(self) -> frozenset[str]:
         """Every name the module defines."""
-        return frozenset({self.entity, self.provider, self.provider_class, self.values, self.fields, self.reference})
+        return frozenset(
+            {
+                self.entity,
+                self.provider,
+                self.provider_class,
+                self.values,
+                self.row,
+                self.changes,
+                self.fields,
+                self.reference,
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)

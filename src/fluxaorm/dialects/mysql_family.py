@@ -87,11 +87,20 @@ class MySQLFamily(Dialect):
         """USE INDEX."""
         return f"USE INDEX ({self.quote(index)})"
 
-    def upsert_clause(self, columns: Sequence[str]) -> str:
+    def rows_in(self, columns: Sequence[str], count: int) -> str:
+        """Row constructors, of which both servers make ranges of an index."""
+        names, places = ", ".join(map(self.quote, columns)), ", ".join("?" * len(columns))
+        if len(columns) == 1:
+            return f"{names} IN ({', '.join('?' * count)})"
+        return f"({names}) IN ({', '.join([f'({places})'] * count)})"
+
+    def upsert_clause(self, columns: Sequence[str], counted: str | None = None, *, id_column: str = "id") -> str:
         """VALUES() instead of the newer row alias, which MariaDB, Vitess and TiDB do not know."""
-        names = [self.quote(column) for column in columns]
-        changes = ", ".join(f"{name} = VALUES({name})" for name in names) or f"{self.quote('id')} = {self.quote('id')}"
-        return f"ON DUPLICATE KEY UPDATE {changes}"
+        changes = [f"{name} = VALUES({name})" for name in map(self.quote, columns)]
+        if counted is not None:
+            changes.append(f"{self.quote(counted)} = {self.quote(counted)} + 1")
+        id_name = self.quote(id_column)
+        return f"ON DUPLICATE KEY UPDATE {', '.join(changes) or f'{id_name} = {id_name}'}"
 
     def session_statements(self) -> tuple[str, ...]:
         """One SET. No lock is waited for longer than a write intent lives without its writer."""

@@ -94,9 +94,20 @@ class Dialect(ABC):
     def use_index_clause(self, index: str) -> str:
         """What follows the table's name to read through this index; "" where the server takes no such advice."""
 
+    def computes(self, column: ColumnSchema) -> bool:
+        """Whether the server can do arithmetic with a number column without loss."""
+        return True
+
     @abstractmethod
-    def upsert_clause(self, columns: Sequence[str]) -> str:
-        """What follows VALUES: a row whose key exists is updated in these columns; no columns: left as it is."""
+    def rows_in(self, columns: Sequence[str], count: int) -> str:
+        """A condition with a ``?`` for each column of each of ``count`` rows: these columns are one of the rows."""
+
+    @abstractmethod
+    def upsert_clause(self, columns: Sequence[str], counted: str | None = None, *, id_column: str = "id") -> str:
+        """What follows VALUES: a row whose key exists is updated in these columns; no columns: left as it is.
+
+        ``counted``: a column that is raised by one then.
+        """
 
     # connections
 

@@ -75,11 +75,23 @@ class SQLite(Dialect):
         """INDEXED BY would be an order, not advice."""
         return ""
 
-    def upsert_clause(self, columns: Sequence[str]) -> str:
+    def computes(self, column: ColumnSchema) -> bool:
+        """Decimals and wide unsigned integers are text."""
+        return _stored(column, declared_column(column, NOCASE)).collation != DECIMAL
+
+    def rows_in(self, columns: Sequence[str], count: int) -> str:
+        """Rows have to be a VALUES."""
+        names, places = ", ".join(map(self.quote, columns)), ", ".join("?" * len(columns))
+        if len(columns) == 1:
+            return f"{names} IN ({', '.join('?' * count)})"
+        return f"({names}) IN (VALUES {', '.join([f'({places})'] * count)})"
+
+    def upsert_clause(self, columns: Sequence[str], counted: str | None = None, *, id_column: str = "id") -> str:
         """ON CONFLICT over any unique index."""
-        names = [self.quote(column) for column in columns]
-        changes = ", ".join(f"{name} = excluded.{name}" for name in names)
-        return f"ON CONFLICT DO UPDATE SET {changes}" if changes else "ON CONFLICT DO NOTHING"
+        changes = [f"{name} = excluded.{name}" for name in map(self.quote, columns)]
+        if counted is not None:
+            changes.append(f"{self.quote(counted)} = {self.quote(counted)} + 1")
+        return f"ON CONFLICT DO UPDATE SET {', '.join(changes)}" if changes else "ON CONFLICT DO NOTHING"
 
     def session_statements(self) -> tuple[str, ...]:
         """WAL, so that readers do not wait for the writer."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fluxaorm.errors import IdExhaustedError, QueryError
+from fluxaorm.errors import FieldValueError, IdExhaustedError, QueryError
 from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.ids import take_id_plan, take_ids_plan
 from fluxaorm.plans.reads import check_id
+from fluxaorm.plans.tracked import NEW
 from fluxaorm.plans.unit import EntityUnit
 from fluxaorm.query.pager import check_count
 
@@ -27,16 +28,36 @@ def new_many_plan(unit: EntityUnit, count: int) -> Plan[list[Any]]:
 
 def new_with_id(unit: EntityUnit, id: int, values: Mapping[str, Any]) -> Any:
     """A tracked new entity with the caller's id; the flush keeps generated ids above it."""
-    check_id(unit, id)
-    if id == 0:
-        raise QueryError(f"{unit.schema.name}: an id starts at 1, got 0")
-    if id > unit.schema.id_maximum:
-        raise IdExhaustedError(unit.schema.name, unit.schema.id_maximum)
+    check_chosen_id(unit, id)
     if unit.known(id) is not None:
         raise QueryError(f"{unit.schema.name}: this context already has an entity with id {id}")
     entity = make(unit, id, values)
     unit.owner.chosen_ids[entity] = None
     return entity
+
+
+def check_chosen_id(unit: EntityUnit, id: Any) -> None:
+    """Refuse what cannot be the id of a row. QueryError, IdExhaustedError."""
+    check_id(unit, id)
+    if id == 0:
+        raise QueryError(f"{unit.schema.name}: an id starts at 1, got 0")
+    if id > unit.schema.id_maximum:
+        raise IdExhaustedError(unit.schema.name, unit.schema.id_maximum)
+
+
+def draft(unit: EntityUnit, values: Mapping[str, Any], cells: list[Any]) -> Any:
+    """An entity that is neither tracked nor known: to check values, and to carry them.
+
+    ``cells``: its row before they are set. Raises FieldValueError.
+    """
+    made: Any = unit.entity_class()
+    made._row, made._unit, made._old, made._state, made._read_at = cells, unit, None, NEW, 0.0
+    for name, value in values.items():
+        column = unit.binding.by_name.get(name)
+        if column is not None and (column.index == 0 or column.auto in ("version", "fake_delete")):
+            raise FieldValueError(unit.schema.name, name, value, "is set by the library, not in bulk")
+    made._set(values)
+    return made
 
 
 def make(unit: EntityUnit, id: int, values: Mapping[str, Any]) -> Any:

@@ -70,7 +70,8 @@ class ExecResult:
 class Statement:
     """SQL with ``?`` placeholders and its values (Params). ``tag`` is the plan's own, for errors.
 
-    With ``rows`` the SQL ends in ``VALUES`` and the driver's adapter appends one ``(value, ...)`` group a row.
+    With ``rows`` the SQL ends in ``VALUES``, or has a ``?`` behind it, and the driver's adapter puts one
+    ``(value, ...)`` group a row there.
     """
 
     sql: str

@@ -271,6 +271,11 @@ def _inserted_row(binding: Binding, write: EntityWrite) -> list[Any]:
         row = row.copy()
         for position, value in write.values.items():
             row[position] = value
+    return row_params(binding, row)
+
+
+def row_params(binding: Binding, row: list[Any]) -> list[Any]:
+    """A whole row in the form a driver takes."""
     if binding.json_positions:
         row = [cell.value if type(cell) is JsonValue else cell for cell in row]
     return [

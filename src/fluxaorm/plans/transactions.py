@@ -305,7 +305,7 @@ def joined_flush_plan(transaction: Transaction, work: FlushWork) -> Plan[None]:
             started.append(session)
             yield from statements_plan(session, pool.statements, (f"SAVEPOINT {FLUSH_SAVEPOINT}",))
     except BaseException:
-        yield from _undo_flush_plan(transaction, started)
+        yield from undo_flush_plan(transaction, started)
         raise
     for write in work.writes:
         transaction.intents.add_row(write.binding, write.entity._row[0])
@@ -315,7 +315,8 @@ def joined_flush_plan(transaction: Transaction, work: FlushWork) -> Plan[None]:
     settle(owner, work.writes)
 
 
-def _undo_flush_plan(transaction: Transaction, started: list[Session]) -> Plan[None]:
+def undo_flush_plan(transaction: Transaction, started: list[Session]) -> Plan[None]:
+    """Undo what was done since ``FLUSH_SAVEPOINT`` was set in these sessions."""
     for session in started:
         if transaction.failure is not None:
             return

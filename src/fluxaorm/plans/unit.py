@@ -230,14 +230,23 @@ class EntityUnit:
             self.identity[id] = ref
         return ref
 
-    def make_stale(self) -> None:
-        """Let the next look-up of each clean entity read its row again, in place."""
+    def make_stale(self, ids: Iterable[int] | None = None) -> None:
+        """Let the next look-up of each clean entity, or of those of ``ids``, read its row again, in place."""
+        if ids is not None:
+            for id in ids:
+                self._make_one_stale(id)
+            return
         current: dict[int, weak_reference[TrackedEntity]] = {}
         for id, ref in self.identity.items():
             entity = ref()
             if entity is not None:
                 (current if entity in self.owner.pending else self.stale)[id] = ref
         self.identity = current
+
+    def _make_one_stale(self, id: int) -> None:
+        ref = self.identity.get(id)
+        if ref is not None and ref() not in self.owner.pending:
+            self.stale[id] = self.identity.pop(id)
 
     def _adopt(self, id: int, cells: list[Any], state: int, read_at: float) -> Any:
         entity = self.entity_class()
@@ -260,10 +269,15 @@ class EntityUnit:
         self.stale = {id: ref for id, ref in self.stale.items() if ref() is not None}
         self._sweep_at = max(FIRST_SWEEP, 2 * len(self.identity))
 
-    def new_entity(self, id: int) -> Any:
-        """A tracked new entity with its defaults and no other value."""
+    def initial_cells(self, id: Any) -> list[Any]:
+        """The row of a new entity: its id, defaults, and UNSET."""
         cells = [_initial(column, self.binding) for column in self.schema.columns]
         cells[0] = id
+        return cells
+
+    def new_entity(self, id: int) -> Any:
+        """A tracked new entity with its defaults and no other value."""
+        cells = self.initial_cells(id)
         entity = self._adopt(id, cells, NEW, 0.0)
         self.owner.pending[entity] = None
         return entity

@@ -29,7 +29,7 @@ _LONGEST_HEX: Final = 64
 
 
 def render(sql: str, args: Sequence[Any] = (), rows: Sequence[Sequence[Any]] | None = None) -> Sql:
-    """``sql`` with a literal in the place of each ``?``; with ``rows`` it ends in VALUES and the groups are appended.
+    """``sql`` with a literal in the place of each ``?``; with ``rows`` the groups go behind VALUES or for its ``?``.
 
     Raises QueryError when there are more or fewer values than placeholders, or a value has no literal.
     """
@@ -64,7 +64,16 @@ def _with_rows(sql: str, rows: Sequence[Sequence[Any]]) -> Sql:
         raise QueryError("a statement with rows was given none")
     literals = _LITERALS
     groups = [_joined(", ", [literals[type(value)](value) for value in row]) for row in rows]
-    return _joined("", [sql, "(", _joined("), (", groups), ")"])
+    before, after = rows_places(sql)
+    return _joined("", [before, "(", _joined("), (", groups), ")", after])
+
+
+def rows_places(sql: str) -> tuple[str, str]:
+    """What stands before and behind the groups of a statement with rows."""
+    pieces = _PIECES.get(sql) or _cut(sql)
+    if len(pieces) > 2:
+        raise QueryError("a statement with rows has one placeholder, for all of them")
+    return (pieces[0], pieces[1]) if len(pieces) == 2 else (sql, "")
 
 
 def _joined(separator: str, parts: Sequence[Sql]) -> Sql:

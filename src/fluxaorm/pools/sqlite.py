@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fluxaorm.dialects.sqlite_collations import COLLATIONS
 from fluxaorm.errors import DeadlockError, FluxaError, MySQLConnectionError, MySQLError, NotSupportedError, QueryError
 from fluxaorm.plans.effects import ExecResult, QueryRows, Row, Statement
+from fluxaorm.pools.literals import rows_places
 from fluxaorm.pools.values import NATIVE, Writers
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ class SQLiteCore:
         if not rows:
             raise QueryError("a statement with rows was given none")
         places = ", ".join("?" * len(rows[0]))
+        before, after = rows_places(sql)
         prepared = [_parameters(row) for row in rows]
         begin, done, undo = (
             ("SAVEPOINT fluxa_rows", "RELEASE fluxa_rows", "ROLLBACK TO fluxa_rows; RELEASE fluxa_rows")
@@ -116,7 +118,7 @@ class SQLiteCore:
         )
         self._run(begin, ())
         try:
-            cursor = self._guarded(lambda: self._raw.executemany(f"{sql}({places})", prepared), sql)
+            cursor = self._guarded(lambda: self._raw.executemany(f"{before}({places}){after}", prepared), sql)
             self._run(done, ())
         except BaseException:
             if self._raw.in_transaction:

@@ -9,11 +9,12 @@ column. Ranges, lengths and members are checked against the schema when a query 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from fluxaorm.errors import QueryError
 from fluxaorm.query.conditions import Comparison, Condition, FieldKey, Operator, and_, or_
+from fluxaorm.query.expressions import Expression
 from fluxaorm.query.params import with_article
 
 V = TypeVar("V")
@@ -40,7 +41,7 @@ class Fields:
         self._inner: tuple[str, ...] = ()
 
 
-class QueryField(Generic[V, A]):
+class QueryField(Expression[V], Generic[V, A]):
     """A field of an entity in queries. ``V``: what ``select`` gives for it; ``A``: what it can be compared with."""
 
     _takes: ClassVar[tuple[type[Any], ...]] = ()
@@ -100,6 +101,10 @@ class QueryField(Generic[V, A]):
         given, has_none = self._list(values)
         found = Comparison(self._key, "not_in", given)
         return and_([found, self.is_not_null()]) if has_none else found
+
+    def _operands(self) -> Iterator[FieldKey]:
+        """Itself, where it is the value of another column."""
+        yield self._key
 
     def is_null(self) -> Condition:
         """Has no value; behind a reference also when the reference leads nowhere."""

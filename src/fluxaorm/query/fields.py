@@ -37,7 +37,8 @@ from typing import Any, Generic, TypeVar
 
 from fluxaorm.errors import QueryError
 from fluxaorm.query.conditions import Comparison, Condition
-from fluxaorm.query.field_base import A, Fields, OrderedField, QueryField, V, key_of, reference
+from fluxaorm.query.expressions import Divisible, Expression, Numeric
+from fluxaorm.query.field_base import A, Fields, O, OrderedField, QueryField, V, key_of, reference
 
 M = TypeVar("M", bound=StrEnum)
 J = TypeVar("J")
@@ -46,7 +47,12 @@ IdValue = TypeVar("IdValue")
 """``int``, or ``int | None`` for a nullable reference."""
 
 
-class _Int(OrderedField[V, V, int], Generic[V]):
+class _Number(OrderedField[V, A, O], Numeric[V, O], Generic[V, A, O]):
+    def _operand_types(self) -> tuple[tuple[type[Any], ...], str]:
+        return self._takes, self._words
+
+
+class _Int(_Number[V, V, int], Generic[V]):
     _takes = (int,)
     _words = "an int"
 
@@ -61,7 +67,7 @@ class NullableIntField(_Int["int | None"]):
     _nullable = True
 
 
-class _Float(OrderedField[V, "V | int", float], Generic[V]):
+class _Float(_Number[V, "V | int", float], Divisible[V, float], Generic[V]):
     _takes = (float, int)
     _words = "a float"
 
@@ -82,7 +88,7 @@ class NullableFloatField(_Float["float | None"]):
     _nullable = True
 
 
-class _Decimal(OrderedField[V, "V | int", "Decimal | int"], Generic[V]):
+class _Decimal(_Number[V, "V | int", "Decimal | int"], Divisible[V, "Decimal | int"], Generic[V]):
     _takes = (Decimal, int)
     _words = "a Decimal"
 
@@ -370,6 +376,7 @@ __all__ = [
     "DateTimeField",
     "DecimalField",
     "EnumField",
+    "Expression",
     "Fields",
     "FloatField",
     "IPv4Field",

@@ -90,6 +90,20 @@ class QueryCompiler:
         """The statement for all rows of a query, by id."""
         return self._bind(query, ROWS, "all", None, 0)
 
+    def bind_where(self, query: Query) -> BoundSQL | None:
+        """Only the condition, for a statement that names no table; "" when all rows match, None when none can."""
+        key = ("where", query.shape)
+        compiled = self._kept.get(key)
+        if compiled is None:
+            part = _Statement(self, query, IDS, "", 0, None).where()
+            text = "" if part.sql is True else f" WHERE {part.sql}"
+            # of a statement "" says that nothing can match, so what may be empty stands behind a word
+            compiled = self._keep(key, _Compiled("" if part.sql is False else f"x{text}", part.picks))
+        if not compiled.sql:
+            return None
+        values = query.values
+        return BoundSQL(compiled.sql[1:], [pick.bind(values[pick.position]) for pick in compiled.picks])
+
     def _bind(
         self, query: Query, form: Form, cut: Cut, limit: int | None, offset: int, after: int | None = None
     ) -> BoundSQL | None:
@@ -134,7 +148,7 @@ class _Statement:
         self.id_sql = self._own(0)
 
     def compile(self) -> _Compiled:
-        where = self._where()
+        where = self.where()
         if where.sql is False:
             return _Compiled("")
         select, order = self._select(), self._order()
@@ -170,7 +184,8 @@ class _Statement:
     def _own(self, position: int) -> str:
         return self.dialect.qualified(self.schema.columns[position].name, self.tables.own)
 
-    def _where(self) -> Part:
+    def where(self) -> Part:
+        """All conditions."""
         conditions = ConditionCompiler(self.tables, self.dialect)
         parts = [conditions.compile(condition) for condition in self.query.conditions]
         if self.schema.soft_delete_position is not None and not self.query.with_deleted:

@@ -14,7 +14,7 @@ from fluxaorm.runners.time_limits import TimeLimit, is_lone_statement, is_unlimi
 
 if TYPE_CHECKING:
     from fluxaorm.pools.ports import AsyncPool, AsyncSQLConnection, RedisPool, SQLPool
-    from fluxaorm.runners.sync import Observer
+    from fluxaorm.runners.observer import Observer
 
 
 class TimedAsyncRunner(AsyncRunner):

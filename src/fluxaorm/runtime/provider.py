@@ -10,7 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from fluxaorm.plans import cache_control, reads, search
+from fluxaorm.plans.bulk_changes import delete_where_plan, update_where_plan
+from fluxaorm.plans.bulk_rows import OnConflict, save_many_plan
 from fluxaorm.plans.creation import make, new_many_plan, new_plan, new_with_id
+from fluxaorm.plans.get_or_create import get_or_create_plan
+from fluxaorm.query.query import Query
 from fluxaorm.runtime.entity import EntityBase
 from fluxaorm.runtime.provider_callbacks import CallbackMethods
 from fluxaorm.runtime.provider_search import SearchMethods
@@ -65,6 +69,15 @@ class Provider(SearchMethods[E], CallbackMethods[E], Generic[E, F]):
         return run_plan(ctx, new_many_plan(ctx.unit_of(self), count))
 
     @sync_or_async
+    def delete_where(self, ctx: AnyContext, query: Query, *, force: bool = False) -> int:
+        """Delete all rows that match, with soft delete mark them deleted (``force``: remove them); their number.
+
+        Written at once, in the open transaction or one of its own, and seen through every cache; entities of this
+        context are read again by their next look-up. No callbacks run. Raises QueryError, and as ``ctx.flush()``.
+        """
+        return run_plan(ctx, delete_where_plan(ctx.unit_of(self), query, force=force))
+
+    @sync_or_async
     def invalidate(self, ctx: AnyContext, *ids: int) -> None:
         """Drop rows from every cache, after SQL that went past the library.
 
@@ -86,6 +99,16 @@ class Provider(SearchMethods[E], CallbackMethods[E], Generic[E, F]):
 
     def _new_with_id(self, ctx: Any, id: int, values: Mapping[str, Any]) -> E:
         return ready(ctx, new_with_id(ctx.unit_of(self), id, values))
+
+    def _save_many(self, ctx: Any, rows: Iterable[Mapping[str, Any]], on_conflict: OnConflict) -> list[int]:
+        return run_plan(ctx, save_many_plan(ctx.unit_of(self), rows, on_conflict))
+
+    def _update_where(self, ctx: Any, query: Query, changes: Mapping[str, Any]) -> int:
+        return run_plan(ctx, update_where_plan(ctx.unit_of(self), query, changes))
+
+    def _get_or_create(self, ctx: Any, unique: Mapping[str, Any], defaults: Mapping[str, Any]) -> tuple[E, bool]:
+        created: tuple[E, bool] = ctx._run_alone(get_or_create_plan(ctx.unit_of(self), unique, defaults))
+        return created
 
     def _get_by_unique(self, ctx: Any, index: str, values: Sequence[Any]) -> E | None:
         return run_plan(ctx, reads.get_by_unique_plan(ctx.unit_of(self), index, values))

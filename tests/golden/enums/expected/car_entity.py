@@ -9,7 +9,14 @@ from types import MappingProxyType
 from typing import Self, TypedDict, Unpack
 
 from fluxaorm.query import fields
-from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
+from fluxaorm.runtime import (
+    AnyContext,
+    EntityBase,
+    OnConflict,
+    Provider,
+    Query,
+    sync_or_async,
+)
 
 from tests.golden.enums.definition import Colour, Outer
 
@@ -29,6 +36,26 @@ from .enums import (
 
 class CarValues(TypedDict, total=False):
     """Keywords of `new` and `set`."""
+
+    status: CarStatus | CarStatusText
+    mood: CarMood | CarMoodText | None
+    extras: Iterable[CarExtras | CarExtrasText]
+    gone: Iterable[CarGone | CarGoneText] | None
+    colour: Colour
+    colours: Iterable[Colour] | None
+    size: Outer.Size
+    sizes: Iterable[Outer.Size]
+    priority: Priority | PriorityText
+
+
+class CarRow(CarValues, total=False):
+    """A row of `save_many`: without `id` a unique key says which it is."""
+
+    id: int
+
+
+class CarChanges(TypedDict, total=False):
+    """Keywords of `update_where`."""
 
     status: CarStatus | CarStatusText
     mood: CarMood | CarMoodText | None
@@ -186,6 +213,27 @@ class _CarProvider(Provider[CarEntity, CarFields]):
     ) -> CarEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
+
+    @sync_or_async
+    def save_many(
+        self,
+        ctx: AnyContext,
+        rows: Iterable[CarRow],
+        on_conflict: OnConflict = "update",
+    ) -> list[int]:
+        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
+        return self._save_many(ctx, rows, on_conflict)
+
+    @sync_or_async
+    def update_where(
+        self,
+        ctx: AnyContext,
+        query: Query,
+        /,
+        **changes: Unpack[CarChanges],
+    ) -> int:
+        """Set values, or what the server computes, in all rows that match; their number."""
+        return self._update_where(ctx, query, changes)
 
 
 CarEntityProvider = _CarProvider()

@@ -9,7 +9,15 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
 from fluxaorm.query import fields
-from fluxaorm.runtime import AnyContext, EntityBase, LazyModule, Provider, sync_or_async
+from fluxaorm.runtime import (
+    AnyContext,
+    EntityBase,
+    LazyModule,
+    OnConflict,
+    Provider,
+    Query,
+    sync_or_async,
+)
 
 from .enums import (
     BoxKinds,
@@ -54,6 +62,41 @@ class BoxValues(TypedDict, total=False):
     stops_1_height: int | None
     stops_2_width: int
     stops_2_height: int | None
+
+
+class BoxRow(BoxValues, total=False):
+    """A row of `save_many`: without `id` a unique key says which it is."""
+
+    id: int
+
+
+class BoxChanges(TypedDict, total=False):
+    """Keywords of `update_where`."""
+
+    label: str | fields.Expression[str]
+    sender: Address
+    sender_street: str | fields.Expression[str]
+    sender_country_code: str | fields.Expression[str]
+    sender_country_continent: BoxSenderCountryContinent | BoxSenderCountryContinentText
+    size: Dimensions
+    width: int | fields.Expression[int]
+    height: int | fields.Expression[int | None] | None
+    notes: Sequence[str | None]
+    notes_1: str | fields.Expression[str | None] | None
+    notes_2: str | fields.Expression[str | None] | None
+    kinds: Sequence[BoxKinds | BoxKindsText | None]
+    kinds_1: BoxKinds | BoxKindsText | None
+    kinds_2: BoxKinds | BoxKindsText | None
+    shelves: Sequence[int | ShelfEntity | None]
+    shelves_1: int | ShelfEntity | fields.Expression[int | None] | None
+    shelves_1_id: int | ShelfEntity | fields.Expression[int | None] | None
+    shelves_2: int | ShelfEntity | fields.Expression[int | None] | None
+    shelves_2_id: int | ShelfEntity | fields.Expression[int | None] | None
+    stops: Sequence[Dimensions]
+    stops_1_width: int | fields.Expression[int]
+    stops_1_height: int | fields.Expression[int | None] | None
+    stops_2_width: int | fields.Expression[int]
+    stops_2_height: int | fields.Expression[int | None] | None
 
 
 class BoxEntity(EntityBase):
@@ -363,6 +406,27 @@ class _BoxProvider(Provider[BoxEntity, BoxFields]):
     ) -> BoxEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
+
+    @sync_or_async
+    def save_many(
+        self,
+        ctx: AnyContext,
+        rows: Iterable[BoxRow],
+        on_conflict: OnConflict = "update",
+    ) -> list[int]:
+        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
+        return self._save_many(ctx, rows, on_conflict)
+
+    @sync_or_async
+    def update_where(
+        self,
+        ctx: AnyContext,
+        query: Query,
+        /,
+        **changes: Unpack[BoxChanges],
+    ) -> int:
+        """Set values, or what the server computes, in all rows that match; their number."""
+        return self._update_where(ctx, query, changes)
 
     @sync_or_async
     def load_shelves_1(

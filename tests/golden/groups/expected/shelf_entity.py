@@ -4,14 +4,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Self, TypedDict, Unpack
 
 from fluxaorm.query import fields
-from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
+from fluxaorm.runtime import (
+    AnyContext,
+    EntityBase,
+    OnConflict,
+    Provider,
+    Query,
+    sync_or_async,
+)
 
 
 class ShelfValues(TypedDict, total=False):
     """Keywords of `new` and `set`."""
+
+
+class ShelfRow(ShelfValues, total=False):
+    """A row of `save_many`: without `id` a unique key says which it is."""
+
+    id: int
+
+
+class ShelfChanges(TypedDict, total=False):
+    """Keywords of `update_where`."""
 
 
 class ShelfEntity(EntityBase):
@@ -59,6 +77,27 @@ class _ShelfProvider(Provider[ShelfEntity, ShelfFields]):
     ) -> ShelfEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
+
+    @sync_or_async
+    def save_many(
+        self,
+        ctx: AnyContext,
+        rows: Iterable[ShelfRow],
+        on_conflict: OnConflict = "update",
+    ) -> list[int]:
+        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
+        return self._save_many(ctx, rows, on_conflict)
+
+    @sync_or_async
+    def update_where(
+        self,
+        ctx: AnyContext,
+        query: Query,
+        /,
+        **changes: Unpack[ShelfChanges],
+    ) -> int:
+        """Set values, or what the server computes, in all rows that match; their number."""
+        return self._update_where(ctx, query, changes)
 
 
 ShelfEntityProvider = _ShelfProvider()

@@ -4,10 +4,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
 
 from fluxaorm.query import fields
-from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
+from fluxaorm.runtime import (
+    AnyContext,
+    EntityBase,
+    OnConflict,
+    Provider,
+    Query,
+    sync_or_async,
+)
 
 if TYPE_CHECKING:
     from tests.golden.json_values.definition import Options, Point, Route
@@ -15,6 +23,24 @@ if TYPE_CHECKING:
 
 class MapValues(TypedDict, total=False):
     """Keywords of `new` and `set`."""
+
+    attributes: dict[str, str]
+    points: list[Point]
+    options: Options | None
+    route: Route
+    anything: Any
+    side: dict[str, Literal["left", "right", "it's"]]
+    mixed: dict[str, list[int | str]]
+
+
+class MapRow(MapValues, total=False):
+    """A row of `save_many`: without `id` a unique key says which it is."""
+
+    id: int
+
+
+class MapChanges(TypedDict, total=False):
+    """Keywords of `update_where`."""
 
     attributes: dict[str, str]
     points: list[Point]
@@ -143,6 +169,27 @@ class _MapProvider(Provider[MapEntity, MapFields]):
     ) -> MapEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
+
+    @sync_or_async
+    def save_many(
+        self,
+        ctx: AnyContext,
+        rows: Iterable[MapRow],
+        on_conflict: OnConflict = "update",
+    ) -> list[int]:
+        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
+        return self._save_many(ctx, rows, on_conflict)
+
+    @sync_or_async
+    def update_where(
+        self,
+        ctx: AnyContext,
+        query: Query,
+        /,
+        **changes: Unpack[MapChanges],
+    ) -> int:
+        """Set values, or what the server computes, in all rows that match; their number."""
+        return self._update_where(ctx, query, changes)
 
 
 MapEntityProvider = _MapProvider()

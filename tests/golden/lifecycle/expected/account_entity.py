@@ -4,11 +4,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Self, TypedDict, Unpack
 
 from fluxaorm.query import fields
-from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
+from fluxaorm.runtime import (
+    AnyContext,
+    EntityBase,
+    OnConflict,
+    Provider,
+    Query,
+    sync_or_async,
+)
 
 
 class AccountValues(TypedDict, total=False):
@@ -20,6 +28,23 @@ class AccountValues(TypedDict, total=False):
     password: str
     created_at: datetime
     updated_at: datetime
+
+
+class AccountRow(AccountValues, total=False):
+    """A row of `save_many`: without `id` a unique key says which it is."""
+
+    id: int
+
+
+class AccountChanges(TypedDict, total=False):
+    """Keywords of `update_where`."""
+
+    email: str | fields.Expression[str]
+    name: str | fields.Expression[str | None] | None
+    region: str | fields.Expression[str]
+    password: str | fields.Expression[str]
+    created_at: datetime | fields.Expression[datetime]
+    updated_at: datetime | fields.Expression[datetime]
 
 
 class AccountEntity(EntityBase):
@@ -141,6 +166,38 @@ class _AccountProvider(Provider[AccountEntity, AccountFields]):
     ) -> AccountEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
+
+    @sync_or_async
+    def save_many(
+        self,
+        ctx: AnyContext,
+        rows: Iterable[AccountRow],
+        on_conflict: OnConflict = "update",
+    ) -> list[int]:
+        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
+        return self._save_many(ctx, rows, on_conflict)
+
+    @sync_or_async
+    def update_where(
+        self,
+        ctx: AnyContext,
+        query: Query,
+        /,
+        **changes: Unpack[AccountChanges],
+    ) -> int:
+        """Set values, or what the server computes, in all rows that match; their number."""
+        return self._update_where(ctx, query, changes)
+
+    @sync_or_async
+    def get_or_create(
+        self,
+        ctx: AnyContext,
+        unique: AccountValues,
+        /,
+        **defaults: Unpack[AccountValues],
+    ) -> tuple[AccountEntity, bool]:
+        """The one with these unique values, and whether it was made of them and `defaults`."""
+        return self._get_or_create(ctx, unique, defaults)
 
     @sync_or_async
     def get_by_email(self, ctx: AnyContext, email: str) -> AccountEntity | None:

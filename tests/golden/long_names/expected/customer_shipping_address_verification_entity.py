@@ -11,7 +11,15 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
 from fluxaorm.query import fields
-from fluxaorm.runtime import AnyContext, EntityBase, LazyModule, Provider, sync_or_async
+from fluxaorm.runtime import (
+    AnyContext,
+    EntityBase,
+    LazyModule,
+    OnConflict,
+    Provider,
+    Query,
+    sync_or_async,
+)
 
 from .enums import (
     CustomerShippingAddressVerificationStatus,
@@ -42,6 +50,28 @@ class CustomerShippingAddressVerificationValues(TypedDict, total=False):
         list[dict[str, tuple[int, str, float, bool]]],
     ]
     number: int
+
+
+class CustomerShippingAddressVerificationRow(
+    CustomerShippingAddressVerificationValues,
+    total=False,
+):
+    """A row of `save_many`: without `id` a unique key says which it is."""
+
+    id: int
+
+
+class CustomerShippingAddressVerificationChanges(TypedDict, total=False):
+    """Keywords of `update_where`."""
+
+    verification_status: CustomerShippingAddressVerificationStatus | CustomerShippingAddressVerificationStatusText | None  # fmt: skip
+    verified_by_customer_support_representative: int | CustomerSupportRepresentativeEntity | fields.Expression[int]  # fmt: skip
+    verified_by_customer_support_representative_id: int | CustomerSupportRepresentativeEntity | fields.Expression[int]  # fmt: skip
+    customer_supplied_shipping_instructions: dict[
+        str,
+        list[dict[str, tuple[int, str, float, bool]]],
+    ]
+    number: int | fields.Expression[int]
 
 
 class CustomerShippingAddressVerificationEntity(EntityBase):
@@ -185,6 +215,38 @@ class _CustomerShippingAddressVerificationProvider(
     ) -> CustomerShippingAddressVerificationEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
+
+    @sync_or_async
+    def save_many(
+        self,
+        ctx: AnyContext,
+        rows: Iterable[CustomerShippingAddressVerificationRow],
+        on_conflict: OnConflict = "update",
+    ) -> list[int]:
+        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
+        return self._save_many(ctx, rows, on_conflict)
+
+    @sync_or_async
+    def update_where(
+        self,
+        ctx: AnyContext,
+        query: Query,
+        /,
+        **changes: Unpack[CustomerShippingAddressVerificationChanges],
+    ) -> int:
+        """Set values, or what the server computes, in all rows that match; their number."""
+        return self._update_where(ctx, query, changes)
+
+    @sync_or_async
+    def get_or_create(
+        self,
+        ctx: AnyContext,
+        unique: CustomerShippingAddressVerificationValues,
+        /,
+        **defaults: Unpack[CustomerShippingAddressVerificationValues],
+    ) -> tuple[CustomerShippingAddressVerificationEntity, bool]:
+        """The one with these unique values, and whether it was made of them and `defaults`."""
+        return self._get_or_create(ctx, unique, defaults)
 
     @sync_or_async
     def get_by_representative_status(

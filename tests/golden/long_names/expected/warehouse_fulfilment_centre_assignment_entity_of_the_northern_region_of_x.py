@@ -10,7 +10,14 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
 from fluxaorm.query import fields
-from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
+from fluxaorm.runtime import (
+    AnyContext,
+    EntityBase,
+    OnConflict,
+    Provider,
+    Query,
+    sync_or_async,
+)
 
 from tests.golden.long_names.definition import (
     WarehouseFulfilmentCentreAssignmentStatusOfTheNorthernRegionOfX,
@@ -34,6 +41,29 @@ class WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXValues(
     warehouse_fulfilment_centre_assignment_address_city: str
     warehouse_fulfilment_centre_assignment_parent_of_the_northern_re: int | WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX | None  # fmt: skip
     warehouse_fulfilment_centre_assignment_parent_of_the_northern_re_id: int | WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX | None  # fmt: skip
+
+
+class WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXRow(
+    WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXValues,
+    total=False,
+):
+    """A row of `save_many`: without `id` a unique key says which it is."""
+
+    id: int
+
+
+class WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXChanges(
+    TypedDict,
+    total=False,
+):
+    """Keywords of `update_where`."""
+
+    warehouse_fulfilment_centre_assignment_status_of_the_northern_re: WarehouseFulfilmentCentreAssignmentStatusOfTheNorthernRegionOfX | None  # fmt: skip
+    warehouse_fulfilment_centre_assignment_states_of_the_northern_re: Iterable[WarehouseFulfilmentCentreAssignmentStatusOfTheNorthernRegionOfX] | None  # fmt: skip
+    warehouse_fulfilment_centre_assignment_address: WarehouseFulfilmentCentreAssignmentAddressOfTheNorthernRegionOf  # fmt: skip
+    warehouse_fulfilment_centre_assignment_address_city: str | fields.Expression[str]
+    warehouse_fulfilment_centre_assignment_parent_of_the_northern_re: int | WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX | fields.Expression[int | None] | None  # fmt: skip
+    warehouse_fulfilment_centre_assignment_parent_of_the_northern_re_id: int | WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX | fields.Expression[int | None] | None  # fmt: skip
 
 
 class WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX(EntityBase):
@@ -215,6 +245,27 @@ class _WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXProvider(
     ) -> WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX:  # fmt: skip
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
+
+    @sync_or_async
+    def save_many(
+        self,
+        ctx: AnyContext,
+        rows: Iterable[WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXRow],
+        on_conflict: OnConflict = "update",
+    ) -> list[int]:  # fmt: skip
+        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
+        return self._save_many(ctx, rows, on_conflict)
+
+    @sync_or_async
+    def update_where(
+        self,
+        ctx: AnyContext,
+        query: Query,
+        /,
+        **changes: Unpack[WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXChanges],
+    ) -> int:  # fmt: skip
+        """Set values, or what the server computes, in all rows that match; their number."""
+        return self._update_where(ctx, query, changes)
 
     @sync_or_async
     def load_warehouse_fulfilment_centre_assignment_parent_of_the_northern_re(

@@ -10,7 +10,15 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
 from fluxaorm.query import fields
-from fluxaorm.runtime import AnyContext, EntityBase, LazyModule, Provider, sync_or_async
+from fluxaorm.runtime import (
+    AnyContext,
+    EntityBase,
+    LazyModule,
+    OnConflict,
+    Provider,
+    Query,
+    sync_or_async,
+)
 
 if TYPE_CHECKING:
     from . import (
@@ -35,6 +43,25 @@ class WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXValues(
 
     warehouse_fulfilment_centre_assignment_entity_of_the_northern_re: int | WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX  # fmt: skip
     warehouse_fulfilment_centre_assignment_entity_of_the_northern_re_id: int | WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX  # fmt: skip
+
+
+class WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXRow(
+    WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXValues,
+    total=False,
+):
+    """A row of `save_many`: without `id` a unique key says which it is."""
+
+    id: int
+
+
+class WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXChanges(
+    TypedDict,
+    total=False,
+):
+    """Keywords of `update_where`."""
+
+    warehouse_fulfilment_centre_assignment_entity_of_the_northern_re: int | WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX | fields.Expression[int]  # fmt: skip
+    warehouse_fulfilment_centre_assignment_entity_of_the_northern_re_id: int | WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX | fields.Expression[int]  # fmt: skip
 
 
 class WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX(EntityBase):
@@ -140,6 +167,38 @@ class _WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXProvider(
     ) -> WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX:  # fmt: skip
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
+
+    @sync_or_async
+    def save_many(
+        self,
+        ctx: AnyContext,
+        rows: Iterable[WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXRow],
+        on_conflict: OnConflict = "update",
+    ) -> list[int]:  # fmt: skip
+        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
+        return self._save_many(ctx, rows, on_conflict)
+
+    @sync_or_async
+    def update_where(
+        self,
+        ctx: AnyContext,
+        query: Query,
+        /,
+        **changes: Unpack[WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXChanges],
+    ) -> int:  # fmt: skip
+        """Set values, or what the server computes, in all rows that match; their number."""
+        return self._update_where(ctx, query, changes)
+
+    @sync_or_async
+    def get_or_create(
+        self,
+        ctx: AnyContext,
+        unique: WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXValues,
+        /,
+        **defaults: Unpack[WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXValues],
+    ) -> tuple[WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX, bool]:  # fmt: skip
+        """The one with these unique values, and whether it was made of them and `defaults`."""
+        return self._get_or_create(ctx, unique, defaults)
 
     @sync_or_async
     def get_by_warehouse_fulfilment_centre_assignment_entity_of_the_northern_re(

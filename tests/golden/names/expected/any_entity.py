@@ -26,7 +26,7 @@ from typing import Unpack as _Unpack
 
 from fluxaorm.query import fields as _fields
 from fluxaorm.runtime import AnyContext as _AnyContext
-from fluxaorm.runtime import EntityBase, LazyModule, sync_or_async
+from fluxaorm.runtime import EntityBase, LazyModule, OnConflict, Query, sync_or_async
 from fluxaorm.runtime import Provider as _Provider
 
 from tests.golden.names.definition import Shade as _Shade
@@ -81,6 +81,52 @@ class AnyValues(TypedDict, total=False):
     match: _int
     case: _int
     new: _int
+
+
+class AnyRow(AnyValues, total=False):
+    """A row of `save_many`: without `id` a unique key says which it is."""
+
+    id: _int
+
+
+class AnyChanges(TypedDict, total=False):
+    """Keywords of `update_where`."""
+
+    int: _str | _fields.Expression[_str]
+    str: _bytes | _fields.Expression[_bytes]
+    bytes: _int | _fields.Expression[_int]
+    bool: _float | _fields.Expression[_float]
+    float: _bool | _fields.Expression[_bool]
+    date: _datetime | _fields.Expression[_datetime]
+    datetime: _date | _fields.Expression[_date]
+    Decimal: _Decimal | _int | _fields.Expression[_Decimal]
+    type: _dict[_str, _list[_int]]
+    list: AnyList | AnyListText
+    dict: _Iterable[AnyDict | AnyDictText]
+    frozenset: _int | _fields.Expression[_int]
+    tuple: Sequence[_int | None]
+    tuple_1: _int | _fields.Expression[_int | None] | None
+    tuple_2: _int | _fields.Expression[_int | None] | None
+    Shade: _Shade
+    Place: _Place
+    Place_city: _str | _fields.Expression[_str]
+    Class: _int | _Class | _fields.Expression[_int | None] | None
+    Class_id: _int | _Class | _fields.Expression[_int | None] | None
+    Iterable: _int | _fields.Expression[_int]
+    Self: _int | _fields.Expression[_int]
+    Unpack: _int | _fields.Expression[_int]
+    AnyContext: _int | _fields.Expression[_int]
+    Provider: _int | _fields.Expression[_int]
+    StringField: _int | _fields.Expression[_int]
+    IntField: _str | _fields.Expression[_str]
+    reference: _int | _fields.Expression[_int]
+    value: _int | _fields.Expression[_int]
+    values: _int | _fields.Expression[_int]
+    entities: _int | _fields.Expression[_int]
+    fields: _int | _fields.Expression[_int]
+    match: _int | _fields.Expression[_int]
+    case: _int | _fields.Expression[_int]
+    new: _int | _fields.Expression[_int]
 
 
 class AnyEntity(EntityBase):
@@ -486,6 +532,38 @@ class _AnyProvider(_Provider[AnyEntity, AnyFields]):
     ) -> AnyEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
+
+    @sync_or_async
+    def save_many(
+        self,
+        ctx: _AnyContext,
+        rows: _Iterable[AnyRow],
+        on_conflict: OnConflict = "update",
+    ) -> _list[_int]:
+        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
+        return self._save_many(ctx, rows, on_conflict)
+
+    @sync_or_async
+    def update_where(
+        self,
+        ctx: _AnyContext,
+        query: Query,
+        /,
+        **changes: _Unpack[AnyChanges],
+    ) -> _int:
+        """Set values, or what the server computes, in all rows that match; their number."""
+        return self._update_where(ctx, query, changes)
+
+    @sync_or_async
+    def get_or_create(
+        self,
+        ctx: _AnyContext,
+        unique: AnyValues,
+        /,
+        **defaults: _Unpack[AnyValues],
+    ) -> _tuple[AnyEntity, _bool]:
+        """The one with these unique values, and whether it was made of them and `defaults`."""
+        return self._get_or_create(ctx, unique, defaults)
 
     @sync_or_async
     def get_by_value_int_date(

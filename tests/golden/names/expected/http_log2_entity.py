@@ -8,7 +8,15 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
 from fluxaorm.query import fields
-from fluxaorm.runtime import AnyContext, EntityBase, LazyModule, Provider, sync_or_async
+from fluxaorm.runtime import (
+    AnyContext,
+    EntityBase,
+    LazyModule,
+    OnConflict,
+    Provider,
+    Query,
+    sync_or_async,
+)
 
 if TYPE_CHECKING:
     from . import provider
@@ -23,6 +31,19 @@ class HTTPLog2Values(TypedDict, total=False):
 
     Any: int | _Provider | None
     Any_id: int | _Provider | None
+
+
+class HTTPLog2Row(HTTPLog2Values, total=False):
+    """A row of `save_many`: without `id` a unique key says which it is."""
+
+    id: int
+
+
+class HTTPLog2Changes(TypedDict, total=False):
+    """Keywords of `update_where`."""
+
+    Any: int | _Provider | fields.Expression[int | None] | None
+    Any_id: int | _Provider | fields.Expression[int | None] | None
 
 
 class HTTPLog2Entity(EntityBase):
@@ -95,6 +116,27 @@ class _HTTPLog2Provider(Provider[HTTPLog2Entity, HTTPLog2Fields]):
     ) -> HTTPLog2Entity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
+
+    @sync_or_async
+    def save_many(
+        self,
+        ctx: AnyContext,
+        rows: Iterable[HTTPLog2Row],
+        on_conflict: OnConflict = "update",
+    ) -> list[int]:
+        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
+        return self._save_many(ctx, rows, on_conflict)
+
+    @sync_or_async
+    def update_where(
+        self,
+        ctx: AnyContext,
+        query: Query,
+        /,
+        **changes: Unpack[HTTPLog2Changes],
+    ) -> int:
+        """Set values, or what the server computes, in all rows that match; their number."""
+        return self._update_where(ctx, query, changes)
 
     @sync_or_async
     def load_Any(

@@ -8,7 +8,14 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
 from fluxaorm.query import fields
-from fluxaorm.runtime import AnyContext, EntityBase, LazyModule, sync_or_async
+from fluxaorm.runtime import (
+    AnyContext,
+    EntityBase,
+    LazyModule,
+    OnConflict,
+    Query,
+    sync_or_async,
+)
 from fluxaorm.runtime import Provider as _Provider
 
 if TYPE_CHECKING:
@@ -23,6 +30,19 @@ class ProviderValues(TypedDict, total=False):
 
     owner: int | Class
     owner_id: int | Class
+
+
+class ProviderRow(ProviderValues, total=False):
+    """A row of `save_many`: without `id` a unique key says which it is."""
+
+    id: int
+
+
+class ProviderChanges(TypedDict, total=False):
+    """Keywords of `update_where`."""
+
+    owner: int | Class | fields.Expression[int]
+    owner_id: int | Class | fields.Expression[int]
 
 
 class Provider(EntityBase):
@@ -93,6 +113,27 @@ class _ProviderProvider(_Provider[Provider, ProviderFields]):
     ) -> Provider:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
+
+    @sync_or_async
+    def save_many(
+        self,
+        ctx: AnyContext,
+        rows: Iterable[ProviderRow],
+        on_conflict: OnConflict = "update",
+    ) -> list[int]:
+        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
+        return self._save_many(ctx, rows, on_conflict)
+
+    @sync_or_async
+    def update_where(
+        self,
+        ctx: AnyContext,
+        query: Query,
+        /,
+        **changes: Unpack[ProviderChanges],
+    ) -> int:
+        """Set values, or what the server computes, in all rows that match; their number."""
+        return self._update_where(ctx, query, changes)
 
     @sync_or_async
     def load_owner(self, ctx: AnyContext, entities: Iterable[Provider]) -> list[Class]:

@@ -8,7 +8,15 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
 from fluxaorm.query import fields
-from fluxaorm.runtime import AnyContext, EntityBase, LazyModule, Provider, sync_or_async
+from fluxaorm.runtime import (
+    AnyContext,
+    EntityBase,
+    LazyModule,
+    OnConflict,
+    Provider,
+    Query,
+    sync_or_async,
+)
 
 if TYPE_CHECKING:
     from . import office_entity, person_entity, tag_entity
@@ -36,6 +44,29 @@ class CompanyValues(TypedDict, total=False):
     main: int | OfficeEntity
     main_id: int | OfficeEntity
     name: str
+
+
+class CompanyRow(CompanyValues, total=False):
+    """A row of `save_many`: without `id` a unique key says which it is."""
+
+    id: int
+
+
+class CompanyChanges(TypedDict, total=False):
+    """Keywords of `update_where`."""
+
+    owner: int | PersonEntity | fields.Expression[int | None] | None
+    owner_id: int | PersonEntity | fields.Expression[int | None] | None
+    tags: Iterable[int | TagEntity] | None
+    tags_ids: Iterable[int | TagEntity] | None
+    offices: Sequence[int | OfficeEntity | None]
+    offices_1: int | OfficeEntity | fields.Expression[int | None] | None
+    offices_1_id: int | OfficeEntity | fields.Expression[int | None] | None
+    offices_2: int | OfficeEntity | fields.Expression[int | None] | None
+    offices_2_id: int | OfficeEntity | fields.Expression[int | None] | None
+    main: int | OfficeEntity | fields.Expression[int]
+    main_id: int | OfficeEntity | fields.Expression[int]
+    name: str | fields.Expression[str]
 
 
 class CompanyEntity(EntityBase):
@@ -214,6 +245,38 @@ class _CompanyProvider(Provider[CompanyEntity, CompanyFields]):
     ) -> CompanyEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
+
+    @sync_or_async
+    def save_many(
+        self,
+        ctx: AnyContext,
+        rows: Iterable[CompanyRow],
+        on_conflict: OnConflict = "update",
+    ) -> list[int]:
+        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
+        return self._save_many(ctx, rows, on_conflict)
+
+    @sync_or_async
+    def update_where(
+        self,
+        ctx: AnyContext,
+        query: Query,
+        /,
+        **changes: Unpack[CompanyChanges],
+    ) -> int:
+        """Set values, or what the server computes, in all rows that match; their number."""
+        return self._update_where(ctx, query, changes)
+
+    @sync_or_async
+    def get_or_create(
+        self,
+        ctx: AnyContext,
+        unique: CompanyValues,
+        /,
+        **defaults: Unpack[CompanyValues],
+    ) -> tuple[CompanyEntity, bool]:
+        """The one with these unique values, and whether it was made of them and `defaults`."""
+        return self._get_or_create(ctx, unique, defaults)
 
     @sync_or_async
     def get_by_owner(

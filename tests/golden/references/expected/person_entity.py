@@ -8,7 +8,15 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
 from fluxaorm.query import fields
-from fluxaorm.runtime import AnyContext, EntityBase, LazyModule, Provider, sync_or_async
+from fluxaorm.runtime import (
+    AnyContext,
+    EntityBase,
+    LazyModule,
+    OnConflict,
+    Provider,
+    Query,
+    sync_or_async,
+)
 
 if TYPE_CHECKING:
     from . import company_entity
@@ -24,6 +32,23 @@ class PersonValues(TypedDict, total=False):
     parent_id: int | PersonEntity | None
     employer: int | CompanyEntity
     employer_id: int | CompanyEntity
+    friends: Iterable[int | PersonEntity]
+    friends_ids: Iterable[int | PersonEntity]
+
+
+class PersonRow(PersonValues, total=False):
+    """A row of `save_many`: without `id` a unique key says which it is."""
+
+    id: int
+
+
+class PersonChanges(TypedDict, total=False):
+    """Keywords of `update_where`."""
+
+    parent: int | PersonEntity | fields.Expression[int | None] | None
+    parent_id: int | PersonEntity | fields.Expression[int | None] | None
+    employer: int | CompanyEntity | fields.Expression[int]
+    employer_id: int | CompanyEntity | fields.Expression[int]
     friends: Iterable[int | PersonEntity]
     friends_ids: Iterable[int | PersonEntity]
 
@@ -138,6 +163,27 @@ class _PersonProvider(Provider[PersonEntity, PersonFields]):
     ) -> PersonEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
+
+    @sync_or_async
+    def save_many(
+        self,
+        ctx: AnyContext,
+        rows: Iterable[PersonRow],
+        on_conflict: OnConflict = "update",
+    ) -> list[int]:
+        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
+        return self._save_many(ctx, rows, on_conflict)
+
+    @sync_or_async
+    def update_where(
+        self,
+        ctx: AnyContext,
+        query: Query,
+        /,
+        **changes: Unpack[PersonChanges],
+    ) -> int:
+        """Set values, or what the server computes, in all rows that match; their number."""
+        return self._update_where(ctx, query, changes)
 
     @sync_or_async
     def load_parent(

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv6Address
@@ -11,7 +12,14 @@ from typing import Self, TypedDict, Unpack
 from uuid import UUID
 
 from fluxaorm.query import fields
-from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
+from fluxaorm.runtime import (
+    AnyContext,
+    EntityBase,
+    OnConflict,
+    Provider,
+    Query,
+    sync_or_async,
+)
 
 
 class NullableValues(TypedDict, total=False):
@@ -30,6 +38,30 @@ class NullableValues(TypedDict, total=False):
     key: UUID | None
     v4: IPv4Address | None
     v6: IPv6Address | None
+
+
+class NullableRow(NullableValues, total=False):
+    """A row of `save_many`: without `id` a unique key says which it is."""
+
+    id: int
+
+
+class NullableChanges(TypedDict, total=False):
+    """Keywords of `update_where`."""
+
+    number: int | fields.Expression[int | None] | None
+    ratio: float | fields.Expression[float | None] | None
+    price: Decimal | int | fields.Expression[Decimal | None] | None
+    active: bool | fields.Expression[bool | None] | None
+    name: str | fields.Expression[str | None] | None
+    blob: bytes | fields.Expression[bytes | None] | None
+    day: date | fields.Expression[date | None] | None
+    moment: datetime | fields.Expression[datetime | None] | None
+    opens: time | fields.Expression[time | None] | None
+    took: timedelta | fields.Expression[timedelta | None] | None
+    key: UUID | fields.Expression[UUID | None] | None
+    v4: IPv4Address | fields.Expression[IPv4Address | None] | None
+    v6: IPv6Address | fields.Expression[IPv6Address | None] | None
 
 
 class NullableEntity(EntityBase):
@@ -221,6 +253,27 @@ class _NullableProvider(Provider[NullableEntity, NullableFields]):
     ) -> NullableEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
+
+    @sync_or_async
+    def save_many(
+        self,
+        ctx: AnyContext,
+        rows: Iterable[NullableRow],
+        on_conflict: OnConflict = "update",
+    ) -> list[int]:
+        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
+        return self._save_many(ctx, rows, on_conflict)
+
+    @sync_or_async
+    def update_where(
+        self,
+        ctx: AnyContext,
+        query: Query,
+        /,
+        **changes: Unpack[NullableChanges],
+    ) -> int:
+        """Set values, or what the server computes, in all rows that match; their number."""
+        return self._update_where(ctx, query, changes)
 
 
 NullableEntityProvider = _NullableProvider()

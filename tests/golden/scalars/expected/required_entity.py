@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv6Address
@@ -11,7 +12,14 @@ from typing import Self, TypedDict, Unpack
 from uuid import UUID
 
 from fluxaorm.query import fields
-from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
+from fluxaorm.runtime import (
+    AnyContext,
+    EntityBase,
+    OnConflict,
+    Provider,
+    Query,
+    sync_or_async,
+)
 
 
 class RequiredValues(TypedDict, total=False):
@@ -46,6 +54,46 @@ class RequiredValues(TypedDict, total=False):
     key: UUID
     v4: IPv4Address
     v6: IPv6Address
+
+
+class RequiredRow(RequiredValues, total=False):
+    """A row of `save_many`: without `id` a unique key says which it is."""
+
+    id: int
+
+
+class RequiredChanges(TypedDict, total=False):
+    """Keywords of `update_where`."""
+
+    tiny: int | fields.Expression[int]
+    small: int | fields.Expression[int]
+    medium: int | fields.Expression[int]
+    plain: int | fields.Expression[int]
+    big: int | fields.Expression[int]
+    any_int: int | fields.Expression[int]
+    utiny: int | fields.Expression[int]
+    usmall: int | fields.Expression[int]
+    umedium: int | fields.Expression[int]
+    uplain: int | fields.Expression[int]
+    ubig: int | fields.Expression[int]
+    ratio: float | fields.Expression[float]
+    share: float | fields.Expression[float]
+    half: float | fields.Expression[float]
+    price: Decimal | int | fields.Expression[Decimal]
+    active: bool | fields.Expression[bool]
+    name: str | fields.Expression[str]
+    code: str | fields.Expression[str]
+    body: str | fields.Expression[str]
+    small_blob: bytes | fields.Expression[bytes]
+    large_blob: bytes | fields.Expression[bytes]
+    day: date | fields.Expression[date]
+    moment: datetime | fields.Expression[datetime]
+    exact: datetime | fields.Expression[datetime]
+    opens: time | fields.Expression[time]
+    took: timedelta | fields.Expression[timedelta]
+    key: UUID | fields.Expression[UUID]
+    v4: IPv4Address | fields.Expression[IPv4Address]
+    v6: IPv6Address | fields.Expression[IPv6Address]
 
 
 class RequiredEntity(EntityBase):
@@ -388,6 +436,27 @@ class _RequiredProvider(Provider[RequiredEntity, RequiredFields]):
     ) -> RequiredEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
+
+    @sync_or_async
+    def save_many(
+        self,
+        ctx: AnyContext,
+        rows: Iterable[RequiredRow],
+        on_conflict: OnConflict = "update",
+    ) -> list[int]:
+        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
+        return self._save_many(ctx, rows, on_conflict)
+
+    @sync_or_async
+    def update_where(
+        self,
+        ctx: AnyContext,
+        query: Query,
+        /,
+        **changes: Unpack[RequiredChanges],
+    ) -> int:
+        """Set values, or what the server computes, in all rows that match; their number."""
+        return self._update_where(ctx, query, changes)
 
 
 RequiredEntityProvider = _RequiredProvider()

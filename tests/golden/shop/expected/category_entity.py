@@ -4,16 +4,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Self, TypedDict, Unpack
 
 from fluxaorm.query import fields
-from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
+from fluxaorm.runtime import (
+    AnyContext,
+    EntityBase,
+    OnConflict,
+    Provider,
+    Query,
+    sync_or_async,
+)
 
 
 class CategoryValues(TypedDict, total=False):
     """Keywords of `new` and `set`."""
 
     name: str
+
+
+class CategoryRow(CategoryValues, total=False):
+    """A row of `save_many`: without `id` a unique key says which it is."""
+
+    id: int
+
+
+class CategoryChanges(TypedDict, total=False):
+    """Keywords of `update_where`."""
+
+    name: str | fields.Expression[str]
 
 
 class CategoryEntity(EntityBase):
@@ -79,6 +99,38 @@ class _CategoryProvider(Provider[CategoryEntity, CategoryFields]):
     ) -> CategoryEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
+
+    @sync_or_async
+    def save_many(
+        self,
+        ctx: AnyContext,
+        rows: Iterable[CategoryRow],
+        on_conflict: OnConflict = "update",
+    ) -> list[int]:
+        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
+        return self._save_many(ctx, rows, on_conflict)
+
+    @sync_or_async
+    def update_where(
+        self,
+        ctx: AnyContext,
+        query: Query,
+        /,
+        **changes: Unpack[CategoryChanges],
+    ) -> int:
+        """Set values, or what the server computes, in all rows that match; their number."""
+        return self._update_where(ctx, query, changes)
+
+    @sync_or_async
+    def get_or_create(
+        self,
+        ctx: AnyContext,
+        unique: CategoryValues,
+        /,
+        **defaults: Unpack[CategoryValues],
+    ) -> tuple[CategoryEntity, bool]:
+        """The one with these unique values, and whether it was made of them and `defaults`."""
+        return self._get_or_create(ctx, unique, defaults)
 
     @sync_or_async
     def get_by_name(self, ctx: AnyContext, name: str) -> CategoryEntity | None:

@@ -8,7 +8,15 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
 from fluxaorm.query import fields
-from fluxaorm.runtime import AnyContext, EntityBase, LazyModule, Provider, sync_or_async
+from fluxaorm.runtime import (
+    AnyContext,
+    EntityBase,
+    LazyModule,
+    OnConflict,
+    Provider,
+    Query,
+    sync_or_async,
+)
 
 if TYPE_CHECKING:
     from . import product_entity, user_entity
@@ -28,6 +36,23 @@ class OrderValues(TypedDict, total=False):
     product_id: int | ProductEntity
     quantity: int
     note: str | None
+
+
+class OrderRow(OrderValues, total=False):
+    """A row of `save_many`: without `id` a unique key says which it is."""
+
+    id: int
+
+
+class OrderChanges(TypedDict, total=False):
+    """Keywords of `update_where`."""
+
+    user: int | UserEntity | fields.Expression[int]
+    user_id: int | UserEntity | fields.Expression[int]
+    product: int | ProductEntity | fields.Expression[int]
+    product_id: int | ProductEntity | fields.Expression[int]
+    quantity: int | fields.Expression[int]
+    note: str | fields.Expression[str | None] | None
 
 
 class OrderEntity(EntityBase):
@@ -134,6 +159,27 @@ class _OrderProvider(Provider[OrderEntity, OrderFields]):
     ) -> OrderEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
+
+    @sync_or_async
+    def save_many(
+        self,
+        ctx: AnyContext,
+        rows: Iterable[OrderRow],
+        on_conflict: OnConflict = "update",
+    ) -> list[int]:
+        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
+        return self._save_many(ctx, rows, on_conflict)
+
+    @sync_or_async
+    def update_where(
+        self,
+        ctx: AnyContext,
+        query: Query,
+        /,
+        **changes: Unpack[OrderChanges],
+    ) -> int:
+        """Set values, or what the server computes, in all rows that match; their number."""
+        return self._update_where(ctx, query, changes)
 
     @sync_or_async
     def load_user(

@@ -10,7 +10,15 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
 from fluxaorm.query import fields
-from fluxaorm.runtime import AnyContext, EntityBase, LazyModule, Provider, sync_or_async
+from fluxaorm.runtime import (
+    AnyContext,
+    EntityBase,
+    LazyModule,
+    OnConflict,
+    Provider,
+    Query,
+    sync_or_async,
+)
 
 from .enums import ProductStatus, ProductStatusText, ProductTags, ProductTagsText
 
@@ -34,6 +42,28 @@ class ProductValues(TypedDict, total=False):
     aliases_1: str | None
     aliases_2: str | None
     aliases_3: str | None
+    attributes: dict[str, str]
+
+
+class ProductRow(ProductValues, total=False):
+    """A row of `save_many`: without `id` a unique key says which it is."""
+
+    id: int
+
+
+class ProductChanges(TypedDict, total=False):
+    """Keywords of `update_where`."""
+
+    name: str | fields.Expression[str]
+    price: Decimal | int | fields.Expression[Decimal]
+    category: int | CategoryEntity | fields.Expression[int]
+    category_id: int | CategoryEntity | fields.Expression[int]
+    status: ProductStatus | ProductStatusText
+    tags: Iterable[ProductTags | ProductTagsText]
+    aliases: Sequence[str | None]
+    aliases_1: str | fields.Expression[str | None] | None
+    aliases_2: str | fields.Expression[str | None] | None
+    aliases_3: str | fields.Expression[str | None] | None
     attributes: dict[str, str]
 
 
@@ -213,6 +243,38 @@ class _ProductProvider(Provider[ProductEntity, ProductFields]):
     ) -> ProductEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
+
+    @sync_or_async
+    def save_many(
+        self,
+        ctx: AnyContext,
+        rows: Iterable[ProductRow],
+        on_conflict: OnConflict = "update",
+    ) -> list[int]:
+        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
+        return self._save_many(ctx, rows, on_conflict)
+
+    @sync_or_async
+    def update_where(
+        self,
+        ctx: AnyContext,
+        query: Query,
+        /,
+        **changes: Unpack[ProductChanges],
+    ) -> int:
+        """Set values, or what the server computes, in all rows that match; their number."""
+        return self._update_where(ctx, query, changes)
+
+    @sync_or_async
+    def get_or_create(
+        self,
+        ctx: AnyContext,
+        unique: ProductValues,
+        /,
+        **defaults: Unpack[ProductValues],
+    ) -> tuple[ProductEntity, bool]:
+        """The one with these unique values, and whether it was made of them and `defaults`."""
+        return self._get_or_create(ctx, unique, defaults)
 
     @sync_or_async
     def get_by_name_category(

@@ -4,11 +4,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
 from fluxaorm.query import fields
-from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
+from fluxaorm.runtime import (
+    AnyContext,
+    EntityBase,
+    OnConflict,
+    Provider,
+    Query,
+    sync_or_async,
+)
 
 if TYPE_CHECKING:
     from tests.golden.shop.definition import Address
@@ -26,6 +34,26 @@ class UserValues(TypedDict, total=False):
     home_city: str
     created_at: datetime
     updated_at: datetime
+
+
+class UserRow(UserValues, total=False):
+    """A row of `save_many`: without `id` a unique key says which it is."""
+
+    id: int
+
+
+class UserChanges(TypedDict, total=False):
+    """Keywords of `update_where`."""
+
+    name: str | fields.Expression[str]
+    email: str | fields.Expression[str]
+    age: int | fields.Expression[int]
+    bio: str | fields.Expression[str | None] | None
+    home: Address
+    home_country: str | fields.Expression[str]
+    home_city: str | fields.Expression[str]
+    created_at: datetime | fields.Expression[datetime]
+    updated_at: datetime | fields.Expression[datetime]
 
 
 class UserEntity(EntityBase):
@@ -166,6 +194,38 @@ class _UserProvider(Provider[UserEntity, UserFields]):
     ) -> UserEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
+
+    @sync_or_async
+    def save_many(
+        self,
+        ctx: AnyContext,
+        rows: Iterable[UserRow],
+        on_conflict: OnConflict = "update",
+    ) -> list[int]:
+        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
+        return self._save_many(ctx, rows, on_conflict)
+
+    @sync_or_async
+    def update_where(
+        self,
+        ctx: AnyContext,
+        query: Query,
+        /,
+        **changes: Unpack[UserChanges],
+    ) -> int:
+        """Set values, or what the server computes, in all rows that match; their number."""
+        return self._update_where(ctx, query, changes)
+
+    @sync_or_async
+    def get_or_create(
+        self,
+        ctx: AnyContext,
+        unique: UserValues,
+        /,
+        **defaults: Unpack[UserValues],
+    ) -> tuple[UserEntity, bool]:
+        """The one with these unique values, and whether it was made of them and `defaults`."""
+        return self._get_or_create(ctx, unique, defaults)
 
     @sync_or_async
     def get_by_email(self, ctx: AnyContext, email: str) -> UserEntity | None:

@@ -4,10 +4,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
 from fluxaorm.query import fields
-from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
+from fluxaorm.runtime import (
+    AnyContext,
+    EntityBase,
+    OnConflict,
+    Provider,
+    Query,
+    sync_or_async,
+)
 
 from tests.golden.user_classes.definition import Holder, Mode
 from tests.golden.user_classes.other import Mode as _Mode
@@ -29,6 +37,25 @@ class RideValues(TypedDict, total=False):
     fields_of: RideEntityFields
     base: _EntityBase
     base_city: str
+
+
+class RideRow(RideValues, total=False):
+    """A row of `save_many`: without `id` a unique key says which it is."""
+
+    id: int
+
+
+class RideChanges(TypedDict, total=False):
+    """Keywords of `update_where`."""
+
+    mode: Mode
+    other_mode: _Mode
+    both: dict[str, _Iterable]
+    level: Holder.Deeper.Level
+    value: list[Holder.Deeper.Value]
+    fields_of: RideEntityFields
+    base: _EntityBase
+    base_city: str | fields.Expression[str]
 
 
 class RideEntity(EntityBase):
@@ -156,6 +183,27 @@ class _RideProvider(Provider[RideEntity, RideFields]):
     ) -> RideEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
+
+    @sync_or_async
+    def save_many(
+        self,
+        ctx: AnyContext,
+        rows: Iterable[RideRow],
+        on_conflict: OnConflict = "update",
+    ) -> list[int]:
+        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
+        return self._save_many(ctx, rows, on_conflict)
+
+    @sync_or_async
+    def update_where(
+        self,
+        ctx: AnyContext,
+        query: Query,
+        /,
+        **changes: Unpack[RideChanges],
+    ) -> int:
+        """Set values, or what the server computes, in all rows that match; their number."""
+        return self._update_where(ctx, query, changes)
 
 
 RideEntityProvider = _RideProvider()

@@ -1,0 +1,214 @@
+"""``save_many``: rows inserted, or where their primary or a unique key exists updated or left alone; all in one step.
+
+Decides; no I/O. Which rows exist is asked first, so that ids are spent on new ones only; rows that exist are locked by
+id and looked at again before they are written. What somebody else inserts meanwhile, the INSERT meets by itself
+(``ON DUPLICATE KEY``), and the ids are read back before the COMMIT. So each row's id is known, and announced, whatever
+others do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC
+from typing import Any, Final, Literal, TypeAlias, cast
+
+from fluxaorm.entity.schema import UNSET, IndexSchema
+from fluxaorm.errors import FluxaError, MissingValueError, QueryError
+from fluxaorm.plans.bulk import Outcome, written_plan
+from fluxaorm.plans.creation import check_chosen_id, draft
+from fluxaorm.plans.effects import Plan, Session, Statement
+from fluxaorm.plans.flush_work import BYTES_A_STATEMENT, ROWS_A_STATEMENT, StatementTag, row_params
+from fluxaorm.plans.ids import keep_ids_above_plan, take_ids_plan
+from fluxaorm.plans.key_lookups import Keys, ids_of_keys_plan, still_there_plan
+from fluxaorm.plans.statements import statements_plan
+from fluxaorm.plans.unit import EntityUnit
+from fluxaorm.query.params import with_article
+
+OnConflict: TypeAlias = Literal["update", "ignore"]
+_WORDS: Final = ("update", "ignore")
+
+
+class _Raced(Exception):
+    """A row that existed has changed or gone since: all are asked for again, locked."""
+
+
+class SavedRow:
+    """One row to be saved: its values as an entity that nobody else knows, and what is known of its id."""
+
+    __slots__ = ("draft", "existing", "found_by", "given", "has_own_id")
+
+    def __init__(self, draft: Any, given: frozenset[int], has_own_id: bool) -> None:
+        self.draft = draft
+        self.given = given
+        """Positions of what the caller set."""
+        self.has_own_id = has_own_id
+        self.existing: int | None = None
+        """The id of the row that has its key."""
+        self.found_by: IndexSchema | None = None
+
+
+def save_many_plan(unit: EntityUnit, rows: Iterable[Mapping[str, Any]], on_conflict: OnConflict) -> Plan[list[int]]:
+    """The ids of the rows, in their order. QueryError, FieldValueError, MissingValueError before anything is sent."""
+    if on_conflict not in _WORDS:
+        raise QueryError(f'on_conflict is "update" or "ignore", not {on_conflict!r}')
+    saved = [_checked(unit, row, number) for number, row in enumerate(rows)]
+    if not saved:
+        return []
+    own_ids = [row.draft._row[0] for row in saved if row.has_own_id]
+    if own_ids:
+        yield from keep_ids_above_plan(unit.binding, max(own_ids))
+    batch = _Batch(unit, saved, on_conflict)
+    if unit.owner.open_transaction is not None:
+        return (yield from written_plan(unit, batch.locked_plan))
+    yield from batch.look_plan()
+    if not batch.to_write():
+        return batch.ids()
+    try:
+        return (yield from written_plan(unit, batch.write_plan))
+    except _Raced:
+        return (yield from written_plan(unit, batch.locked_plan))
+
+
+def _checked(unit: EntityUnit, row: object, number: int) -> SavedRow:
+    if not isinstance(row, Mapping):
+        raise QueryError(f"{unit.schema.name}: save_many() takes rows as dicts; row {number} is {with_article(row)}")
+    values = dict(cast("Mapping[str, Any]", row))
+    id = values.pop("id", None)
+    try:
+        if id is not None:
+            check_chosen_id(unit, id)
+        given = draft(unit, values, [UNSET] * unit.binding.width)._row
+        cells = [
+            default if value is UNSET else value for value, default in zip(given, unit.initial_cells(id), strict=True)
+        ]
+        made = draft(unit, {}, cells)
+        _complete(unit, made)
+    except FluxaError as error:
+        error.add_note(f"in row {number} of save_many()")
+        raise
+    return SavedRow(made, frozenset(at for at, value in enumerate(given) if value is not UNSET), id is not None)
+
+
+def _complete(unit: EntityUnit, made: Any) -> None:
+    """Set what the library sets; MissingValueError when something else is missing."""
+    schema, row = unit.schema, made._row
+    now = unit.owner.engine.clock().astimezone(UTC)
+    for position in (schema.created_at_position, schema.updated_at_position):
+        if position is not None and row[position] is UNSET:
+            row[position] = schema.columns[position].check(now)
+    if schema.version_position is not None:
+        row[schema.version_position] = 1
+    missing = [schema.columns[at].attribute for at, value in enumerate(row) if value is UNSET]
+    if missing:
+        raise MissingValueError(schema.name, row[0], missing)
+
+
+class _Batch:
+    """The rows of one call. Each attempt begins with asking which exist."""
+
+    def __init__(self, unit: EntityUnit, rows: list[SavedRow], on_conflict: OnConflict) -> None:
+        self.unit, self.rows, self.on_conflict = unit, rows, on_conflict
+        self.uniques = [index for index in unit.schema.indexes if index.unique]
+
+    def ids(self) -> list[int]:
+        """In the rows' order."""
+        return [int(row.draft._row[0]) if row.existing is None else row.existing for row in self.rows]
+
+    def to_write(self) -> list[SavedRow]:
+        """The rows that are not to be left alone."""
+        return [row for row in self.rows if row.existing is None or self.on_conflict == "update"]
+
+    def look_plan(self, session: Session | None = None) -> Plan[None]:
+        """Ask which rows exist, locking them in a session, and take ids for the others."""
+        asked = [row for row in self.rows if not row.has_own_id]
+        for row in asked:
+            row.existing = None
+        target = self.unit.binding.mysql_pool if session is None else session
+        for index in self.uniques:
+            keys = self._keys(index, [row for row in asked if row.existing is None])
+            for row, id in (yield from ids_of_keys_plan(self.unit, target, keys, lock=session is not None)).items():
+                row.existing = row.draft._row[0] = id
+                row.found_by = index
+        fresh = [row for row in asked if row.existing is None]
+        for row, id in zip(fresh, (yield from self._fresh_ids_plan(fresh)), strict=True):
+            row.draft._row[0] = id
+
+    def _fresh_ids_plan(self, rows: list[SavedRow]) -> Plan[list[int]]:
+        if not rows:
+            return []
+        return (yield from take_ids_plan(self.unit.owner, self.unit.binding, len(rows)))
+
+    def _keys(self, index: IndexSchema, rows: list[SavedRow]) -> Keys[SavedRow]:
+        """The rows that have a value in every part of an index: the others exist under no key of it."""
+        keys: Keys[SavedRow] = Keys(index)
+        for row in rows:
+            keys.add(row, row.draft)
+        return keys
+
+    def locked_plan(self, session: Session) -> Plan[Outcome[list[int]]]:
+        """Everything inside one transaction."""
+        yield from self.look_plan(session)
+        return (yield from self._save_plan(session))
+
+    def write_plan(self, session: Session) -> Plan[Outcome[list[int]]]:
+        """After ``look_plan`` without a session: make sure of what it found."""
+        if self.on_conflict == "update":
+            for index in self.uniques:
+                found = [row for row in self.rows if row.existing is not None and row.found_by is index]
+                keys = self._keys(index, found)
+                if not (yield from still_there_plan(self.unit, session, keys)):
+                    raise _Raced
+        return (yield from self._save_plan(session))
+
+    def _save_plan(self, session: Session) -> Plan[Outcome[list[int]]]:
+        written = self.to_write()
+        if not written:
+            return Outcome(self.ids(), ())
+        yield from statements_plan(session, list(self._statements(written)))
+        # somebody may have inserted a row with the same key since it was looked for
+        unsure = [row for row in written if row.existing is None]
+        for index in self.uniques:
+            keys = self._keys(index, [row for row in unsure if row.existing is None])
+            lock = self.unit.owner.open_transaction is not None
+            for row, id in (yield from ids_of_keys_plan(self.unit, session, keys, lock=lock, expected=True)).items():
+                row.existing = id
+        ids = self.ids()
+        for row in unsure:
+            row.existing = None
+        touched = set(written)
+        return Outcome(ids, {id for row, id in zip(self.rows, ids, strict=True) if row in touched})
+
+    def _statements(self, rows: list[SavedRow]) -> Iterable[Statement]:
+        """One a run of rows that set the same columns, in their order: of two with one key the later wins."""
+        part: list[SavedRow] = []
+        params: list[list[Any]] = []
+        size = 0
+        for row in rows:
+            values = row_params(self.unit.binding, row.draft._row)
+            length = sum(len(value) for value in values if type(value) is str or type(value) is bytes)
+            is_full = len(part) == ROWS_A_STATEMENT or size + length > BYTES_A_STATEMENT
+            if part and (is_full or part[0].given != row.given):
+                yield self._statement(part, params)
+                part, params, size = [], [], 0
+            part.append(row)
+            params.append(values)
+            size += length
+        if part:
+            yield self._statement(part, params)
+
+    def _statement(self, rows: list[SavedRow], params: list[list[Any]]) -> Statement:
+        binding = self.unit.binding
+        sql = f"{binding.insert_sql}? {self._conflict_clause(rows[0].given)}"
+        return Statement(sql, (), StatementTag(binding, "insert", [row.draft for row in rows]), params)
+
+    def _conflict_clause(self, given: frozenset[int]) -> str:
+        schema, dialect = self.unit.schema, self.unit.binding.dialect
+        id_column = schema.columns[0].name
+        if self.on_conflict == "ignore":
+            return dialect.upsert_clause((), id_column=id_column)
+        positions = given if schema.updated_at_position is None else given | {schema.updated_at_position}
+        version = schema.version_position
+        counted = None if version is None else schema.columns[version].name
+        return dialect.upsert_clause(
+            [schema.columns[at].name for at in sorted(positions)], counted, id_column=id_column
+        )

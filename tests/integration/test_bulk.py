@@ -1,4 +1,4 @@
-"""Bulk writes against real databases: what they write, which ids they give, and that no cache keeps what they changed."""
+"""Bulk writes against real databases: what they write, which ids they give, that no cache keeps what they changed."""
 
 from __future__ import annotations
 
@@ -373,13 +373,13 @@ def test_decimals_are_computed_exactly(cached_shop: Shop) -> None:
     product = cached_shop.do(cached_shop.products.new(ctx, name="Novel", price=Decimal("10.10")))
     cached_shop.do(ctx.flush())
     fields = cached_shop.products.fields
-    call = lambda: cached_shop.products.update_where(ctx, Query(), price=fields.price * Decimal("1.1") / 2)  # noqa: E731
+    price = fields.price * Decimal("1.1") / 2
 
     if cached_shop.url.startswith("sqlite"):
         with pytest.raises(NotSupportedError, match="keeps this number as text"):
-            cached_shop.do(call())
+            cached_shop.do(cached_shop.products.update_where(ctx, Query(), price=price))
         return
-    cached_shop.do(call())
+    cached_shop.do(cached_shop.products.update_where(ctx, Query(), price=price))
 
     assert Decimal("5.56") == cached_shop.do(cached_shop.products.get_by_id(cached_shop.context(), product.id)).price
 
@@ -485,10 +485,10 @@ def test_bulk_changes_in_a_transaction_are_undone_with_it(cached_shop: Shop) -> 
 def test_a_row_is_made_once_and_found_afterwards(cached_shop: Shop) -> None:
     """The defaults are for the first time only."""
     ctx = cached_shop.context()
-    call = lambda name: cached_shop.users.get_or_create(ctx, {"email": "a@example.com"}, name=name)  # noqa: E731
+    key = {"email": "a@example.com"}
 
-    made, created = cached_shop.do(call("Alice"))
-    found, again = cached_shop.do(call("Other"))
+    made, created = cached_shop.do(cached_shop.users.get_or_create(ctx, key, name="Alice"))
+    found, again = cached_shop.do(cached_shop.users.get_or_create(ctx, key, name="Other"))
 
     assert (True, False, True) == (created, again, found is made)
     assert [("Alice", "a@example.com")] == cached_shop.sql("SELECT name, email FROM UserEntity")

@@ -250,9 +250,9 @@ def test_pools_and_keys_that_are_not_the_users_are_refused(cached_shop: Shop) ->
     """A misspelt pool is told with the known ones; keys of the library's cache have their own way."""
     ctx = cached_shop.context()
 
-    for call in (lambda: ctx.mysql_pipeline("nope"), lambda: ctx.redis_pipeline("nope")):
+    for pipeline in (ctx.mysql_pipeline, ctx.redis_pipeline):
         with pytest.raises(UnknownPoolError, match=r"nope.*default"):
-            call()
+            pipeline("nope")
     with pytest.raises(QueryError, match=r"Provider\.invalidate"):
         ctx.invalidate_key("fx:db:UserEntity:1")
     with pytest.raises(QueryError, match="is a text"):

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from devstack.proxy import Proxy
+from fluxaorm import Query
 from tests.support.network import MakeProxy
 from tests.support.redis_servers import RedisServer
 from tests.support.shells import Shell
@@ -281,3 +282,38 @@ def test_statements_and_commands_of_the_users_own_travel_with_the_flush(counted:
     counted.do(ctx.flush())
 
     assert (3, 3) == counted.counts
+
+
+def test_saving_a_thousand_rows_costs_the_same_as_ten(counted: Counted) -> None:
+    """Which exist, BEGIN, one INSERT, their ids, COMMIT; in Redis a batch of ids, the announcement and the release."""
+    rows = [{"name": f"User {number}", "email": f"many{number}@example.com"} for number in range(1_000)]
+    counted.reset()
+
+    counted.do(counted.users.save_many(counted.context(), rows))
+    new = counted.counts
+    counted.reset()
+    counted.do(counted.users.save_many(counted.context(), rows))
+    again = counted.counts
+    counted.reset()
+    counted.do(counted.users.save_many(counted.context(), rows, on_conflict="ignore"))
+    nothing = counted.counts
+
+    assert ((5, 3), (5, 2), (1, 0)) == (new, again, nothing)
+
+
+def test_changing_what_a_query_matches_costs_four_mysql_and_two_redis(counted: Counted) -> None:
+    """BEGIN, the ids, the statement, COMMIT, whatever the number of rows; nothing is announced when nothing matches."""
+    add_users(counted, 100)
+    age = counted.users.fields.age
+    counted.reset()
+
+    counted.do(counted.users.update_where(counted.context(), Query(), age=age + 1))
+    changed = counted.counts
+    counted.reset()
+    counted.do(counted.users.delete_where(counted.context(), Query()))
+    deleted = counted.counts
+    counted.reset()
+    counted.do(counted.users.update_where(counted.context(), Query(), age=age + 1))
+    nothing = counted.counts
+
+    assert ((4, 2), (4, 2), (3, 0)) == (changed, deleted, nothing)

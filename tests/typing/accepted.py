@@ -26,7 +26,7 @@ from tests.golden.shop.expected import (
     ProductTags,
     UserEntity,
 )
-from tests.golden.shop.expected.product_entity import ProductValues
+from tests.golden.shop.expected.product_entity import ProductRow, ProductValues
 
 
 def look_ups(ctx: Context) -> None:
@@ -195,3 +195,37 @@ def callbacks(engine: Engine) -> None:
     ProductEntityProvider.on_before_update(engine, before)
     ProductEntityProvider.on_after_update(engine, after)
     ProductEntityProvider.on_after_delete(engine, awaited)
+
+
+def bulk(ctx: Context, category: CategoryEntity) -> None:
+    """Rows, values and computed ones have the types of their columns."""
+    fields = ProductEntityProvider.fields
+    rows: list[ProductRow] = [{"name": "a", "category": category}, {"id": 3, "name": "b", "category_id": 1}]
+    assert_type(ProductEntityProvider.save_many(ctx, rows), list[int])
+    assert_type(ProductEntityProvider.save_many(ctx, [{"name": "a"}], on_conflict="ignore"), list[int])
+    changed = ProductEntityProvider.update_where(
+        ctx, Query(), price=fields.price * 2 + Decimal(1), name="a", category=3, status="draft", tags=["sale"]
+    )
+    assert_type(changed, int)
+    assert_type(ProductEntityProvider.update_where(ctx, Query(), name=fields.name), int)
+    assert_type(OrderEntityProvider.update_where(ctx, Query(), quantity=1 + OrderEntityProvider.fields.quantity), int)
+    assert_type(ProductEntityProvider.delete_where(ctx, Query(), force=True), int)
+    assert_type(
+        ProductEntityProvider.get_or_create(ctx, {"name": "a", "category": 1}, price=3), tuple[ProductEntity, bool]
+    )
+
+
+async def awaited_bulk(ctx: AsyncContext) -> None:
+    """The same, awaited."""
+    assert_type(await ProductEntityProvider.save_many(ctx, [{"name": "a"}]), list[int])
+    assert_type(await ProductEntityProvider.update_where(ctx, Query(), price=3), int)
+    assert_type(await ProductEntityProvider.delete_where(ctx, Query()), int)
+    made, created = await ProductEntityProvider.get_or_create(ctx, {"name": "a", "category": 1})
+    assert_type((made, created), tuple[ProductEntity, bool])
+
+
+async def pipelines(ctx: Context, actx: AsyncContext) -> None:
+    """Handles know what their result is."""
+    assert_type(ctx.mysql_pipeline().add("UPDATE a SET b = ?", 1, table="a").result.rows_affected, int)
+    actx.redis_pipeline("default").add("SET", b"a", 1.5)
+    actx.invalidate_key("mine", pool="default")

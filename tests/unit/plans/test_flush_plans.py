@@ -32,7 +32,6 @@ from fluxaorm.plans.redis_functions import INTEND, RELEASE
 from fluxaorm.plans.tracked import TrackedEntity
 from tests.unit.plans.world import Thing, World, done, replies, run, words
 
-pytestmark = pytest.mark.usefixtures("no_sockets")
 INTENDED: Any = (RedisRoundTrip, replies(b"ok"))
 RELEASED: Any = (ShieldedRedisRoundTrip, replies(b"ok"))
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-
 from fluxaorm.errors import CommitUnknownError, MySQLError, RedisConnectionError
 from fluxaorm.plans.effects import Execute, RedisRoundTrip
 from fluxaorm.plans.id_supply import IdSupply
 from fluxaorm.plans.ids import take_id_plan, take_ids_plan
 from fluxaorm.plans.redis_functions import INSTALL_IDS, TAKE_IDS
 from tests.unit.plans.world import SERVER, World, done, replies, run, words
-
-pytestmark = pytest.mark.usefixtures("no_sockets")
 
 
 def test_an_id_comes_from_the_block_in_redis() -> None:

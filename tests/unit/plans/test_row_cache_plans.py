@@ -11,7 +11,6 @@ from fluxaorm.plans.reads import get_by_id_plan, get_by_ids_plan
 from fluxaorm.plans.redis_functions import DROP, FILL, SWAP
 from tests.unit.plans.world import World, replies, run, words
 
-pytestmark = pytest.mark.usefixtures("no_sockets")
 ROW = (b"7", b"seven", b"")
 
 

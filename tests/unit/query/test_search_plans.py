@@ -34,8 +34,6 @@ from fluxaorm.query.query import Query
 from fluxaorm.query.sql import NO_LIMIT
 from tests.unit.query.catalogue import CATEGORY, MYSQL, PRODUCT, F, Status, Tag, compiler
 
-pytestmark = pytest.mark.usefixtures("no_sockets")
-
 
 class ScriptedBinding:
     """What a search asks of a binding."""

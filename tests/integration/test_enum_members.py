@@ -69,6 +69,14 @@ def test_members_that_only_one_collation_takes_for_the_same_are_told_by_its_serv
     ) == caught.value.problems
 
 
+def test_members_far_apart_in_a_long_enum_are_compared_too(mariadb_database: Database) -> None:
+    """However many there are, the server is asked in statements of a size."""
+    entity = entity_of(("😀", *(f"ż{at}" for at in range(1200)), "🍣"))
+
+    with pytest.raises(RegistryError, match="members '😀' and '🍣' are the same"):
+        registry_of(mariadb_database.url, entity).validate()
+
+
 def test_another_collation_may_tell_them_apart(mysql_database: Database) -> None:
     """The advice of the message is one that helps."""
     registry_of(mysql_database.url, entity_of(("😀", "🍣")), "bin").validate().close()

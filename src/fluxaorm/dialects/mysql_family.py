@@ -152,11 +152,10 @@ class MySQLFamily(Dialect):
                     return name
         return None
 
-    def alike_texts_sql(self, collation: str, count: int) -> str:
-        """Let the server group them."""
+    def weights_sql(self, collation: str, count: int) -> str:
+        """What the server sorts by."""
         text = f"CONVERT(? USING {collation.partition('_')[0]}) COLLATE {collation}"
-        texts = " UNION ALL ".join([f"SELECT ? AS list, ? AS place, {text} AS word"] * count)
-        return f"SELECT list, MIN(place), MAX(place) FROM ({texts}) AS texts GROUP BY list, word HAVING COUNT(*) > 1"
+        return f"SELECT {', '.join([f'HEX(WEIGHT_STRING({text}))'] * count)}"
 
     def map_error(self, errno: int, message: str, *, pool: str = "", statement: str = "") -> MySQLError:
         """See ``mysql_errors``."""

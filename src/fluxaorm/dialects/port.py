@@ -147,10 +147,10 @@ class Dialect(ABC):
         """One row: a name, and for how many seconds the server has been up. NotSupportedError as before."""
 
     @abstractmethod
-    def alike_texts_sql(self, collation: str, count: int) -> str:
-        """Finds texts that a collation cannot tell apart: rows of a list's number and the positions of two in it.
+    def weights_sql(self, collation: str, count: int) -> str:
+        """One row with a weight for each of ``count`` texts: the same for those that the collation cannot tell apart.
 
-        A number, a position and a text for each of ``count`` texts; "" where texts of enums compare byte by byte.
+        "" where members of enums compare byte by byte.
         """
 
     # errors

@@ -123,7 +123,7 @@ class SQLite(Dialect):
         """NOCASE stands in for every collation."""
         return NOCASE
 
-    def alike_texts_sql(self, collation: str, count: int) -> str:
+    def weights_sql(self, collation: str, count: int) -> str:
         """Enums have no collation here."""
         return ""
 

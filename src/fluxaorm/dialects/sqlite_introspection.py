@@ -73,7 +73,7 @@ _TEXT: Final = r"'(?:[^']|'')*'"
 _COLUMN: Final = re.compile(
     r"(?P<name>`(?:[^`]|``)*`) (?P<storage>\w+) /\* (?P<type>.*?) \*/(?: COLLATE (?P<collation>\w+))?"
     r"(?P<required> NOT NULL)?(?P<primary> PRIMARY KEY)?"
-    rf"(?: DEFAULT (?P<default>{_TEXT}|\((?:{_TEXT}(?: \|\| char\(0\) \|\| )?)+\)|x'[0-9a-f]*'|[^ ]+))?"
+    rf"(?: DEFAULT (?P<default>{_TEXT}|\({_TEXT}(?: \|\| char\(0\) \|\| {_TEXT})+\)|x'[0-9a-f]*'|[^ ]+))?"
     r"(?: CHECK \(.*\))?",
     re.DOTALL,
 )

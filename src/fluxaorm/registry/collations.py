@@ -2,15 +2,18 @@
 
 Definitions are held to what every collation that ignores case does with plain letters (``entity.members``). What one
 collation makes of other characters (two emoji are the same to utf8mb4_general_ci) only its server knows. One round trip
-a pool, and only where a definition has such members.
+a pool and 500 members, and none where no definition has such members.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from fluxaorm.entity.schema import ColumnSchema, EntitySchema
 from fluxaorm.pools.ports import SQLPool
+
+TEXTS_A_QUERY: Final = 500
 
 
 def alike_members(schemas: Iterable[EntitySchema], pools: Mapping[str, SQLPool]) -> Iterator[str]:
@@ -25,32 +28,39 @@ def alike_members(schemas: Iterable[EntitySchema], pools: Mapping[str, SQLPool])
 
 
 def _of_pool(pool: SQLPool, asked: list[tuple[EntitySchema, ColumnSchema]]) -> Iterator[str]:
-    lists = list(dict.fromkeys(column.enum.members for _, column in asked if column.enum is not None))
-    alike = _alike(pool, lists)
-    for schema, column in asked:
-        members = column.enum.members if column.enum is not None else ()
-        if members in alike:
-            first, second = (members[place] for place in alike[members])
+    members = [column.enum.members for _, column in asked if column.enum is not None]
+    weights = _weights(pool, list(dict.fromkeys(text for texts in members for text in texts)))
+    for (schema, column), texts in zip(asked, members, strict=True):
+        alike = _first_alike(texts, weights)
+        if alike is not None:
+            first, second = alike
             yield (
                 f"{schema.name}.{column.field}: members {first!r} and {second!r} are the same to {pool.collation}, the "
                 f"collation of MySQL pool '{pool.code}'; rename one, or choose another collation with default_collate="
             )
 
 
-def _alike(pool: SQLPool, lists: list[tuple[str, ...]]) -> dict[tuple[str, ...], tuple[int, int]]:
-    """Two places that are the same, of each list that has such."""
-    args = [
-        value
-        for number, members in enumerate(lists)
-        for place, member in enumerate(members)
-        for value in (number, place, member)
-    ]
-    sql = pool.dialect.alike_texts_sql(pool.collation, len(args) // 3)
-    if not sql:
-        return {}
-    connection = pool.sync.acquire()
-    try:
-        rows = connection.fetch(sql, args)
-    finally:
-        pool.sync.release(connection)
-    return {lists[int(number)]: (int(first), int(second)) for number, first, second in rows}
+def _weights(pool: SQLPool, texts: Sequence[str]) -> dict[str, Any]:
+    """What each text compares by; nothing where that is the text itself."""
+    weights: dict[str, Any] = {}
+    for start in range(0, len(texts), TEXTS_A_QUERY):
+        part = texts[start : start + TEXTS_A_QUERY]
+        sql = pool.dialect.weights_sql(pool.collation, len(part))
+        if not sql:
+            return {}
+        connection = pool.sync.acquire()
+        try:
+            (row,) = connection.fetch(sql, part)
+        finally:
+            pool.sync.release(connection)
+        weights.update(zip(part, row, strict=True))
+    return weights
+
+
+def _first_alike(texts: Iterable[str], weights: Mapping[str, Any]) -> tuple[str, str] | None:
+    seen: dict[Any, str] = {}
+    for text in texts:
+        other = seen.setdefault(weights.get(text, text), text)
+        if other is not text:
+            return other, text
+    return None

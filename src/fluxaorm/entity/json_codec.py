@@ -114,10 +114,11 @@ def _refuse_levels(text: bytes, most: int) -> None:
 
 
 def _depth_of(value: Any) -> int:
-    depth, level = 0, [value]
-    while level := [item for item in level if isinstance(item, list | dict)]:
+    depth = 0
+    level: list[Any] = [value]
+    while level := [item for item in level if type(item) in (list, dict)]:
         depth += 1
-        level = [inner for item in level for inner in (item.values() if isinstance(item, dict) else item)]
+        level = [inner for item in level for inner in getattr(item, "values", item.__iter__)()]
     return depth
 
 

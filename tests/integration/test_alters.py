@@ -253,3 +253,29 @@ def test_foreign_keys_and_engines_of_others_are_taken_back(raw_server_store: Raw
     assert [] == store.alters(*wanted)
     assert "drop_foreign_key" in {kind for alter in alters for kind in alter.kinds}
     assert "convert_table" in {kind for alter in alters for kind in alter.kinds}
+
+
+def test_a_schema_is_compared_on_mariadb_as_on_mysql(raw_server_store: RawStore) -> None:
+    """MariaDB prints types, defaults and JSON otherwise; the original's comparison fails there altogether."""
+    store = raw_server_store
+    store.apply(EVERYTHING)
+    columns = [column for column in EVERYTHING.columns[1:] if column.name not in ("bio", "fake_delete")]
+    changed = [
+        replace(column, default=5) if column.name == "uint8" else replace(column, nullable=True)
+        for column in columns
+        if column.name in ("uint8", "attributes", "price")
+    ]
+    others = [column for column in columns if column.name not in {new.name for new in changed}]
+    wanted = make_schema("Everything", [*others, *changed, make_column("more", "json", nullable=True)])
+
+    unchanged = store.alters(EVERYTHING)
+    alters = store.alters(wanted)
+
+    assert [] == unchanged
+    assert [
+        ("safe", ("change_column", "set_default", "add_column")),
+        ("destructive", ("drop_index", "drop_column")),
+    ] == [(alter.safety, tuple(sorted(alter.kinds, key=_KINDS.index))) for alter in alters]
+
+
+_KINDS = ["change_column", "set_default", "add_column", "drop_index", "drop_column"]

@@ -68,6 +68,8 @@ def _base_command(root: Root, data: Path) -> list[str]:
         "--no-defaults",
         *(["--user=root"] if os.geteuid() == 0 else []),
         f"--datadir={data}",
+        # servers that start remove the temporary tables of all others there, too
+        f"--tmpdir={data}",
         f"--basedir={root.path / 'usr'}",
         f"--lc-messages-dir={share}",
         f"--character-sets-dir={share / 'charsets'}",

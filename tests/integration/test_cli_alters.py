@@ -49,7 +49,7 @@ def _feed(database: Database, text: str) -> None:
         client_flag=CLIENT.MULTI_STATEMENTS,
     )
     with closing(connection), connection.cursor() as cursor:
-        cursor.execute(text.encode("utf-8"))
+        cursor.execute(text.encode("utf-8"))  # type: ignore[call-overload]  # the stubs know of no bytes
         while cursor.nextset():
             pass
 

@@ -459,9 +459,12 @@ def test_an_engine_in_use_is_not_set_up_any_more(plain_shop: Shop) -> None:
     """Half of a process's contexts would read a cache that the others believe to be off."""
     schema = plain_shop.engine.schema(CounterEntity)
 
-    for late in (lambda: schema.disable_cache(local=True), lambda: schema.set_option("colour", "red")):
-        with pytest.raises(RegistryError, match="before the engine's first context"):
-            late()
+    with pytest.raises(
+        RegistryError, match=r"CounterEntity: disable_cache\(\) comes before the engine's first context"
+    ):
+        schema.disable_cache(local=True)
+    with pytest.raises(RegistryError, match=r"CounterEntity: set_option\(\) comes before the engine's first context"):
+        schema.set_option("colour", "red")
 
 
 def test_options_of_an_entity_are_the_applications_own() -> None:

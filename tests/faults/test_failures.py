@@ -294,12 +294,17 @@ def pair(mysql_database: Database, valkey: RedisServer, proxy_factory: MakeProxy
     other.drop()
 
 
+def provider(shop: Shop, definition: type[fx.Entity]) -> Any:
+    """Of an entity of this module."""
+    return shop.engine.provider(definition)
+
+
 @pytest.mark.parametrize("explicit", [False, True])
 def test_a_second_pool_that_fails_is_told_apart(pair: Fragile, explicit: bool) -> None:
     """The first is durable and its entities are clean; those of the other stay unsaved and can be flushed again."""
     ctx = pair.context()
-    first = pair.do(pair.engine.provider(FirstEntity).new(ctx, name="a"))
-    second = pair.do(pair.engine.provider(SecondEntity).new(ctx, name="b"))
+    first = pair.do(provider(pair, FirstEntity).new(ctx, name="a"))
+    second = pair.do(provider(pair, SecondEntity).new(ctx, name="b"))
     once(pair.mysql, Direction.REQUEST, b"COMMIT", lambda: Verdict.CUT)
 
     def write() -> None:
@@ -325,7 +330,7 @@ def test_a_block_over_two_pools_begins_where_it_is_needed(pair: Fragile) -> None
     ctx = pair.context()
     seen: list[tuple[str, str]] = []
     ctx.register_query_logger(lambda _, entry: seen.append((entry.pool, entry.operation)), redis=False)
-    pair.do(pair.engine.provider(FirstEntity).new(ctx, name="a"))
+    pair.do(provider(pair, FirstEntity).new(ctx, name="a"))
     seen.clear()
 
     with block(pair, ctx):

@@ -77,7 +77,7 @@ def aio(mysql_database: Database, valkey: RedisServer) -> Iterator[Shop]:
 
 
 @pytest.mark.parametrize("explicit", [False, True], ids=["flush", "block"])
-def test_a_flush_cancelled_at_any_effect_is_all_or_nothing(aio: Shop, mysql_database: Database, explicit: bool) -> None:
+def test_a_flush_cancelled_at_any_effect_is_all_or_nothing(aio: Shop, tables: Tables, explicit: bool) -> None:
     """The connection goes back clean or is closed, the same objects flush again, and nobody's rows are doubled."""
     pool = aio.engine.mysql_pools["default"]
 
@@ -85,7 +85,7 @@ def test_a_flush_cancelled_at_any_effect_is_all_or_nothing(aio: Shop, mysql_data
         """Whether it was cancelled before its end."""
         task = asyncio.current_task()
         assert task is not None
-        at = AtEffect(ctx, number, lambda _: task.cancel())
+        at = AtEffect(ctx, number, lambda: task.cancel())
         try:
             if explicit:
                 async with ctx.transaction():
@@ -219,7 +219,7 @@ def flush_and_be_killed(shop: Shop, name: str, number: int, explicit: bool, sayi
     try:
         ctx = shop.context()
         pend(shop, ctx, name)
-        AtEffect(ctx, number, lambda _: os.kill(os.getpid(), signal.SIGKILL))
+        AtEffect(ctx, number, lambda: os.kill(os.getpid(), signal.SIGKILL))
         if explicit:
             with ctx.transaction():
                 ctx.flush()

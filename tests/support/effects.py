@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fluxaorm.plans.effects import Effect, Plan
+from fluxaorm.plans.effects import Plan
 
 
 class AtEffect:
     """Calls ``act`` right before effect ``number`` (0: the first) of everything that ``ctx`` runs from now on."""
 
-    def __init__(self, ctx: Any, number: int, act: Callable[[Effect[Any]], None]) -> None:
+    def __init__(self, ctx: Any, number: int, act: Callable[[], object]) -> None:
         self._left = number
         self._act = act
         self.happened = False
@@ -22,7 +22,7 @@ class AtEffect:
         try:
             effect = next(plan)
             while True:
-                self._count(effect)
+                self._count()
                 try:
                     reply = yield effect
                 except BaseException as error:  # noqa: BLE001 - the plan handles it
@@ -32,8 +32,8 @@ class AtEffect:
         except StopIteration as done:
             return done.value
 
-    def _count(self, effect: Effect[Any]) -> None:
+    def _count(self) -> None:
         if self._left == 0:
             self.happened = True
-            self._act(effect)
+            self._act()
         self._left -= 1

@@ -85,11 +85,11 @@ def test_entities_in_a_circle_import_from_whichever_comes_first() -> None:
 
 @pytest.mark.parametrize("name", ["docstrings", "enums", "json_values", "lifecycle", "no_fields", "scalars", "shop"])
 def test_generated_code_stays_thin(name: str) -> None:
-    """Twelve lines a column and 120 an entity, so that a few hundred entities load and read easily."""
+    """Thirteen lines a column and 155 an entity, so that a few hundred entities load and read easily."""
     schemas = Case(name).schemas().values()
     lines = {schema.name: _lines(Case(name), schema.name) for schema in schemas}
 
-    too_long = {schema.name for schema in schemas if lines[schema.name] > 12 * len(schema.columns) + 120}
+    too_long = {schema.name for schema in schemas if lines[schema.name] > 13 * len(schema.columns) + 155}
 
     assert set() == too_long
 

@@ -24,6 +24,8 @@ class Value:
     type: str
     computed: str = ""
     """What an expression for it gives; "" when there can be none."""
+    repeats: bool = False
+    """Whether it is another name of the one before."""
 
     def settable(self, fields: str) -> str:
         """What ``update_where`` takes; None comes last, where Ruff wants it."""
@@ -130,7 +132,9 @@ class _Maker:
                 takes = self.columns.takes(part)
                 is_plain = part.enum is None and part.kind not in JSON_KINDS
                 computed = self.columns.type_of(part) if is_plain else ""
-                yield from (Value(name, takes, computed) for name in dict.fromkeys((part.field, part.attribute)))
+                yield Value(part.field, takes, computed)
+                if part.attribute != part.field:
+                    yield Value(part.attribute, takes, repeats=True)
 
     def _properties(self) -> Iterator[Property]:
         for part in self._parts():

@@ -1,12 +1,12 @@
 """What generated code stands on: base classes of entities and providers, and the field objects of queries."""
 
-from fluxaorm.plans.bulk_rows import OnConflict
 from fluxaorm.plans.tracked import Change
 from fluxaorm.query.fields import Fields
 from fluxaorm.query.query import Query
 from fluxaorm.runtime.entity import EntityBase
 from fluxaorm.runtime.lazy_module import LazyModule
 from fluxaorm.runtime.provider import Provider
+from fluxaorm.runtime.saves_rows import SavesRows
 from fluxaorm.runtime.sync_or_async import AnyContext, sync_or_async
 
 __all__ = [
@@ -15,8 +15,8 @@ __all__ = [
     "EntityBase",
     "Fields",
     "LazyModule",
-    "OnConflict",
     "Provider",
     "Query",
+    "SavesRows",
     "sync_or_async",
 ]

@@ -11,7 +11,6 @@ from typing import Any, Generic, TypeVar
 
 from fluxaorm.plans import cache_control, reads, search
 from fluxaorm.plans.bulk_changes import delete_where_plan, update_where_plan
-from fluxaorm.plans.bulk_rows import OnConflict, save_many_plan
 from fluxaorm.plans.creation import make, new_many_plan, new_plan, new_with_id
 from fluxaorm.plans.get_or_create import get_or_create_plan
 from fluxaorm.query.query import Query
@@ -99,9 +98,6 @@ class Provider(SearchMethods[E], CallbackMethods[E], Generic[E, F]):
 
     def _new_with_id(self, ctx: Any, id: int, values: Mapping[str, Any]) -> E:
         return ready(ctx, new_with_id(ctx.unit_of(self), id, values))
-
-    def _save_many(self, ctx: Any, rows: Iterable[Mapping[str, Any]], on_conflict: OnConflict) -> list[int]:
-        return run_plan(ctx, save_many_plan(ctx.unit_of(self), rows, on_conflict))
 
     def _update_where(self, ctx: Any, query: Query, changes: Mapping[str, Any]) -> int:
         return run_plan(ctx, update_where_plan(ctx.unit_of(self), query, changes))

@@ -4,16 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Self, TypedDict, Unpack
 
 from fluxaorm.query import fields
 from fluxaorm.runtime import (
     AnyContext,
     EntityBase,
-    OnConflict,
     Provider,
     Query,
+    SavesRows,
     sync_or_async,
 )
 
@@ -49,7 +48,10 @@ class BackslashFields(fields.Fields, entity="BackslashEntity"):
     id = fields.IntField()
 
 
-class _BackslashProvider(Provider[BackslashEntity, BackslashFields]):
+class _BackslashProvider(
+    Provider[BackslashEntity, BackslashFields],
+    SavesRows[BackslashRow],
+):
     """Queries of BackslashEntity."""
 
     entity_name = "BackslashEntity"
@@ -78,16 +80,6 @@ class _BackslashProvider(Provider[BackslashEntity, BackslashFields]):
     ) -> BackslashEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
-
-    @sync_or_async
-    def save_many(
-        self,
-        ctx: AnyContext,
-        rows: Iterable[BackslashRow],
-        on_conflict: OnConflict = "update",
-    ) -> list[int]:
-        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
-        return self._save_many(ctx, rows, on_conflict)
 
     @sync_or_async
     def update_where(

@@ -4,16 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Self, TypedDict, Unpack
 
 from fluxaorm.query import fields
 from fluxaorm.runtime import (
     AnyContext,
     EntityBase,
-    OnConflict,
     Provider,
     Query,
+    SavesRows,
     sync_or_async,
 )
 
@@ -51,7 +50,7 @@ class HostileFields(fields.Fields, entity="HostileEntity"):
     id = fields.IntField()
 
 
-class _HostileProvider(Provider[HostileEntity, HostileFields]):
+class _HostileProvider(Provider[HostileEntity, HostileFields], SavesRows[HostileRow]):
     """Queries of HostileEntity."""
 
     entity_name = "HostileEntity"
@@ -75,16 +74,6 @@ class _HostileProvider(Provider[HostileEntity, HostileFields]):
     ) -> HostileEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
-
-    @sync_or_async
-    def save_many(
-        self,
-        ctx: AnyContext,
-        rows: Iterable[HostileRow],
-        on_conflict: OnConflict = "update",
-    ) -> list[int]:
-        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
-        return self._save_many(ctx, rows, on_conflict)
 
     @sync_or_async
     def update_where(

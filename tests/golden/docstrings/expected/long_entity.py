@@ -4,16 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Self, TypedDict, Unpack
 
 from fluxaorm.query import fields
 from fluxaorm.runtime import (
     AnyContext,
     EntityBase,
-    OnConflict,
     Provider,
     Query,
+    SavesRows,
     sync_or_async,
 )
 
@@ -58,7 +57,7 @@ class LongFields(fields.Fields, entity="LongEntity"):
     id = fields.IntField()
 
 
-class _LongProvider(Provider[LongEntity, LongFields]):
+class _LongProvider(Provider[LongEntity, LongFields], SavesRows[LongRow]):
     """Queries of LongEntity."""
 
     entity_name = "LongEntity"
@@ -82,16 +81,6 @@ class _LongProvider(Provider[LongEntity, LongFields]):
     ) -> LongEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
-
-    @sync_or_async
-    def save_many(
-        self,
-        ctx: AnyContext,
-        rows: Iterable[LongRow],
-        on_conflict: OnConflict = "update",
-    ) -> list[int]:
-        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
-        return self._save_many(ctx, rows, on_conflict)
 
     @sync_or_async
     def update_where(

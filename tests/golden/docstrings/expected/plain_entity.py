@@ -4,16 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Self, TypedDict, Unpack
 
 from fluxaorm.query import fields
 from fluxaorm.runtime import (
     AnyContext,
     EntityBase,
-    OnConflict,
     Provider,
     Query,
+    SavesRows,
     sync_or_async,
 )
 
@@ -49,7 +48,7 @@ class PlainFields(fields.Fields, entity="PlainEntity"):
     id = fields.IntField()
 
 
-class _PlainProvider(Provider[PlainEntity, PlainFields]):
+class _PlainProvider(Provider[PlainEntity, PlainFields], SavesRows[PlainRow]):
     """Queries of PlainEntity."""
 
     entity_name = "PlainEntity"
@@ -73,16 +72,6 @@ class _PlainProvider(Provider[PlainEntity, PlainFields]):
     ) -> PlainEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
-
-    @sync_or_async
-    def save_many(
-        self,
-        ctx: AnyContext,
-        rows: Iterable[PlainRow],
-        on_conflict: OnConflict = "update",
-    ) -> list[int]:
-        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
-        return self._save_many(ctx, rows, on_conflict)
 
     @sync_or_async
     def update_where(

@@ -12,9 +12,9 @@ from fluxaorm.query import fields
 from fluxaorm.runtime import (
     AnyContext,
     EntityBase,
-    OnConflict,
     Provider,
     Query,
+    SavesRows,
     sync_or_async,
 )
 
@@ -180,7 +180,7 @@ class CarFields(fields.Fields, entity="CarEntity"):
     priority: fields.EnumField[Priority] = fields.EnumField()
 
 
-class _CarProvider(Provider[CarEntity, CarFields]):
+class _CarProvider(Provider[CarEntity, CarFields], SavesRows[CarRow]):
     """Queries of CarEntity."""
 
     entity_name = "CarEntity"
@@ -213,16 +213,6 @@ class _CarProvider(Provider[CarEntity, CarFields]):
     ) -> CarEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
-
-    @sync_or_async
-    def save_many(
-        self,
-        ctx: AnyContext,
-        rows: Iterable[CarRow],
-        on_conflict: OnConflict = "update",
-    ) -> list[int]:
-        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
-        return self._save_many(ctx, rows, on_conflict)
 
     @sync_or_async
     def update_where(

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Self, TypedDict, Unpack
 
@@ -12,9 +11,9 @@ from fluxaorm.query import fields
 from fluxaorm.runtime import (
     AnyContext,
     EntityBase,
-    OnConflict,
     Provider,
     Query,
+    SavesRows,
     sync_or_async,
 )
 
@@ -80,7 +79,7 @@ class TaskFields(fields.Fields, entity="TaskEntity"):
     odd: fields.EnumField[TaskOdd] = fields.EnumField()
 
 
-class _TaskProvider(Provider[TaskEntity, TaskFields]):
+class _TaskProvider(Provider[TaskEntity, TaskFields], SavesRows[TaskRow]):
     """Queries of TaskEntity."""
 
     entity_name = "TaskEntity"
@@ -105,16 +104,6 @@ class _TaskProvider(Provider[TaskEntity, TaskFields]):
     ) -> TaskEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
-
-    @sync_or_async
-    def save_many(
-        self,
-        ctx: AnyContext,
-        rows: Iterable[TaskRow],
-        on_conflict: OnConflict = "update",
-    ) -> list[int]:
-        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
-        return self._save_many(ctx, rows, on_conflict)
 
     @sync_or_async
     def update_where(

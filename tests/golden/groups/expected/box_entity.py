@@ -13,9 +13,9 @@ from fluxaorm.runtime import (
     AnyContext,
     EntityBase,
     LazyModule,
-    OnConflict,
     Provider,
     Query,
+    SavesRows,
     sync_or_async,
 )
 
@@ -89,9 +89,7 @@ class BoxChanges(TypedDict, total=False):
     kinds_2: BoxKinds | BoxKindsText | None
     shelves: Sequence[int | ShelfEntity | None]
     shelves_1: int | ShelfEntity | fields.Expression[int | None] | None
-    shelves_1_id: int | ShelfEntity | fields.Expression[int | None] | None
     shelves_2: int | ShelfEntity | fields.Expression[int | None] | None
-    shelves_2_id: int | ShelfEntity | fields.Expression[int | None] | None
     stops: Sequence[Dimensions]
     stops_1_width: int | fields.Expression[int]
     stops_1_height: int | fields.Expression[int | None] | None
@@ -375,7 +373,7 @@ class BoxFields(fields.Fields, entity="BoxEntity"):
     stops_2_height = fields.NullableIntField()
 
 
-class _BoxProvider(Provider[BoxEntity, BoxFields]):
+class _BoxProvider(Provider[BoxEntity, BoxFields], SavesRows[BoxRow]):
     """Queries of BoxEntity."""
 
     entity_name = "BoxEntity"
@@ -406,16 +404,6 @@ class _BoxProvider(Provider[BoxEntity, BoxFields]):
     ) -> BoxEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
-
-    @sync_or_async
-    def save_many(
-        self,
-        ctx: AnyContext,
-        rows: Iterable[BoxRow],
-        on_conflict: OnConflict = "update",
-    ) -> list[int]:
-        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
-        return self._save_many(ctx, rows, on_conflict)
 
     @sync_or_async
     def update_where(

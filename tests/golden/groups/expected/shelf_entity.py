@@ -4,16 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Self, TypedDict, Unpack
 
 from fluxaorm.query import fields
 from fluxaorm.runtime import (
     AnyContext,
     EntityBase,
-    OnConflict,
     Provider,
     Query,
+    SavesRows,
     sync_or_async,
 )
 
@@ -53,7 +52,7 @@ class ShelfReference(ShelfFields, fields.ReferenceField[ShelfEntity, fields.IdVa
     """A reference: compare it, or reach for its fields."""
 
 
-class _ShelfProvider(Provider[ShelfEntity, ShelfFields]):
+class _ShelfProvider(Provider[ShelfEntity, ShelfFields], SavesRows[ShelfRow]):
     """Queries of ShelfEntity."""
 
     entity_name = "ShelfEntity"
@@ -77,16 +76,6 @@ class _ShelfProvider(Provider[ShelfEntity, ShelfFields]):
     ) -> ShelfEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
-
-    @sync_or_async
-    def save_many(
-        self,
-        ctx: AnyContext,
-        rows: Iterable[ShelfRow],
-        on_conflict: OnConflict = "update",
-    ) -> list[int]:
-        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
-        return self._save_many(ctx, rows, on_conflict)
 
     @sync_or_async
     def update_where(

@@ -4,16 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
 
 from fluxaorm.query import fields
 from fluxaorm.runtime import (
     AnyContext,
     EntityBase,
-    OnConflict,
     Provider,
     Query,
+    SavesRows,
     sync_or_async,
 )
 
@@ -145,7 +144,7 @@ class MapFields(fields.Fields, entity="MapEntity"):
     mixed: fields.JsonField[dict[str, list[int | str]]] = fields.JsonField()
 
 
-class _MapProvider(Provider[MapEntity, MapFields]):
+class _MapProvider(Provider[MapEntity, MapFields], SavesRows[MapRow]):
     """Queries of MapEntity."""
 
     entity_name = "MapEntity"
@@ -169,16 +168,6 @@ class _MapProvider(Provider[MapEntity, MapFields]):
     ) -> MapEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
-
-    @sync_or_async
-    def save_many(
-        self,
-        ctx: AnyContext,
-        rows: Iterable[MapRow],
-        on_conflict: OnConflict = "update",
-    ) -> list[int]:
-        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
-        return self._save_many(ctx, rows, on_conflict)
 
     @sync_or_async
     def update_where(

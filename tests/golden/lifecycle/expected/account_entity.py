@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Self, TypedDict, Unpack
 
@@ -12,9 +11,9 @@ from fluxaorm.query import fields
 from fluxaorm.runtime import (
     AnyContext,
     EntityBase,
-    OnConflict,
     Provider,
     Query,
+    SavesRows,
     sync_or_async,
 )
 
@@ -142,7 +141,7 @@ class AccountFields(fields.Fields, entity="AccountEntity"):
     fake_delete = fields.IntField()
 
 
-class _AccountProvider(Provider[AccountEntity, AccountFields]):
+class _AccountProvider(Provider[AccountEntity, AccountFields], SavesRows[AccountRow]):
     """Queries of AccountEntity."""
 
     entity_name = "AccountEntity"
@@ -166,16 +165,6 @@ class _AccountProvider(Provider[AccountEntity, AccountFields]):
     ) -> AccountEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
-
-    @sync_or_async
-    def save_many(
-        self,
-        ctx: AnyContext,
-        rows: Iterable[AccountRow],
-        on_conflict: OnConflict = "update",
-    ) -> list[int]:
-        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
-        return self._save_many(ctx, rows, on_conflict)
 
     @sync_or_async
     def update_where(

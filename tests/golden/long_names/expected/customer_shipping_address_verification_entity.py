@@ -15,9 +15,9 @@ from fluxaorm.runtime import (
     AnyContext,
     EntityBase,
     LazyModule,
-    OnConflict,
     Provider,
     Query,
+    SavesRows,
     sync_or_async,
 )
 
@@ -66,7 +66,6 @@ class CustomerShippingAddressVerificationChanges(TypedDict, total=False):
 
     verification_status: CustomerShippingAddressVerificationStatus | CustomerShippingAddressVerificationStatusText | None  # fmt: skip
     verified_by_customer_support_representative: int | CustomerSupportRepresentativeEntity | fields.Expression[int]  # fmt: skip
-    verified_by_customer_support_representative_id: int | CustomerSupportRepresentativeEntity | fields.Expression[int]  # fmt: skip
     customer_supplied_shipping_instructions: dict[
         str,
         list[dict[str, tuple[int, str, float, bool]]],
@@ -185,6 +184,7 @@ class _CustomerShippingAddressVerificationProvider(
         CustomerShippingAddressVerificationEntity,
         CustomerShippingAddressVerificationFields,
     ],
+    SavesRows[CustomerShippingAddressVerificationRow],
 ):
     """Queries of CustomerShippingAddressVerificationEntity."""
 
@@ -215,16 +215,6 @@ class _CustomerShippingAddressVerificationProvider(
     ) -> CustomerShippingAddressVerificationEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
-
-    @sync_or_async
-    def save_many(
-        self,
-        ctx: AnyContext,
-        rows: Iterable[CustomerShippingAddressVerificationRow],
-        on_conflict: OnConflict = "update",
-    ) -> list[int]:
-        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
-        return self._save_many(ctx, rows, on_conflict)
 
     @sync_or_async
     def update_where(

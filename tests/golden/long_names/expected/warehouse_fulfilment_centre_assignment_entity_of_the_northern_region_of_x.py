@@ -13,9 +13,9 @@ from fluxaorm.query import fields
 from fluxaorm.runtime import (
     AnyContext,
     EntityBase,
-    OnConflict,
     Provider,
     Query,
+    SavesRows,
     sync_or_async,
 )
 
@@ -63,7 +63,6 @@ class WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXChanges(
     warehouse_fulfilment_centre_assignment_address: WarehouseFulfilmentCentreAssignmentAddressOfTheNorthernRegionOf  # fmt: skip
     warehouse_fulfilment_centre_assignment_address_city: str | fields.Expression[str]
     warehouse_fulfilment_centre_assignment_parent_of_the_northern_re: int | WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX | fields.Expression[int | None] | None  # fmt: skip
-    warehouse_fulfilment_centre_assignment_parent_of_the_northern_re_id: int | WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX | fields.Expression[int | None] | None  # fmt: skip
 
 
 class WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX(EntityBase):
@@ -216,6 +215,7 @@ class _WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXProvider(
         WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX,
         WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXFields,
     ],
+    SavesRows[WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXRow],
 ):
     """Queries of WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX."""
 
@@ -245,16 +245,6 @@ class _WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXProvider(
     ) -> WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX:  # fmt: skip
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
-
-    @sync_or_async
-    def save_many(
-        self,
-        ctx: AnyContext,
-        rows: Iterable[WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXRow],
-        on_conflict: OnConflict = "update",
-    ) -> list[int]:  # fmt: skip
-        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
-        return self._save_many(ctx, rows, on_conflict)
 
     @sync_or_async
     def update_where(

@@ -14,9 +14,9 @@ from fluxaorm.runtime import (
     AnyContext,
     EntityBase,
     LazyModule,
-    OnConflict,
     Provider,
     Query,
+    SavesRows,
     sync_or_async,
 )
 
@@ -61,7 +61,6 @@ class WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXChanges(
     """Keywords of `update_where`."""
 
     warehouse_fulfilment_centre_assignment_entity_of_the_northern_re: int | WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX | fields.Expression[int]  # fmt: skip
-    warehouse_fulfilment_centre_assignment_entity_of_the_northern_re_id: int | WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX | fields.Expression[int]  # fmt: skip
 
 
 class WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX(EntityBase):
@@ -138,6 +137,7 @@ class _WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXProvider(
         WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX,
         WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXFields,
     ],
+    SavesRows[WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXRow],
 ):
     """Queries of WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX."""
 
@@ -167,16 +167,6 @@ class _WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXProvider(
     ) -> WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX:  # fmt: skip
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
-
-    @sync_or_async
-    def save_many(
-        self,
-        ctx: AnyContext,
-        rows: Iterable[WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXRow],
-        on_conflict: OnConflict = "update",
-    ) -> list[int]:  # fmt: skip
-        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
-        return self._save_many(ctx, rows, on_conflict)
 
     @sync_or_async
     def update_where(

@@ -26,7 +26,7 @@ from typing import Unpack as _Unpack
 
 from fluxaorm.query import fields as _fields
 from fluxaorm.runtime import AnyContext as _AnyContext
-from fluxaorm.runtime import EntityBase, LazyModule, OnConflict, Query, sync_or_async
+from fluxaorm.runtime import EntityBase, LazyModule, Query, SavesRows, sync_or_async
 from fluxaorm.runtime import Provider as _Provider
 
 from tests.golden.names.definition import Shade as _Shade
@@ -111,7 +111,6 @@ class AnyChanges(TypedDict, total=False):
     Place: _Place
     Place_city: _str | _fields.Expression[_str]
     Class: _int | _Class | _fields.Expression[_int | None] | None
-    Class_id: _int | _Class | _fields.Expression[_int | None] | None
     Iterable: _int | _fields.Expression[_int]
     Self: _int | _fields.Expression[_int]
     Unpack: _int | _fields.Expression[_int]
@@ -507,7 +506,7 @@ class AnyFields(_fields.Fields, entity="AnyEntity"):
     new = _fields.IntField()
 
 
-class _AnyProvider(_Provider[AnyEntity, AnyFields]):
+class _AnyProvider(_Provider[AnyEntity, AnyFields], SavesRows[AnyRow]):
     """Queries of AnyEntity."""
 
     entity_name = "AnyEntity"
@@ -532,16 +531,6 @@ class _AnyProvider(_Provider[AnyEntity, AnyFields]):
     ) -> AnyEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
-
-    @sync_or_async
-    def save_many(
-        self,
-        ctx: _AnyContext,
-        rows: _Iterable[AnyRow],
-        on_conflict: OnConflict = "update",
-    ) -> _list[_int]:
-        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
-        return self._save_many(ctx, rows, on_conflict)
 
     @sync_or_async
     def update_where(

@@ -12,9 +12,9 @@ from fluxaorm.runtime import (
     AnyContext,
     EntityBase,
     LazyModule,
-    OnConflict,
     Provider,
     Query,
+    SavesRows,
     sync_or_async,
 )
 
@@ -43,7 +43,6 @@ class HTTPLog2Changes(TypedDict, total=False):
     """Keywords of `update_where`."""
 
     Any: int | _Provider | fields.Expression[int | None] | None
-    Any_id: int | _Provider | fields.Expression[int | None] | None
 
 
 class HTTPLog2Entity(EntityBase):
@@ -87,7 +86,10 @@ class HTTPLog2Fields(fields.Fields, entity="HTTPLog2Entity"):
     )
 
 
-class _HTTPLog2Provider(Provider[HTTPLog2Entity, HTTPLog2Fields]):
+class _HTTPLog2Provider(
+    Provider[HTTPLog2Entity, HTTPLog2Fields],
+    SavesRows[HTTPLog2Row],
+):
     """Queries of HTTPLog2Entity."""
 
     entity_name = "HTTPLog2Entity"
@@ -116,16 +118,6 @@ class _HTTPLog2Provider(Provider[HTTPLog2Entity, HTTPLog2Fields]):
     ) -> HTTPLog2Entity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
-
-    @sync_or_async
-    def save_many(
-        self,
-        ctx: AnyContext,
-        rows: Iterable[HTTPLog2Row],
-        on_conflict: OnConflict = "update",
-    ) -> list[int]:
-        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
-        return self._save_many(ctx, rows, on_conflict)
 
     @sync_or_async
     def update_where(

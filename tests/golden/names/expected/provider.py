@@ -12,8 +12,8 @@ from fluxaorm.runtime import (
     AnyContext,
     EntityBase,
     LazyModule,
-    OnConflict,
     Query,
+    SavesRows,
     sync_or_async,
 )
 from fluxaorm.runtime import Provider as _Provider
@@ -42,7 +42,6 @@ class ProviderChanges(TypedDict, total=False):
     """Keywords of `update_where`."""
 
     owner: int | Class | fields.Expression[int]
-    owner_id: int | Class | fields.Expression[int]
 
 
 class Provider(EntityBase):
@@ -89,7 +88,7 @@ class ProviderReference(
     """A reference: compare it, or reach for its fields."""
 
 
-class _ProviderProvider(_Provider[Provider, ProviderFields]):
+class _ProviderProvider(_Provider[Provider, ProviderFields], SavesRows[ProviderRow]):
     """Queries of Provider."""
 
     entity_name = "Provider"
@@ -113,16 +112,6 @@ class _ProviderProvider(_Provider[Provider, ProviderFields]):
     ) -> Provider:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
-
-    @sync_or_async
-    def save_many(
-        self,
-        ctx: AnyContext,
-        rows: Iterable[ProviderRow],
-        on_conflict: OnConflict = "update",
-    ) -> list[int]:
-        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
-        return self._save_many(ctx, rows, on_conflict)
 
     @sync_or_async
     def update_where(

@@ -4,16 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Self, TypedDict, Unpack
 
 from fluxaorm.query import fields
 from fluxaorm.runtime import (
     AnyContext,
     EntityBase,
-    OnConflict,
     Provider,
     Query,
+    SavesRows,
     sync_or_async,
 )
 
@@ -49,7 +48,7 @@ class MarkFields(fields.Fields, entity="MarkEntity"):
     id = fields.IntField()
 
 
-class _MarkProvider(Provider[MarkEntity, MarkFields]):
+class _MarkProvider(Provider[MarkEntity, MarkFields], SavesRows[MarkRow]):
     """Queries of MarkEntity."""
 
     entity_name = "MarkEntity"
@@ -73,16 +72,6 @@ class _MarkProvider(Provider[MarkEntity, MarkFields]):
     ) -> MarkEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
-
-    @sync_or_async
-    def save_many(
-        self,
-        ctx: AnyContext,
-        rows: Iterable[MarkRow],
-        on_conflict: OnConflict = "update",
-    ) -> list[int]:
-        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
-        return self._save_many(ctx, rows, on_conflict)
 
     @sync_or_async
     def update_where(

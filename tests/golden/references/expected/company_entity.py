@@ -12,9 +12,9 @@ from fluxaorm.runtime import (
     AnyContext,
     EntityBase,
     LazyModule,
-    OnConflict,
     Provider,
     Query,
+    SavesRows,
     sync_or_async,
 )
 
@@ -56,16 +56,11 @@ class CompanyChanges(TypedDict, total=False):
     """Keywords of `update_where`."""
 
     owner: int | PersonEntity | fields.Expression[int | None] | None
-    owner_id: int | PersonEntity | fields.Expression[int | None] | None
     tags: Iterable[int | TagEntity] | None
-    tags_ids: Iterable[int | TagEntity] | None
     offices: Sequence[int | OfficeEntity | None]
     offices_1: int | OfficeEntity | fields.Expression[int | None] | None
-    offices_1_id: int | OfficeEntity | fields.Expression[int | None] | None
     offices_2: int | OfficeEntity | fields.Expression[int | None] | None
-    offices_2_id: int | OfficeEntity | fields.Expression[int | None] | None
     main: int | OfficeEntity | fields.Expression[int]
-    main_id: int | OfficeEntity | fields.Expression[int]
     name: str | fields.Expression[str]
 
 
@@ -221,7 +216,7 @@ class CompanyReference(
     """A reference: compare it, or reach for its fields."""
 
 
-class _CompanyProvider(Provider[CompanyEntity, CompanyFields]):
+class _CompanyProvider(Provider[CompanyEntity, CompanyFields], SavesRows[CompanyRow]):
     """Queries of CompanyEntity."""
 
     entity_name = "CompanyEntity"
@@ -245,16 +240,6 @@ class _CompanyProvider(Provider[CompanyEntity, CompanyFields]):
     ) -> CompanyEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
-
-    @sync_or_async
-    def save_many(
-        self,
-        ctx: AnyContext,
-        rows: Iterable[CompanyRow],
-        on_conflict: OnConflict = "update",
-    ) -> list[int]:
-        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
-        return self._save_many(ctx, rows, on_conflict)
 
     @sync_or_async
     def update_where(

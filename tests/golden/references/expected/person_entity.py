@@ -12,9 +12,9 @@ from fluxaorm.runtime import (
     AnyContext,
     EntityBase,
     LazyModule,
-    OnConflict,
     Provider,
     Query,
+    SavesRows,
     sync_or_async,
 )
 
@@ -46,11 +46,8 @@ class PersonChanges(TypedDict, total=False):
     """Keywords of `update_where`."""
 
     parent: int | PersonEntity | fields.Expression[int | None] | None
-    parent_id: int | PersonEntity | fields.Expression[int | None] | None
     employer: int | CompanyEntity | fields.Expression[int]
-    employer_id: int | CompanyEntity | fields.Expression[int]
     friends: Iterable[int | PersonEntity]
-    friends_ids: Iterable[int | PersonEntity]
 
 
 class PersonEntity(EntityBase):
@@ -139,7 +136,7 @@ class PersonReference(
     """A reference: compare it, or reach for its fields."""
 
 
-class _PersonProvider(Provider[PersonEntity, PersonFields]):
+class _PersonProvider(Provider[PersonEntity, PersonFields], SavesRows[PersonRow]):
     """Queries of PersonEntity."""
 
     entity_name = "PersonEntity"
@@ -163,16 +160,6 @@ class _PersonProvider(Provider[PersonEntity, PersonFields]):
     ) -> PersonEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
-
-    @sync_or_async
-    def save_many(
-        self,
-        ctx: AnyContext,
-        rows: Iterable[PersonRow],
-        on_conflict: OnConflict = "update",
-    ) -> list[int]:
-        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
-        return self._save_many(ctx, rows, on_conflict)
 
     @sync_or_async
     def update_where(

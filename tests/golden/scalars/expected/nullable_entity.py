@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv6Address
@@ -15,9 +14,9 @@ from fluxaorm.query import fields
 from fluxaorm.runtime import (
     AnyContext,
     EntityBase,
-    OnConflict,
     Provider,
     Query,
+    SavesRows,
     sync_or_async,
 )
 
@@ -224,7 +223,10 @@ class NullableFields(fields.Fields, entity="NullableEntity"):
     v6 = fields.NullableIPv6Field()
 
 
-class _NullableProvider(Provider[NullableEntity, NullableFields]):
+class _NullableProvider(
+    Provider[NullableEntity, NullableFields],
+    SavesRows[NullableRow],
+):
     """Queries of NullableEntity."""
 
     entity_name = "NullableEntity"
@@ -253,16 +255,6 @@ class _NullableProvider(Provider[NullableEntity, NullableFields]):
     ) -> NullableEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
-
-    @sync_or_async
-    def save_many(
-        self,
-        ctx: AnyContext,
-        rows: Iterable[NullableRow],
-        on_conflict: OnConflict = "update",
-    ) -> list[int]:
-        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
-        return self._save_many(ctx, rows, on_conflict)
 
     @sync_or_async
     def update_where(

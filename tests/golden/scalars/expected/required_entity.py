@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv6Address
@@ -15,9 +14,9 @@ from fluxaorm.query import fields
 from fluxaorm.runtime import (
     AnyContext,
     EntityBase,
-    OnConflict,
     Provider,
     Query,
+    SavesRows,
     sync_or_async,
 )
 
@@ -407,7 +406,10 @@ class RequiredFields(fields.Fields, entity="RequiredEntity"):
     v6 = fields.IPv6Field()
 
 
-class _RequiredProvider(Provider[RequiredEntity, RequiredFields]):
+class _RequiredProvider(
+    Provider[RequiredEntity, RequiredFields],
+    SavesRows[RequiredRow],
+):
     """Queries of RequiredEntity."""
 
     entity_name = "RequiredEntity"
@@ -436,16 +438,6 @@ class _RequiredProvider(Provider[RequiredEntity, RequiredFields]):
     ) -> RequiredEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
-
-    @sync_or_async
-    def save_many(
-        self,
-        ctx: AnyContext,
-        rows: Iterable[RequiredRow],
-        on_conflict: OnConflict = "update",
-    ) -> list[int]:
-        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
-        return self._save_many(ctx, rows, on_conflict)
 
     @sync_or_async
     def update_where(

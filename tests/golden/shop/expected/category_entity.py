@@ -4,16 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Self, TypedDict, Unpack
 
 from fluxaorm.query import fields
 from fluxaorm.runtime import (
     AnyContext,
     EntityBase,
-    OnConflict,
     Provider,
     Query,
+    SavesRows,
     sync_or_async,
 )
 
@@ -70,7 +69,10 @@ class CategoryReference(
     """A reference: compare it, or reach for its fields."""
 
 
-class _CategoryProvider(Provider[CategoryEntity, CategoryFields]):
+class _CategoryProvider(
+    Provider[CategoryEntity, CategoryFields],
+    SavesRows[CategoryRow],
+):
     """Queries of CategoryEntity."""
 
     entity_name = "CategoryEntity"
@@ -99,16 +101,6 @@ class _CategoryProvider(Provider[CategoryEntity, CategoryFields]):
     ) -> CategoryEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
-
-    @sync_or_async
-    def save_many(
-        self,
-        ctx: AnyContext,
-        rows: Iterable[CategoryRow],
-        on_conflict: OnConflict = "update",
-    ) -> list[int]:
-        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
-        return self._save_many(ctx, rows, on_conflict)
 
     @sync_or_async
     def update_where(

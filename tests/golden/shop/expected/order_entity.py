@@ -12,9 +12,9 @@ from fluxaorm.runtime import (
     AnyContext,
     EntityBase,
     LazyModule,
-    OnConflict,
     Provider,
     Query,
+    SavesRows,
     sync_or_async,
 )
 
@@ -48,9 +48,7 @@ class OrderChanges(TypedDict, total=False):
     """Keywords of `update_where`."""
 
     user: int | UserEntity | fields.Expression[int]
-    user_id: int | UserEntity | fields.Expression[int]
     product: int | ProductEntity | fields.Expression[int]
-    product_id: int | ProductEntity | fields.Expression[int]
     quantity: int | fields.Expression[int]
     note: str | fields.Expression[str | None] | None
 
@@ -135,7 +133,7 @@ class OrderFields(fields.Fields, entity="OrderEntity"):
     note = fields.NullableStringField()
 
 
-class _OrderProvider(Provider[OrderEntity, OrderFields]):
+class _OrderProvider(Provider[OrderEntity, OrderFields], SavesRows[OrderRow]):
     """Queries of OrderEntity."""
 
     entity_name = "OrderEntity"
@@ -159,16 +157,6 @@ class _OrderProvider(Provider[OrderEntity, OrderFields]):
     ) -> OrderEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
-
-    @sync_or_async
-    def save_many(
-        self,
-        ctx: AnyContext,
-        rows: Iterable[OrderRow],
-        on_conflict: OnConflict = "update",
-    ) -> list[int]:
-        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
-        return self._save_many(ctx, rows, on_conflict)
 
     @sync_or_async
     def update_where(

@@ -14,9 +14,9 @@ from fluxaorm.runtime import (
     AnyContext,
     EntityBase,
     LazyModule,
-    OnConflict,
     Provider,
     Query,
+    SavesRows,
     sync_or_async,
 )
 
@@ -57,7 +57,6 @@ class ProductChanges(TypedDict, total=False):
     name: str | fields.Expression[str]
     price: Decimal | int | fields.Expression[Decimal]
     category: int | CategoryEntity | fields.Expression[int]
-    category_id: int | CategoryEntity | fields.Expression[int]
     status: ProductStatus | ProductStatusText
     tags: Iterable[ProductTags | ProductTagsText]
     aliases: Sequence[str | None]
@@ -218,7 +217,7 @@ class ProductReference(
     """A reference: compare it, or reach for its fields."""
 
 
-class _ProductProvider(Provider[ProductEntity, ProductFields]):
+class _ProductProvider(Provider[ProductEntity, ProductFields], SavesRows[ProductRow]):
     """Queries of ProductEntity."""
 
     entity_name = "ProductEntity"
@@ -243,16 +242,6 @@ class _ProductProvider(Provider[ProductEntity, ProductFields]):
     ) -> ProductEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
-
-    @sync_or_async
-    def save_many(
-        self,
-        ctx: AnyContext,
-        rows: Iterable[ProductRow],
-        on_conflict: OnConflict = "update",
-    ) -> list[int]:
-        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
-        return self._save_many(ctx, rows, on_conflict)
 
     @sync_or_async
     def update_where(

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
@@ -12,9 +11,9 @@ from fluxaorm.query import fields
 from fluxaorm.runtime import (
     AnyContext,
     EntityBase,
-    OnConflict,
     Provider,
     Query,
+    SavesRows,
     sync_or_async,
 )
 
@@ -170,7 +169,7 @@ class UserReference(UserFields, fields.ReferenceField[UserEntity, fields.IdValue
     """A reference: compare it, or reach for its fields."""
 
 
-class _UserProvider(Provider[UserEntity, UserFields]):
+class _UserProvider(Provider[UserEntity, UserFields], SavesRows[UserRow]):
     """Queries of UserEntity."""
 
     entity_name = "UserEntity"
@@ -194,16 +193,6 @@ class _UserProvider(Provider[UserEntity, UserFields]):
     ) -> UserEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
-
-    @sync_or_async
-    def save_many(
-        self,
-        ctx: AnyContext,
-        rows: Iterable[UserRow],
-        on_conflict: OnConflict = "update",
-    ) -> list[int]:
-        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
-        return self._save_many(ctx, rows, on_conflict)
 
     @sync_or_async
     def update_where(

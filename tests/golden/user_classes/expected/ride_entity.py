@@ -4,16 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
 from fluxaorm.query import fields
 from fluxaorm.runtime import (
     AnyContext,
     EntityBase,
-    OnConflict,
     Provider,
     Query,
+    SavesRows,
     sync_or_async,
 )
 
@@ -159,7 +158,7 @@ class RideFields(fields.Fields, entity="RideEntity"):
     base_city = fields.StringField()
 
 
-class _RideProvider(Provider[RideEntity, RideFields]):
+class _RideProvider(Provider[RideEntity, RideFields], SavesRows[RideRow]):
     """Queries of RideEntity."""
 
     entity_name = "RideEntity"
@@ -183,16 +182,6 @@ class _RideProvider(Provider[RideEntity, RideFields]):
     ) -> RideEntity:
         """The same with an id of your own."""
         return self._new_with_id(ctx, id, values)
-
-    @sync_or_async
-    def save_many(
-        self,
-        ctx: AnyContext,
-        rows: Iterable[RideRow],
-        on_conflict: OnConflict = "update",
-    ) -> list[int]:
-        """Insert rows, or where their id or unique key exists update or ignore them; their ids."""
-        return self._save_many(ctx, rows, on_conflict)
 
     @sync_or_async
     def update_where(

@@ -46,10 +46,10 @@ class _ContextBase(UnitOfWork):
     """What both contexts share and neither blocks nor awaits."""
 
     engine: Engine
+    _observer: QueryLoggers | None = None
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
-        self._observer: QueryLoggers | None = None
         self._meta: dict[str, str] = {}
         for metrics in engine.metrics:
             self.register_query_logger(metrics.observe)
@@ -158,17 +158,19 @@ class _ContextBase(UnitOfWork):
         self.pending.clear()
         self.pipelines = None
         self.json_read.clear()
-        self.json_held.clear()
+        self.json_held = None
         self.held.clear()
 
 
 class Context(_ContextBase):
     """A unit of work for one thread. Make it with ``engine.new_context()``, best in a ``with`` block."""
 
+    _user: int | None = None
+    """The thread whose plan runs."""
+
     def __init__(self, engine: Engine, timeout: float | None = None) -> None:
         super().__init__(engine)
         self._run_plan = engine.sync_runner_for(timeout).run
-        self._user: int | None = None
 
     def _run(self, plan: Plan[T], *, inside: bool = True) -> T:
         """``inside``: in the open transaction, if there is one."""
@@ -278,15 +280,15 @@ class AsyncContext(_ContextBase):
     """A unit of work for one flow of asyncio tasks; look-ups may run concurrently, a flush may not."""
 
     merges_look_ups = True
+    _running = 0
+    _alone: asyncio.Task[Any] | None = None
+    """Whose flush is under way."""
+    _turn: asyncio.Lock | None = None
+    """In a transaction there is one connection: one plan after the other."""
 
     def __init__(self, engine: Engine, timeout: float | None = None) -> None:
         super().__init__(engine)
         self._run_plan = engine.async_runner_for(timeout).run
-        self._running = 0
-        self._alone: asyncio.Task[Any] | None = None
-        """Whose flush is under way."""
-        self._turn = asyncio.Lock()
-        """In a transaction there is one connection: one plan after the other."""
 
     def _run(self, plan: Plan[T]) -> Coroutine[Any, Any, T]:
         if self.closed:
@@ -311,6 +313,7 @@ class AsyncContext(_ContextBase):
             self._alone = asyncio.current_task()
         try:
             if inside and self.open_transaction is not None:
+                self._turn = self._turn or asyncio.Lock()
                 async with self._turn:
                     in_turn: T = await self._run_plan(inside_plan(self.open_transaction, plan), self._observer)
                     return in_turn

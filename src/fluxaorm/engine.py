@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from fluxaorm.background import Background
 from fluxaorm.cache_outages import CacheOutages
+from fluxaorm.context import AsyncContext, Context
 from fluxaorm.entity import Entity
 from fluxaorm.entity.schema import EntitySchema
 from fluxaorm.errors import (
@@ -42,7 +43,6 @@ from fluxaorm.runtime.schema import EngineSchema
 
 if TYPE_CHECKING:
     from fluxaorm.codegen.memory import MemoryPackage
-    from fluxaorm.context import AsyncContext, Context
     from fluxaorm.observe.metrics import QueryMetrics
     from fluxaorm.plans.binding import ProviderPort
     from fluxaorm.plans.effects import Plan
@@ -133,15 +133,11 @@ class Engine:
         (a statement is killed on the server) with DeadlineExceededError, but no COMMIT, no lone statement, no clean-up.
         ContextMisuseError when it is not positive.
         """
-        from fluxaorm.context import Context
-
         self._note_context()
         return Context(self, timeout)
 
     def new_async_context(self, *, timeout: float | None = None) -> AsyncContext:
         """A unit of work for asyncio, best in an ``async with`` block; all as ``new_context``."""
-        from fluxaorm.context import AsyncContext
-
         self._note_context()
         return AsyncContext(self, timeout)
 

@@ -34,6 +34,8 @@ def decode_int(raw: object) -> int:
 
 def decode_bool(raw: object) -> bool:
     """An integer; every one but 0 is True."""
+    if type(raw) is int:
+        return raw != 0
     return raw if type(raw) is bool else decode_int(raw) != 0
 
 

@@ -124,7 +124,8 @@ class Binding:
         members = {text: enum_class(text) for text in column.enum.members}
         if column.kind == "set":
             return lambda raw: frozenset([members[text] for text in column.decode(raw)])
-        return lambda raw: members[column.decode(raw)]
+        by_raw: dict[Any, Any] = {**members, **{text.encode(): member for text, member in members.items()}}
+        return lambda raw: by_raw[raw] if raw in by_raw else members[column.decode(raw)]
 
     def assigned_form(self, column: ColumnSchema, checked: Any) -> Any:
         """A checked value in the shape a row keeps it: members of the generated enum, JSON in its cell.

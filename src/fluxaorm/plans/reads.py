@@ -14,7 +14,7 @@ from fluxaorm.errors import (
     UnsavedChangesError,
 )
 from fluxaorm.plans.effects import FetchRows, Plan, Row
-from fluxaorm.plans.row_cache import BATCH, select_rows_plan
+from fluxaorm.plans.row_cache import BATCH, read_row_plan, select_rows_plan
 from fluxaorm.plans.row_reader import find_row_plan, find_rows_plan
 from fluxaorm.plans.tracked import NEW, TrackedEntity
 from fluxaorm.plans.unit import EntityUnit
@@ -26,7 +26,10 @@ def get_by_id_plan(unit: EntityUnit, id: int) -> Plan[Any]:
     known = unit.fresh(id)
     if known is not None:
         return known
-    row = yield from find_row_plan(unit, id)
+    if unit.owner.merges_look_ups:
+        row = yield from find_row_plan(unit, id)
+    else:
+        row = yield from read_row_plan(unit.owner, unit.binding, id)
     return None if row is None else unit.entity_from_row(row, _read_at(unit))
 
 

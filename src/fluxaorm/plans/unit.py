@@ -84,30 +84,33 @@ class UnitOfWork:
     merges_look_ups: ClassVar[bool] = False
     """Whether the shell merges look-ups of many contexts."""
 
+    # a context is made for each request, and most never set these
+    json_held: WeakSet[TrackedEntity] | None = None
+    """Entities whose Json values were handed out before the last flush: whoever still holds such a value may change it
+    yet. None: nobody."""
+    open_transaction: Transaction | None = None
+    pipelines: Pipelines | None = None
+    """Statements, commands and keys of the user's own that wait for the next flush."""
+    closed = False
+    flushing = False
+    calling_back: Literal["", "before", "after"] = ""
+    """Which handlers of the flush under way are being called."""
+    identity_enabled = True
+    identity_ttl: float | None = None
+    plain_identity = True
+    """Whether an entity found in the identity map may be handed out without a further look."""
+
     def __init__(self, engine: EnginePort) -> None:
         self.engine = engine
         self.units: dict[Any, EntityUnit] = {}
         self.pending: dict[TrackedEntity, None] = {}
         self.json_read: dict[TrackedEntity, None] = {}
         """Entities whose Json values were handed out since the last flush."""
-        self.json_held: WeakSet[TrackedEntity] = WeakSet()
-        """The same before that: whoever still holds such a value may change it yet."""
         self.chosen_ids: dict[TrackedEntity, None] = {}
         """New entities whose id the caller chose: the flush lifts the reserved ids past them."""
         self.held: dict[TrackedEntity, None] = {}
-        self.open_transaction: Transaction | None = None
         self.sessions: dict[str, Session] = {}
         """Of the open transaction: one for each pool, begun by the first statement that needs it."""
-        self.pipelines: Pipelines | None = None
-        """Statements, commands and keys of the user's own that wait for the next flush."""
-        self.closed = False
-        self.flushing = False
-        self.calling_back: Literal["", "before", "after"] = ""
-        """Which handlers of the flush under way are being called."""
-        self.identity_enabled = True
-        self.identity_ttl: float | None = None
-        self.plain_identity = True
-        """Whether an entity found in the identity map may be handed out without a further look."""
 
     def unit_of(self, provider: ProviderPort) -> EntityUnit:
         """This context's part for one entity; ContextClosedError when the context is closed."""
@@ -137,10 +140,12 @@ class UnitOfWork:
 
     def note_json_changes(self) -> None:
         """Mark Json columns dirty whose decoded value was changed in place."""
-        for entity in {**self.json_read, **dict.fromkeys(self.json_held)}:
+        for entity in {**self.json_read, **dict.fromkeys(self.json_held or ())}:
             entity._note_json_changes()
-        self.json_held.update(self.json_read)
-        self.json_read.clear()
+        if self.json_read:
+            self.json_held = WeakSet() if self.json_held is None else self.json_held
+            self.json_held.update(self.json_read)
+            self.json_read.clear()
 
 
 FIRST_SWEEP: Final = 512
@@ -170,7 +175,8 @@ class EntityUnit:
     @property
     def merging_reader(self) -> RowReader | None:
         """What reads this entity's rows for several contexts at once; None: this one reads by itself."""
-        return self.binding.reader if self.owner.merges_look_ups and not self.in_transaction else None
+        owner, binding = self.owner, self.binding
+        return binding.reader if owner.merges_look_ups and binding.mysql_pool not in owner.sessions else None
 
     @property
     def in_transaction(self) -> bool:
@@ -214,8 +220,12 @@ class EntityUnit:
     def entity_from_row(self, row: Sequence[Any], read_at: float = 0.0) -> Any:
         """The entity of one row in raw form."""
         cells = list(row)
-        id = cells[0] = int(cells[0])
-        ref = self.identity.get(id) or self._no_longer_stale(id)
+        id = cells[0]
+        if type(id) is not int:
+            id = cells[0] = int(id)
+        ref = self.identity.get(id)
+        if ref is None and self.stale:
+            ref = self._no_longer_stale(id)
         if ref is not None:
             entity = ref()
             if entity is not None:
@@ -225,7 +235,7 @@ class EntityUnit:
         return self._adopt(id, cells, STORED, read_at)
 
     def _no_longer_stale(self, id: int) -> weak_reference[TrackedEntity] | None:
-        ref = self.stale.pop(id, None) if self.stale else None
+        ref = self.stale.pop(id, None)
         if ref is not None:
             self.identity[id] = ref
         return ref

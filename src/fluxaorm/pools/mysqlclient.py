@@ -1,4 +1,4 @@
-"""MySQL and MariaDB through mysqlclient's low-level interface: rows of bytes, nothing converted."""
+"""MySQL and MariaDB through mysqlclient's low-level interface: rows of numbers and texts, the rest as bytes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from MySQLdb import _mysql
 
 from fluxaorm.errors import MySQLConnectionError
 from fluxaorm.plans.effects import ExecResult, QueryRows, Row
-from fluxaorm.pools.column_types import CLIENT_CONVERSIONS
+from fluxaorm.pools.column_types import CLIENT_CONVERSIONS, CLIENT_ROW_CONVERSIONS
 from fluxaorm.pools.literals import Sql, render
 from fluxaorm.pools.mysql_connection import CHARSET, CLIENT_FLAGS, BlockingMySQLConnection, mapped_error
 
@@ -87,6 +87,7 @@ class MySQLClientConnection(BlockingMySQLConnection):
 
     def __init__(self, raw: Any, dialect: Dialect, pool: str, expires: float) -> None:
         self._raw = raw
+        raw.converter = CLIENT_ROW_CONVERSIONS
         self._send = raw.query
         self._store = raw.store_result
         self._stream: Any = None

@@ -145,13 +145,17 @@ class AlterError(FluxaError):
 
 
 class AlterLockedError(AlterError):
-    """Somebody else used the table all the time. ``holders``: what the server tells of them, a text each."""
+    """Somebody else used the table all the time. ``holders``: what the server tells of them, a text each.
+
+    ``seconds``: how long it was waited for; 0: as long as the pool waits for a lock.
+    """
 
     def __init__(self, where: str, description: str, seconds: float, holders: Sequence[str] = ()) -> None:
         self.holders = tuple(holders)
         by = f"; held by {'; '.join(self.holders)}" if self.holders else ""
+        waited = f"for {seconds:g} s" if seconds else "all the time"
         super().__init__(
-            f"{where}: the table was in use for {seconds:g} s, nothing was changed ({_shorten(description)}){by}; "
+            f"{where}: the table was in use {waited}, nothing was changed ({_shorten(description)}){by}; "
             "end that transaction, or run this again with a longer lock_timeout"
         )
 

@@ -137,6 +137,7 @@ def test_a_definition_grows_and_shrinks_with_its_rows(open_engine: Any, shell: S
     safe, rest = fx.split_alters(shell.do(fx.get_alters(ctx)))
     for alter in safe:
         shell.do(alter.exec(ctx))
+    (finding,) = shell.do(rest[0].precheck(ctx))
     with pytest.raises(AlterError):
         shell.do(rest[0].exec(ctx))
     shell.do(rest[0].exec(ctx, allow_destructive=True))
@@ -146,7 +147,9 @@ def test_a_definition_grows_and_shrinks_with_its_rows(open_engine: Any, shell: S
         [kind for alter in safe for kind in alter.kinds],
         [kind for alter in rest for kind in alter.kinds],
     )
+    assert ("values of the dropped column `pages`", 1) == (finding.what, finding.rows)
     assert [] == shell.do(fx.get_alters(ctx))
+    assert [] == shell.do(fx.get_all_alters(ctx, reorder=True))
     assert ("Emma", "paper", Decimal("9.99")) == (book.title, book.cover, book.price)
 
 

@@ -98,10 +98,10 @@ class Alter:
     ) -> Any:
         """Run it. ``allow_destructive`` must be True for a destructive one.
 
-        ``lock_timeout``: seconds to wait for the table while somebody else uses it. Raises AlterError for a destructive
-        one without ``allow_destructive``, for a manual one and when the user lacks a right, AlterRowsError when rows
-        are in its way, AlterLockedError when the table was not free in time, MySQLError when the server refuses
-        otherwise.
+        ``lock_timeout``: seconds to wait for the table while somebody else uses it; SQLite waits as its pool does.
+        Raises AlterError for a destructive one without ``allow_destructive``, for a manual one and when the user lacks
+        a right, AlterRowsError when rows are in its way, AlterLockedError when the table was not free in time,
+        CommitUnknownError when the connection was lost meanwhile, MySQLError when the server refuses otherwise.
         """
         return ctx._run(self._plans.run(self, allow_destructive=allow_destructive, lock_timeout=lock_timeout))
 

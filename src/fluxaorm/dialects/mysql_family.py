@@ -39,6 +39,7 @@ LOCK_SECONDS: Final = 20
 NO_LIMIT: Final = 18_446_744_073_709_551_615
 
 
+_YEAR: Final = 31_536_000
 TRANSACTIONS_SQL: Final = """
 SELECT p.ID, p.USER, p.HOST, p.TIME, 0
 FROM information_schema.INNODB_TRX AS t JOIN information_schema.PROCESSLIST AS p ON p.ID = t.trx_mysql_thread_id
@@ -278,10 +279,10 @@ class MySQLFamily(Dialect):
         return (f"RENAME TABLE {self.quote(actual.name)} TO {self.quote(name)}",)
 
     def lock_timeout_statements(self, seconds: float) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """In whole seconds, one at least."""
+        """In whole seconds, from one to a year."""
         if not self.capabilities.metadata_locks:
             return (), ()
-        limit = max(1, math.ceil(seconds))
+        limit = max(1, math.ceil(min(seconds, _YEAR)))
         return (f"SET SESSION lock_wait_timeout = {limit}",), ("SET SESSION lock_wait_timeout = DEFAULT",)
 
     def lock_holders_sql(self) -> tuple[str, ...]:

@@ -143,7 +143,8 @@ def _explained_plan(alter: Alter, dialect: Dialect, error: MySQLError, lock_time
         return AlterError(f"{where}: the user may not do '{alter.description}': {error.reason}; {_RIGHTS}")
     if dialect.is_lock_timeout(error):
         holders = yield from _holders_plan(alter, dialect)
-        return AlterLockedError(where, alter.description, lock_timeout, holders)
+        waited = lock_timeout if dialect.capabilities.metadata_locks else 0
+        return AlterLockedError(where, alter.description, waited, holders)
     if isinstance(error, MySQLConnectionError | CommitUnknownError):
         return error
     findings = yield from _blocking_plan(alter, dialect, error)

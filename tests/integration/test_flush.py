@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 import fluxaorm as fx
 from fluxaorm.errors import (
+    ContextMisuseError,
     DetachedEntityError,
     DuplicateKeyError,
     EntityGoneError,
@@ -421,3 +423,83 @@ def test_every_kind_of_value_survives_the_round_trip(cached_shop: Shop) -> None:
     for _ in range(2):
         found = cached_shop.do(cached_shop.products.get_by_id(cached_shop.context(), product.id))
         assert {**values, "tags": frozenset(values["tags"])} == {name: getattr(found, name) for name in values}
+
+
+def test_a_failed_flush_leaves_nothing_in_the_caches_and_its_retry_writes_both(cached_shop: Shop) -> None:
+    """A row that was not stored is served to nobody, and a value that is served is stored: database and cache agree."""
+    ctx = cached_shop.context()
+    first, second = add_user(cached_shop, ctx, "First"), add_user(cached_shop, ctx, "Second")
+    cached_shop.do(ctx.flush())
+    first.age = 9
+    third = cached_shop.do(cached_shop.users.new(ctx, name="Third", email="second@example.com"))
+
+    with pytest.raises(DuplicateKeyError):
+        cached_shop.do(ctx.flush())
+    failed = [
+        cached_shop.do(cached_shop.users.get_by_id(cached_shop.context(), third.id)),
+        cached_shop.do(cached_shop.users.get_by_id(cached_shop.context(), first.id)).age,
+    ]
+    third.email = "third@example.com"
+    cached_shop.do(ctx.flush())
+
+    served = cached_shop.do(cached_shop.users.get_by_ids(cached_shop.context(), first.id, second.id, third.id))
+    stored = cached_shop.sql("SELECT name, age FROM UserEntity ORDER BY id")
+    assert [None, 0] == failed
+    assert [("First", "9"), ("Second", "0"), ("Third", "0")] == stored
+    assert stored == [(user.name, str(user.age)) for user in served]
+
+
+def test_an_empty_unit_of_work_can_be_flushed_and_cleared(plain_shop: Shop) -> None:
+    """Nothing to do is no error, as often as it is asked for, and costs no statement."""
+    ctx = plain_shop.context()
+    statements: list[Any] = []
+    ctx.register_query_logger(lambda _, entry: statements.append(entry))
+
+    results: list[fx.FlushResult] = []
+    for _ in range(2):
+        ctx.clear_flush()
+        ctx.clear()
+        results.append(plain_shop.do(ctx.flush()))
+
+    assert ([fx.FlushResult()] * 2, []) == (results, statements)
+
+
+def test_options_may_be_left_out_or_none(database_url: str) -> None:
+    """Whoever passes options on from a caller that gave none need not build them."""
+    registry = fx.Registry()
+    registry.register_mysql(database_url, "default", None)
+    registry.register_redis("localhost:1", 0, "other", None)
+    registry.register_kafka(["localhost:1"], "events", None)
+    registry.register_clickhouse("clickhouse://localhost:1/default", "analytics", None)
+
+    engine = registry.validate(connect=False)
+
+    assert ["default"] == list(engine.registry.mysql_pools)
+    engine.close()
+
+
+def test_a_context_that_two_threads_use_at_once_is_an_error_and_not_a_race(cached_shop: Shop) -> None:
+    """The second thread is told so, whatever the first is doing; the first goes on undisturbed."""
+    ctx = cached_shop.engine.new_context()
+    cached_shop.users.new(ctx, name="Alice", email="a")
+    refused: list[str] = []
+
+    def use() -> None:
+        calls = (ctx.flush, lambda: cached_shop.users.get_by_id(ctx, 999), lambda: cached_shop.users.new_many(ctx, 1))
+        for call in calls:
+            try:
+                call()
+            except ContextMisuseError as error:
+                refused.append(str(error))
+
+    def in_the_middle(_: Any, entry: fx.QueryLogEntry) -> None:
+        if entry.operation == "INSERT":
+            thread = threading.Thread(target=use)
+            thread.start()
+            thread.join()
+
+    ctx.register_query_logger(in_the_middle)
+    result = ctx.flush()
+
+    assert fx.FlushResult(inserted=1) == result
+    assert 3 == sum("in use by another thread" in message for message in refused)

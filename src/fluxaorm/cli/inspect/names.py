@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from itertools import chain, count
 from typing import Final, TypeAlias
 
 from fluxaorm.cli.inspect.code import MODULES
@@ -84,8 +85,9 @@ class FieldNames:
         return f"{name}_" if field_problem(name) or name in self._hidden else name
 
     def _first_free(self, candidates: list[str], made: Made) -> str:
-        numbered = (f"{candidates[-1].rstrip('_')}_{number}" for number in range(2, 10_000))
-        name = next(name for name in (*candidates, *numbered) if self._taken.isdisjoint(made(name)))
+        last = candidates[-1].rstrip("_")
+        numbered = (f"{last}_{number}" for number in count(2))
+        name = next(name for name in chain(candidates, numbered) if self._taken.isdisjoint(made(name)))
         self._taken |= made(name)
         return name
 

@@ -55,7 +55,7 @@ class Intents:
     def renew_plan(self, *, at_once: bool = False) -> Plan[None]:
         """Announce the keys again when the last time was too long ago for a COMMIT, or ``at_once``."""
         if self._told and (at_once or self._engine.monotonic() - self._told_at > RENEW_AFTER):
-            yield from self.intend_plan()
+            yield from self._tell_plan()
 
     def _renewed_plan(self) -> Plan[bool]:
         yield from self.renew_plan(at_once=True)
@@ -68,6 +68,9 @@ class Intents:
         """
         if self._keys:
             self._engine.hold(self._renewal)
+        yield from self._tell_plan()
+
+    def _tell_plan(self) -> Plan[None]:
         self._told_at = self._engine.monotonic()
         for pool, keys in self._keys.items():
             self._told[pool] = None

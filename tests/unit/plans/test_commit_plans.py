@@ -1,0 +1,151 @@
+"""The end of a write, step by step: when intents are renewed, and how an unknown outcome is seen through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fluxaorm.errors import CommitUnknownError, MySQLConnectionError, PartialCommitError, RedisConnectionError
+from fluxaorm.plans.commits import commit_plan
+from fluxaorm.plans.effects import (
+    Commit,
+    Execute,
+    FetchRows,
+    RedisRoundTrip,
+    Rollback,
+    Session,
+    ShieldedRedisRoundTrip,
+)
+from fluxaorm.plans.flush import flush_plan
+from fluxaorm.plans.intents import Intents
+from fluxaorm.plans.redis_functions import INTEND, RELEASE
+from tests.unit.plans.world import World, done, replies, run, words
+
+pytestmark = pytest.mark.usefixtures("no_sockets")
+INTENDED: Any = (RedisRoundTrip, replies(b"ok"))
+RELEASED: Any = (ShieldedRedisRoundTrip, replies(b"ok"))
+THREAD = 7
+
+
+def intents_of(world: World) -> Intents:
+    intents = Intents(world.engine)
+    intents.add("default", "key")
+    return intents
+
+
+def unknown(opened: float = 990.0) -> CommitUnknownError:
+    error = CommitUnknownError("lost", pool="default")
+    error.thread, error.opened = THREAD, opened
+    return error
+
+
+def left_in_doubt(world: World, error: CommitUnknownError) -> Any:
+    """The step that a flush leaves to the background when its statement's outcome is unknown."""
+    world.stored(1).name = "changed"
+    with pytest.raises(CommitUnknownError):
+        run(flush_plan(world.owner), INTENDED, (Execute, error))
+    (step,) = world.engine.steps
+    return step
+
+
+def test_intents_are_renewed_before_a_commit_that_comes_late() -> None:
+    """Ten seconds after they were announced a COMMIT may outlive them."""
+    world = World()
+    plan = commit_plan(world.engine, [Session("default"), Session("default")], intents_of(world))
+    effects = [next(plan), plan.send(replies(b"ok"))]
+
+    world.engine.now += 11
+    effects.append(plan.send(None))
+    effects.append(plan.send(replies(b"ok")))
+    with pytest.raises(StopIteration):
+        plan.send(None)
+
+    assert [RedisRoundTrip, Commit, RedisRoundTrip, Commit] == [type(effect) for effect in effects]
+    assert INTEND == words(effects[2])[1]
+
+
+def test_intents_are_held_until_they_are_released() -> None:
+    """While a COMMIT is under way the engine renews them; a renewal that comes after the release does nothing."""
+    world = World()
+    intents = intents_of(world)
+
+    run(intents.intend_plan(), INTENDED)
+    (renewal,) = world.engine.held
+    renewed, _ = run(renewal(), INTENDED)
+    run(intents.release_plan(), RELEASED)
+    late, effects = run(renewal())
+
+    assert (True, True) == (renewed, late)
+    assert ([], []) == (effects, world.engine.held)
+
+
+def test_a_second_pool_that_hung_up_is_a_partial_commit() -> None:
+    """What is committed is not announced for ever: the caches of both are let go."""
+    world = World()
+    sessions = [Session("default"), Session("other")]
+
+    with pytest.raises(PartialCommitError) as caught:
+        run(
+            commit_plan(world.engine, sessions, intents_of(world)),
+            INTENDED,
+            (Commit, None),
+            (Commit, MySQLConnectionError("hung up")),
+            (Rollback, None),
+            (Rollback, None),
+            RELEASED,
+        )
+
+    assert (("default",), "other") == (caught.value.committed, caught.value.failed)
+
+
+def test_an_unknown_statement_is_killed_and_its_key_released_when_its_thread_is_gone() -> None:
+    """Until then the key stays intended, so nobody caches what may still change."""
+    world = World()
+    step = left_in_doubt(world, unknown())
+
+    first, effects = run(
+        step(), INTENDED, (FetchRows, [("Uptime", b"5000")]), (FetchRows, [(b"7", b"root")]), (Execute, done())
+    )
+    second, after = run(step(), INTENDED, (FetchRows, [("Uptime", b"5000")]), (FetchRows, [(b"8", b"root")]), RELEASED)
+
+    assert (False, True) == (first, second)
+    assert (f"KILL {THREAD}", RELEASE) == (effects[-1].sql, words(after[-1])[1])
+
+
+def test_a_server_that_was_restarted_has_no_such_thread() -> None:
+    """Its number may be somebody else's by now: he is left alone."""
+    world = World()
+    step = left_in_doubt(world, unknown(opened=10.0))
+
+    finished, _ = run(step(), INTENDED, (FetchRows, [("Uptime", b"3")]), RELEASED)
+
+    assert finished
+
+
+@pytest.mark.parametrize("away", ["redis", "mysql"])
+def test_a_step_waits_for_servers_that_are_away(away: str) -> None:
+    """It is tried again until both have answered."""
+    world = World()
+    step = left_in_doubt(world, unknown())
+    script: list[Any] = [(RedisRoundTrip, RedisConnectionError("away"))]
+    if away == "mysql":
+        script = [INTENDED, (FetchRows, MySQLConnectionError("away"))]
+
+    finished, _ = run(step(), *script)
+
+    assert not finished
+
+
+def test_a_release_that_fails_is_left_to_the_background() -> None:
+    """With nothing but the keys that are still held."""
+    world = World()
+    intents = intents_of(world)
+    run(intents.intend_plan(), INTENDED)
+
+    failures, _ = run(intents.release_or_later_plan(), (ShieldedRedisRoundTrip, RedisConnectionError("away")))
+    (step,) = world.engine.steps
+    again, _ = run(step(), (ShieldedRedisRoundTrip, RedisConnectionError("away")))
+    finished, _ = run(step(), RELEASED)
+
+    assert (1, False, True) == (len(failures), again, finished)

@@ -203,7 +203,7 @@ class Engine:
             if binding.schema.name == entity_name:
                 binding.disable(disabled)
 
-    def provider(self, definition: type[Any]) -> Provider[Any, Any]:
+    def provider(self, definition: type[Any]) -> Provider[Any, Any, Any]:
         """The provider of an entity, compiled in memory from the templates of generated code, once an engine.
 
         RegistryError when the entity is not registered.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from fluxaorm.codegen.columns import JSON_KINDS, Columns, FieldObject, Getter, Property, Sibling
 from fluxaorm.codegen.names import Names
@@ -14,6 +14,8 @@ from fluxaorm.entity.schema import ColumnSchema, EntitySchema, GroupSchema, Inde
 from fluxaorm.entity.type_source import class_source
 from fluxaorm.errors import CodegenError
 from fluxaorm.runtime.entity import EntityBase
+
+_OR_NONE: Final = " | None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +30,12 @@ class Value:
     """Whether it is another name of the one before."""
 
     def settable(self, fields: str) -> str:
-        """What ``update_where`` takes; None comes last, where Ruff wants it."""
+        """What ``update_where`` takes: a value, or an expression that gives one."""
         if not self.computed:
             return self.type
-        expression = f"{fields}.Expression[{self.computed}]"
-        plain = self.type.removesuffix(" | None")
-        return f"{plain} | {expression}{self.type[len(plain) :]}"
+        own = self.computed.removesuffix(_OR_NONE)
+        others = self.type.removesuffix(_OR_NONE).removeprefix(own)
+        return f"{fields}.Settable[{self.computed}]{others}"
 
 
 @dataclass(frozen=True, slots=True)

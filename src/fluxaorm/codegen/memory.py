@@ -34,10 +34,10 @@ class MemoryPackage:
         self._modules: dict[str, ModuleType] = {}
         self._lock = threading.RLock()
 
-    def provider(self, entity: str) -> Provider[Any, Any]:
+    def provider(self, entity: str) -> Provider[Any, Any, Any]:
         """The provider of an entity, by its name; the same object each time. Raises CodegenError."""
         names = ClassNames(entity)
-        provider: Provider[Any, Any] = getattr(self.module(names.module), names.provider)
+        provider: Provider[Any, Any, Any] = getattr(self.module(names.module), names.provider)
         return provider
 
     def module(self, name: str) -> ModuleType:

@@ -1,1 +1,5 @@
 """Queries: what a user asks for, as values. No I/O, no driver; ``sql.py`` compiles them to SQL."""
+
+from fluxaorm.query.query import Query
+
+__all__ = ["Query"]

@@ -33,7 +33,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from fluxaorm.errors import QueryError
 from fluxaorm.query.conditions import Comparison, Condition
@@ -45,6 +45,8 @@ J = TypeVar("J")
 E = TypeVar("E")
 IdValue = TypeVar("IdValue")
 """``int``, or ``int | None`` for a nullable reference."""
+Settable: TypeAlias = "V | Expression[V]"
+"""What ``update_where`` sets a column to: a value, or what the server computes."""
 
 
 class _Number(OrderedField[V, A, O], Numeric[V, O], Generic[V, A, O]):
@@ -406,6 +408,7 @@ __all__ = [
     "ReferenceField",
     "ReferencesField",
     "SetField",
+    "Settable",
     "StringField",
     "TimeDeltaField",
     "TimeField",

@@ -2,11 +2,9 @@
 
 from fluxaorm.plans.tracked import Change
 from fluxaorm.query.fields import Fields
-from fluxaorm.query.query import Query
 from fluxaorm.runtime.entity import EntityBase
 from fluxaorm.runtime.lazy_module import LazyModule
 from fluxaorm.runtime.provider import Provider
-from fluxaorm.runtime.saves_rows import SavesRows
 from fluxaorm.runtime.sync_or_async import AnyContext, sync_or_async
 
 __all__ = [
@@ -16,7 +14,5 @@ __all__ = [
     "Fields",
     "LazyModule",
     "Provider",
-    "Query",
-    "SavesRows",
     "sync_or_async",
 ]

@@ -23,6 +23,10 @@ class EntityBase(TrackedEntity):
 
     __slots__ = ()
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls._entity_name = cls.__name__
+
     @property
     def id(self) -> int:
         """The primary key."""
@@ -183,18 +187,18 @@ class EntityBase(TrackedEntity):
             raise FieldValueError(name, group.name, items, f"has {len(items)} items, at most {size} fit")
         return items + [None] * (size - len(items))
 
-    def _reference(self, ctx: Any, provider: Provider[R, Any], position: int) -> R | None:
+    def _reference(self, ctx: Any, provider: Provider[R, Any, Any], position: int) -> R | None:
         id = self._decoded(position)
         return ready(ctx, None) if id is None else run_plan(ctx, get_by_id_plan(ctx.unit_of(provider), id))
 
-    def _must_reference(self, ctx: Any, provider: Provider[R, Any], position: int) -> R:
+    def _must_reference(self, ctx: Any, provider: Provider[R, Any, Any], position: int) -> R:
         id = self._decoded(position)
         if id is None:
             column = self._unit.schema.columns[position]
             raise EntityNotFoundError(column.reference or "", None, {column.attribute: None})
         return run_plan(ctx, must_get_by_id_plan(ctx.unit_of(provider), id))
 
-    def _references(self, ctx: Any, provider: Provider[R, Any], position: int) -> list[R]:
+    def _references(self, ctx: Any, provider: Provider[R, Any, Any], position: int) -> list[R]:
         return run_plan(ctx, get_by_ids_plan(ctx.unit_of(provider), self._json(position) or ()))
 
     def __repr__(self) -> str:

@@ -16,19 +16,25 @@ from fluxaorm.plans.get_or_create import get_or_create_plan
 from fluxaorm.query.query import Query
 from fluxaorm.runtime.entity import EntityBase
 from fluxaorm.runtime.provider_callbacks import CallbackMethods
+from fluxaorm.runtime.provider_saves import SaveMethods
 from fluxaorm.runtime.provider_search import SearchMethods
 from fluxaorm.runtime.sync_or_async import AnyContext, ready, run_plan, sync_or_async
 
 E = TypeVar("E", bound=EntityBase)
 F = TypeVar("F")
 R = TypeVar("R", bound=EntityBase)
+V = TypeVar("V")
 
 
-class Provider(SearchMethods[E], CallbackMethods[E], Generic[E, F]):
+class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, F, V]):
     """Queries of one entity. Generated subclasses add typed ``new``, look-ups by unique index and the fields."""
 
     fields: F
     """Typed field objects for queries: ``Provider.fields.age >= 18``."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.entity_name = cls.entity_class.__name__
 
     @sync_or_async
     def get_by_id(self, ctx: AnyContext, id: int, *, for_update: bool = False) -> E | None:
@@ -112,6 +118,6 @@ class Provider(SearchMethods[E], CallbackMethods[E], Generic[E, F]):
     def _must_get_by_unique(self, ctx: Any, index: str, values: Sequence[Any]) -> E:
         return run_plan(ctx, reads.must_get_by_unique_plan(ctx.unit_of(self), index, values))
 
-    def _load(self, ctx: Any, position: int, provider: Provider[R, Any], entities: Iterable[E]) -> list[R]:
+    def _load(self, ctx: Any, position: int, provider: Provider[R, Any, Any], entities: Iterable[E]) -> list[R]:
         plan = reads.load_reference_plan(ctx.unit_of(self), position, ctx.unit_of(provider), list(entities))
         return run_plan(ctx, plan)

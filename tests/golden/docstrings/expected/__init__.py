@@ -13,7 +13,7 @@ from .long_entity import LongEntity, LongEntityProvider
 from .none_entity import NoneEntity, NoneEntityProvider
 from .plain_entity import PlainEntity, PlainEntityProvider
 
-ALL_PROVIDERS: tuple[Provider[Any, Any], ...] = (
+ALL_PROVIDERS: tuple[Provider[Any, Any, Any], ...] = (
     BackslashEntityProvider,
     HostileEntityProvider,
     LongEntityProvider,

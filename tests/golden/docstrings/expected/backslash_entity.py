@@ -6,15 +6,8 @@ from __future__ import annotations
 
 from typing import Self, TypedDict, Unpack
 
-from fluxaorm.query import fields
-from fluxaorm.runtime import (
-    AnyContext,
-    EntityBase,
-    Provider,
-    Query,
-    SavesRows,
-    sync_or_async,
-)
+from fluxaorm.query import Query, fields
+from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 
 class BackslashValues(TypedDict, total=False):
@@ -22,7 +15,7 @@ class BackslashValues(TypedDict, total=False):
 
 
 class BackslashRow(BackslashValues, total=False):
-    """A row of `save_many`: without `id` a unique key says which it is."""
+    """A row of `save_many`."""
 
     id: int
 
@@ -35,7 +28,6 @@ class BackslashEntity(EntityBase):
     """Ends in a backslash \\"""
 
     __slots__ = ()
-    _entity_name = "BackslashEntity"
 
     def set(self, /, **values: Unpack[BackslashValues]) -> Self:
         """Assign several fields at once; the entity."""
@@ -48,13 +40,9 @@ class BackslashFields(fields.Fields, entity="BackslashEntity"):
     id = fields.IntField()
 
 
-class _BackslashProvider(
-    Provider[BackslashEntity, BackslashFields],
-    SavesRows[BackslashRow],
-):
+class _BackslashProvider(Provider[BackslashEntity, BackslashFields, BackslashRow]):
     """Queries of BackslashEntity."""
 
-    entity_name = "BackslashEntity"
     table_name = "BackslashEntity"
     fingerprint = "2945b8be9ea3e3ad"
     entity_class = BackslashEntity
@@ -67,7 +55,7 @@ class _BackslashProvider(
         /,
         **values: Unpack[BackslashValues],
     ) -> BackslashEntity:
-        """A tracked new entity. FieldValueError for what does not fit."""
+        """A tracked new entity. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -89,7 +77,7 @@ class _BackslashProvider(
         /,
         **changes: Unpack[BackslashChanges],
     ) -> int:
-        """Set values, or what the server computes, in all rows that match; their number."""
+        """Change all rows that match; their number."""
         return self._update_where(ctx, query, changes)
 
 

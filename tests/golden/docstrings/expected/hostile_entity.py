@@ -6,15 +6,8 @@ from __future__ import annotations
 
 from typing import Self, TypedDict, Unpack
 
-from fluxaorm.query import fields
-from fluxaorm.runtime import (
-    AnyContext,
-    EntityBase,
-    Provider,
-    Query,
-    SavesRows,
-    sync_or_async,
-)
+from fluxaorm.query import Query, fields
+from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 
 class HostileValues(TypedDict, total=False):
@@ -22,7 +15,7 @@ class HostileValues(TypedDict, total=False):
 
 
 class HostileRow(HostileValues, total=False):
-    """A row of `save_many`: without `id` a unique key says which it is."""
+    """A row of `save_many`."""
 
     id: int
 
@@ -37,7 +30,6 @@ class HostileEntity(EntityBase):
     """
 
     __slots__ = ()
-    _entity_name = "HostileEntity"
 
     def set(self, /, **values: Unpack[HostileValues]) -> Self:
         """Assign several fields at once; the entity."""
@@ -50,10 +42,9 @@ class HostileFields(fields.Fields, entity="HostileEntity"):
     id = fields.IntField()
 
 
-class _HostileProvider(Provider[HostileEntity, HostileFields], SavesRows[HostileRow]):
+class _HostileProvider(Provider[HostileEntity, HostileFields, HostileRow]):
     """Queries of HostileEntity."""
 
-    entity_name = "HostileEntity"
     table_name = "HostileEntity"
     fingerprint = "b6e88cf525a4ed82"
     entity_class = HostileEntity
@@ -61,7 +52,7 @@ class _HostileProvider(Provider[HostileEntity, HostileFields], SavesRows[Hostile
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[HostileValues]) -> HostileEntity:
-        """A tracked new entity. FieldValueError for what does not fit."""
+        """A tracked new entity. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -83,7 +74,7 @@ class _HostileProvider(Provider[HostileEntity, HostileFields], SavesRows[Hostile
         /,
         **changes: Unpack[HostileChanges],
     ) -> int:
-        """Set values, or what the server computes, in all rows that match; their number."""
+        """Change all rows that match; their number."""
         return self._update_where(ctx, query, changes)
 
 

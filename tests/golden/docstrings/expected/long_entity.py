@@ -6,15 +6,8 @@ from __future__ import annotations
 
 from typing import Self, TypedDict, Unpack
 
-from fluxaorm.query import fields
-from fluxaorm.runtime import (
-    AnyContext,
-    EntityBase,
-    Provider,
-    Query,
-    SavesRows,
-    sync_or_async,
-)
+from fluxaorm.query import Query, fields
+from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 
 class LongValues(TypedDict, total=False):
@@ -22,7 +15,7 @@ class LongValues(TypedDict, total=False):
 
 
 class LongRow(LongValues, total=False):
-    """A row of `save_many`: without `id` a unique key says which it is."""
+    """A row of `save_many`."""
 
     id: int
 
@@ -44,7 +37,6 @@ class LongEntity(EntityBase):
     """
 
     __slots__ = ()
-    _entity_name = "LongEntity"
 
     def set(self, /, **values: Unpack[LongValues]) -> Self:
         """Assign several fields at once; the entity."""
@@ -57,10 +49,9 @@ class LongFields(fields.Fields, entity="LongEntity"):
     id = fields.IntField()
 
 
-class _LongProvider(Provider[LongEntity, LongFields], SavesRows[LongRow]):
+class _LongProvider(Provider[LongEntity, LongFields, LongRow]):
     """Queries of LongEntity."""
 
-    entity_name = "LongEntity"
     table_name = "LongEntity"
     fingerprint = "06f745c4c9596154"
     entity_class = LongEntity
@@ -68,7 +59,7 @@ class _LongProvider(Provider[LongEntity, LongFields], SavesRows[LongRow]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[LongValues]) -> LongEntity:
-        """A tracked new entity. FieldValueError for what does not fit."""
+        """A tracked new entity. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -90,7 +81,7 @@ class _LongProvider(Provider[LongEntity, LongFields], SavesRows[LongRow]):
         /,
         **changes: Unpack[LongChanges],
     ) -> int:
-        """Set values, or what the server computes, in all rows that match; their number."""
+        """Change all rows that match; their number."""
         return self._update_where(ctx, query, changes)
 
 

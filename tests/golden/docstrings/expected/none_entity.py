@@ -6,15 +6,8 @@ from __future__ import annotations
 
 from typing import Self, TypedDict, Unpack
 
-from fluxaorm.query import fields
-from fluxaorm.runtime import (
-    AnyContext,
-    EntityBase,
-    Provider,
-    Query,
-    SavesRows,
-    sync_or_async,
-)
+from fluxaorm.query import Query, fields
+from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 
 class NoneValues(TypedDict, total=False):
@@ -22,7 +15,7 @@ class NoneValues(TypedDict, total=False):
 
 
 class NoneRow(NoneValues, total=False):
-    """A row of `save_many`: without `id` a unique key says which it is."""
+    """A row of `save_many`."""
 
     id: int
 
@@ -35,7 +28,6 @@ class NoneEntity(EntityBase):
     """A row of `NoneEntity`."""
 
     __slots__ = ()
-    _entity_name = "NoneEntity"
 
     def set(self, /, **values: Unpack[NoneValues]) -> Self:
         """Assign several fields at once; the entity."""
@@ -48,10 +40,9 @@ class NoneFields(fields.Fields, entity="NoneEntity"):
     id = fields.IntField()
 
 
-class _NoneProvider(Provider[NoneEntity, NoneFields], SavesRows[NoneRow]):
+class _NoneProvider(Provider[NoneEntity, NoneFields, NoneRow]):
     """Queries of NoneEntity."""
 
-    entity_name = "NoneEntity"
     table_name = "NoneEntity"
     fingerprint = "f5e074070f99dc37"
     entity_class = NoneEntity
@@ -59,7 +50,7 @@ class _NoneProvider(Provider[NoneEntity, NoneFields], SavesRows[NoneRow]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[NoneValues]) -> NoneEntity:
-        """A tracked new entity. FieldValueError for what does not fit."""
+        """A tracked new entity. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -81,7 +72,7 @@ class _NoneProvider(Provider[NoneEntity, NoneFields], SavesRows[NoneRow]):
         /,
         **changes: Unpack[NoneChanges],
     ) -> int:
-        """Set values, or what the server computes, in all rows that match; their number."""
+        """Change all rows that match; their number."""
         return self._update_where(ctx, query, changes)
 
 

@@ -6,15 +6,8 @@ from __future__ import annotations
 
 from typing import Self, TypedDict, Unpack
 
-from fluxaorm.query import fields
-from fluxaorm.runtime import (
-    AnyContext,
-    EntityBase,
-    Provider,
-    Query,
-    SavesRows,
-    sync_or_async,
-)
+from fluxaorm.query import Query, fields
+from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 
 class PlainValues(TypedDict, total=False):
@@ -22,7 +15,7 @@ class PlainValues(TypedDict, total=False):
 
 
 class PlainRow(PlainValues, total=False):
-    """A row of `save_many`: without `id` a unique key says which it is."""
+    """A row of `save_many`."""
 
     id: int
 
@@ -35,7 +28,6 @@ class PlainEntity(EntityBase):
     """One line."""
 
     __slots__ = ()
-    _entity_name = "PlainEntity"
 
     def set(self, /, **values: Unpack[PlainValues]) -> Self:
         """Assign several fields at once; the entity."""
@@ -48,10 +40,9 @@ class PlainFields(fields.Fields, entity="PlainEntity"):
     id = fields.IntField()
 
 
-class _PlainProvider(Provider[PlainEntity, PlainFields], SavesRows[PlainRow]):
+class _PlainProvider(Provider[PlainEntity, PlainFields, PlainRow]):
     """Queries of PlainEntity."""
 
-    entity_name = "PlainEntity"
     table_name = "PlainEntity"
     fingerprint = "4fea068010ef14a1"
     entity_class = PlainEntity
@@ -59,7 +50,7 @@ class _PlainProvider(Provider[PlainEntity, PlainFields], SavesRows[PlainRow]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[PlainValues]) -> PlainEntity:
-        """A tracked new entity. FieldValueError for what does not fit."""
+        """A tracked new entity. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -81,7 +72,7 @@ class _PlainProvider(Provider[PlainEntity, PlainFields], SavesRows[PlainRow]):
         /,
         **changes: Unpack[PlainChanges],
     ) -> int:
-        """Set values, or what the server computes, in all rows that match; their number."""
+        """Change all rows that match; their number."""
         return self._update_where(ctx, query, changes)
 
 

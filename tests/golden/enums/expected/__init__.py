@@ -11,7 +11,7 @@ from .car_entity import CarEntity, CarEntityProvider
 from .enums import CarExtras, CarGone, CarMood, CarStatus, Priority, TaskOdd
 from .task_entity import TaskEntity, TaskEntityProvider
 
-ALL_PROVIDERS: tuple[Provider[Any, Any], ...] = (
+ALL_PROVIDERS: tuple[Provider[Any, Any, Any], ...] = (
     CarEntityProvider,
     TaskEntityProvider,
 )

@@ -8,15 +8,8 @@ from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Self, TypedDict, Unpack
 
-from fluxaorm.query import fields
-from fluxaorm.runtime import (
-    AnyContext,
-    EntityBase,
-    Provider,
-    Query,
-    SavesRows,
-    sync_or_async,
-)
+from fluxaorm.query import Query, fields
+from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 from tests.golden.enums.definition import Colour, Outer
 
@@ -49,7 +42,7 @@ class CarValues(TypedDict, total=False):
 
 
 class CarRow(CarValues, total=False):
-    """A row of `save_many`: without `id` a unique key says which it is."""
+    """A row of `save_many`."""
 
     id: int
 
@@ -72,7 +65,6 @@ class CarEntity(EntityBase):
     """Uses every form."""
 
     __slots__ = ()
-    _entity_name = "CarEntity"
 
     @property
     def status(self) -> CarStatus:
@@ -180,10 +172,9 @@ class CarFields(fields.Fields, entity="CarEntity"):
     priority: fields.EnumField[Priority] = fields.EnumField()
 
 
-class _CarProvider(Provider[CarEntity, CarFields], SavesRows[CarRow]):
+class _CarProvider(Provider[CarEntity, CarFields, CarRow]):
     """Queries of CarEntity."""
 
-    entity_name = "CarEntity"
     table_name = "CarEntity"
     fingerprint = "cd6e7846772ec606"
     entity_class = CarEntity
@@ -200,7 +191,7 @@ class _CarProvider(Provider[CarEntity, CarFields], SavesRows[CarRow]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[CarValues]) -> CarEntity:
-        """A tracked new entity. FieldValueError for what does not fit."""
+        """A tracked new entity. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -222,7 +213,7 @@ class _CarProvider(Provider[CarEntity, CarFields], SavesRows[CarRow]):
         /,
         **changes: Unpack[CarChanges],
     ) -> int:
-        """Set values, or what the server computes, in all rows that match; their number."""
+        """Change all rows that match; their number."""
         return self._update_where(ctx, query, changes)
 
 

@@ -7,15 +7,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Self, TypedDict, Unpack
 
-from fluxaorm.query import fields
-from fluxaorm.runtime import (
-    AnyContext,
-    EntityBase,
-    Provider,
-    Query,
-    SavesRows,
-    sync_or_async,
-)
+from fluxaorm.query import Query, fields
+from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 from .enums import Priority, PriorityText, TaskOdd, TaskOddText
 
@@ -28,7 +21,7 @@ class TaskValues(TypedDict, total=False):
 
 
 class TaskRow(TaskValues, total=False):
-    """A row of `save_many`: without `id` a unique key says which it is."""
+    """A row of `save_many`."""
 
     id: int
 
@@ -44,7 +37,6 @@ class TaskEntity(EntityBase):
     """Shares an enum; has members that no name can hold."""
 
     __slots__ = ()
-    _entity_name = "TaskEntity"
 
     @property
     def priority(self) -> Priority:
@@ -79,10 +71,9 @@ class TaskFields(fields.Fields, entity="TaskEntity"):
     odd: fields.EnumField[TaskOdd] = fields.EnumField()
 
 
-class _TaskProvider(Provider[TaskEntity, TaskFields], SavesRows[TaskRow]):
+class _TaskProvider(Provider[TaskEntity, TaskFields, TaskRow]):
     """Queries of TaskEntity."""
 
-    entity_name = "TaskEntity"
     table_name = "TaskEntity"
     fingerprint = "a0466f6cb4a11fe2"
     entity_class = TaskEntity
@@ -91,7 +82,7 @@ class _TaskProvider(Provider[TaskEntity, TaskFields], SavesRows[TaskRow]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[TaskValues]) -> TaskEntity:
-        """A tracked new entity. FieldValueError for what does not fit."""
+        """A tracked new entity. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -113,7 +104,7 @@ class _TaskProvider(Provider[TaskEntity, TaskFields], SavesRows[TaskRow]):
         /,
         **changes: Unpack[TaskChanges],
     ) -> int:
-        """Set values, or what the server computes, in all rows that match; their number."""
+        """Change all rows that match; their number."""
         return self._update_where(ctx, query, changes)
 
 

@@ -11,7 +11,7 @@ from .box_entity import BoxEntity, BoxEntityProvider
 from .enums import BoxKinds, BoxSenderCountryContinent
 from .shelf_entity import ShelfEntity, ShelfEntityProvider
 
-ALL_PROVIDERS: tuple[Provider[Any, Any], ...] = (
+ALL_PROVIDERS: tuple[Provider[Any, Any, Any], ...] = (
     BoxEntityProvider,
     ShelfEntityProvider,
 )

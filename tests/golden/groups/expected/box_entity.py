@@ -8,16 +8,8 @@ from collections.abc import Iterable, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
-from fluxaorm.query import fields
-from fluxaorm.runtime import (
-    AnyContext,
-    EntityBase,
-    LazyModule,
-    Provider,
-    Query,
-    SavesRows,
-    sync_or_async,
-)
+from fluxaorm.query import Query, fields
+from fluxaorm.runtime import AnyContext, EntityBase, LazyModule, Provider, sync_or_async
 
 from .enums import (
     BoxKinds,
@@ -65,7 +57,7 @@ class BoxValues(TypedDict, total=False):
 
 
 class BoxRow(BoxValues, total=False):
-    """A row of `save_many`: without `id` a unique key says which it is."""
+    """A row of `save_many`."""
 
     id: int
 
@@ -73,35 +65,34 @@ class BoxRow(BoxValues, total=False):
 class BoxChanges(TypedDict, total=False):
     """Keywords of `update_where`."""
 
-    label: str | fields.Expression[str]
+    label: fields.Settable[str]
     sender: Address
-    sender_street: str | fields.Expression[str]
-    sender_country_code: str | fields.Expression[str]
+    sender_street: fields.Settable[str]
+    sender_country_code: fields.Settable[str]
     sender_country_continent: BoxSenderCountryContinent | BoxSenderCountryContinentText
     size: Dimensions
-    width: int | fields.Expression[int]
-    height: int | fields.Expression[int | None] | None
+    width: fields.Settable[int]
+    height: fields.Settable[int | None]
     notes: Sequence[str | None]
-    notes_1: str | fields.Expression[str | None] | None
-    notes_2: str | fields.Expression[str | None] | None
+    notes_1: fields.Settable[str | None]
+    notes_2: fields.Settable[str | None]
     kinds: Sequence[BoxKinds | BoxKindsText | None]
     kinds_1: BoxKinds | BoxKindsText | None
     kinds_2: BoxKinds | BoxKindsText | None
     shelves: Sequence[int | ShelfEntity | None]
-    shelves_1: int | ShelfEntity | fields.Expression[int | None] | None
-    shelves_2: int | ShelfEntity | fields.Expression[int | None] | None
+    shelves_1: fields.Settable[int | None] | ShelfEntity
+    shelves_2: fields.Settable[int | None] | ShelfEntity
     stops: Sequence[Dimensions]
-    stops_1_width: int | fields.Expression[int]
-    stops_1_height: int | fields.Expression[int | None] | None
-    stops_2_width: int | fields.Expression[int]
-    stops_2_height: int | fields.Expression[int | None] | None
+    stops_1_width: fields.Settable[int]
+    stops_1_height: fields.Settable[int | None]
+    stops_2_width: fields.Settable[int]
+    stops_2_height: fields.Settable[int | None]
 
 
 class BoxEntity(EntityBase):
     """Uses every form."""
 
     __slots__ = ()
-    _entity_name = "BoxEntity"
 
     @property
     def label(self) -> str:
@@ -373,10 +364,9 @@ class BoxFields(fields.Fields, entity="BoxEntity"):
     stops_2_height = fields.NullableIntField()
 
 
-class _BoxProvider(Provider[BoxEntity, BoxFields], SavesRows[BoxRow]):
+class _BoxProvider(Provider[BoxEntity, BoxFields, BoxRow]):
     """Queries of BoxEntity."""
 
-    entity_name = "BoxEntity"
     table_name = "BoxEntity"
     fingerprint = "2ad509b6a2653325"
     entity_class = BoxEntity
@@ -391,7 +381,7 @@ class _BoxProvider(Provider[BoxEntity, BoxFields], SavesRows[BoxRow]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[BoxValues]) -> BoxEntity:
-        """A tracked new entity. FieldValueError for what does not fit."""
+        """A tracked new entity. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -413,7 +403,7 @@ class _BoxProvider(Provider[BoxEntity, BoxFields], SavesRows[BoxRow]):
         /,
         **changes: Unpack[BoxChanges],
     ) -> int:
-        """Set values, or what the server computes, in all rows that match; their number."""
+        """Change all rows that match; their number."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async

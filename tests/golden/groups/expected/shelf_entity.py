@@ -6,15 +6,8 @@ from __future__ import annotations
 
 from typing import Self, TypedDict, Unpack
 
-from fluxaorm.query import fields
-from fluxaorm.runtime import (
-    AnyContext,
-    EntityBase,
-    Provider,
-    Query,
-    SavesRows,
-    sync_or_async,
-)
+from fluxaorm.query import Query, fields
+from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 
 class ShelfValues(TypedDict, total=False):
@@ -22,7 +15,7 @@ class ShelfValues(TypedDict, total=False):
 
 
 class ShelfRow(ShelfValues, total=False):
-    """A row of `save_many`: without `id` a unique key says which it is."""
+    """A row of `save_many`."""
 
     id: int
 
@@ -35,7 +28,6 @@ class ShelfEntity(EntityBase):
     """Referred to from a list."""
 
     __slots__ = ()
-    _entity_name = "ShelfEntity"
 
     def set(self, /, **values: Unpack[ShelfValues]) -> Self:
         """Assign several fields at once; the entity."""
@@ -52,10 +44,9 @@ class ShelfReference(ShelfFields, fields.ReferenceField[ShelfEntity, fields.IdVa
     """A reference: compare it, or reach for its fields."""
 
 
-class _ShelfProvider(Provider[ShelfEntity, ShelfFields], SavesRows[ShelfRow]):
+class _ShelfProvider(Provider[ShelfEntity, ShelfFields, ShelfRow]):
     """Queries of ShelfEntity."""
 
-    entity_name = "ShelfEntity"
     table_name = "ShelfEntity"
     fingerprint = "79039825f495464d"
     entity_class = ShelfEntity
@@ -63,7 +54,7 @@ class _ShelfProvider(Provider[ShelfEntity, ShelfFields], SavesRows[ShelfRow]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[ShelfValues]) -> ShelfEntity:
-        """A tracked new entity. FieldValueError for what does not fit."""
+        """A tracked new entity. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -85,7 +76,7 @@ class _ShelfProvider(Provider[ShelfEntity, ShelfFields], SavesRows[ShelfRow]):
         /,
         **changes: Unpack[ShelfChanges],
     ) -> int:
-        """Set values, or what the server computes, in all rows that match; their number."""
+        """Change all rows that match; their number."""
         return self._update_where(ctx, query, changes)
 
 

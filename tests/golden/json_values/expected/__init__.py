@@ -9,7 +9,7 @@ from fluxaorm.runtime import Provider
 
 from .map_entity import MapEntity, MapEntityProvider
 
-ALL_PROVIDERS: tuple[Provider[Any, Any], ...] = (MapEntityProvider,)
+ALL_PROVIDERS: tuple[Provider[Any, Any, Any], ...] = (MapEntityProvider,)
 """Every provider, by table."""
 
 __all__ = [

@@ -6,15 +6,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
 
-from fluxaorm.query import fields
-from fluxaorm.runtime import (
-    AnyContext,
-    EntityBase,
-    Provider,
-    Query,
-    SavesRows,
-    sync_or_async,
-)
+from fluxaorm.query import Query, fields
+from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 if TYPE_CHECKING:
     from tests.golden.json_values.definition import Options, Point, Route
@@ -33,7 +26,7 @@ class MapValues(TypedDict, total=False):
 
 
 class MapRow(MapValues, total=False):
-    """A row of `save_many`: without `id` a unique key says which it is."""
+    """A row of `save_many`."""
 
     id: int
 
@@ -54,7 +47,6 @@ class MapEntity(EntityBase):
     """One of each."""
 
     __slots__ = ()
-    _entity_name = "MapEntity"
 
     @property
     def attributes(self) -> dict[str, str]:
@@ -144,10 +136,9 @@ class MapFields(fields.Fields, entity="MapEntity"):
     mixed: fields.JsonField[dict[str, list[int | str]]] = fields.JsonField()
 
 
-class _MapProvider(Provider[MapEntity, MapFields], SavesRows[MapRow]):
+class _MapProvider(Provider[MapEntity, MapFields, MapRow]):
     """Queries of MapEntity."""
 
-    entity_name = "MapEntity"
     table_name = "MapEntity"
     fingerprint = "85e5731259e0ad76"
     entity_class = MapEntity
@@ -155,7 +146,7 @@ class _MapProvider(Provider[MapEntity, MapFields], SavesRows[MapRow]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[MapValues]) -> MapEntity:
-        """A tracked new entity. FieldValueError for what does not fit."""
+        """A tracked new entity. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -177,7 +168,7 @@ class _MapProvider(Provider[MapEntity, MapFields], SavesRows[MapRow]):
         /,
         **changes: Unpack[MapChanges],
     ) -> int:
-        """Set values, or what the server computes, in all rows that match; their number."""
+        """Change all rows that match; their number."""
         return self._update_where(ctx, query, changes)
 
 

@@ -9,7 +9,7 @@ from fluxaorm.runtime import Provider
 
 from .account_entity import AccountEntity, AccountEntityProvider
 
-ALL_PROVIDERS: tuple[Provider[Any, Any], ...] = (AccountEntityProvider,)
+ALL_PROVIDERS: tuple[Provider[Any, Any, Any], ...] = (AccountEntityProvider,)
 """Every provider, by table."""
 
 __all__ = [

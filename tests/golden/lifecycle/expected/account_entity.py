@@ -7,15 +7,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Self, TypedDict, Unpack
 
-from fluxaorm.query import fields
-from fluxaorm.runtime import (
-    AnyContext,
-    EntityBase,
-    Provider,
-    Query,
-    SavesRows,
-    sync_or_async,
-)
+from fluxaorm.query import Query, fields
+from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 
 class AccountValues(TypedDict, total=False):
@@ -30,7 +23,7 @@ class AccountValues(TypedDict, total=False):
 
 
 class AccountRow(AccountValues, total=False):
-    """A row of `save_many`: without `id` a unique key says which it is."""
+    """A row of `save_many`."""
 
     id: int
 
@@ -38,19 +31,18 @@ class AccountRow(AccountValues, total=False):
 class AccountChanges(TypedDict, total=False):
     """Keywords of `update_where`."""
 
-    email: str | fields.Expression[str]
-    name: str | fields.Expression[str | None] | None
-    region: str | fields.Expression[str]
-    password: str | fields.Expression[str]
-    created_at: datetime | fields.Expression[datetime]
-    updated_at: datetime | fields.Expression[datetime]
+    email: fields.Settable[str]
+    name: fields.Settable[str | None]
+    region: fields.Settable[str]
+    password: fields.Settable[str]
+    created_at: fields.Settable[datetime]
+    updated_at: fields.Settable[datetime]
 
 
 class AccountEntity(EntityBase):
     """Everything at once."""
 
     __slots__ = ()
-    _entity_name = "AccountEntity"
 
     @property
     def email(self) -> str:
@@ -141,10 +133,9 @@ class AccountFields(fields.Fields, entity="AccountEntity"):
     fake_delete = fields.IntField()
 
 
-class _AccountProvider(Provider[AccountEntity, AccountFields], SavesRows[AccountRow]):
+class _AccountProvider(Provider[AccountEntity, AccountFields, AccountRow]):
     """Queries of AccountEntity."""
 
-    entity_name = "AccountEntity"
     table_name = "accounts"
     fingerprint = "72eac12e71ef2355"
     entity_class = AccountEntity
@@ -152,7 +143,7 @@ class _AccountProvider(Provider[AccountEntity, AccountFields], SavesRows[Account
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[AccountValues]) -> AccountEntity:
-        """A tracked new entity. FieldValueError for what does not fit."""
+        """A tracked new entity. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -174,7 +165,7 @@ class _AccountProvider(Provider[AccountEntity, AccountFields], SavesRows[Account
         /,
         **changes: Unpack[AccountChanges],
     ) -> int:
-        """Set values, or what the server computes, in all rows that match; their number."""
+        """Change all rows that match; their number."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async
@@ -185,7 +176,7 @@ class _AccountProvider(Provider[AccountEntity, AccountFields], SavesRows[Account
         /,
         **defaults: Unpack[AccountValues],
     ) -> tuple[AccountEntity, bool]:
-        """The one with these unique values, and whether it was made of them and `defaults`."""
+        """The one with these unique values, and whether it is new."""
         return self._get_or_create(ctx, unique, defaults)
 
     @sync_or_async

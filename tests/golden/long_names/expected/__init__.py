@@ -25,7 +25,7 @@ from .warehouse_fulfilment_centre_assignment_pallet_of_the_northern_region_of_x 
     WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXProvider,
 )
 
-ALL_PROVIDERS: tuple[Provider[Any, Any], ...] = (
+ALL_PROVIDERS: tuple[Provider[Any, Any, Any], ...] = (
     CustomerShippingAddressVerificationEntityProvider,
     CustomerSupportRepresentativeEntityProvider,
     WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXProvider,

@@ -10,16 +10,8 @@ from collections.abc import Iterable
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
-from fluxaorm.query import fields
-from fluxaorm.runtime import (
-    AnyContext,
-    EntityBase,
-    LazyModule,
-    Provider,
-    Query,
-    SavesRows,
-    sync_or_async,
-)
+from fluxaorm.query import Query, fields
+from fluxaorm.runtime import AnyContext, EntityBase, LazyModule, Provider, sync_or_async
 
 from .enums import (
     CustomerShippingAddressVerificationStatus,
@@ -56,7 +48,7 @@ class CustomerShippingAddressVerificationRow(
     CustomerShippingAddressVerificationValues,
     total=False,
 ):
-    """A row of `save_many`: without `id` a unique key says which it is."""
+    """A row of `save_many`."""
 
     id: int
 
@@ -65,19 +57,18 @@ class CustomerShippingAddressVerificationChanges(TypedDict, total=False):
     """Keywords of `update_where`."""
 
     verification_status: CustomerShippingAddressVerificationStatus | CustomerShippingAddressVerificationStatusText | None  # fmt: skip
-    verified_by_customer_support_representative: int | CustomerSupportRepresentativeEntity | fields.Expression[int]  # fmt: skip
+    verified_by_customer_support_representative: fields.Settable[int] | CustomerSupportRepresentativeEntity  # fmt: skip
     customer_supplied_shipping_instructions: dict[
         str,
         list[dict[str, tuple[int, str, float, bool]]],
     ]
-    number: int | fields.Expression[int]
+    number: fields.Settable[int]
 
 
 class CustomerShippingAddressVerificationEntity(EntityBase):
     """Names of a length that is met with."""
 
     __slots__ = ()
-    _entity_name = "CustomerShippingAddressVerificationEntity"
 
     @property
     def verification_status(self) -> CustomerShippingAddressVerificationStatus | None:
@@ -183,12 +174,11 @@ class _CustomerShippingAddressVerificationProvider(
     Provider[
         CustomerShippingAddressVerificationEntity,
         CustomerShippingAddressVerificationFields,
+        CustomerShippingAddressVerificationRow,
     ],
-    SavesRows[CustomerShippingAddressVerificationRow],
 ):
     """Queries of CustomerShippingAddressVerificationEntity."""
 
-    entity_name = "CustomerShippingAddressVerificationEntity"
     table_name = "CustomerShippingAddressVerificationEntity"
     fingerprint = "931dcd8019d6cb34"
     entity_class = CustomerShippingAddressVerificationEntity
@@ -202,7 +192,7 @@ class _CustomerShippingAddressVerificationProvider(
         /,
         **values: Unpack[CustomerShippingAddressVerificationValues],
     ) -> CustomerShippingAddressVerificationEntity:
-        """A tracked new entity. FieldValueError for what does not fit."""
+        """A tracked new entity. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -224,7 +214,7 @@ class _CustomerShippingAddressVerificationProvider(
         /,
         **changes: Unpack[CustomerShippingAddressVerificationChanges],
     ) -> int:
-        """Set values, or what the server computes, in all rows that match; their number."""
+        """Change all rows that match; their number."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async
@@ -235,7 +225,7 @@ class _CustomerShippingAddressVerificationProvider(
         /,
         **defaults: Unpack[CustomerShippingAddressVerificationValues],
     ) -> tuple[CustomerShippingAddressVerificationEntity, bool]:
-        """The one with these unique values, and whether it was made of them and `defaults`."""
+        """The one with these unique values, and whether it is new."""
         return self._get_or_create(ctx, unique, defaults)
 
     @sync_or_async

@@ -6,15 +6,8 @@ from __future__ import annotations
 
 from typing import Self, TypedDict, Unpack
 
-from fluxaorm.query import fields
-from fluxaorm.runtime import (
-    AnyContext,
-    EntityBase,
-    Provider,
-    Query,
-    SavesRows,
-    sync_or_async,
-)
+from fluxaorm.query import Query, fields
+from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 
 class CustomerSupportRepresentativeValues(TypedDict, total=False):
@@ -25,7 +18,7 @@ class CustomerSupportRepresentativeRow(
     CustomerSupportRepresentativeValues,
     total=False,
 ):
-    """A row of `save_many`: without `id` a unique key says which it is."""
+    """A row of `save_many`."""
 
     id: int
 
@@ -38,7 +31,6 @@ class CustomerSupportRepresentativeEntity(EntityBase):
     """Referred to."""
 
     __slots__ = ()
-    _entity_name = "CustomerSupportRepresentativeEntity"
 
     def set(self, /, **values: Unpack[CustomerSupportRepresentativeValues]) -> Self:
         """Assign several fields at once; the entity."""
@@ -62,12 +54,14 @@ class CustomerSupportRepresentativeReference(
 
 
 class _CustomerSupportRepresentativeProvider(
-    Provider[CustomerSupportRepresentativeEntity, CustomerSupportRepresentativeFields],
-    SavesRows[CustomerSupportRepresentativeRow],
+    Provider[
+        CustomerSupportRepresentativeEntity,
+        CustomerSupportRepresentativeFields,
+        CustomerSupportRepresentativeRow,
+    ],
 ):
     """Queries of CustomerSupportRepresentativeEntity."""
 
-    entity_name = "CustomerSupportRepresentativeEntity"
     table_name = "CustomerSupportRepresentativeEntity"
     fingerprint = "0931cbd420f2794a"
     entity_class = CustomerSupportRepresentativeEntity
@@ -80,7 +74,7 @@ class _CustomerSupportRepresentativeProvider(
         /,
         **values: Unpack[CustomerSupportRepresentativeValues],
     ) -> CustomerSupportRepresentativeEntity:
-        """A tracked new entity. FieldValueError for what does not fit."""
+        """A tracked new entity. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -102,7 +96,7 @@ class _CustomerSupportRepresentativeProvider(
         /,
         **changes: Unpack[CustomerSupportRepresentativeChanges],
     ) -> int:
-        """Set values, or what the server computes, in all rows that match; their number."""
+        """Change all rows that match; their number."""
         return self._update_where(ctx, query, changes)
 
 

@@ -9,15 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
-from fluxaorm.query import fields
-from fluxaorm.runtime import (
-    AnyContext,
-    EntityBase,
-    Provider,
-    Query,
-    SavesRows,
-    sync_or_async,
-)
+from fluxaorm.query import Query, fields
+from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 from tests.golden.long_names.definition import (
     WarehouseFulfilmentCentreAssignmentStatusOfTheNorthernRegionOfX,
@@ -47,7 +40,7 @@ class WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXRow(
     WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXValues,
     total=False,
 ):
-    """A row of `save_many`: without `id` a unique key says which it is."""
+    """A row of `save_many`."""
 
     id: int
 
@@ -61,15 +54,14 @@ class WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXChanges(
     warehouse_fulfilment_centre_assignment_status_of_the_northern_re: WarehouseFulfilmentCentreAssignmentStatusOfTheNorthernRegionOfX | None  # fmt: skip
     warehouse_fulfilment_centre_assignment_states_of_the_northern_re: Iterable[WarehouseFulfilmentCentreAssignmentStatusOfTheNorthernRegionOfX] | None  # fmt: skip
     warehouse_fulfilment_centre_assignment_address: WarehouseFulfilmentCentreAssignmentAddressOfTheNorthernRegionOf  # fmt: skip
-    warehouse_fulfilment_centre_assignment_address_city: str | fields.Expression[str]
-    warehouse_fulfilment_centre_assignment_parent_of_the_northern_re: int | WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX | fields.Expression[int | None] | None  # fmt: skip
+    warehouse_fulfilment_centre_assignment_address_city: fields.Settable[str]
+    warehouse_fulfilment_centre_assignment_parent_of_the_northern_re: fields.Settable[int | None] | WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX  # fmt: skip
 
 
 class WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX(EntityBase):
     """A name of 64 characters."""
 
     __slots__ = ()
-    _entity_name = "WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX"
 
     @property
     def warehouse_fulfilment_centre_assignment_status_of_the_northern_re(
@@ -214,12 +206,11 @@ class _WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXProvider(
     Provider[
         WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX,
         WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXFields,
+        WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXRow,
     ],
-    SavesRows[WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXRow],
 ):
     """Queries of WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX."""
 
-    entity_name = "WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX"
     table_name = "WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX"
     fingerprint = "16780b3984adffdb"
     entity_class = WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX
@@ -232,7 +223,7 @@ class _WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXProvider(
         /,
         **values: Unpack[WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXValues],
     ) -> WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX:  # fmt: skip
-        """A tracked new entity. FieldValueError for what does not fit."""
+        """A tracked new entity. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -254,7 +245,7 @@ class _WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXProvider(
         /,
         **changes: Unpack[WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXChanges],
     ) -> int:  # fmt: skip
-        """Set values, or what the server computes, in all rows that match; their number."""
+        """Change all rows that match; their number."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async

@@ -9,16 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
-from fluxaorm.query import fields
-from fluxaorm.runtime import (
-    AnyContext,
-    EntityBase,
-    LazyModule,
-    Provider,
-    Query,
-    SavesRows,
-    sync_or_async,
-)
+from fluxaorm.query import Query, fields
+from fluxaorm.runtime import AnyContext, EntityBase, LazyModule, Provider, sync_or_async
 
 if TYPE_CHECKING:
     from . import (
@@ -49,7 +41,7 @@ class WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXRow(
     WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXValues,
     total=False,
 ):
-    """A row of `save_many`: without `id` a unique key says which it is."""
+    """A row of `save_many`."""
 
     id: int
 
@@ -60,14 +52,13 @@ class WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXChanges(
 ):
     """Keywords of `update_where`."""
 
-    warehouse_fulfilment_centre_assignment_entity_of_the_northern_re: int | WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX | fields.Expression[int]  # fmt: skip
+    warehouse_fulfilment_centre_assignment_entity_of_the_northern_re: fields.Settable[int] | WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX  # fmt: skip
 
 
 class WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX(EntityBase):
     """Refers to one with a long name."""
 
     __slots__ = ()
-    _entity_name = "WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX"
 
     @property
     def warehouse_fulfilment_centre_assignment_entity_of_the_northern_re_id(
@@ -136,12 +127,11 @@ class _WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXProvider(
     Provider[
         WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX,
         WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXFields,
+        WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXRow,
     ],
-    SavesRows[WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXRow],
 ):
     """Queries of WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX."""
 
-    entity_name = "WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX"
     table_name = "WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX"
     fingerprint = "bfafa457f9db32c5"
     entity_class = WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX
@@ -154,7 +144,7 @@ class _WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXProvider(
         /,
         **values: Unpack[WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXValues],
     ) -> WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX:  # fmt: skip
-        """A tracked new entity. FieldValueError for what does not fit."""
+        """A tracked new entity. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -176,7 +166,7 @@ class _WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXProvider(
         /,
         **changes: Unpack[WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXChanges],
     ) -> int:  # fmt: skip
-        """Set values, or what the server computes, in all rows that match; their number."""
+        """Change all rows that match; their number."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async
@@ -187,7 +177,7 @@ class _WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXProvider(
         /,
         **defaults: Unpack[WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXValues],
     ) -> tuple[WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX, bool]:  # fmt: skip
-        """The one with these unique values, and whether it was made of them and `defaults`."""
+        """The one with these unique values, and whether it is new."""
         return self._get_or_create(ctx, unique, defaults)
 
     @sync_or_async

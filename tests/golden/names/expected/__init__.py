@@ -14,7 +14,7 @@ from .enums_ import enums, enumsProvider
 from .http_log2_entity import HTTPLog2Entity, HTTPLog2EntityProvider
 from .provider import Provider, ProviderProvider
 
-ALL_PROVIDERS: tuple[_Provider[Any, Any], ...] = (
+ALL_PROVIDERS: tuple[_Provider[Any, Any, Any], ...] = (
     AnyEntityProvider,
     ClassProvider,
     HTTPLog2EntityProvider,

@@ -24,9 +24,10 @@ from typing import TYPE_CHECKING, TypedDict
 from typing import Self as _Self
 from typing import Unpack as _Unpack
 
+from fluxaorm.query import Query
 from fluxaorm.query import fields as _fields
 from fluxaorm.runtime import AnyContext as _AnyContext
-from fluxaorm.runtime import EntityBase, LazyModule, Query, SavesRows, sync_or_async
+from fluxaorm.runtime import EntityBase, LazyModule, sync_or_async
 from fluxaorm.runtime import Provider as _Provider
 
 from tests.golden.names.definition import Shade as _Shade
@@ -84,7 +85,7 @@ class AnyValues(TypedDict, total=False):
 
 
 class AnyRow(AnyValues, total=False):
-    """A row of `save_many`: without `id` a unique key says which it is."""
+    """A row of `save_many`."""
 
     id: _int
 
@@ -92,40 +93,40 @@ class AnyRow(AnyValues, total=False):
 class AnyChanges(TypedDict, total=False):
     """Keywords of `update_where`."""
 
-    int: _str | _fields.Expression[_str]
-    str: _bytes | _fields.Expression[_bytes]
-    bytes: _int | _fields.Expression[_int]
-    bool: _float | _fields.Expression[_float]
-    float: _bool | _fields.Expression[_bool]
-    date: _datetime | _fields.Expression[_datetime]
-    datetime: _date | _fields.Expression[_date]
-    Decimal: _Decimal | _int | _fields.Expression[_Decimal]
+    int: _fields.Settable[_str]
+    str: _fields.Settable[_bytes]
+    bytes: _fields.Settable[_int]
+    bool: _fields.Settable[_float]
+    float: _fields.Settable[_bool]
+    date: _fields.Settable[_datetime]
+    datetime: _fields.Settable[_date]
+    Decimal: _fields.Settable[_Decimal] | _int
     type: _dict[_str, _list[_int]]
     list: AnyList | AnyListText
     dict: _Iterable[AnyDict | AnyDictText]
-    frozenset: _int | _fields.Expression[_int]
+    frozenset: _fields.Settable[_int]
     tuple: Sequence[_int | None]
-    tuple_1: _int | _fields.Expression[_int | None] | None
-    tuple_2: _int | _fields.Expression[_int | None] | None
+    tuple_1: _fields.Settable[_int | None]
+    tuple_2: _fields.Settable[_int | None]
     Shade: _Shade
     Place: _Place
-    Place_city: _str | _fields.Expression[_str]
-    Class: _int | _Class | _fields.Expression[_int | None] | None
-    Iterable: _int | _fields.Expression[_int]
-    Self: _int | _fields.Expression[_int]
-    Unpack: _int | _fields.Expression[_int]
-    AnyContext: _int | _fields.Expression[_int]
-    Provider: _int | _fields.Expression[_int]
-    StringField: _int | _fields.Expression[_int]
-    IntField: _str | _fields.Expression[_str]
-    reference: _int | _fields.Expression[_int]
-    value: _int | _fields.Expression[_int]
-    values: _int | _fields.Expression[_int]
-    entities: _int | _fields.Expression[_int]
-    fields: _int | _fields.Expression[_int]
-    match: _int | _fields.Expression[_int]
-    case: _int | _fields.Expression[_int]
-    new: _int | _fields.Expression[_int]
+    Place_city: _fields.Settable[_str]
+    Class: _fields.Settable[_int | None] | _Class
+    Iterable: _fields.Settable[_int]
+    Self: _fields.Settable[_int]
+    Unpack: _fields.Settable[_int]
+    AnyContext: _fields.Settable[_int]
+    Provider: _fields.Settable[_int]
+    StringField: _fields.Settable[_int]
+    IntField: _fields.Settable[_str]
+    reference: _fields.Settable[_int]
+    value: _fields.Settable[_int]
+    values: _fields.Settable[_int]
+    entities: _fields.Settable[_int]
+    fields: _fields.Settable[_int]
+    match: _fields.Settable[_int]
+    case: _fields.Settable[_int]
+    new: _fields.Settable[_int]
 
 
 class AnyEntity(EntityBase):
@@ -134,7 +135,6 @@ class AnyEntity(EntityBase):
     """
 
     __slots__ = ()
-    _entity_name = "AnyEntity"
 
     @property
     def int(self) -> _str:
@@ -506,10 +506,9 @@ class AnyFields(_fields.Fields, entity="AnyEntity"):
     new = _fields.IntField()
 
 
-class _AnyProvider(_Provider[AnyEntity, AnyFields], SavesRows[AnyRow]):
+class _AnyProvider(_Provider[AnyEntity, AnyFields, AnyRow]):
     """Queries of AnyEntity."""
 
-    entity_name = "AnyEntity"
     table_name = "AnyEntity"
     fingerprint = "c7d9ab47e910b843"
     entity_class = AnyEntity
@@ -518,7 +517,7 @@ class _AnyProvider(_Provider[AnyEntity, AnyFields], SavesRows[AnyRow]):
 
     @sync_or_async
     def new(self, ctx: _AnyContext, /, **values: _Unpack[AnyValues]) -> AnyEntity:
-        """A tracked new entity. FieldValueError for what does not fit."""
+        """A tracked new entity. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -540,7 +539,7 @@ class _AnyProvider(_Provider[AnyEntity, AnyFields], SavesRows[AnyRow]):
         /,
         **changes: _Unpack[AnyChanges],
     ) -> _int:
-        """Set values, or what the server computes, in all rows that match; their number."""
+        """Change all rows that match; their number."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async
@@ -551,7 +550,7 @@ class _AnyProvider(_Provider[AnyEntity, AnyFields], SavesRows[AnyRow]):
         /,
         **defaults: _Unpack[AnyValues],
     ) -> _tuple[AnyEntity, _bool]:
-        """The one with these unique values, and whether it was made of them and `defaults`."""
+        """The one with these unique values, and whether it is new."""
         return self._get_or_create(ctx, unique, defaults)
 
     @sync_or_async

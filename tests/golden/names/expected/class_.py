@@ -6,15 +6,8 @@ from __future__ import annotations
 
 from typing import Self, TypedDict, Unpack
 
-from fluxaorm.query import fields
-from fluxaorm.runtime import (
-    AnyContext,
-    EntityBase,
-    Provider,
-    Query,
-    SavesRows,
-    sync_or_async,
-)
+from fluxaorm.query import Query, fields
+from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 
 class ClassValues(TypedDict, total=False):
@@ -22,7 +15,7 @@ class ClassValues(TypedDict, total=False):
 
 
 class ClassRow(ClassValues, total=False):
-    """A row of `save_many`: without `id` a unique key says which it is."""
+    """A row of `save_many`."""
 
     id: int
 
@@ -35,7 +28,6 @@ class Class(EntityBase):
     """Its module's name would be a keyword."""
 
     __slots__ = ()
-    _entity_name = "Class"
 
     def set(self, /, **values: Unpack[ClassValues]) -> Self:
         """Assign several fields at once; the entity."""
@@ -52,10 +44,9 @@ class ClassReference(ClassFields, fields.ReferenceField[Class, fields.IdValue]):
     """A reference: compare it, or reach for its fields."""
 
 
-class _ClassProvider(Provider[Class, ClassFields], SavesRows[ClassRow]):
+class _ClassProvider(Provider[Class, ClassFields, ClassRow]):
     """Queries of Class."""
 
-    entity_name = "Class"
     table_name = "Class"
     fingerprint = "80c00fce6ef46c90"
     entity_class = Class
@@ -63,7 +54,7 @@ class _ClassProvider(Provider[Class, ClassFields], SavesRows[ClassRow]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[ClassValues]) -> Class:
-        """A tracked new entity. FieldValueError for what does not fit."""
+        """A tracked new entity. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -85,7 +76,7 @@ class _ClassProvider(Provider[Class, ClassFields], SavesRows[ClassRow]):
         /,
         **changes: Unpack[ClassChanges],
     ) -> int:
-        """Set values, or what the server computes, in all rows that match; their number."""
+        """Change all rows that match; their number."""
         return self._update_where(ctx, query, changes)
 
 

@@ -6,15 +6,8 @@ from __future__ import annotations
 
 from typing import Self, TypedDict, Unpack
 
-from fluxaorm.query import fields
-from fluxaorm.runtime import (
-    AnyContext,
-    EntityBase,
-    Provider,
-    Query,
-    SavesRows,
-    sync_or_async,
-)
+from fluxaorm.query import Query, fields
+from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 
 class enumsValues(TypedDict, total=False):
@@ -22,7 +15,7 @@ class enumsValues(TypedDict, total=False):
 
 
 class enumsRow(enumsValues, total=False):
-    """A row of `save_many`: without `id` a unique key says which it is."""
+    """A row of `save_many`."""
 
     id: int
 
@@ -35,7 +28,6 @@ class enums(EntityBase):
     """Its module's name would be that of the enums."""
 
     __slots__ = ()
-    _entity_name = "enums"
 
     def set(self, /, **values: Unpack[enumsValues]) -> Self:
         """Assign several fields at once; the entity."""
@@ -48,10 +40,9 @@ class enumsFields(fields.Fields, entity="enums"):
     id = fields.IntField()
 
 
-class _enumsProvider(Provider[enums, enumsFields], SavesRows[enumsRow]):
+class _enumsProvider(Provider[enums, enumsFields, enumsRow]):
     """Queries of enums."""
 
-    entity_name = "enums"
     table_name = "enums"
     fingerprint = "b61e7883c02cbdc9"
     entity_class = enums
@@ -59,7 +50,7 @@ class _enumsProvider(Provider[enums, enumsFields], SavesRows[enumsRow]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[enumsValues]) -> enums:
-        """A tracked new entity. FieldValueError for what does not fit."""
+        """A tracked new entity. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -81,7 +72,7 @@ class _enumsProvider(Provider[enums, enumsFields], SavesRows[enumsRow]):
         /,
         **changes: Unpack[enumsChanges],
     ) -> int:
-        """Set values, or what the server computes, in all rows that match; their number."""
+        """Change all rows that match; their number."""
         return self._update_where(ctx, query, changes)
 
 

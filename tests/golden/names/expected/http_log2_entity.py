@@ -7,16 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
-from fluxaorm.query import fields
-from fluxaorm.runtime import (
-    AnyContext,
-    EntityBase,
-    LazyModule,
-    Provider,
-    Query,
-    SavesRows,
-    sync_or_async,
-)
+from fluxaorm.query import Query, fields
+from fluxaorm.runtime import AnyContext, EntityBase, LazyModule, Provider, sync_or_async
 
 if TYPE_CHECKING:
     from . import provider
@@ -34,7 +26,7 @@ class HTTPLog2Values(TypedDict, total=False):
 
 
 class HTTPLog2Row(HTTPLog2Values, total=False):
-    """A row of `save_many`: without `id` a unique key says which it is."""
+    """A row of `save_many`."""
 
     id: int
 
@@ -42,14 +34,13 @@ class HTTPLog2Row(HTTPLog2Values, total=False):
 class HTTPLog2Changes(TypedDict, total=False):
     """Keywords of `update_where`."""
 
-    Any: int | _Provider | fields.Expression[int | None] | None
+    Any: fields.Settable[int | None] | _Provider
 
 
 class HTTPLog2Entity(EntityBase):
     """Its name is in several cases."""
 
     __slots__ = ()
-    _entity_name = "HTTPLog2Entity"
 
     @property
     def Any_id(self) -> int | None:
@@ -86,13 +77,9 @@ class HTTPLog2Fields(fields.Fields, entity="HTTPLog2Entity"):
     )
 
 
-class _HTTPLog2Provider(
-    Provider[HTTPLog2Entity, HTTPLog2Fields],
-    SavesRows[HTTPLog2Row],
-):
+class _HTTPLog2Provider(Provider[HTTPLog2Entity, HTTPLog2Fields, HTTPLog2Row]):
     """Queries of HTTPLog2Entity."""
 
-    entity_name = "HTTPLog2Entity"
     table_name = "HTTPLog2Entity"
     fingerprint = "ff8da43c4198eda1"
     entity_class = HTTPLog2Entity
@@ -105,7 +92,7 @@ class _HTTPLog2Provider(
         /,
         **values: Unpack[HTTPLog2Values],
     ) -> HTTPLog2Entity:
-        """A tracked new entity. FieldValueError for what does not fit."""
+        """A tracked new entity. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -127,7 +114,7 @@ class _HTTPLog2Provider(
         /,
         **changes: Unpack[HTTPLog2Changes],
     ) -> int:
-        """Set values, or what the server computes, in all rows that match; their number."""
+        """Change all rows that match; their number."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async

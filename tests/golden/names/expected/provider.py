@@ -7,15 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
-from fluxaorm.query import fields
-from fluxaorm.runtime import (
-    AnyContext,
-    EntityBase,
-    LazyModule,
-    Query,
-    SavesRows,
-    sync_or_async,
-)
+from fluxaorm.query import Query, fields
+from fluxaorm.runtime import AnyContext, EntityBase, LazyModule, sync_or_async
 from fluxaorm.runtime import Provider as _Provider
 
 if TYPE_CHECKING:
@@ -33,7 +26,7 @@ class ProviderValues(TypedDict, total=False):
 
 
 class ProviderRow(ProviderValues, total=False):
-    """A row of `save_many`: without `id` a unique key says which it is."""
+    """A row of `save_many`."""
 
     id: int
 
@@ -41,14 +34,13 @@ class ProviderRow(ProviderValues, total=False):
 class ProviderChanges(TypedDict, total=False):
     """Keywords of `update_where`."""
 
-    owner: int | Class | fields.Expression[int]
+    owner: fields.Settable[int] | Class
 
 
 class Provider(EntityBase):
     """Called what the library calls its own."""
 
     __slots__ = ()
-    _entity_name = "Provider"
 
     @property
     def owner_id(self) -> int:
@@ -88,10 +80,9 @@ class ProviderReference(
     """A reference: compare it, or reach for its fields."""
 
 
-class _ProviderProvider(_Provider[Provider, ProviderFields], SavesRows[ProviderRow]):
+class _ProviderProvider(_Provider[Provider, ProviderFields, ProviderRow]):
     """Queries of Provider."""
 
-    entity_name = "Provider"
     table_name = "Provider"
     fingerprint = "c01650d71e702d6e"
     entity_class = Provider
@@ -99,7 +90,7 @@ class _ProviderProvider(_Provider[Provider, ProviderFields], SavesRows[ProviderR
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[ProviderValues]) -> Provider:
-        """A tracked new entity. FieldValueError for what does not fit."""
+        """A tracked new entity. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -121,7 +112,7 @@ class _ProviderProvider(_Provider[Provider, ProviderFields], SavesRows[ProviderR
         /,
         **changes: Unpack[ProviderChanges],
     ) -> int:
-        """Set values, or what the server computes, in all rows that match; their number."""
+        """Change all rows that match; their number."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async

@@ -9,7 +9,7 @@ from fluxaorm.runtime import Provider
 
 from .mark_entity import MarkEntity, MarkEntityProvider
 
-ALL_PROVIDERS: tuple[Provider[Any, Any], ...] = (MarkEntityProvider,)
+ALL_PROVIDERS: tuple[Provider[Any, Any, Any], ...] = (MarkEntityProvider,)
 """Every provider, by table."""
 
 __all__ = [

@@ -6,15 +6,8 @@ from __future__ import annotations
 
 from typing import Self, TypedDict, Unpack
 
-from fluxaorm.query import fields
-from fluxaorm.runtime import (
-    AnyContext,
-    EntityBase,
-    Provider,
-    Query,
-    SavesRows,
-    sync_or_async,
-)
+from fluxaorm.query import Query, fields
+from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 
 class MarkValues(TypedDict, total=False):
@@ -22,7 +15,7 @@ class MarkValues(TypedDict, total=False):
 
 
 class MarkRow(MarkValues, total=False):
-    """A row of `save_many`: without `id` a unique key says which it is."""
+    """A row of `save_many`."""
 
     id: int
 
@@ -35,7 +28,6 @@ class MarkEntity(EntityBase):
     """Nothing but an id."""
 
     __slots__ = ()
-    _entity_name = "MarkEntity"
 
     def set(self, /, **values: Unpack[MarkValues]) -> Self:
         """Assign several fields at once; the entity."""
@@ -48,10 +40,9 @@ class MarkFields(fields.Fields, entity="MarkEntity"):
     id = fields.IntField()
 
 
-class _MarkProvider(Provider[MarkEntity, MarkFields], SavesRows[MarkRow]):
+class _MarkProvider(Provider[MarkEntity, MarkFields, MarkRow]):
     """Queries of MarkEntity."""
 
-    entity_name = "MarkEntity"
     table_name = "MarkEntity"
     fingerprint = "19e0abf16a79b028"
     entity_class = MarkEntity
@@ -59,7 +50,7 @@ class _MarkProvider(Provider[MarkEntity, MarkFields], SavesRows[MarkRow]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[MarkValues]) -> MarkEntity:
-        """A tracked new entity. FieldValueError for what does not fit."""
+        """A tracked new entity. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -81,7 +72,7 @@ class _MarkProvider(Provider[MarkEntity, MarkFields], SavesRows[MarkRow]):
         /,
         **changes: Unpack[MarkChanges],
     ) -> int:
-        """Set values, or what the server computes, in all rows that match; their number."""
+        """Change all rows that match; their number."""
         return self._update_where(ctx, query, changes)
 
 

@@ -12,7 +12,7 @@ from .office_entity import OfficeEntity, OfficeEntityProvider
 from .person_entity import PersonEntity, PersonEntityProvider
 from .tag_entity import TagEntity, TagEntityProvider
 
-ALL_PROVIDERS: tuple[Provider[Any, Any], ...] = (
+ALL_PROVIDERS: tuple[Provider[Any, Any, Any], ...] = (
     CompanyEntityProvider,
     OfficeEntityProvider,
     PersonEntityProvider,

@@ -7,16 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
-from fluxaorm.query import fields
-from fluxaorm.runtime import (
-    AnyContext,
-    EntityBase,
-    LazyModule,
-    Provider,
-    Query,
-    SavesRows,
-    sync_or_async,
-)
+from fluxaorm.query import Query, fields
+from fluxaorm.runtime import AnyContext, EntityBase, LazyModule, Provider, sync_or_async
 
 if TYPE_CHECKING:
     from . import office_entity, person_entity, tag_entity
@@ -47,7 +39,7 @@ class CompanyValues(TypedDict, total=False):
 
 
 class CompanyRow(CompanyValues, total=False):
-    """A row of `save_many`: without `id` a unique key says which it is."""
+    """A row of `save_many`."""
 
     id: int
 
@@ -55,20 +47,19 @@ class CompanyRow(CompanyValues, total=False):
 class CompanyChanges(TypedDict, total=False):
     """Keywords of `update_where`."""
 
-    owner: int | PersonEntity | fields.Expression[int | None] | None
+    owner: fields.Settable[int | None] | PersonEntity
     tags: Iterable[int | TagEntity] | None
     offices: Sequence[int | OfficeEntity | None]
-    offices_1: int | OfficeEntity | fields.Expression[int | None] | None
-    offices_2: int | OfficeEntity | fields.Expression[int | None] | None
-    main: int | OfficeEntity | fields.Expression[int]
-    name: str | fields.Expression[str]
+    offices_1: fields.Settable[int | None] | OfficeEntity
+    offices_2: fields.Settable[int | None] | OfficeEntity
+    main: fields.Settable[int] | OfficeEntity
+    name: fields.Settable[str]
 
 
 class CompanyEntity(EntityBase):
     """Refers back."""
 
     __slots__ = ()
-    _entity_name = "CompanyEntity"
 
     @property
     def owner_id(self) -> int | None:
@@ -216,10 +207,9 @@ class CompanyReference(
     """A reference: compare it, or reach for its fields."""
 
 
-class _CompanyProvider(Provider[CompanyEntity, CompanyFields], SavesRows[CompanyRow]):
+class _CompanyProvider(Provider[CompanyEntity, CompanyFields, CompanyRow]):
     """Queries of CompanyEntity."""
 
-    entity_name = "CompanyEntity"
     table_name = "CompanyEntity"
     fingerprint = "7190249944403fad"
     entity_class = CompanyEntity
@@ -227,7 +217,7 @@ class _CompanyProvider(Provider[CompanyEntity, CompanyFields], SavesRows[Company
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[CompanyValues]) -> CompanyEntity:
-        """A tracked new entity. FieldValueError for what does not fit."""
+        """A tracked new entity. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -249,7 +239,7 @@ class _CompanyProvider(Provider[CompanyEntity, CompanyFields], SavesRows[Company
         /,
         **changes: Unpack[CompanyChanges],
     ) -> int:
-        """Set values, or what the server computes, in all rows that match; their number."""
+        """Change all rows that match; their number."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async
@@ -260,7 +250,7 @@ class _CompanyProvider(Provider[CompanyEntity, CompanyFields], SavesRows[Company
         /,
         **defaults: Unpack[CompanyValues],
     ) -> tuple[CompanyEntity, bool]:
-        """The one with these unique values, and whether it was made of them and `defaults`."""
+        """The one with these unique values, and whether it is new."""
         return self._get_or_create(ctx, unique, defaults)
 
     @sync_or_async

@@ -6,15 +6,8 @@ from __future__ import annotations
 
 from typing import Self, TypedDict, Unpack
 
-from fluxaorm.query import fields
-from fluxaorm.runtime import (
-    AnyContext,
-    EntityBase,
-    Provider,
-    Query,
-    SavesRows,
-    sync_or_async,
-)
+from fluxaorm.query import Query, fields
+from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 
 class OfficeValues(TypedDict, total=False):
@@ -22,7 +15,7 @@ class OfficeValues(TypedDict, total=False):
 
 
 class OfficeRow(OfficeValues, total=False):
-    """A row of `save_many`: without `id` a unique key says which it is."""
+    """A row of `save_many`."""
 
     id: int
 
@@ -35,7 +28,6 @@ class OfficeEntity(EntityBase):
     """Referred to twice."""
 
     __slots__ = ()
-    _entity_name = "OfficeEntity"
 
     def set(self, /, **values: Unpack[OfficeValues]) -> Self:
         """Assign several fields at once; the entity."""
@@ -55,10 +47,9 @@ class OfficeReference(
     """A reference: compare it, or reach for its fields."""
 
 
-class _OfficeProvider(Provider[OfficeEntity, OfficeFields], SavesRows[OfficeRow]):
+class _OfficeProvider(Provider[OfficeEntity, OfficeFields, OfficeRow]):
     """Queries of OfficeEntity."""
 
-    entity_name = "OfficeEntity"
     table_name = "OfficeEntity"
     fingerprint = "e69731046b539e39"
     entity_class = OfficeEntity
@@ -66,7 +57,7 @@ class _OfficeProvider(Provider[OfficeEntity, OfficeFields], SavesRows[OfficeRow]
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[OfficeValues]) -> OfficeEntity:
-        """A tracked new entity. FieldValueError for what does not fit."""
+        """A tracked new entity. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -88,7 +79,7 @@ class _OfficeProvider(Provider[OfficeEntity, OfficeFields], SavesRows[OfficeRow]
         /,
         **changes: Unpack[OfficeChanges],
     ) -> int:
-        """Set values, or what the server computes, in all rows that match; their number."""
+        """Change all rows that match; their number."""
         return self._update_where(ctx, query, changes)
 
 

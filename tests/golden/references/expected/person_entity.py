@@ -7,16 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
-from fluxaorm.query import fields
-from fluxaorm.runtime import (
-    AnyContext,
-    EntityBase,
-    LazyModule,
-    Provider,
-    Query,
-    SavesRows,
-    sync_or_async,
-)
+from fluxaorm.query import Query, fields
+from fluxaorm.runtime import AnyContext, EntityBase, LazyModule, Provider, sync_or_async
 
 if TYPE_CHECKING:
     from . import company_entity
@@ -37,7 +29,7 @@ class PersonValues(TypedDict, total=False):
 
 
 class PersonRow(PersonValues, total=False):
-    """A row of `save_many`: without `id` a unique key says which it is."""
+    """A row of `save_many`."""
 
     id: int
 
@@ -45,8 +37,8 @@ class PersonRow(PersonValues, total=False):
 class PersonChanges(TypedDict, total=False):
     """Keywords of `update_where`."""
 
-    parent: int | PersonEntity | fields.Expression[int | None] | None
-    employer: int | CompanyEntity | fields.Expression[int]
+    parent: fields.Settable[int | None] | PersonEntity
+    employer: fields.Settable[int] | CompanyEntity
     friends: Iterable[int | PersonEntity]
 
 
@@ -54,7 +46,6 @@ class PersonEntity(EntityBase):
     """Refers to itself and, in a circle, to a company."""
 
     __slots__ = ()
-    _entity_name = "PersonEntity"
 
     @property
     def parent_id(self) -> int | None:
@@ -136,10 +127,9 @@ class PersonReference(
     """A reference: compare it, or reach for its fields."""
 
 
-class _PersonProvider(Provider[PersonEntity, PersonFields], SavesRows[PersonRow]):
+class _PersonProvider(Provider[PersonEntity, PersonFields, PersonRow]):
     """Queries of PersonEntity."""
 
-    entity_name = "PersonEntity"
     table_name = "PersonEntity"
     fingerprint = "acc727fd852fbdb0"
     entity_class = PersonEntity
@@ -147,7 +137,7 @@ class _PersonProvider(Provider[PersonEntity, PersonFields], SavesRows[PersonRow]
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[PersonValues]) -> PersonEntity:
-        """A tracked new entity. FieldValueError for what does not fit."""
+        """A tracked new entity. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -169,7 +159,7 @@ class _PersonProvider(Provider[PersonEntity, PersonFields], SavesRows[PersonRow]
         /,
         **changes: Unpack[PersonChanges],
     ) -> int:
-        """Set values, or what the server computes, in all rows that match; their number."""
+        """Change all rows that match; their number."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async

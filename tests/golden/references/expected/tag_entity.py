@@ -6,15 +6,8 @@ from __future__ import annotations
 
 from typing import Self, TypedDict, Unpack
 
-from fluxaorm.query import fields
-from fluxaorm.runtime import (
-    AnyContext,
-    EntityBase,
-    Provider,
-    Query,
-    SavesRows,
-    sync_or_async,
-)
+from fluxaorm.query import Query, fields
+from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 
 class TagValues(TypedDict, total=False):
@@ -22,7 +15,7 @@ class TagValues(TypedDict, total=False):
 
 
 class TagRow(TagValues, total=False):
-    """A row of `save_many`: without `id` a unique key says which it is."""
+    """A row of `save_many`."""
 
     id: int
 
@@ -35,7 +28,6 @@ class TagEntity(EntityBase):
     """Only ever one of many."""
 
     __slots__ = ()
-    _entity_name = "TagEntity"
 
     def set(self, /, **values: Unpack[TagValues]) -> Self:
         """Assign several fields at once; the entity."""
@@ -48,10 +40,9 @@ class TagFields(fields.Fields, entity="TagEntity"):
     id = fields.IntField()
 
 
-class _TagProvider(Provider[TagEntity, TagFields], SavesRows[TagRow]):
+class _TagProvider(Provider[TagEntity, TagFields, TagRow]):
     """Queries of TagEntity."""
 
-    entity_name = "TagEntity"
     table_name = "TagEntity"
     fingerprint = "de78ad1e297893fd"
     entity_class = TagEntity
@@ -59,7 +50,7 @@ class _TagProvider(Provider[TagEntity, TagFields], SavesRows[TagRow]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[TagValues]) -> TagEntity:
-        """A tracked new entity. FieldValueError for what does not fit."""
+        """A tracked new entity. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -81,7 +72,7 @@ class _TagProvider(Provider[TagEntity, TagFields], SavesRows[TagRow]):
         /,
         **changes: Unpack[TagChanges],
     ) -> int:
-        """Set values, or what the server computes, in all rows that match; their number."""
+        """Change all rows that match; their number."""
         return self._update_where(ctx, query, changes)
 
 

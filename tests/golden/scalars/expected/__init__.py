@@ -10,7 +10,7 @@ from fluxaorm.runtime import Provider
 from .nullable_entity import NullableEntity, NullableEntityProvider
 from .required_entity import RequiredEntity, RequiredEntityProvider
 
-ALL_PROVIDERS: tuple[Provider[Any, Any], ...] = (
+ALL_PROVIDERS: tuple[Provider[Any, Any, Any], ...] = (
     NullableEntityProvider,
     RequiredEntityProvider,
 )

@@ -10,15 +10,8 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Self, TypedDict, Unpack
 from uuid import UUID
 
-from fluxaorm.query import fields
-from fluxaorm.runtime import (
-    AnyContext,
-    EntityBase,
-    Provider,
-    Query,
-    SavesRows,
-    sync_or_async,
-)
+from fluxaorm.query import Query, fields
+from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 
 class NullableValues(TypedDict, total=False):
@@ -40,7 +33,7 @@ class NullableValues(TypedDict, total=False):
 
 
 class NullableRow(NullableValues, total=False):
-    """A row of `save_many`: without `id` a unique key says which it is."""
+    """A row of `save_many`."""
 
     id: int
 
@@ -48,26 +41,25 @@ class NullableRow(NullableValues, total=False):
 class NullableChanges(TypedDict, total=False):
     """Keywords of `update_where`."""
 
-    number: int | fields.Expression[int | None] | None
-    ratio: float | fields.Expression[float | None] | None
-    price: Decimal | int | fields.Expression[Decimal | None] | None
-    active: bool | fields.Expression[bool | None] | None
-    name: str | fields.Expression[str | None] | None
-    blob: bytes | fields.Expression[bytes | None] | None
-    day: date | fields.Expression[date | None] | None
-    moment: datetime | fields.Expression[datetime | None] | None
-    opens: time | fields.Expression[time | None] | None
-    took: timedelta | fields.Expression[timedelta | None] | None
-    key: UUID | fields.Expression[UUID | None] | None
-    v4: IPv4Address | fields.Expression[IPv4Address | None] | None
-    v6: IPv6Address | fields.Expression[IPv6Address | None] | None
+    number: fields.Settable[int | None]
+    ratio: fields.Settable[float | None]
+    price: fields.Settable[Decimal | None] | int
+    active: fields.Settable[bool | None]
+    name: fields.Settable[str | None]
+    blob: fields.Settable[bytes | None]
+    day: fields.Settable[date | None]
+    moment: fields.Settable[datetime | None]
+    opens: fields.Settable[time | None]
+    took: fields.Settable[timedelta | None]
+    key: fields.Settable[UUID | None]
+    v4: fields.Settable[IPv4Address | None]
+    v6: fields.Settable[IPv6Address | None]
 
 
 class NullableEntity(EntityBase):
     """Everything may be NULL."""
 
     __slots__ = ()
-    _entity_name = "NullableEntity"
 
     @property
     def number(self) -> int | None:
@@ -223,13 +215,9 @@ class NullableFields(fields.Fields, entity="NullableEntity"):
     v6 = fields.NullableIPv6Field()
 
 
-class _NullableProvider(
-    Provider[NullableEntity, NullableFields],
-    SavesRows[NullableRow],
-):
+class _NullableProvider(Provider[NullableEntity, NullableFields, NullableRow]):
     """Queries of NullableEntity."""
 
-    entity_name = "NullableEntity"
     table_name = "NullableEntity"
     fingerprint = "735355a0b9a4795a"
     entity_class = NullableEntity
@@ -242,7 +230,7 @@ class _NullableProvider(
         /,
         **values: Unpack[NullableValues],
     ) -> NullableEntity:
-        """A tracked new entity. FieldValueError for what does not fit."""
+        """A tracked new entity. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -264,7 +252,7 @@ class _NullableProvider(
         /,
         **changes: Unpack[NullableChanges],
     ) -> int:
-        """Set values, or what the server computes, in all rows that match; their number."""
+        """Change all rows that match; their number."""
         return self._update_where(ctx, query, changes)
 
 

@@ -10,15 +10,8 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Self, TypedDict, Unpack
 from uuid import UUID
 
-from fluxaorm.query import fields
-from fluxaorm.runtime import (
-    AnyContext,
-    EntityBase,
-    Provider,
-    Query,
-    SavesRows,
-    sync_or_async,
-)
+from fluxaorm.query import Query, fields
+from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 
 class RequiredValues(TypedDict, total=False):
@@ -56,7 +49,7 @@ class RequiredValues(TypedDict, total=False):
 
 
 class RequiredRow(RequiredValues, total=False):
-    """A row of `save_many`: without `id` a unique key says which it is."""
+    """A row of `save_many`."""
 
     id: int
 
@@ -64,42 +57,41 @@ class RequiredRow(RequiredValues, total=False):
 class RequiredChanges(TypedDict, total=False):
     """Keywords of `update_where`."""
 
-    tiny: int | fields.Expression[int]
-    small: int | fields.Expression[int]
-    medium: int | fields.Expression[int]
-    plain: int | fields.Expression[int]
-    big: int | fields.Expression[int]
-    any_int: int | fields.Expression[int]
-    utiny: int | fields.Expression[int]
-    usmall: int | fields.Expression[int]
-    umedium: int | fields.Expression[int]
-    uplain: int | fields.Expression[int]
-    ubig: int | fields.Expression[int]
-    ratio: float | fields.Expression[float]
-    share: float | fields.Expression[float]
-    half: float | fields.Expression[float]
-    price: Decimal | int | fields.Expression[Decimal]
-    active: bool | fields.Expression[bool]
-    name: str | fields.Expression[str]
-    code: str | fields.Expression[str]
-    body: str | fields.Expression[str]
-    small_blob: bytes | fields.Expression[bytes]
-    large_blob: bytes | fields.Expression[bytes]
-    day: date | fields.Expression[date]
-    moment: datetime | fields.Expression[datetime]
-    exact: datetime | fields.Expression[datetime]
-    opens: time | fields.Expression[time]
-    took: timedelta | fields.Expression[timedelta]
-    key: UUID | fields.Expression[UUID]
-    v4: IPv4Address | fields.Expression[IPv4Address]
-    v6: IPv6Address | fields.Expression[IPv6Address]
+    tiny: fields.Settable[int]
+    small: fields.Settable[int]
+    medium: fields.Settable[int]
+    plain: fields.Settable[int]
+    big: fields.Settable[int]
+    any_int: fields.Settable[int]
+    utiny: fields.Settable[int]
+    usmall: fields.Settable[int]
+    umedium: fields.Settable[int]
+    uplain: fields.Settable[int]
+    ubig: fields.Settable[int]
+    ratio: fields.Settable[float]
+    share: fields.Settable[float]
+    half: fields.Settable[float]
+    price: fields.Settable[Decimal] | int
+    active: fields.Settable[bool]
+    name: fields.Settable[str]
+    code: fields.Settable[str]
+    body: fields.Settable[str]
+    small_blob: fields.Settable[bytes]
+    large_blob: fields.Settable[bytes]
+    day: fields.Settable[date]
+    moment: fields.Settable[datetime]
+    exact: fields.Settable[datetime]
+    opens: fields.Settable[time]
+    took: fields.Settable[timedelta]
+    key: fields.Settable[UUID]
+    v4: fields.Settable[IPv4Address]
+    v6: fields.Settable[IPv6Address]
 
 
 class RequiredEntity(EntityBase):
     """Nothing may be NULL."""
 
     __slots__ = ()
-    _entity_name = "RequiredEntity"
 
     @property
     def tiny(self) -> int:
@@ -406,13 +398,9 @@ class RequiredFields(fields.Fields, entity="RequiredEntity"):
     v6 = fields.IPv6Field()
 
 
-class _RequiredProvider(
-    Provider[RequiredEntity, RequiredFields],
-    SavesRows[RequiredRow],
-):
+class _RequiredProvider(Provider[RequiredEntity, RequiredFields, RequiredRow]):
     """Queries of RequiredEntity."""
 
-    entity_name = "RequiredEntity"
     table_name = "RequiredEntity"
     fingerprint = "12ea179186848c99"
     entity_class = RequiredEntity
@@ -425,7 +413,7 @@ class _RequiredProvider(
         /,
         **values: Unpack[RequiredValues],
     ) -> RequiredEntity:
-        """A tracked new entity. FieldValueError for what does not fit."""
+        """A tracked new entity. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -447,7 +435,7 @@ class _RequiredProvider(
         /,
         **changes: Unpack[RequiredChanges],
     ) -> int:
-        """Set values, or what the server computes, in all rows that match; their number."""
+        """Change all rows that match; their number."""
         return self._update_where(ctx, query, changes)
 
 

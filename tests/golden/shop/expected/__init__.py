@@ -13,7 +13,7 @@ from .order_entity import OrderEntity, OrderEntityProvider
 from .product_entity import ProductEntity, ProductEntityProvider
 from .user_entity import UserEntity, UserEntityProvider
 
-ALL_PROVIDERS: tuple[Provider[Any, Any], ...] = (
+ALL_PROVIDERS: tuple[Provider[Any, Any, Any], ...] = (
     CategoryEntityProvider,
     ProductEntityProvider,
     UserEntityProvider,

@@ -6,15 +6,8 @@ from __future__ import annotations
 
 from typing import Self, TypedDict, Unpack
 
-from fluxaorm.query import fields
-from fluxaorm.runtime import (
-    AnyContext,
-    EntityBase,
-    Provider,
-    Query,
-    SavesRows,
-    sync_or_async,
-)
+from fluxaorm.query import Query, fields
+from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 
 class CategoryValues(TypedDict, total=False):
@@ -24,7 +17,7 @@ class CategoryValues(TypedDict, total=False):
 
 
 class CategoryRow(CategoryValues, total=False):
-    """A row of `save_many`: without `id` a unique key says which it is."""
+    """A row of `save_many`."""
 
     id: int
 
@@ -32,14 +25,13 @@ class CategoryRow(CategoryValues, total=False):
 class CategoryChanges(TypedDict, total=False):
     """Keywords of `update_where`."""
 
-    name: str | fields.Expression[str]
+    name: fields.Settable[str]
 
 
 class CategoryEntity(EntityBase):
     """A row of `CategoryEntity`."""
 
     __slots__ = ()
-    _entity_name = "CategoryEntity"
 
     @property
     def name(self) -> str:
@@ -69,13 +61,9 @@ class CategoryReference(
     """A reference: compare it, or reach for its fields."""
 
 
-class _CategoryProvider(
-    Provider[CategoryEntity, CategoryFields],
-    SavesRows[CategoryRow],
-):
+class _CategoryProvider(Provider[CategoryEntity, CategoryFields, CategoryRow]):
     """Queries of CategoryEntity."""
 
-    entity_name = "CategoryEntity"
     table_name = "CategoryEntity"
     fingerprint = "312acb56f67cea5a"
     entity_class = CategoryEntity
@@ -88,7 +76,7 @@ class _CategoryProvider(
         /,
         **values: Unpack[CategoryValues],
     ) -> CategoryEntity:
-        """A tracked new entity. FieldValueError for what does not fit."""
+        """A tracked new entity. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -110,7 +98,7 @@ class _CategoryProvider(
         /,
         **changes: Unpack[CategoryChanges],
     ) -> int:
-        """Set values, or what the server computes, in all rows that match; their number."""
+        """Change all rows that match; their number."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async
@@ -121,7 +109,7 @@ class _CategoryProvider(
         /,
         **defaults: Unpack[CategoryValues],
     ) -> tuple[CategoryEntity, bool]:
-        """The one with these unique values, and whether it was made of them and `defaults`."""
+        """The one with these unique values, and whether it is new."""
         return self._get_or_create(ctx, unique, defaults)
 
     @sync_or_async

@@ -7,16 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
-from fluxaorm.query import fields
-from fluxaorm.runtime import (
-    AnyContext,
-    EntityBase,
-    LazyModule,
-    Provider,
-    Query,
-    SavesRows,
-    sync_or_async,
-)
+from fluxaorm.query import Query, fields
+from fluxaorm.runtime import AnyContext, EntityBase, LazyModule, Provider, sync_or_async
 
 if TYPE_CHECKING:
     from . import product_entity, user_entity
@@ -39,7 +31,7 @@ class OrderValues(TypedDict, total=False):
 
 
 class OrderRow(OrderValues, total=False):
-    """A row of `save_many`: without `id` a unique key says which it is."""
+    """A row of `save_many`."""
 
     id: int
 
@@ -47,17 +39,16 @@ class OrderRow(OrderValues, total=False):
 class OrderChanges(TypedDict, total=False):
     """Keywords of `update_where`."""
 
-    user: int | UserEntity | fields.Expression[int]
-    product: int | ProductEntity | fields.Expression[int]
-    quantity: int | fields.Expression[int]
-    note: str | fields.Expression[str | None] | None
+    user: fields.Settable[int] | UserEntity
+    product: fields.Settable[int] | ProductEntity
+    quantity: fields.Settable[int]
+    note: fields.Settable[str | None]
 
 
 class OrderEntity(EntityBase):
     """A row of `orders`."""
 
     __slots__ = ()
-    _entity_name = "OrderEntity"
 
     @property
     def user_id(self) -> int:
@@ -133,10 +124,9 @@ class OrderFields(fields.Fields, entity="OrderEntity"):
     note = fields.NullableStringField()
 
 
-class _OrderProvider(Provider[OrderEntity, OrderFields], SavesRows[OrderRow]):
+class _OrderProvider(Provider[OrderEntity, OrderFields, OrderRow]):
     """Queries of OrderEntity."""
 
-    entity_name = "OrderEntity"
     table_name = "orders"
     fingerprint = "2f1cf7d888fe0e40"
     entity_class = OrderEntity
@@ -144,7 +134,7 @@ class _OrderProvider(Provider[OrderEntity, OrderFields], SavesRows[OrderRow]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[OrderValues]) -> OrderEntity:
-        """A tracked new entity. FieldValueError for what does not fit."""
+        """A tracked new entity. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -166,7 +156,7 @@ class _OrderProvider(Provider[OrderEntity, OrderFields], SavesRows[OrderRow]):
         /,
         **changes: Unpack[OrderChanges],
     ) -> int:
-        """Set values, or what the server computes, in all rows that match; their number."""
+        """Change all rows that match; their number."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async

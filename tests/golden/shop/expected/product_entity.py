@@ -9,16 +9,8 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
-from fluxaorm.query import fields
-from fluxaorm.runtime import (
-    AnyContext,
-    EntityBase,
-    LazyModule,
-    Provider,
-    Query,
-    SavesRows,
-    sync_or_async,
-)
+from fluxaorm.query import Query, fields
+from fluxaorm.runtime import AnyContext, EntityBase, LazyModule, Provider, sync_or_async
 
 from .enums import ProductStatus, ProductStatusText, ProductTags, ProductTagsText
 
@@ -46,7 +38,7 @@ class ProductValues(TypedDict, total=False):
 
 
 class ProductRow(ProductValues, total=False):
-    """A row of `save_many`: without `id` a unique key says which it is."""
+    """A row of `save_many`."""
 
     id: int
 
@@ -54,15 +46,15 @@ class ProductRow(ProductValues, total=False):
 class ProductChanges(TypedDict, total=False):
     """Keywords of `update_where`."""
 
-    name: str | fields.Expression[str]
-    price: Decimal | int | fields.Expression[Decimal]
-    category: int | CategoryEntity | fields.Expression[int]
+    name: fields.Settable[str]
+    price: fields.Settable[Decimal] | int
+    category: fields.Settable[int] | CategoryEntity
     status: ProductStatus | ProductStatusText
     tags: Iterable[ProductTags | ProductTagsText]
     aliases: Sequence[str | None]
-    aliases_1: str | fields.Expression[str | None] | None
-    aliases_2: str | fields.Expression[str | None] | None
-    aliases_3: str | fields.Expression[str | None] | None
+    aliases_1: fields.Settable[str | None]
+    aliases_2: fields.Settable[str | None]
+    aliases_3: fields.Settable[str | None]
     attributes: dict[str, str]
 
 
@@ -70,7 +62,6 @@ class ProductEntity(EntityBase):
     """A row of `ProductEntity`."""
 
     __slots__ = ()
-    _entity_name = "ProductEntity"
 
     @property
     def name(self) -> str:
@@ -217,10 +208,9 @@ class ProductReference(
     """A reference: compare it, or reach for its fields."""
 
 
-class _ProductProvider(Provider[ProductEntity, ProductFields], SavesRows[ProductRow]):
+class _ProductProvider(Provider[ProductEntity, ProductFields, ProductRow]):
     """Queries of ProductEntity."""
 
-    entity_name = "ProductEntity"
     table_name = "ProductEntity"
     fingerprint = "b5fc49d756bbe9e6"
     entity_class = ProductEntity
@@ -229,7 +219,7 @@ class _ProductProvider(Provider[ProductEntity, ProductFields], SavesRows[Product
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[ProductValues]) -> ProductEntity:
-        """A tracked new entity. FieldValueError for what does not fit."""
+        """A tracked new entity. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -251,7 +241,7 @@ class _ProductProvider(Provider[ProductEntity, ProductFields], SavesRows[Product
         /,
         **changes: Unpack[ProductChanges],
     ) -> int:
-        """Set values, or what the server computes, in all rows that match; their number."""
+        """Change all rows that match; their number."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async
@@ -262,7 +252,7 @@ class _ProductProvider(Provider[ProductEntity, ProductFields], SavesRows[Product
         /,
         **defaults: Unpack[ProductValues],
     ) -> tuple[ProductEntity, bool]:
-        """The one with these unique values, and whether it was made of them and `defaults`."""
+        """The one with these unique values, and whether it is new."""
         return self._get_or_create(ctx, unique, defaults)
 
     @sync_or_async

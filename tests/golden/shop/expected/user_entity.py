@@ -7,15 +7,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
-from fluxaorm.query import fields
-from fluxaorm.runtime import (
-    AnyContext,
-    EntityBase,
-    Provider,
-    Query,
-    SavesRows,
-    sync_or_async,
-)
+from fluxaorm.query import Query, fields
+from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 if TYPE_CHECKING:
     from tests.golden.shop.definition import Address
@@ -36,7 +29,7 @@ class UserValues(TypedDict, total=False):
 
 
 class UserRow(UserValues, total=False):
-    """A row of `save_many`: without `id` a unique key says which it is."""
+    """A row of `save_many`."""
 
     id: int
 
@@ -44,22 +37,21 @@ class UserRow(UserValues, total=False):
 class UserChanges(TypedDict, total=False):
     """Keywords of `update_where`."""
 
-    name: str | fields.Expression[str]
-    email: str | fields.Expression[str]
-    age: int | fields.Expression[int]
-    bio: str | fields.Expression[str | None] | None
+    name: fields.Settable[str]
+    email: fields.Settable[str]
+    age: fields.Settable[int]
+    bio: fields.Settable[str | None]
     home: Address
-    home_country: str | fields.Expression[str]
-    home_city: str | fields.Expression[str]
-    created_at: datetime | fields.Expression[datetime]
-    updated_at: datetime | fields.Expression[datetime]
+    home_country: fields.Settable[str]
+    home_city: fields.Settable[str]
+    created_at: fields.Settable[datetime]
+    updated_at: fields.Settable[datetime]
 
 
 class UserEntity(EntityBase):
     """A row of `UserEntity`."""
 
     __slots__ = ()
-    _entity_name = "UserEntity"
 
     @property
     def name(self) -> str:
@@ -169,10 +161,9 @@ class UserReference(UserFields, fields.ReferenceField[UserEntity, fields.IdValue
     """A reference: compare it, or reach for its fields."""
 
 
-class _UserProvider(Provider[UserEntity, UserFields], SavesRows[UserRow]):
+class _UserProvider(Provider[UserEntity, UserFields, UserRow]):
     """Queries of UserEntity."""
 
-    entity_name = "UserEntity"
     table_name = "UserEntity"
     fingerprint = "6b309a466823a8b8"
     entity_class = UserEntity
@@ -180,7 +171,7 @@ class _UserProvider(Provider[UserEntity, UserFields], SavesRows[UserRow]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[UserValues]) -> UserEntity:
-        """A tracked new entity. FieldValueError for what does not fit."""
+        """A tracked new entity. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -202,7 +193,7 @@ class _UserProvider(Provider[UserEntity, UserFields], SavesRows[UserRow]):
         /,
         **changes: Unpack[UserChanges],
     ) -> int:
-        """Set values, or what the server computes, in all rows that match; their number."""
+        """Change all rows that match; their number."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async
@@ -213,7 +204,7 @@ class _UserProvider(Provider[UserEntity, UserFields], SavesRows[UserRow]):
         /,
         **defaults: Unpack[UserValues],
     ) -> tuple[UserEntity, bool]:
-        """The one with these unique values, and whether it was made of them and `defaults`."""
+        """The one with these unique values, and whether it is new."""
         return self._get_or_create(ctx, unique, defaults)
 
     @sync_or_async

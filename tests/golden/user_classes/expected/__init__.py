@@ -9,7 +9,7 @@ from fluxaorm.runtime import Provider
 
 from .ride_entity import RideEntity, RideEntityProvider
 
-ALL_PROVIDERS: tuple[Provider[Any, Any], ...] = (RideEntityProvider,)
+ALL_PROVIDERS: tuple[Provider[Any, Any, Any], ...] = (RideEntityProvider,)
 """Every provider, by table."""
 
 __all__ = [

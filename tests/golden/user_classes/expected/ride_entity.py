@@ -6,15 +6,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
-from fluxaorm.query import fields
-from fluxaorm.runtime import (
-    AnyContext,
-    EntityBase,
-    Provider,
-    Query,
-    SavesRows,
-    sync_or_async,
-)
+from fluxaorm.query import Query, fields
+from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
 
 from tests.golden.user_classes.definition import Holder, Mode
 from tests.golden.user_classes.other import Mode as _Mode
@@ -39,7 +32,7 @@ class RideValues(TypedDict, total=False):
 
 
 class RideRow(RideValues, total=False):
-    """A row of `save_many`: without `id` a unique key says which it is."""
+    """A row of `save_many`."""
 
     id: int
 
@@ -54,14 +47,13 @@ class RideChanges(TypedDict, total=False):
     value: list[Holder.Deeper.Value]
     fields_of: RideEntityFields
     base: _EntityBase
-    base_city: str | fields.Expression[str]
+    base_city: fields.Settable[str]
 
 
 class RideEntity(EntityBase):
     """Uses all of them."""
 
     __slots__ = ()
-    _entity_name = "RideEntity"
 
     @property
     def mode(self) -> Mode:
@@ -158,10 +150,9 @@ class RideFields(fields.Fields, entity="RideEntity"):
     base_city = fields.StringField()
 
 
-class _RideProvider(Provider[RideEntity, RideFields], SavesRows[RideRow]):
+class _RideProvider(Provider[RideEntity, RideFields, RideRow]):
     """Queries of RideEntity."""
 
-    entity_name = "RideEntity"
     table_name = "RideEntity"
     fingerprint = "7d791ecbf1391ea0"
     entity_class = RideEntity
@@ -169,7 +160,7 @@ class _RideProvider(Provider[RideEntity, RideFields], SavesRows[RideRow]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[RideValues]) -> RideEntity:
-        """A tracked new entity. FieldValueError for what does not fit."""
+        """A tracked new entity. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -191,7 +182,7 @@ class _RideProvider(Provider[RideEntity, RideFields], SavesRows[RideRow]):
         /,
         **changes: Unpack[RideChanges],
     ) -> int:
-        """Set values, or what the server computes, in all rows that match; their number."""
+        """Change all rows that match; their number."""
         return self._update_where(ctx, query, changes)
 
 

@@ -1,4 +1,4 @@
-"""``save_many`` of a provider; apart from ``Provider``, since only generated code knows the type of a row."""
+"""``save_many`` of a provider; see ``Provider``."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any, Generic, TypeVar
 from fluxaorm.plans.bulk_rows import OnConflict, save_many_plan
 from fluxaorm.runtime.sync_or_async import AnyContext, run_plan, sync_or_async
 
-R = TypeVar("R")
+V = TypeVar("V")
 
 
-class SavesRows(Generic[R]):
+class SaveMethods(Generic[V]):
     """Takes rows of one type: dicts of what ``new`` takes, with or without an ``id``."""
 
     @sync_or_async
-    def save_many(self, ctx: AnyContext, rows: Iterable[R], on_conflict: OnConflict = "update") -> list[int]:
+    def save_many(self, ctx: AnyContext, rows: Iterable[V], on_conflict: OnConflict = "update") -> list[int]:
         """Insert rows, all or none; their ids in order.
 
         A row whose id or unique key exists changes that row's given columns ("update") or leaves it alone ("ignore"),

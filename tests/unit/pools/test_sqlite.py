@@ -80,6 +80,7 @@ def test_two_databases_in_memory_are_two() -> None:
     second.close()
 
 
+@pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning")  # Python 3.13 tells who forgets one
 def test_a_database_in_memory_goes_with_its_pool() -> None:
     """Nothing of it is left on any disk, whether the pool was closed or forgotten."""
     closed, forgotten = pool_at("sqlite://:memory:"), pool_at("sqlite://:memory:")

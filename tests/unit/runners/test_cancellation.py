@@ -32,6 +32,7 @@ class Slow:
 
     def __init__(self, world: AsyncWorld, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         self.under_way = asyncio.Event()
+        self._limit: asyncio.Timeout | None = None
         make = world.connections._make
 
         def make_slow() -> Any:
@@ -40,6 +41,8 @@ class Slow:
 
             async def slowly(*args: Any) -> Any:
                 self.under_way.set()
+                if self._limit is not None:
+                    self._limit.reschedule(asyncio.get_running_loop().time())
                 await asyncio.sleep(SLOW)
                 return await perform(*args)
 
@@ -47,6 +50,11 @@ class Slow:
             return connection
 
         monkeypatch.setattr(world.connections, "_make", make_slow)
+
+    def time_limit(self) -> asyncio.Timeout:
+        """A timeout that strikes while the statement is under way, however long it takes to come to it."""
+        self._limit = asyncio.timeout(None)
+        return self._limit
 
 
 def transaction(end: Callable[[Session], Any], log: list[str]) -> Plan[str]:
@@ -137,8 +145,8 @@ def test_a_timeout_that_a_commit_outlived_is_over(async_world: AsyncWorld, monke
     log: list[str] = []
 
     async def scenario() -> str:
-        Slow(async_world, monkeypatch, "commit")
-        async with asyncio.timeout(SLOW / 2):
+        slow = Slow(async_world, monkeypatch, "commit")
+        async with slow.time_limit():
             result = await async_world.runner.run(transaction(Commit, log))
         await asyncio.sleep(SLOW)
         return result
@@ -153,8 +161,8 @@ def test_a_timeout_that_goes_on_after_a_commit_strikes(
     log: list[str] = []
 
     async def scenario() -> None:
-        Slow(async_world, monkeypatch, "commit")
-        async with asyncio.timeout(SLOW / 2):
+        slow = Slow(async_world, monkeypatch, "commit")
+        async with slow.time_limit():
             log.append(await async_world.runner.run(transaction(Commit, log)))
             await asyncio.sleep(10)
 

@@ -199,7 +199,11 @@ class SQLiteConnection(SQLiteCore):
 
     def __init__(self, path: str, dialect: Dialect, pool: str) -> None:
         super().__init__(path, dialect, pool, LOCK_SECONDS)
-        self.run_all(dialect.session_statements())
+        try:
+            self.run_all(dialect.session_statements())
+        except BaseException:
+            self.close()
+            raise
 
     def fetch(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """See SyncSQLConnection."""

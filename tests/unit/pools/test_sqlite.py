@@ -209,6 +209,24 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
         pool_at(f"sqlite:///{tmp_path}/app.db").connect()
 
 
+def test_a_file_that_is_no_database_is_not_held_open(tmp_path: Path) -> None:
+    """An application that tries again until the file is right must not run out of file descriptors by that."""
+    path = tmp_path / "app.db"
+    path.write_bytes(b"this is not a database at all, and much too long for a header" * 20)
+
+    with pytest.raises(PoolConnectError) as caught:
+        pool_at(f"sqlite:///{path}").connect()
+
+    held = [os.readlink(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd") if _is_open(number)]
+    # the error's traceback still holds everything that was not closed
+    assert caught.value.__traceback__ is not None
+    assert str(path) not in held
+
+
+def _is_open(number: str) -> bool:
+    return os.path.lexists(f"/proc/self/fd/{number}")
+
+
 def test_a_directory_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     """The message says what to look for."""
     with pytest.raises(PoolConnectError, match="directory"):

@@ -66,7 +66,7 @@ def algorithm_of(actual: TableDefinition, changes: Sequence[Change], *, mariadb:
     indexed = {name for index in applied(actual, changes).indexes for name in index.columns}
     before = {name for index in actual.indexes for name in index.columns}
     works = (work for change in changes for work in _works(change, indexed, before))
-    return max((WORK[work][mariadb] for work in works), key=_ORDER.index, default="instant")
+    return _ORDER[max((_ORDER.index(WORK[work][mariadb]) for work in works), default=0)]
 
 
 def _works(change: Change, indexed: Collection[str], before: Collection[str]) -> Iterator[str]:

@@ -148,19 +148,21 @@ def test_a_cancelled_statement_is_ended_on_the_server(aio: Shop, mysql_database:
 def test_an_interrupt_inside_a_driver_closes_the_connection(mysql_database: Database, driver: str, alone: bool) -> None:
     """Ctrl-C while the driver waits: the next caller gets the answer to his own question."""
     engine = open_engine(mysql_database.url, None, driver=driver)
-    listed = "SELECT id FROM information_schema.processlist WHERE info LIKE %s AND id <> CONNECTION_ID()"
+    listed = "SELECT id FROM information_schema.processlist WHERE info LIKE '%of_interrupt%' AND id <> CONNECTION_ID()"
+    looking = mysql_database.server.connect(mysql_database.name)
 
     def interrupt() -> None:
-        wait_until(lambda: bool(mysql_database.execute(listed, "%of_interrupt%")), "the statement runs")
+        with looking.cursor() as cursor:
+            wait_until(lambda: cursor.execute(listed) > 0, "the statement runs")
         os.kill(os.getpid(), signal.SIGINT)
 
     def wait_in_driver(ctx: Any) -> None:
         if alone:
-            ctx.mysql().query("SELECT SLEEP(1.5), 'of_interrupt'")
+            ctx.mysql().query("SELECT SLEEP(3), 'of_interrupt'")
         else:
             with ctx.transaction():
                 ctx.mysql().exec("INSERT INTO NoteEntity (id, text, counters) VALUES (1, 'x', '[]')")
-                ctx.mysql().query("SELECT SLEEP(1.5), 'of_interrupt'")
+                ctx.mysql().query("SELECT SLEEP(3), 'of_interrupt'")
         # a C library hands the interrupt over only when it returns
         time.sleep(LIMIT)
 
@@ -170,6 +172,8 @@ def test_an_interrupt_inside_a_driver_closes_the_connection(mysql_database: Data
         with pytest.raises(KeyboardInterrupt):
             wait_in_driver(ctx)
     thread.join()
+    looking.close()
+    wait_until(lambda: engine.background.unfinished == 0, "the statement's thread is seen gone")
     stats = engine.mysql_pools["default"].sync.stats()
 
     with engine.new_context() as ctx:

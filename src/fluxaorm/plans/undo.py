@@ -79,7 +79,7 @@ def _as_deleting(written: Written) -> None:
     entity = written.entity
     entity._state = DELETING
     identity = entity._unit.identity
-    identity.setdefault(entity._row[0], weak_reference(entity))
+    _ = identity.setdefault(entity._row[0], weak_reference(entity))
 
 
 def _as_changed(written: Written) -> None:

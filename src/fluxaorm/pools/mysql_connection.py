@@ -10,7 +10,7 @@ import os
 import select
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -88,7 +88,7 @@ class MySQLConnectionState:
             self.on_abandoned(self.thread, self.opened)
 
     @contextmanager
-    def guarded(self, sql: str = "") -> Iterator[None]:
+    def guarded(self, sql: str = "") -> Generator[None, None, None]:
         """Raises the driver's errors as the library's; any other way out leaves the connection unusable."""
         try:
             yield

@@ -49,12 +49,12 @@ class TimedAsyncRunner(AsyncRunner):
 
         return limited
 
-    async def _look_up_rows(self, effect: LookUpRows, shield: Shield, observer: Observer | None = None) -> Any:
+    async def _look_up_rows(self, effect: LookUpRows, _: Shield, observer: Observer | None = None) -> Any:
         """A batch goes on without those who left it."""
         left = self._limit.check()
         try:
             async with asyncio.timeout(left):
-                return await self._shared._look_up_rows(effect, shield, observer)
+                return await self._shared._look_up_rows(effect, _, observer)
         except TimeoutError as error:
             raise self._limit.exceeded() from error
 

@@ -181,6 +181,30 @@ def test_coalescing_can_be_turned_off(merging: Shop, valkey: RedisServer) -> Non
     assert ["1", "2", "3"] == [counter.label for counter in found]
 
 
+def test_a_look_up_in_a_transaction_reads_alone(merging: Shop) -> None:
+    """It must see the transaction's own rows, which nobody else may get."""
+    observed, beside = Observed(merging.engine), Observed(merging.engine)
+
+    async def look_up_beside_a_transaction() -> list[str]:
+        ctx = observed.context()
+        async with ctx.transaction():
+            (await merging.counters.must_get_by_id(ctx, 1)).label = "changed"
+            await ctx.flush()
+            ctx.clear()
+            observed.entries.clear()
+            found = await asyncio.gather(
+                merging.counters.get_by_id(ctx, 1),
+                *(merging.counters.get_by_id(beside.context(), id) for id in (1, 2)),
+            )
+        return [counter.label for counter in found]
+
+    labels = merging.do(look_up_beside_a_transaction())
+
+    assert ["changed", "1", "2"] == labels
+    assert [("mysql", "SELECT")] == beside.sent
+    assert [("mysql", "SELECT"), ("mysql", "COMMIT")] == observed.sent
+
+
 def test_a_metric_counts_a_merged_statement_once(merging: Shop) -> None:
     """Handlers that all contexts share hear of a statement once, contexts with their own hear of it each."""
     shared, own = Observed(merging.engine), [Observed(merging.engine) for _ in range(3)]

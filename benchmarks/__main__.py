@@ -11,10 +11,12 @@ from typing import Any
 
 import MySQLdb
 
-from benchmarks.measure import WORKS, check_agreement, check_writes, measure
+from benchmarks.measure import check_agreement, check_writes, measure
 from benchmarks.report import write
+from benchmarks.sizes import sizes
 from benchmarks.subject import Servers, Subject
-from benchmarks.table import COLUMNS, DDL, ROWS, make_rows
+from benchmarks.table import CATEGORY_DDL, COLUMNS, DDL, ROWS, make_categories, make_rows
+from benchmarks.works import WORKS
 from devstack.state import StackState, default_path, load
 
 SUBJECTS = {
@@ -22,14 +24,21 @@ SUBJECTS = {
     "fluxaorm": "benchmarks.subjects.fluxa:Fluxa",
     "sqlalchemy": "benchmarks.subjects.sqlalchemy_orm:SQLAlchemyORM",
     "sqlalchemy_core": "benchmarks.subjects.sqlalchemy_orm:SQLAlchemyCore",
+    "sqlalchemy_async": "benchmarks.subjects.sqlalchemy_asyncio:SQLAlchemyAsync",
     "django": "benchmarks.subjects.django_orm:DjangoORM",
+    "cacheops": "benchmarks.subjects.cacheops_orm:Cacheops",
     "peewee": "benchmarks.subjects.peewee_orm:Peewee",
     "tortoise": "benchmarks.subjects.tortoise_orm:TortoiseORM",
+    "redis_py": "benchmarks.subjects.redis_py:RedisPy",
 }
 
 
+UNMEASURED = {"go_fluxaorm": "there is no Go program for it yet"}
+"""Subjects that a whole run would have, and why it has not."""
+
+
 def main() -> int:
-    """Run it; 0 when every subject measured."""
+    """Run it; 0 when every subject measured, 1 when one that belongs to a whole run is missing."""
     arguments = _arguments()
     stack = load(default_path())
     if stack is None:
@@ -38,21 +47,30 @@ def main() -> int:
         )
         return 3
     servers, connection = _prepare(stack, arguments.server)
-    subjects = [_load(name) for name in arguments.subjects]
+    # the floor is what all are compared with, also when it is not measured
+    names = ["raw", *(name for name in arguments.subjects if name != "raw")]
+    subjects = [_load(name) for name in names]
+    opened: list[Subject] = []
     try:
         for subject in subjects:
             subject.open(servers)
-        check_agreement(subjects)
+            opened.append(subject)
+        check_agreement(subjects[0], subjects)
         check_writes(subjects, lambda sql: _fetch(connection, sql))
         works = [work for work in WORKS if not arguments.works or work.name in arguments.works]
         measurements = measure(subjects, works, arguments.rounds)
+        weights = {} if arguments.works else sizes(subjects)
     finally:
+        for subject in opened:
+            subject.close()
         connection.query(f"DROP DATABASE `{servers.database}`")
         connection.close()
-    for subject in subjects:
-        subject.close()
     versions = {arguments.server: _version(stack, arguments.server)}
-    print(write(Path(__file__).parent / "results", measurements, versions))
+    print(write(Path(__file__).parent / "results", measurements, weights, versions))
+    if arguments.subjects == list(SUBJECTS):
+        for name, reason in UNMEASURED.items():
+            print(f"not measured: {name}: {reason}", file=sys.stderr)
+        return 1 if UNMEASURED else 0
     return 0
 
 
@@ -97,10 +115,12 @@ def _prepare(stack: StackState, server: str) -> tuple[Servers, Any]:
     cursor.execute(f"CREATE DATABASE `{database}` CHARACTER SET utf8mb4")
     cursor.execute(f"USE `{database}`")
     cursor.execute(DDL)
+    cursor.execute(CATEGORY_DDL)
+    cursor.executemany("INSERT INTO category (id, name) VALUES (%s, %s)", make_categories())
     insert = f"INSERT INTO product ({', '.join(COLUMNS)}) VALUES ({', '.join(['%s'] * len(COLUMNS))})"
     for first in range(1, ROWS + 1, 1_000):
         cursor.executemany(insert, make_rows(first, 1_000))
-    cursor.execute("ANALYZE TABLE product")
+    cursor.execute("ANALYZE TABLE product, category")
     cursor.close()
     servers = Servers(
         address.host, address.port, address.user, address.password, database, stack.valkey.host, stack.valkey.port

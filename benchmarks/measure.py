@@ -12,23 +12,11 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from decimal import Decimal
 from typing import Any
 
 from benchmarks.subject import Subject
-from benchmarks.table import ROWS, make_rows
-
-Operation = Callable[[Subject, random.Random], Callable[[], Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """A piece of work: ``prepare`` draws its input and gives what is measured."""
-
-    name: str
-    prepare: Operation
-    repeats: int
-    """Operations a round."""
+from benchmarks.table import make_rows
+from benchmarks.works import WORKS, Unused, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,88 +36,58 @@ class Measurement:
         return asdict(self)
 
 
-class Inserted:
-    """Hands out ids above the table's, so that every insert is new."""
-
-    next_id = 10_000_000
-
-    @classmethod
-    def take(cls, count: int) -> int:
-        """The first of ``count`` unused ids."""
-        first, cls.next_id = cls.next_id, cls.next_id + count
-        return first
+def able(subjects: Sequence[Subject], work: str) -> list[Subject]:
+    """Those that can do a piece of work."""
+    return [subject for subject in subjects if hasattr(subject, work)]
 
 
-def _get(subject: Subject, generator: random.Random) -> Callable[[], Any]:
-    id = generator.randrange(1, ROWS + 1)
-    return lambda: subject.get_mysql(id)
-
-
-def _get100(subject: Subject, generator: random.Random) -> Callable[[], Any]:
-    ids = generator.sample(range(1, ROWS + 1), 100)
-    return lambda: subject.get100_mysql(ids)
-
-
-def _page(subject: Subject, generator: random.Random) -> Callable[[], Any]:
-    price = Decimal(generator.randrange(100, 50_000)) / 100
-    return lambda: subject.page20(price)
-
-
-def _insert(subject: Subject, generator: random.Random) -> Callable[[], Any]:
-    rows = make_rows(Inserted.take(1_000), 1_000)
-    return lambda: subject.insert1000(rows)
-
-
-def _update(subject: Subject, generator: random.Random) -> Callable[[], Any]:
-    ids = generator.sample(range(1, ROWS + 1), 100)
-    # a number nobody wrote before: a subject that finds nothing changed would write nothing
-    stock = Inserted.take(1_000)
-    subject.prepare_update(ids)
-    return lambda: subject.update100(ids, stock)
-
-
-WORKS: tuple[Work, ...] = (
-    Work("get_mysql", _get, 300),
-    Work("get100_mysql", _get100, 30),
-    Work("page20", _page, 60),
-    Work("insert1000", _insert, 2),
-    Work("update100", _update, 5),
-)
-
-
-def check_agreement(subjects: Sequence[Subject]) -> None:
-    """Every subject gives what the floor, the first subject, gives; AssertionError says who does not and where."""
-    floor = subjects[0]
-    for subject in subjects[1:]:
-        for seed in range(5):
-            expected_row = floor.get_mysql(seed * 991 + 1)
-            assert expected_row == subject.get_mysql(seed * 991 + 1), f"{subject.name}: get_mysql"
-            ids = random.Random(seed).sample(range(1, ROWS + 1), 100)
-            assert sorted(floor.get100_mysql(ids)) == sorted(subject.get100_mysql(ids)), f"{subject.name}: get100_mysql"
-            price = Decimal(seed * 50 + 1)
-            assert floor.page20(price) == subject.page20(price), f"{subject.name}: page20"
+def check_agreement(floor: Subject, subjects: Sequence[Subject]) -> None:
+    """Every subject gives what the floor gives; AssertionError says who does not and where."""
+    for work in (work for work in WORKS if work.floor):
+        generator = random.Random(17)
+        for _ in range(3):
+            arguments = work.draw(generator)
+            expected = getattr(floor, work.floor)(*arguments)
+            if work.floor == work.name:
+                expected = work.shown(expected)
+            for subject in able(subjects, work.name):
+                got = work.shown(getattr(subject, work.name)(*arguments))
+                assert expected == got, f"{subject.name}: {work.name}{arguments!r}: {got!r}, not {expected!r}"
 
 
 def check_writes(subjects: Sequence[Subject], fetch: Callable[[str], Any]) -> None:
     """What each subject says it wrote is there; ``fetch`` runs a SELECT of one value past all subjects."""
-    for number, subject in enumerate(subjects, start=1):
+    for number, subject in enumerate(able(subjects, "update100"), start=1):
         ids = list(range(1, 101))
-        subject.prepare_update(ids)
-        subject.update100(ids, number * 1_000)
+        subject.prepare_update(ids, 0)  # type: ignore[attr-defined]  # goes with update100
+        subject.update100(ids, number * 1_000)  # type: ignore[attr-defined]  # `able` saw it
         stock = fetch("SELECT SUM(stock) FROM product WHERE id <= 100")
         assert stock == sum(number * 1_000 + position for position in range(100)), f"{subject.name}: update100"
-        first = Inserted.take(1_000)
-        subject.insert1000(make_rows(first, 1_000))
-        assert fetch(f"SELECT COUNT(*) FROM product WHERE id >= {first}") == 1_000, f"{subject.name}: insert1000"
+    for subject in able(subjects, "upsert1000"):
+        first = Unused.take(1_000)
+        rows = [(1, "renamed", *make_rows(1, 1)[0][2:]), *make_rows(first, 999)]
+        subject.upsert1000(rows)  # type: ignore[attr-defined]  # `able` saw it
+        assert fetch(f"SELECT COUNT(*) FROM product WHERE id >= {first}") == 999, f"{subject.name}: upsert1000"
+        assert fetch("SELECT name FROM product WHERE id = 1") == "renamed", f"{subject.name}: upsert1000"
+        subject.upsert1000([make_rows(1, 1)[0]])  # type: ignore[attr-defined]  # `able` saw it
+    for subject in able(subjects, "insert1000"):
+        rows = make_rows(Unused.take(1_000), 1_000)
+        count = f"SELECT COUNT(*) FROM product WHERE id >= {rows[0][0]}"
+        subject.insert1000(rows)  # type: ignore[attr-defined]  # `able` saw it
+        assert fetch(count) == 1_000, f"{subject.name}: insert1000"
+        if hasattr(subject, "delete1000"):
+            subject.delete1000(rows)
+            assert fetch(count) == 0, f"{subject.name}: delete1000"
 
 
 def measure(subjects: Sequence[Subject], works: Sequence[Work], rounds: int) -> list[Measurement]:
     """Medians by work and subject."""
     measurements: list[Measurement] = []
     for work in works:
-        figures: dict[str, list[tuple[float, float]]] = {subject.name: [] for subject in subjects}
+        doing = able(subjects, work.name)
+        figures: dict[str, list[tuple[float, float]]] = {subject.name: [] for subject in doing}
         for round_number in range(rounds + 1):
-            order = list(subjects)
+            order = list(doing)
             random.Random(round_number).shuffle(order)
             for subject in order:
                 figure = _round(work, subject, round_number)
@@ -142,15 +100,25 @@ def measure(subjects: Sequence[Subject], works: Sequence[Work], rounds: int) -> 
 
 def _round(work: Work, subject: Subject, seed: int) -> tuple[float, float]:
     generator = random.Random(seed)
-    wall = cpu = 0.0
+    operation = getattr(subject, work.name)
+    drawn = [work.draw(generator) for _ in range(work.repeats)]
     gc.collect()
-    for _ in range(work.repeats):
-        operation = work.prepare(subject, generator)
-        wall_start, cpu_start = time.perf_counter(), time.process_time()
-        operation()
-        wall += time.perf_counter() - wall_start
-        cpu += time.process_time() - cpu_start
+    if not work.prepare:
+        wall, cpu = _timed(operation, drawn)
+    else:
+        wall = cpu = 0.0
+        for arguments in drawn:
+            getattr(subject, work.prepare)(*arguments)
+            one_wall, one_cpu = _timed(operation, [arguments])
+            wall, cpu = wall + one_wall, cpu + one_cpu
     return wall / work.repeats * 1e6, cpu / work.repeats * 1e6
+
+
+def _timed(operation: Callable[..., Any], drawn: Sequence[tuple[Any, ...]]) -> tuple[float, float]:
+    wall, cpu = time.perf_counter(), time.process_time()
+    for arguments in drawn:
+        operation(*arguments)
+    return time.perf_counter() - wall, time.process_time() - cpu
 
 
 def _summary(work: str, subject: str, figures: Sequence[tuple[float, float]]) -> Measurement:
@@ -159,7 +127,7 @@ def _summary(work: str, subject: str, figures: Sequence[tuple[float, float]]) ->
     return Measurement(
         work,
         subject,
-        round(statistics.median(walls), 1),
-        round(statistics.median(cpu for _, cpu in figures), 1),
-        round(quartiles[2] - quartiles[0], 1),
+        round(statistics.median(walls), 2),
+        round(statistics.median(cpu for _, cpu in figures), 2),
+        round(quartiles[2] - quartiles[0], 2),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,19 @@ from benchmarks.measure import Measurement
 FLOOR = "raw"
 PACKAGES = (
     "fluxaorm", "mysqlclient", "PyMySQL", "asyncmy", "redis", "hiredis", "SQLAlchemy", "Django", "peewee",
-    "tortoise-orm", "msgspec", "uvloop",
+    "tortoise-orm", "django-cacheops", "msgspec", "uvloop",
 )  # fmt: skip
 
 
-def write(directory: Path, measurements: Sequence[Measurement], servers: dict[str, str]) -> str:
+def write(
+    directory: Path, measurements: Sequence[Measurement], weights: Mapping[str, float], servers: dict[str, str]
+) -> str:
     """Write ``latest.json``, ``latest.md`` and ``latest.svg``; the Markdown is returned."""
     directory.mkdir(parents=True, exist_ok=True)
-    document = {"environment": _environment(servers), "rows": [row.as_dict() for row in measurements]}
+    rows = [row.as_dict() for row in measurements]
+    document = {"environment": _environment(servers), "rows": rows, "sizes": dict(weights)}
     (directory / "latest.json").write_text(json.dumps(document, indent=1) + "\n")
-    text = markdown(measurements)
+    text = markdown(measurements) + _weights(weights)
     (directory / "latest.md").write_text(text)
     (directory / "latest.svg").write_text(svg(measurements))
     return text
@@ -60,6 +63,13 @@ def markdown(measurements: Sequence[Measurement]) -> str:
             )
         lines.append("")
     return "\n".join(lines)
+
+
+def _weights(weights: Mapping[str, float]) -> str:
+    if not weights:
+        return ""
+    lines = [f"| {name.replace('_', ' ')} | {value:g} |" for name, value in weights.items()]
+    return "\n".join(["", "### sizes", "", "| what | figure |", "| --- | ---: |", *lines, ""])
 
 
 def _by_work(measurements: Sequence[Measurement]) -> dict[str, list[Measurement]]:

@@ -15,6 +15,15 @@ COLUMNS = ("id", "name", "sku", "price", "stock", "weight", "active", "status", 
 STATUSES = ("draft", "active", "archived")
 START = datetime(2024, 1, 1)  # noqa: DTZ001 - naive, as every driver gives it
 
+CATEGORIES = 50
+
+CATEGORY_DDL = """
+CREATE TABLE category (
+  id SMALLINT UNSIGNED NOT NULL,
+  name VARCHAR(100) NOT NULL,
+  PRIMARY KEY (id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4
+"""
 DDL = """
 CREATE TABLE product (
   id BIGINT UNSIGNED NOT NULL,
@@ -38,18 +47,28 @@ CREATE TABLE product (
 Row = tuple[Any, ...]
 
 
+def sku_of(id: int) -> str:
+    """The unique value of a row."""
+    return f"SKU-{id:010d}"
+
+
+def make_categories() -> list[tuple[int, str]]:
+    """All of them."""
+    return [(id, f"Category {id}") for id in range(1, CATEGORIES)]
+
+
 def make_row(id: int, generator: random.Random) -> Row:
     """One row, in the order of ``COLUMNS``; datetimes are naive UTC."""
     return (
         id,
         f"Product {id} {generator.randrange(10**6)}",
-        f"SKU-{id:010d}",
+        sku_of(id),
         Decimal(generator.randrange(100, 100_000)) / 100,
         generator.randrange(1_000),
         generator.randrange(1, 10_000) / 8,
         generator.random() < 0.8,
         generator.choice(STATUSES),
-        generator.randrange(1, 50),
+        generator.randrange(1, CATEGORIES),
         START + timedelta(seconds=generator.randrange(60_000_000)),
     )
 

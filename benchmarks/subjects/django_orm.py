@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import django
-from django.conf import settings
-
 from benchmarks.subject import Servers
-from benchmarks.table import COLUMNS, STATUSES, Row
+from benchmarks.subjects.django_settings import models_for
+from benchmarks.table import COLUMNS, Row
 
 
 class DjangoORM:
@@ -18,24 +16,16 @@ class DjangoORM:
     name = "django"
 
     def open(self, servers: Servers) -> None:
-        settings.configure(
-            DATABASES={
-                "default": {
-                    "ENGINE": "django.db.backends.mysql", "HOST": servers.host, "PORT": servers.port,
-                    "USER": servers.user, "PASSWORD": servers.password, "NAME": servers.database,
-                    "OPTIONS": {"charset": "utf8mb4"}, "CONN_MAX_AGE": None,
-                }
-            },
-            USE_TZ=False,
-        )  # fmt: skip
-        django.setup()
-        self._model = _make_model()
+        self._model, _ = models_for(servers)
         self._loaded: list[Any] = []
 
     def close(self) -> None:
         from django.db import connection
 
         connection.close()
+
+    def hold(self, ids: Sequence[int]) -> object:
+        return list(self._model.objects.filter(id__range=(ids[0], ids[-1])))
 
     def get_mysql(self, id: int) -> tuple[int, str, Any]:
         product = self._model.objects.get(id=id)
@@ -44,6 +34,12 @@ class DjangoORM:
     def get100_mysql(self, ids: Sequence[int]) -> list[tuple[int, str]]:
         return [(product.id, product.name) for product in self._model.objects.filter(id__in=ids)]
 
+    def get100_all_mysql(self, ids: Sequence[int]) -> list[Row]:
+        return [
+            (p.id, p.name, p.sku, p.price, p.stock, p.weight, p.active, p.status, p.category_id, p.created_at)
+            for p in self._model.objects.filter(id__in=ids)
+        ]
+
     def page20(self, price: Any) -> list[int]:
         return [p.id for p in self._model.objects.filter(price__gt=price).order_by("created_at", "id")[:20]]
 
@@ -51,7 +47,7 @@ class DjangoORM:
         objects = [self._model(**dict(zip(COLUMNS, row, strict=True))) for row in rows]
         return len(self._model.objects.bulk_create(objects))
 
-    def prepare_update(self, ids: Sequence[int]) -> None:
+    def prepare_update(self, ids: Sequence[int], stock: int) -> None:
         self._loaded = list(self._model.objects.filter(id__in=ids))
 
     def update100(self, ids: Sequence[int], stock: int) -> int:
@@ -59,27 +55,20 @@ class DjangoORM:
             product.stock = stock + position
         return int(self._model.objects.bulk_update(self._loaded, ["stock"]))
 
+    def upsert1000(self, rows: Sequence[Row]) -> int:
+        objects = [self._model(**dict(zip(COLUMNS, row, strict=True))) for row in rows]
+        return len(self._model.objects.bulk_create(objects, update_conflicts=True, update_fields=COLUMNS[1:]))
 
-def _make_model() -> Any:
-    from django.db import models
+    def delete1000(self, rows: Sequence[Row]) -> int:
+        deleted, _ = self._model.objects.filter(id__in=[row[0] for row in rows]).delete()
+        return int(deleted)
 
-    class Product(models.Model):
-        """Made here, since Django wants its settings first."""
+    def references100(self, ids: Sequence[int]) -> list[tuple[int, str]]:
+        found = self._model.objects.filter(id__in=ids).prefetch_related("category")
+        return [(product.id, product.category.name) for product in found]
 
-        id = models.PositiveBigIntegerField(primary_key=True)
-        name = models.CharField(max_length=100)
-        sku = models.CharField(max_length=32)
-        price = models.DecimalField(max_digits=10, decimal_places=2)
-        stock = models.PositiveIntegerField()
-        weight = models.FloatField()
-        active = models.BooleanField()
-        status = models.CharField(max_length=10, choices=[(name, name) for name in STATUSES])
-        category_id = models.PositiveSmallIntegerField()
-        created_at = models.DateTimeField()
-
-        class Meta:
-            app_label = "benchmark"
-            db_table = "product"
-            managed = False
-
-    return Product
+    def iterate20000(self) -> tuple[int, int]:
+        count = stock = 0
+        for product in self._model.objects.iterator(1_000):
+            count, stock = count + 1, stock + product.stock
+        return count, stock

@@ -13,6 +13,17 @@ from benchmarks.table import COLUMNS, Row
 database = peewee.MySQLDatabase(None)
 
 
+class Category(peewee.Model):  # type: ignore[misc]  # peewee is untyped
+    """What products refer to."""
+
+    id = peewee.SmallIntegerField(primary_key=True)
+    name = peewee.CharField()
+
+    class Meta:
+        database = database
+        table_name = "category"
+
+
 class Product(peewee.Model):  # type: ignore[misc]  # peewee is untyped
     """The mapped class."""
 
@@ -24,7 +35,7 @@ class Product(peewee.Model):  # type: ignore[misc]  # peewee is untyped
     weight = peewee.DoubleField()
     active = peewee.BooleanField()
     status = peewee.CharField()
-    category_id = peewee.SmallIntegerField()
+    category = peewee.ForeignKeyField(Category, column_name="category_id")
     created_at = peewee.DateTimeField()
 
     class Meta:
@@ -47,12 +58,21 @@ class Peewee:
     def close(self) -> None:
         database.close()
 
+    def hold(self, ids: Sequence[int]) -> object:
+        return list(Product.select().where(Product.id.between(ids[0], ids[-1])))
+
     def get_mysql(self, id: int) -> tuple[int, str, Any]:
         product = Product.get_by_id(id)
         return product.id, product.name, product.price
 
     def get100_mysql(self, ids: Sequence[int]) -> list[tuple[int, str]]:
         return [(product.id, product.name) for product in Product.select().where(Product.id.in_(ids))]
+
+    def get100_all_mysql(self, ids: Sequence[int]) -> list[Row]:
+        return [
+            (p.id, p.name, p.sku, p.price, p.stock, p.weight, p.active, p.status, p.category_id, p.created_at)
+            for p in Product.select().where(Product.id.in_(ids))
+        ]
 
     def page20(self, price: Any) -> list[int]:
         query = Product.select().where(Product.price > price).order_by(Product.created_at, Product.id).limit(20)
@@ -63,7 +83,7 @@ class Peewee:
             Product.bulk_create([Product(**dict(zip(COLUMNS, row, strict=True))) for row in rows])
         return len(rows)
 
-    def prepare_update(self, ids: Sequence[int]) -> None:
+    def prepare_update(self, ids: Sequence[int], stock: int) -> None:
         self._loaded = list(Product.select().where(Product.id.in_(ids)))
 
     def update100(self, ids: Sequence[int], stock: int) -> int:
@@ -72,3 +92,21 @@ class Peewee:
         with database.atomic():
             Product.bulk_update(self._loaded, [Product.stock])
         return len(self._loaded)
+
+    def upsert1000(self, rows: Sequence[Row]) -> int:
+        values = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
+        Product.insert_many(values).on_conflict(preserve=COLUMNS[1:]).execute()
+        return len(rows)
+
+    def delete1000(self, rows: Sequence[Row]) -> int:
+        return int(Product.delete().where(Product.id.in_([row[0] for row in rows])).execute())
+
+    def references100(self, ids: Sequence[int]) -> list[tuple[int, str]]:
+        query = Product.select(Product, Category).join(Category).where(Product.id.in_(ids))
+        return [(product.id, product.category.name) for product in query]
+
+    def iterate20000(self) -> tuple[int, int]:
+        count = stock = 0
+        for product in Product.select().iterator():
+            count, stock = count + 1, stock + product.stock
+        return count, stock

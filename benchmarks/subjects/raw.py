@@ -1,13 +1,21 @@
-"""The floor: the raw driver (mysqlclient) filling a slotted class, with default converters."""
+"""The floor: the raw drivers filling a slotted class, mysqlclient with its default converters, hiredis on a socket."""
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
+import hiredis
+import msgspec
 import MySQLdb
+import uvloop
+from MySQLdb.cursors import SSCursor
 
 from benchmarks.subject import Servers
+from benchmarks.subjects.raw_asyncio import Multiplexed, connect_multiplexed, look_up_each, open_connections
 from benchmarks.table import COLUMNS, Row
 
 
@@ -24,10 +32,17 @@ class Product:
 
 
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM product"
+_encode = msgspec.msgpack.Encoder(decimal_format="string").encode
+_decode = msgspec.msgpack.Decoder(list[Any]).decode
+
+
+def decoded(value: bytes) -> Product:
+    """The object of a cached row."""
+    return Product(*_decode(value))
 
 
 class Raw:
-    """mysqlclient by hand."""
+    """By hand."""
 
     name = "raw"
 
@@ -38,9 +53,49 @@ class Raw:
             client_flag=1 << 16,  # multi-statements, for the fastest form of update100
         )  # fmt: skip
         self._loaded: list[Product] = []
+        self._socket = socket.create_connection((servers.redis_host, servers.redis_port))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._reader = hiredis.Reader(notEnoughData=Ellipsis)
+        self._prefix = f"raw:{servers.database}:"
+        self._fill_redis()
+        self._loop = uvloop.new_event_loop()
+        self._mysql: Any = self._loop.run_until_complete(open_connections(servers))
+        self._redis: Multiplexed = self._loop.run_until_complete(connect_multiplexed(servers))
+
+    def _fill_redis(self) -> None:
+        cursor = self._connection.cursor()
+        cursor.execute(SELECT)
+        for row in cursor.fetchall():
+            self._command("SET", f"{self._prefix}{row[0]}", _encode(row))
+            self._command("SET", f"{self._prefix}sku:{row[2]}", row[0])
+        cursor.close()
+
+    def _command(self, *words: str | bytes | int) -> Any:
+        self._socket.sendall(hiredis.pack_command(words))  # type: ignore[arg-type]  # its stub says tuples of one
+        reply = self._reader.gets()
+        while reply is Ellipsis:
+            self._reader.feed(self._socket.recv(65_536))
+            reply = self._reader.gets()
+        return reply
 
     def close(self) -> None:
+        self._command("EVAL", "for _, k in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('DEL', k) end", 0,
+                      f"{self._prefix}*")  # fmt: skip
         self._connection.close()
+        self._socket.close()
+        self._redis.close()
+        for connection in self._mysql:
+            connection.close()
+        self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.close()
+
+    def hold(self, ids: Sequence[int]) -> object:
+        """Bare tuples: what an object cannot be smaller than."""
+        cursor = self._connection.cursor()
+        cursor.execute(f"{SELECT} WHERE id BETWEEN %s AND %s", (ids[0], ids[-1]))
+        rows = cursor.fetchall()
+        cursor.close()
+        return rows
 
     def get_mysql(self, id: int) -> tuple[int, str, Any]:
         cursor = self._connection.cursor()
@@ -49,8 +104,22 @@ class Raw:
         cursor.close()
         return product.id, product.name, product.price
 
+    def get_redis(self, id: int) -> tuple[int, str, Any]:
+        product = decoded(self._command("GET", f"{self._prefix}{id}"))
+        return product.id, product.name, Decimal(product.price)
+
     def get100_mysql(self, ids: Sequence[int]) -> list[tuple[int, str]]:
         return [(product.id, product.name) for product in self._load(ids)]
+
+    def get100_redis(self, ids: Sequence[int]) -> list[tuple[int, str]]:
+        values = self._command("MGET", *[f"{self._prefix}{id}" for id in ids])
+        return [(product.id, product.name) for product in map(decoded, values)]
+
+    def get100_all_mysql(self, ids: Sequence[int]) -> list[Row]:
+        return [
+            (p.id, p.name, p.sku, p.price, p.stock, p.weight, bool(p.active), p.status, p.category_id, p.created_at)
+            for p in self._load(ids)
+        ]
 
     def _load(self, ids: Sequence[int]) -> list[Product]:
         cursor = self._connection.cursor()
@@ -75,7 +144,24 @@ class Raw:
         cursor.close()
         return int(written)
 
-    def prepare_update(self, ids: Sequence[int]) -> None:
+    def upsert1000(self, rows: Sequence[Row]) -> int:
+        cursor = self._connection.cursor()
+        places, changes = (
+            ", ".join(["%s"] * len(COLUMNS)),
+            ", ".join(f"{name} = VALUES({name})" for name in COLUMNS[1:]),
+        )
+        insert = f"INSERT INTO product ({', '.join(COLUMNS)}) VALUES ({places}) ON DUPLICATE KEY UPDATE {changes}"
+        cursor.executemany(insert, rows)
+        cursor.close()
+        return len(rows)
+
+    def delete1000(self, rows: Sequence[Row]) -> int:
+        cursor = self._connection.cursor()
+        deleted = cursor.execute(f"DELETE FROM product WHERE id IN ({', '.join(str(int(row[0])) for row in rows)})")
+        cursor.close()
+        return int(deleted)
+
+    def prepare_update(self, ids: Sequence[int], stock: int) -> None:
         self._loaded = self._load(ids)
 
     def update100(self, ids: Sequence[int], stock: int) -> int:
@@ -87,3 +173,38 @@ class Raw:
         while self._connection.next_result() == 0:
             pass
         return len(self._loaded)
+
+    def unique_cached(self, sku: str) -> tuple[int, str, Any]:
+        return self.get_redis(int(self._command("GET", f"{self._prefix}sku:{sku}")))
+
+    def references100(self, ids: Sequence[int]) -> list[tuple[int, str]]:
+        products = self._load(ids)
+        wanted = {product.category_id for product in products}
+        cursor = self._connection.cursor()
+        cursor.execute(f"SELECT id, name FROM category WHERE id IN ({', '.join(['%s'] * len(wanted))})", list(wanted))
+        names = dict(cursor.fetchall())
+        cursor.close()
+        return [(product.id, names[product.category_id]) for product in products]
+
+    def iterate20000(self) -> tuple[int, int]:
+        count = stock = 0
+        cursor = self._connection.cursor(SSCursor)
+        cursor.execute(SELECT)
+        while rows := cursor.fetchmany(1_000):
+            for product in [Product(*row) for row in rows]:
+                count, stock = count + 1, stock + product.stock
+        cursor.close()
+        return count, stock
+
+    def async64_mysql(self, ids: Sequence[int]) -> list[str]:
+        return self._loop.run_until_complete(look_up_each(self._mysql, ids))
+
+    def async64_redis(self, ids: Sequence[int]) -> list[str]:
+        async def one(id: int) -> str:
+            name: str = decoded(await self._redis.send("GET", f"{self._prefix}{id}")).name
+            return name
+
+        async def all_at_once() -> list[str]:
+            return list(await asyncio.gather(*map(one, ids)))
+
+        return self._loop.run_until_complete(all_at_once())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
@@ -16,6 +17,16 @@ from benchmarks.table import COLUMNS, Row
 T = TypeVar("T")
 
 
+class Category(models.Model):
+    """What products refer to."""
+
+    id = fields.SmallIntField(primary_key=True, generated=False)
+    name = fields.CharField(100)
+
+    class Meta:
+        table = "category"
+
+
 class Product(models.Model):
     """The mapped class."""
 
@@ -27,7 +38,7 @@ class Product(models.Model):
     weight = fields.FloatField()
     active = fields.BooleanField()
     status = fields.CharField(10)
-    category_id = fields.SmallIntField()
+    category: Any = fields.ForeignKeyField("models.Category", db_constraint=False)
     created_at = fields.DatetimeField()
 
     class Meta:
@@ -44,7 +55,7 @@ class TortoiseORM:
         self._context = TortoiseContext()
         self._context.__enter__()
         password = f":{servers.password}" if servers.password else ":"
-        url = f"mysql://{servers.user}{password}@{servers.host}:{servers.port}/{servers.database}"
+        url = f"mysql://{servers.user}{password}@{servers.host}:{servers.port}/{servers.database}?minsize=8&maxsize=8"
         self._do(Tortoise.init(db_url=url, modules={"models": [__name__]}, use_tz=False))
         self._loaded: list[Product] = []
 
@@ -69,6 +80,15 @@ class TortoiseORM:
 
         return self._do(work())
 
+    def get100_all_mysql(self, ids: Sequence[int]) -> list[Row]:
+        async def work() -> list[Row]:
+            return [
+                (p.id, p.name, p.sku, p.price, p.stock, p.weight, p.active, p.status, p.category_id, p.created_at)
+                for p in await Product.filter(id__in=list(ids))
+            ]
+
+        return self._do(work())
+
     def page20(self, price: Any) -> list[int]:
         async def work() -> list[int]:
             found = await Product.filter(price__gt=price).order_by("created_at", "id").limit(20)
@@ -84,7 +104,7 @@ class TortoiseORM:
 
         return self._do(work())
 
-    def prepare_update(self, ids: Sequence[int]) -> None:
+    def prepare_update(self, ids: Sequence[int], stock: int) -> None:
         async def work() -> None:
             self._loaded = list(await Product.filter(id__in=list(ids)))
 
@@ -98,5 +118,27 @@ class TortoiseORM:
             async with in_transaction():
                 await Product.bulk_update(self._loaded, fields=["stock"])
             return len(self._loaded)
+
+        return self._do(work())
+
+    def delete1000(self, rows: Sequence[Row]) -> int:
+        async def work() -> int:
+            return await Product.filter(id__in=[row[0] for row in rows]).delete()
+
+        return self._do(work())
+
+    def references100(self, ids: Sequence[int]) -> list[tuple[int, str]]:
+        async def work() -> list[tuple[int, str]]:
+            found = await Product.filter(id__in=list(ids)).prefetch_related("category")
+            return [(product.id, product.category.name) for product in found]
+
+        return self._do(work())
+
+    def async64_mysql(self, ids: Sequence[int]) -> list[str]:
+        async def one(id: int) -> str:
+            return (await Product.get(id=id)).name
+
+        async def work() -> list[str]:
+            return list(await asyncio.gather(*map(one, ids)))
 
         return self._do(work())

@@ -130,13 +130,14 @@ def test_keys_are_the_same_as_the_database_has_it(cached_shop: Shop) -> None:
         {"name": "First", "email": "ALICE@example.com"},
         {"name": "New", "email": "new@example.com"},
         {"name": "Newer", "email": "NEW@example.com"},
+        {"name": "Newest", "email": "New@example.com"},
         {"name": "Last", "email": "Alice@Example.com"},
     ]
 
     ids = cached_shop.do(cached_shop.users.save_many(cached_shop.context(), rows))
 
-    assert [alice, ids[1], ids[1], alice] == ids
-    assert [("Last", "Alice@Example.com"), ("Newer", "NEW@example.com")] == cached_shop.sql(
+    assert [alice, ids[1], ids[1], ids[1], alice] == ids
+    assert [("Last", "Alice@Example.com"), ("Newest", "New@example.com")] == cached_shop.sql(
         "SELECT name, email FROM UserEntity ORDER BY id"
     )
 

@@ -197,3 +197,16 @@ def test_an_alter_that_was_made_has_nothing_to_lose(raw_store: RawStore) -> None
     (alter,) = raw_store.apply(make_schema("Thing", []))
 
     assert [] == _precheck(raw_store, alter)
+
+
+def test_bytes_that_are_no_number_are_named(raw_server_store: RawStore) -> None:
+    """Here the servers name not even the column."""
+    _filled(raw_server_store, _column("mediumblob"), [b"7", b"P", b"\xff", None])
+    wanted = make_schema("Thing", [_column("decimal(10,1)")])
+    (alter,) = raw_server_store.alters(wanted)
+
+    findings = [finding for finding in _precheck(raw_server_store, alter) if finding.blocking]
+    with pytest.raises(AlterRowsError, match="values of `a` that are no numbers: 2 rows"):
+        raw_server_store.apply(wanted)
+
+    assert [(2, 3)] == [finding.ids for finding in findings]

@@ -23,6 +23,7 @@ from fluxaorm.dialects.tables import ColumnDefinition
 
 _NUMBERS: Final = frozenset({*INTEGER_BYTES, "decimal", "double", "float"})
 _TIMES: Final = frozenset({"date", "datetime", "time", "timestamp"})
+_TEXTS: Final = (COLLATED | BINARY) - {"enum", "set"}
 _FLOAT_MAXIMUM: Final = "3.4028234663852886e38"
 _NUMBER_TEXT: Final = r"'^ *[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)? *$'"
 _MOST_DIGITS: Final = "DECIMAL(65,30)"
@@ -71,7 +72,9 @@ def moved_value(old: ColumnDefinition, new: ColumnDefinition, value: str) -> str
 
 
 def _into_number(was: ColumnType, becomes: ColumnType, value: str) -> list[Misfit] | None:
-    if was.name in COLLATED - {"enum", "set"}:
+    if was.name in _TEXTS:
+        # bytes that are no UTF-8 are no number either
+        value = f"CONVERT({value} USING latin1)" if was.name in BINARY else value
         number = f"CAST({value} AS {_MOST_DIGITS})"
         return [
             Misfit("are no numbers", f"{value} NOT REGEXP {_NUMBER_TEXT}"),
@@ -109,7 +112,7 @@ def _number_misfits(becomes: ColumnType, value: str) -> list[Misfit]:
 
 
 def _into_time(was: ColumnType, becomes: ColumnType, value: str) -> list[Misfit] | None:
-    if was.name in COLLATED - {"enum", "set"}:
+    if was.name in _TEXTS:
         cast = becomes.name if becomes.name == "date" else f"{becomes.name}(6)"
         return [Misfit(f"are no {becomes.name}", f"{value} IS NOT NULL AND CAST({value} AS {cast}) IS NULL")]
     if (was.name, becomes.name) == ("date", "datetime"):

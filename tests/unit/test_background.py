@@ -44,13 +44,13 @@ class Step:
         self._last, self._failing = last, failing
 
     def __call__(self) -> Plan[bool]:
+        yield from ()
         self.runs += 1
         if self.runs <= self._failing:
             raise MySQLError("not now")
         if self.runs >= self._last:
             self.over.set()
         return self.runs >= self._last
-        yield
 
 
 def test_a_step_runs_until_it_is_done(beside: Background) -> None:

@@ -13,8 +13,8 @@ from fluxaorm.errors import (
     DuplicateKeyError,
     QueryError,
 )
-from fluxaorm.plans.effects import Plan
 from tests.support.blocks import Undo, block
+from tests.support.shop import CounterEntity
 from tests.support.shop_engines import Shop
 
 
@@ -294,31 +294,37 @@ def test_a_clone_is_outside(plain_shop: Shop) -> None:
     assert (False, 0) == (clone.in_transaction, seen)
 
 
-def test_what_waits_for_the_commit_is_dropped_by_a_rollback(plain_shop: Shop) -> None:
+def test_what_waits_for_the_commit_is_dropped_by_a_rollback(make_shop: Any) -> None:
     """Also that of a nested block alone; the rest happens in order, after the rows are there for everybody."""
-    ctx = plain_shop.context()
     happened: list[Any] = []
 
-    def later(word: str) -> None:
-        def follow() -> Plan[None]:
-            happened.append((word, len(plain_shop.sql("SELECT id FROM CounterEntity")), ctx.in_transaction))
-            yield from ()
+    def note(inner: Any, row: Any) -> None:
+        happened.append((row.label, len(plain_shop.sql("SELECT id FROM CounterEntity")), inner.in_transaction))
 
-        ctx.open_transaction.after_commit.append(follow)
+    def listen(engine: fx.Engine) -> None:
+        provider: Any = engine.provider(CounterEntity)
+        provider.on_after_insert(engine, note)
 
-    with block(plain_shop, ctx):
-        later("dropped with all")
-        raise Undo
-    with block(plain_shop, ctx):
-        plain_shop.do(plain_shop.counters.new(ctx, label="a"))
+    plain_shop: Shop = make_shop(prepare=listen)
+    ctx = plain_shop.context()
+
+    def insert(label: str) -> None:
+        plain_shop.do(plain_shop.counters.new(ctx, label=label))
         plain_shop.do(ctx.flush())
-        later("first")
-        with block(plain_shop, ctx):
-            later("dropped alone")
-            raise Undo
-        later("second")
 
-    assert [("first", 1, False), ("second", 1, False)] == happened
+    with block(plain_shop, ctx):
+        insert("dropped with all")
+        raise Undo
+    ctx.clear_flush()
+    with block(plain_shop, ctx):
+        insert("first")
+        with block(plain_shop, ctx):
+            insert("dropped alone")
+            raise Undo
+        ctx.clear_flush()
+        insert("second")
+
+    assert [("first", 2, False), ("second", 2, False)] == happened
 
 
 def test_a_repeated_function_begins_where_it_began_before(plain_shop: Shop) -> None:

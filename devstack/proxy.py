@@ -64,7 +64,7 @@ class Proxy:
     `farewells` counts the connections that the server has ended, once the client can see it.
 
     `latency` is added to each answer, in seconds; `intercept`, when set, is asked about each chunk, on the proxy's own
-    thread; `capture` keeps what clients send in `commands`.
+    thread; `capture` keeps what clients send in `commands`; what is in `uncounted`, heartbeats say, asks for nothing.
     """
 
     host = HOST
@@ -75,6 +75,7 @@ class Proxy:
         self.latency = 0.0
         self.intercept: Intercept | None = None
         self.capture = capture
+        self.uncounted: frozenset[bytes] = frozenset()
         self.reset()
         self._connections: dict[asyncio.Task[None], _Connection] = {}
         self._serving: set[asyncio.Task[None]] = set()
@@ -217,7 +218,7 @@ class Proxy:
 
     def _count(self, connection: _Connection, way: Direction, chunk: bytes) -> None:
         if way is Direction.REQUEST:
-            connection.asked = True
+            connection.asked = connection.asked or chunk not in self.uncounted
             self.bytes_sent += len(chunk)
             if self.capture:
                 self.commands.append(chunk)

@@ -21,6 +21,8 @@ pytest_plugins = [
     "tests.support.shop_engines",
     "tests.support.driven_pools",
     "tests.support.fragile",
+    "tests.support.cached",
+    "tests.support.measured",
 ]
 
 # A run that draws new cases each time would one day fail a change that did not cause it;

@@ -11,7 +11,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType, TracebackType
@@ -30,9 +30,11 @@ from fluxaorm.errors import (
     UnknownPoolError,
 )
 from fluxaorm.plans.binding import Binding, DisabledCaches
+from fluxaorm.plans.cache_keys import channel_of, key_prefix
 from fluxaorm.plans.row_reader import RowReader
 from fluxaorm.plans.tokens import TokenSource
 from fluxaorm.plans.unknown_commits import kill_later
+from fluxaorm.pools.change_listener import ChangeListener
 from fluxaorm.pools.watching import Watchdog
 from fluxaorm.runners.asyncio import AsyncRunner
 from fluxaorm.runners.sync import SyncRunner
@@ -116,6 +118,9 @@ class Engine:
         self._databases = dict(databases)
         self._lock = threading.RLock()
         self._closed = False
+        self._listeners = self._made_listeners()
+        """By Redis pool: what keeps the local caches in step with other processes."""
+        weakref.finalize(self, _stop, list(self._listeners.values()))
         for pool in self.mysql_pools.values():
             pool.on_abandoned = self._kill_later
         _reset_in_children(self)
@@ -157,6 +162,8 @@ class Engine:
         if self._closed:
             raise ContextClosedError("the engine is closed; make another with registry.validate()")
         self.has_contexts = True
+        for listener in self._listeners.values():
+            listener.start()
 
     # pools
 
@@ -236,8 +243,11 @@ class Engine:
             raise StaleGeneratedCodeError(schema.name)
         binding = self._made_binding(schema, provider)
         binding.disable(self._disabled_caches.get(schema.name, DisabledCaches()))
+        if schema.name not in self._bindings_by_name:
+            self._listen(binding)
         first = self._bindings_by_name.setdefault(schema.name, binding)
         binding.local, binding.ids, binding.handlers = first.local, first.ids, first.handlers
+        binding.counts = first.counts
         binding.reader = first.reader
         self._bindings[provider] = binding
         return binding
@@ -254,10 +264,32 @@ class Engine:
             namespace=self._namespace(schema, redis_pool or id_redis_pool),
             monotonic=self.monotonic,
             schemas=self.schemas,
+            trust=self._listeners[redis_pool].trust if redis_pool in self._listeners else None,
         )
         if schema.mysql_pool in self._merging_pools:
             binding.reader = RowReader(self, binding)
         return binding
+
+    def _made_listeners(self) -> dict[str, ChangeListener]:
+        channels: dict[str, list[str]] = {}
+        for schema in self.schemas.values():
+            pool = self._cache_pool(schema)
+            if pool is not None and pool in self.redis_pools and schema.cache.local_limit is not None:
+                channels.setdefault(pool, []).append(channel_of(key_prefix(self._namespace(schema, pool), schema)))
+        tokens, note = self.tokens, self.cache_outages.note
+        return {
+            pool: ChangeListener(pool, names, self.redis_pools[pool].subscription, lambda: tokens.source, note)
+            for pool, names in channels.items()
+        }
+
+    def _listen(self, binding: Binding) -> None:
+        if binding.local is not None and binding.channel is not None and binding.redis_pool is not None:
+            self._listeners[binding.redis_pool].add(binding.channel, binding.local)
+
+    @property
+    def bindings(self) -> Mapping[str, Binding]:
+        """The entities used so far, by name; it grows."""
+        return MappingProxyType(self._bindings_by_name)
 
     def binding_of(self, entity_name: str) -> Binding:
         """The binding of an entity by its name: that of the first provider used, else of one compiled in memory."""
@@ -267,8 +299,8 @@ class Engine:
     def _cache_pool(self, schema: EntitySchema) -> str | None:
         """The Redis pool of rows, look-ups and intents; an entity cached in the process intends where Redis is."""
         cache = schema.cache
-        local = cache.local_limit is not None and cache.redis_pool in self.redis_pools
-        return cache.redis_pool if cache.redis != "off" or local else None
+        published = cache.publishes and cache.redis_pool in self.redis_pools
+        return cache.redis_pool if cache.redis != "off" or published else None
 
     def _id_pool(self, schema: EntitySchema, redis_pool: str | None) -> str | None:
         if schema.id_pool is not None:
@@ -333,6 +365,7 @@ class Engine:
     def close(self) -> None:
         """Close the pools' connections of threads. Safe to call twice; contexts cannot be made any more."""
         self._closed = True
+        _stop(self._listeners.values())
         self.background.close()
         for pool in self._pools():
             pool.close()
@@ -340,6 +373,7 @@ class Engine:
     async def aclose(self) -> None:
         """Close the pools' connections of the running loop and those of threads. Safe to call twice."""
         self._closed = True
+        await asyncio.to_thread(_stop, self._listeners.values())
         await asyncio.to_thread(self.background.close)
         for pool in self._pools():
             await pool.aclose()
@@ -368,6 +402,8 @@ class Engine:
         self.async_runner.reset_after_fork()
         self.watchdog.reset_after_fork()
         self.cache_outages.reset_after_fork()
+        for listener in self._listeners.values():
+            listener.reset_after_fork()
         for pool in self._pools():
             pool.reset_after_fork()
         for binding in self._bindings_by_name.values():
@@ -385,6 +421,12 @@ def _limit(seconds: float) -> TimeLimit:
     if seconds <= 0:
         raise ContextMisuseError(f"a timeout is a positive number of seconds, got {seconds!r}")
     return TimeLimit(seconds)
+
+
+def _stop(listeners: Iterable[ChangeListener]) -> None:
+    """End the threads of an engine that is closed, or that nobody holds any more."""
+    for listener in listeners:
+        listener.stop()
 
 
 def _utc_now() -> datetime:

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 import fluxaorm as fx
 from fluxaorm.errors import DuplicateKeyError
 from tests.support import shop
+from tests.support.local_caches import wait_until_open
 from tests.support.redis_servers import RedisServer
 from tests.support.shells import Shell
 from tests.support.shop_engines import Shop
@@ -137,3 +138,39 @@ def test_connections_for_threads_are_counted(measured_shop: Shop, prometheus: Co
     pool.release(connection)
 
     assert {"idle": 0.0, "used": 1.0, "waiting": 0.0} == states
+
+
+def test_requests_of_each_cache_tier_are_counted_by_entity_and_result(
+    measured_shop: Shop, prometheus: CollectorRegistry
+) -> None:
+    """Hit rates tell whether a cache is worth its memory, and misses of which kind why it is not."""
+    wait_until_open(measured_shop.engine)
+    ctx = measured_shop.context()
+    category = measured_shop.do(measured_shop.categories.new(ctx, name="Books"))
+    measured_shop.do(ctx.flush())
+
+    for _ in range(2):
+        reader = measured_shop.context()
+        measured_shop.do(measured_shop.categories.get_by_id(reader, category.id))
+        held = measured_shop.do(measured_shop.categories.get_by_id(reader, category.id))
+        measured_shop.do(measured_shop.categories.get_by_id(reader, category.id))
+        del held
+
+    seen = {
+        (tier, result): prometheus.get_sample_value(
+            "fluxaorm_cache_requests_total", {"tier": tier, "entity": "CategoryEntity", "result": result}
+        )
+        for tier, result in (
+            ("context", "hit"),
+            ("local", "hit"),
+            ("local", "miss"),
+            ("redis", "hit"),
+            ("redis", "miss"),
+        )
+    }
+    rows = prometheus.get_sample_value("fluxaorm_local_cache_rows", {"entity": "CategoryEntity"})
+    limit = prometheus.get_sample_value("fluxaorm_local_cache_limit", {"entity": "CategoryEntity"})
+    assert 2 <= (seen.pop(("context", "hit")) or 0)
+    assert 1 <= (seen.pop(("local", "hit")) or 0)
+    assert {("local", "miss"): 1.0, ("redis", "hit"): 0.0, ("redis", "miss"): 1.0} == seen
+    assert (1.0, 100.0) == (rows, limit)

@@ -10,6 +10,7 @@ import pytest
 
 from devstack.proxy import Proxy
 from fluxaorm import Query
+from tests.support.local_caches import HEARTBEATS, wait_until_open
 from tests.support.network import MakeProxy
 from tests.support.redis_servers import RedisServer
 from tests.support.shells import Shell
@@ -40,9 +41,11 @@ def counted(
 ) -> Iterator[Counted]:
     """A warm shop: connections are open, the library of functions is loaded, ids are in hand."""
     mysql, redis = proxy_factory(mysql_database.server.address), proxy_factory(redis_server.address)
+    redis.uncounted = HEARTBEATS
     url = mysql_database.server.url(mysql_database.name, mysql.port)
     shop = Counted(open_engine(url, f"{redis.host}:{redis.port}", redis_server.namespace), shell, url)
     shop.mysql, shop.redis = mysql, redis
+    wait_until_open(shop.engine)
     # everything happens in quick succession, however busy the machine is
     shop.engine.monotonic = lambda: 0.0
     ctx = shop.context()

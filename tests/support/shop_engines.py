@@ -15,6 +15,7 @@ import pytest
 import fluxaorm as fx
 from fluxaorm.engine import Engine
 from tests.support import shop
+from tests.support.local_caches import wait_until_open
 from tests.support.redis_servers import RedisServer
 from tests.support.shells import Shell
 from tests.support.sql_servers import SqlServer
@@ -128,6 +129,7 @@ def make_shop(database_url: str, shell: Shell) -> Iterator[Any]:
     def make(redis: str | None = None, namespace: str = "", **options: Any) -> Shop:
         made = Shop(open_engine(database_url, redis, namespace, **options), shell, database_url)
         shops.append(made)
+        wait_until_open(made.engine)
         return made
 
     yield make

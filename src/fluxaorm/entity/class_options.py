@@ -28,6 +28,8 @@ OPTION_NAMES: Final = (
     "renamed_from",
 )
 DEFAULT_POOL: Final = "default"
+INTENTS: Final = "intents"
+"""Of caches: writers tell of their changes and nobody fills; the first of the two deploys that turn a cache on."""
 DEFAULT_TTL_MS: Final = 3_600_000
 DEFAULT_LOCAL_TTL_MS: Final = 60_000
 _LONGEST_TTL: Final = timedelta(days=3650)
@@ -143,10 +145,13 @@ class _Reader:
     def cache(self) -> CacheSchema:
         redis, pool = self._redis()
         limit = self._local_limit()
-        cache_all = self.flag("cache_all")
+        cache_all = self._all_ids()
         self._need(redis == "on", "ttl", "redis_cache=True")
         self._need(limit is not None, "local_ttl", "local_cache=True")
-        self._need(redis == "on", "cache_all", "redis_cache=True")
+        if cache_all == "intents":
+            self._need(redis != "off", "cache_all", 'redis_cache=True or "intents"')
+        else:
+            self._need(redis == "on", "cache_all", "redis_cache=True")
         return CacheSchema(
             redis,
             pool,
@@ -154,6 +159,7 @@ class _Reader:
             limit,
             self.milliseconds("local_ttl", DEFAULT_LOCAL_TTL_MS),
             cache_all,
+            limit is not None or self._given.get("local_cache") == INTENTS,
         )
 
     def _need(self, given: bool, option: str, needed: str) -> None:
@@ -162,8 +168,8 @@ class _Reader:
 
     def _redis(self) -> tuple[Literal["off", "intents", "on"], str]:
         value = self._given.get("redis_cache", False)
-        if value == "intents":
-            return "intents", DEFAULT_POOL
+        if value == INTENTS:
+            return INTENTS, DEFAULT_POOL
         if type(value) is bool:
             return ("on" if value else "off"), DEFAULT_POOL
         if isinstance(value, str) and value:
@@ -177,5 +183,15 @@ class _Reader:
             return 0 if value else None
         if type(value) is int and value > 0:
             return value
-        self._refuse("local_cache", "True (unlimited) or a positive number of rows")
+        if value != INTENTS:
+            self._refuse("local_cache", 'True (unlimited), a positive number of rows, or "intents"')
         return None
+
+    def _all_ids(self) -> Literal["off", "intents", "on"]:
+        value = self._given.get("cache_all", False)
+        if type(value) is bool:
+            return "on" if value else "off"
+        if value == INTENTS:
+            return INTENTS
+        self._refuse("cache_all", 'True, False or "intents"')
+        return "off"

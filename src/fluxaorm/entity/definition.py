@@ -15,10 +15,10 @@ class Entity:
     """Base of definitions: ``class UserEntity(Entity, redis_cache=True): id: UInt64; name: str``.
 
     Class options: ``mysql`` pool code; ``table`` name; ``redis_cache`` True, a Redis pool's code, or "intents" (tell of
-    changes, cache nothing), with ``ttl``; ``local_cache`` True or a number of rows, with ``local_ttl`` (both times are
-    a timedelta or seconds); ``cache_all`` keeps the list of ids; ``soft_delete``; ``events`` a Kafka pool; ``debezium``
-    True or a Kafka pool; ``redis_search`` a Redis pool; ``id_pool`` a Redis pool or "mysql"; ``id_block`` ids a block;
-    ``shard_key`` a field; ``renamed_from`` the table's name before.
+    changes, cache nothing), with ``ttl``; ``local_cache`` True, a number of rows or "intents", with ``local_ttl`` (both
+    times are a timedelta or seconds); ``cache_all`` True or "intents" keeps the list of ids; ``soft_delete``;
+    ``events`` a Kafka pool; ``debezium`` True or a Kafka pool; ``redis_search`` a Redis pool; ``id_pool`` a Redis pool
+    or "mysql"; ``id_block`` ids a block; ``shard_key`` a field; ``renamed_from`` the table's name before.
 
     Mistakes are reported by ``Registry.validate()``, all of them at once.
     """
@@ -35,9 +35,9 @@ class Entity:
             table: str = ...,
             redis_cache: bool | str = False,
             ttl: timedelta | float = ...,
-            local_cache: bool | int = False,
+            local_cache: bool | int | Literal["intents"] = False,
             local_ttl: timedelta | float = ...,
-            cache_all: bool = False,
+            cache_all: bool | Literal["intents"] = False,
             soft_delete: bool = False,
             events: str = ...,
             debezium: bool | str = False,

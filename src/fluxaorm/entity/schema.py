@@ -158,7 +158,10 @@ class CacheSchema:
     local_limit: int | None = None
     """None: no local cache; 0: unlimited."""
     local_ttl_ms: int = 60_000
-    cache_all: bool = False
+    cache_all: Literal["off", "intents", "on"] = "off"
+    """Whether the list of all living ids is kept."""
+    publishes: bool = False
+    """Whether processes are told of changes: some may keep rows of it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 
 from fluxaorm.context import METRICS_META_KEY
 from fluxaorm.errors import ConfigError
+from fluxaorm.observe.cache_metrics import CacheRequests
 from fluxaorm.observe.redis_commands import adds_data, kind_of
 
 if TYPE_CHECKING:
@@ -52,13 +53,15 @@ class QueryMetrics:
         self._redis_errors = Counter(
             "fluxaorm_redis_queries_errors", "Redis round trips that failed", common, registry=None
         )
-        self._connections = PoolConnections()
-        for each in (self._db_seconds, self._db_errors, self._redis_seconds, self._redis_errors, self._connections):
+        self._connections, self._caches = PoolConnections(), CacheRequests()
+        counted = (self._db_seconds, self._db_errors, self._redis_seconds, self._redis_errors)
+        for each in (*counted, self._connections, self._caches):
             prometheus_registry.register(each)
 
     def watch(self, engine: Engine) -> None:
-        """Report the connections of an engine's pools for as long as the engine lives."""
+        """Report the connections of an engine's pools for as long as the engine lives, and what its caches do."""
         self._connections.watch(engine)
+        self._caches.watch(engine)
 
     def observe(self, ctx: object, entry: QueryLogEntry) -> None:
         """A handler of the query log: count one statement, packet of statements or Redis round trip."""

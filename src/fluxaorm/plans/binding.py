@@ -5,18 +5,19 @@ Built once an engine; no I/O.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from fluxaorm.entity.encoders import as_is
 from fluxaorm.entity.json_codec import refuse_deep
 from fluxaorm.entity.json_value import JsonValue
-from fluxaorm.entity.schema import ColumnSchema, EntitySchema
-from fluxaorm.plans.cache_keys import key_prefix, stamp_for
+from fluxaorm.entity.schema import ColumnSchema, EntitySchema, IndexSchema
+from fluxaorm.plans.cache_counts import CacheCounts
+from fluxaorm.plans.cache_keys import channel_of, key_prefix, look_up_name, stamp_for
 from fluxaorm.plans.callbacks import Handlers
 from fluxaorm.plans.id_supply import IdSupply
-from fluxaorm.plans.local_rows import LocalRows
+from fluxaorm.plans.local_rows import LocalRows, Trust
 from fluxaorm.query.sql import QueryCompiler
 
 if TYPE_CHECKING:
@@ -59,11 +60,13 @@ class Binding:
         namespace: str,
         monotonic: Callable[[], float],
         schemas: Mapping[str, EntitySchema],
+        trust: Trust | None = None,
     ) -> None:
         """Everything resolved, nothing shared.
 
         ``redis_pool``: of the row cache, None when the entity has none; ``id_redis_pool``: that shares id blocks out,
-        None when they come straight from MySQL; ``namespace``: part of every key; ``schemas``: of all entities by name.
+        None when they come straight from MySQL; ``namespace``: part of every key; ``schemas``: of all entities by name;
+        ``trust``: whether the process hears of others' changes, None: there are no others.
         """
         self.schema = schema
         self.provider = provider
@@ -77,9 +80,16 @@ class Binding:
         self.queries = QueryCompiler(schema, dialect, schemas)
         self.key_prefix = key_prefix(namespace, schema)
         self.id_key = f"{self.key_prefix}id"
+        self.all_ids_key = f"{self.key_prefix}all"
+        self.intends_all_ids = redis_pool is not None and schema.cache.cache_all != "off"
+        self.cached_indexes = _cached_indexes(schema) if redis_pool is not None and self.fills_redis else {}
+        """Unique indexes whose look-ups are kept in Redis, by name."""
+        self.channel = channel_of(self.key_prefix) if redis_pool is not None and schema.cache.publishes else None
+        """Where changes are published; None: nobody keeps rows in the process."""
         self.width = len(schema.columns)
         self.entity_class = provider.entity_class
-        self.local = self._make_local(monotonic)
+        self.local = self._make_local(monotonic, trust)
+        self.counts = CacheCounts()
         self.reader: RowReader | None = None
         """Reads rows for several contexts at once; None where look-ups are not merged."""
         self.ids = IdSupply()
@@ -111,11 +121,16 @@ class Binding:
         if disabled.local:
             self.local = None
 
-    def _make_local(self, monotonic: Callable[[], float]) -> LocalRows | None:
+    @property
+    def fills_all_ids(self) -> bool:
+        """Whether ``get_all`` reads the list of ids from Redis."""
+        return self.redis_pool is not None and self.fills_redis and self.schema.cache.cache_all == "on"
+
+    def _make_local(self, monotonic: Callable[[], float], trust: Trust | None) -> LocalRows | None:
         cache = self.schema.cache
         if cache.local_limit is None:
             return None
-        return LocalRows(cache.local_limit, cache.local_ttl_ms / 1000, monotonic)
+        return LocalRows(cache.local_limit, cache.local_ttl_ms / 1000, monotonic, trust)
 
     def _decoder(self, column: ColumnSchema) -> Callable[[Any], Any]:
         enum_class = self.provider.enum_classes.get(column.index)
@@ -164,8 +179,24 @@ class Binding:
         """The cache key of a row."""
         return f"{self.key_prefix}{id}"
 
+    def look_up_key(self, index: IndexSchema, params: Sequence[Any]) -> str:
+        """The cache key of a look-up by a unique index."""
+        return f"{self.key_prefix}{look_up_name(index.name, params)}"
+
+    def count_local_misses(self, number: int) -> None:
+        """Note look-ups that the local cache did not answer."""
+        assert self.local is not None
+        if self.local.is_open:
+            self.counts.local_miss += number
+        else:
+            self.counts.local_bypass += number
+
     def reset_after_fork(self) -> None:
         """Forget what a forked child must not share with its parent."""
         self.ids.reset()
         if self.local is not None:
             self.local.clear()
+
+
+def _cached_indexes(schema: EntitySchema) -> dict[str, IndexSchema]:
+    return {index.name: index for index in schema.indexes if index.unique and index.cached}

@@ -70,6 +70,7 @@ def _own_plan(unit: EntityUnit, step: Step[T]) -> Plan[T]:
     intents = Intents(owner.engine)
     for id in outcome.ids:
         intents.add_row(unit.binding, id)
+    intents.add_all_ids(unit.binding)
     try:
         yield from commit_plan(owner.engine, [session], intents)
     finally:
@@ -89,5 +90,7 @@ def _joined_plan(unit: EntityUnit, transaction: Transaction, step: Step[T]) -> P
         raise
     for id in outcome.ids:
         transaction.intents.add_row(unit.binding, id)
+    if outcome.ids:
+        transaction.intents.add_all_ids(unit.binding)
     unit.make_stale(outcome.ids)
     return outcome.value

@@ -7,10 +7,11 @@ from typing import Final, TypeAlias
 
 from fluxaorm.errors import RedisError
 from fluxaorm.plans.binding import Binding
+from fluxaorm.plans.cache_keys import changes_message
 from fluxaorm.plans.effects import Plan, RedisRoundTrip
-from fluxaorm.plans.intents import invalidate_plan
+from fluxaorm.plans.intents import Intents, forget_plan, invalidate_plan
 from fluxaorm.plans.reads import check_id
-from fluxaorm.plans.unit import EntityUnit, UnitOfWork
+from fluxaorm.plans.unit import EnginePort, EntityUnit, UnitOfWork
 
 SCAN_COUNT: Final = 1_000
 
@@ -30,7 +31,11 @@ def invalidate_ids_plan(unit: EntityUnit, ids: Sequence[int]) -> Plan[None]:
         if known is not None and known not in unit.owner.pending:
             unit.forget(id)
     if binding.redis_pool is not None and ids:
-        yield from invalidate_plan(unit.owner, {binding.redis_pool: [binding.row_key(id) for id in ids]})
+        intents = Intents(unit.owner.engine)
+        for id in ids:
+            intents.add_row(binding, id)
+        intents.add_all_ids(binding)
+        yield from forget_plan(intents)
     if binding.local is not None:
         binding.local.evict(ids)
 
@@ -43,9 +48,17 @@ def clear_cache_plan(owner: UnitOfWork, binding: Binding) -> Plan[int]:
     if pool is None:
         return 0
     dropped = yield from each_cached_key_plan(binding, lambda keys: invalidate_plan(owner, {pool: list(keys)}))
+    yield from publish_all_plan(owner.engine, binding)
     if binding.local is not None:
         binding.local.clear()
     return dropped
+
+
+def publish_all_plan(engine: EnginePort, binding: Binding) -> Plan[None]:
+    """Let other processes forget all rows that they keep of the entity."""
+    if binding.channel is not None and binding.redis_pool is not None:
+        message = changes_message(engine.tokens.source, ())
+        _ = yield from RedisRoundTrip(binding.redis_pool, (("PUBLISH", binding.channel, message),))
 
 
 def each_cached_key_plan(binding: Binding, work: Work) -> Plan[int]:

@@ -67,10 +67,7 @@ def duration_text(value: timedelta | time) -> str:
 
 def decode_row(value: bytes, stamp: bytes, width: int) -> list[Any] | Absent | None:
     """The row of a value, ABSENT, or None when it is not a value of this stamp (foreign, poisoned, truncated)."""
-    try:
-        cells = _decode(value)
-    except (msgspec.DecodeError, ValueError):
-        return None
+    cells = _cells(value)
     if not cells or cells[0] != stamp:
         return None
     if len(cells) == 1:
@@ -81,9 +78,78 @@ def decode_row(value: bytes, stamp: bytes, width: int) -> list[Any] | Absent | N
     return cells
 
 
+def _cells(value: bytes) -> list[Any] | None:
+    """What MessagePack makes of it; whatever lies under a key, this raises nothing."""
+    try:
+        return _decode(value)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _are_ids(cells: list[Any]) -> bool:
+    return not cells or (set(map(type, cells)) == {int} and min(cells) >= 0)
+
+
+def is_row_of(row: Sequence[Any], id: int) -> bool:
+    """Whether a row in raw form is that of an id: another one's, or nonsense, may lie under any key."""
+    try:
+        return int(row[0]) == id
+    except (TypeError, ValueError):
+        return False
+
+
+def is_foreign(value: bytes, stamp: bytes) -> bool:
+    """Whether a value that does not count is whole and only of another schema or another server."""
+    cells = _cells(value)
+    if not cells:
+        return False
+    return type(cells[0]) is bytes and len(cells[0]) == len(stamp) and cells[0] != stamp
+
+
+def encode_list(stamp: bytes, items: Sequence[Any]) -> bytes:
+    """The value of a key that is no row: an id, or many."""
+    return _encode((stamp, *items))
+
+
+def decode_ids(value: bytes, stamp: bytes) -> list[int] | None:
+    """The ids of such a value, or None when it is not one of this stamp."""
+    cells = _cells(value)
+    if not cells or cells[0] != stamp:
+        return None
+    del cells[0]
+    return cells if _are_ids(cells) else None
+
+
 def is_value(reply: bytes) -> bool:
     """Whether a key's content is neither a lease nor intents nor a pending value."""
     return reply[:1] not in (b"L", b"W", b"P")
+
+
+def look_up_name(index: str, params: Sequence[Any]) -> str:
+    """The rest of the key, after the prefix, of a look-up by a unique index; ``params``: as handed to a driver."""
+    digest = hashlib.blake2b(_encode(params), digest_size=16).hexdigest()
+    return f"u:{index}:{digest}"
+
+
+def channel_of(prefix: str) -> str:
+    """Where changes of the rows whose keys begin so are published."""
+    return f"{prefix}changes"
+
+
+def changes_message(sender: str, ids: Sequence[int]) -> bytes:
+    """What is published when rows change; no id: all rows of the entity may have changed.
+
+    ``sender``: the process that changes them, which has evicted them by itself.
+    """
+    return _encode((sender, *ids))
+
+
+def read_changes(message: bytes) -> tuple[str, list[int]]:
+    """Sender and ids of such a message; of one that cannot be read none, which stands for all rows."""
+    cells = _cells(message)
+    if not cells or type(cells[0]) is not str or not _are_ids(cells[1:]):
+        return "", []
+    return cells[0], cells[1:]
 
 
 def key_prefix(namespace: str, schema: EntitySchema) -> str:

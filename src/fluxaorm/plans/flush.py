@@ -21,6 +21,7 @@ from fluxaorm.errors import (
 )
 from fluxaorm.plans.after_commit import AfterCommit, finish_plan
 from fluxaorm.plans.callbacks import before_plan, has_before_handlers
+from fluxaorm.plans.changed_keys import add_write
 from fluxaorm.plans.commits import Retries, commit_plan, rollback_plan
 from fluxaorm.plans.duplicates import explained_plan
 from fluxaorm.plans.effects import Begin, ExecResult, Execute, Plan, Session, Statement
@@ -144,7 +145,7 @@ def intents_of(owner: UnitOfWork, work: FlushWork) -> Intents:
     """Every cached row that the work changes."""
     intents = Intents(owner.engine)
     for write in work.writes:
-        intents.add_row(write.binding, write.entity._row[0])
+        add_write(intents, write)
     return intents
 
 

@@ -13,9 +13,9 @@ from fluxaorm.errors import DuplicateKeyError, QueryError
 from fluxaorm.plans.creation import new_plan
 from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.flush import flush_plan
-from fluxaorm.plans.reads import get_by_unique_plan
 from fluxaorm.plans.search import search_one_plan
 from fluxaorm.plans.tracked import NEW
+from fluxaorm.plans.unique_reads import get_by_unique_plan
 from fluxaorm.plans.unit import EntityUnit
 from fluxaorm.query.conditions import Comparison, FieldKey
 from fluxaorm.query.query import Query

@@ -1,7 +1,8 @@
 """Write intents: telling the shared caches of a change before its COMMIT, and letting go after it. Decides; no I/O.
 
 A key with an intent is filled by nobody, so a reader that raced the writer cannot leave the old row there. A writer
-that dies leaves its token with a deadline; until then readers go to MySQL.
+that dies leaves its token with a deadline; until then readers go to MySQL. Processes that keep rows of their own are
+told on their channel in the same round trips: when the intents are in place, and again when they are released.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from fluxaorm.errors import CacheUnavailableError, PostCommitError, RedisError
-from fluxaorm.plans.cache_keys import INTENT_MS
-from fluxaorm.plans.effects import Plan
+from fluxaorm.plans.cache_keys import INTENT_MS, changes_message
+from fluxaorm.plans.effects import Plan, RedisCommand
 from fluxaorm.plans.redis_functions import INTEND, RELEASE, function_call, redis_plan
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class Intents:
         self._token = engine.tokens.take()
         self._keys: dict[str, dict[str, None]] = {}
         self._local: dict[LocalRows, dict[int, None]] = {}
+        self._published: dict[str, dict[str, dict[int, None]]] = {}
+        """Redis pool -> channel -> ids."""
         self._told: dict[str, None] = {}
         self._told_at = 0.0
         self._renewal = self._renewed_plan
@@ -40,8 +43,20 @@ class Intents:
         """Remember a row that is changed."""
         if binding.redis_pool is not None:
             self.add(binding.redis_pool, binding.row_key(id))
+            self.publish(binding, (id,))
         if binding.local is not None:
             self._local.setdefault(binding.local, {})[id] = None
+
+    def add_all_ids(self, binding: Binding) -> None:
+        """Remember that other rows live than before."""
+        if binding.intends_all_ids and binding.redis_pool is not None:
+            self.add(binding.redis_pool, binding.all_ids_key)
+
+    def publish(self, binding: Binding, ids: Iterable[int]) -> None:
+        """Remember rows that other processes are to forget."""
+        if binding.channel is not None and binding.redis_pool is not None:
+            channels = self._published.setdefault(binding.redis_pool, {})
+            channels.setdefault(binding.channel, {}).update(dict.fromkeys(ids))
 
     def add(self, pool: str, key: str) -> None:
         """Remember a key that the flush changes."""
@@ -76,6 +91,7 @@ class Intents:
             self._told[pool] = None
             try:
                 commands = [function_call(INTEND, key, self._token, INTENT_MS) for key in keys]
+                commands += self._publications(pool)
                 _raise_refused((yield from redis_plan(pool, commands)).values)
             except RedisError as error:
                 self._engine.cache_outage(pool, error)
@@ -90,6 +106,7 @@ class Intents:
         for pool in list(self._told):
             try:
                 commands = [function_call(RELEASE, key, self._token) for key in self._keys[pool]]
+                commands += self._publications(pool)
                 _raise_refused((yield from redis_plan(pool, commands, shielded=True)).values)
             except RedisError as error:
                 self._engine.cache_outage(pool, error)
@@ -98,6 +115,10 @@ class Intents:
                     continue
             del self._told[pool]
         return failures
+
+    def _publications(self, pool: str) -> list[RedisCommand]:
+        source, published = self._engine.tokens.source, self._published.get(pool, {})
+        return [("PUBLISH", channel, changes_message(source, list(ids))) for channel, ids in published.items()]
 
     def release_or_later_plan(self) -> Plan[list[RedisError]]:
         """The same; what failed is tried again in the background until it succeeds."""
@@ -123,8 +144,16 @@ def invalidate_plan(owner: UnitOfWork, keys: dict[str, list[str]]) -> Plan[int]:
     for pool, names in keys.items():
         for name in names:
             intents.add(pool, name)
+    yield from forget_plan(intents)
+    return sum(len(names) for names in keys.values())
+
+
+def forget_plan(intents: Intents) -> Plan[None]:
+    """Intend and release, which drops what is cached and never deletes somebody else's live intent.
+
+    CacheUnavailableError when Redis cannot be told at all, PostCommitError when it could not be told to let go.
+    """
     yield from intents.intend_plan()
     failures = yield from intents.release_or_later_plan()
     if failures:
         raise PostCommitError("cached rows could not be dropped; they expire within 30 s", failures)
-    return sum(len(names) for names in keys.values())

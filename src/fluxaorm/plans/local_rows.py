@@ -1,12 +1,13 @@
 """The local cache: undecoded rows of one entity in this process, shared by all contexts. No I/O.
 
 A fill is dropped when the row was evicted after its read began: a reader takes a ``mark`` first and hands it back
-with the row.
+with the row. While the process may have missed a change of another one the cache is shut: it gives and takes nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from math import inf
 from typing import Any, Final
 
 import cachebox
@@ -15,13 +16,27 @@ _STRIPES: Final = 1024
 _NOTHING: Final = (0.0, None)
 
 
+class Trust:
+    """Until when (in the clock's seconds) this process is known to have heard of every change."""
+
+    __slots__ = ("until",)
+
+    def __init__(self, until: float = 0.0) -> None:
+        self.until = until
+
+
 class LocalRows:
-    """An LRU of rows with a time to live. ``limit`` 0: no eviction. Thread-safe."""
+    """An LRU of rows with a time to live. ``limit`` 0: no eviction. Thread-safe.
 
-    __slots__ = ("_clock", "_evictions", "_rows", "_ttl")
+    ``trust``: set by whoever listens for changes; None: there are no other processes.
+    """
 
-    def __init__(self, limit: int, ttl_seconds: float, clock: Callable[[], float]) -> None:
+    __slots__ = ("_clock", "_evictions", "_rows", "_trust", "_ttl", "limit")
+
+    def __init__(self, limit: int, ttl_seconds: float, clock: Callable[[], float], trust: Trust | None = None) -> None:
         self._rows: cachebox.LRUCache[int, tuple[float, Any]] = cachebox.LRUCache(limit)
+        self.limit = limit
+        self._trust = Trust(inf) if trust is None else trust
         self._ttl = ttl_seconds
         self._clock = clock
         # one counter for many ids: an eviction of a neighbour drops a fill for nothing, never the other way round
@@ -32,18 +47,24 @@ class LocalRows:
         found = self._rows.get(id, _NOTHING)
         if found is _NOTHING:
             return None
-        if found[0] < self._clock():
+        now = self._clock()
+        if found[0] < now:
             _ = self._rows.pop(id, None)
             return None
-        return found[1]
+        return found[1] if now < self._trust.until else None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it serves and keeps rows now."""
+        return self._clock() < self._trust.until
 
     def mark(self, id: int) -> int:
         """What ``put`` needs to know of the time before the read."""
         return self._evictions[id % _STRIPES]
 
     def put(self, id: int, row: Any, mark: int) -> None:
-        """Keep a row unless it was evicted since ``mark``."""
-        if self._evictions[id % _STRIPES] != mark:
+        """Keep a row unless it was evicted since ``mark``, or the cache is shut."""
+        if self._evictions[id % _STRIPES] != mark or not self.is_open:
             return
         self._rows[id] = (self._clock() + self._ttl, row)
         # an eviction between the look and the store would have missed the row

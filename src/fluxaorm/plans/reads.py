@@ -25,12 +25,14 @@ def get_by_id_plan(unit: EntityUnit, id: int) -> Plan[Any]:
     check_id(unit, id)
     known = unit.fresh(id)
     if known is not None:
+        unit.binding.counts.context_hit += 1
         return known
+    unit.binding.counts.context_miss += 1
     if unit.owner.merges_look_ups:
         row = yield from find_row_plan(unit, id)
     else:
         row = yield from read_row_plan(unit.owner, unit.binding, id)
-    return None if row is None else unit.entity_from_row(row, _read_at(unit))
+    return None if row is None else unit.entity_from_row(row, read_at(unit))
 
 
 def get_for_update_plan(unit: EntityUnit, id: int) -> Plan[Any]:
@@ -46,7 +48,7 @@ def get_for_update_plan(unit: EntityUnit, id: int) -> Plan[Any]:
     if known is not None and known in unit.owner.pending:
         raise UnsavedChangesError(unit.schema.name, id)
     rows = yield from FetchRows(unit.target, f"{unit.binding.select_by_id_sql} {clause}", (id,))
-    return unit.entity_from_row(rows[0], _read_at(unit)) if rows else None
+    return unit.entity_from_row(rows[0], read_at(unit)) if rows else None
 
 
 def must_get_by_id_plan(unit: EntityUnit, id: int, for_update: bool = False) -> Plan[Any]:
@@ -69,6 +71,8 @@ def get_by_ids_plan(unit: EntityUnit, ids: Sequence[int]) -> Plan[list[Any]]:
             known = entities[id] = unit.fresh(id) if id in identity else None
             if known is None:
                 missing.append(id)
+    unit.binding.counts.context_hit += len(entities) - len(missing)
+    unit.binding.counts.context_miss += len(missing)
     if missing:
         rows = yield from find_rows_plan(unit, missing)
         entities.update(zip(rows, unit.entities_from_rows(rows.values()), strict=True))
@@ -83,48 +87,9 @@ def check_id(unit: EntityUnit, id: Any) -> None:
         raise QueryError(f"{unit.schema.name}: an id is not negative, got {id}")
 
 
-def _read_at(unit: EntityUnit) -> float:
+def read_at(unit: EntityUnit) -> float:
+    """The time that entities made of rows read now get."""
     return 0.0 if unit.owner.identity_ttl is None else unit.owner.engine.monotonic()
-
-
-def get_by_unique_plan(unit: EntityUnit, index_name: str, values: Sequence[Any]) -> Plan[Any]:
-    """The living entity whose unique index holds these values, or None; NULL in any part matches nothing."""
-    params = _unique_params(unit, index_name, values)
-    if params is None:
-        return None
-    index = next(index for index in unit.schema.indexes if index.name == index_name)
-    dialect = unit.binding.dialect
-    conditions = [f"{dialect.quote(unit.schema.columns[position].name)} = ?" for position in index.positions]
-    if unit.schema.soft_delete_position is not None:
-        conditions.append(f"{dialect.quote(unit.schema.columns[unit.schema.soft_delete_position].name)} = 0")
-    sql = f"{unit.binding.select_sql} WHERE {' AND '.join(conditions)}"
-    rows = yield from FetchRows(unit.target, sql, params)
-    return unit.entity_from_row(rows[0], _read_at(unit)) if rows else None
-
-
-def _unique_params(unit: EntityUnit, index_name: str, values: Sequence[Any]) -> tuple[Any, ...] | None:
-    index = next(index for index in unit.schema.indexes if index.name == index_name)
-    params: list[Any] = []
-    for position, value in zip(index.positions, values, strict=True):
-        if value is None:
-            return None
-        column = unit.schema.columns[position]
-        if isinstance(value, TrackedEntity):
-            value = value._row[0]
-        try:
-            params.append(column.encode(column.check(value)))
-        except ValueError as error:
-            raise QueryError(f"{unit.schema.name}.{column.field}: {value!r}: {error}") from None
-    return tuple(params)
-
-
-def must_get_by_unique_plan(unit: EntityUnit, index_name: str, values: Sequence[Any]) -> Plan[Any]:
-    """The same; EntityNotFoundError instead of None."""
-    entity = yield from get_by_unique_plan(unit, index_name, values)
-    if entity is None:
-        index = next(index for index in unit.schema.indexes if index.name == index_name)
-        raise EntityNotFoundError(unit.schema.name, None, dict(zip(index.fields, values, strict=True)))
-    return entity
 
 
 def reload_plan(entities: Sequence[TrackedEntity], discard: bool = False) -> Plan[None]:
@@ -151,7 +116,7 @@ def reload_plan(entities: Sequence[TrackedEntity], discard: bool = False) -> Pla
         entity._revert()
         owner.pending.pop(entity, None)
         owner.json_read.pop(entity, None)
-        entity._refresh(cells, _read_at(entity._unit))
+        entity._refresh(cells, read_at(entity._unit))
 
 
 def _newest_rows_plan(unit: EntityUnit, ids: Sequence[int]) -> Plan[dict[int, Row]]:

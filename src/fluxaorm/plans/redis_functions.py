@@ -163,14 +163,19 @@ def is_missing(reply: Any) -> bool:
 def redis_plan(pool: str, commands: Sequence[RedisCommand], *, shielded: bool = False) -> Plan[RedisReplies]:
     """Send commands in one round trip; load the library and repeat what it was missing for.
 
-    A function that was not found did nothing, so only those commands are sent again. Raises RedisConnectionError, and
+    A function that was not found did nothing, so only those commands are sent again, and what is published after them:
+    it must not come before what it tells of. Raises RedisConnectionError, and
     RedisError when the library cannot be loaded.
     """
     round_trip = ShieldedRedisRoundTrip if shielded else RedisRoundTrip
     replies = yield from round_trip(pool, commands)
-    missing = [position for position, reply in enumerate(replies.values) if is_missing(reply)]
-    if not missing:
+    if not any(map(is_missing, replies.values)):
         return replies
+    missing = [
+        position
+        for position, reply in enumerate(replies.values)
+        if is_missing(reply) or commands[position][0] == "PUBLISH"
+    ]
     loaded = yield from round_trip(pool, (("FUNCTION", "LOAD", "REPLACE", library_source()),))
     if isinstance(loaded.values[0], RedisError):
         raise loaded.values[0]

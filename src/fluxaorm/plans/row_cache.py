@@ -12,10 +12,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from fluxaorm.errors import RedisConnectionError, RedisError
+from fluxaorm.errors import RedisError
 from fluxaorm.plans.binding import Binding
-from fluxaorm.plans.cache_keys import ABSENT, LEASE_MS, Absent, decode_row, encode_row, is_value, lease_command
+from fluxaorm.plans.cache_keys import (
+    ABSENT,
+    LEASE_MS,
+    Absent,
+    decode_row,
+    encode_row,
+    is_foreign,
+    is_row_of,
+    is_value,
+    lease_command,
+)
 from fluxaorm.plans.effects import FetchRows, Plan, RedisCommand, RedisReplies, RedisRoundTrip, Row, Target
+from fluxaorm.plans.leases import KeyReader
 from fluxaorm.plans.redis_functions import DROP, FILL, SWAP, function_call, redis_plan
 from fluxaorm.plans.unit import UnitOfWork
 
@@ -35,7 +46,9 @@ def read_row_plan(owner: UnitOfWork, binding: Binding, id: int) -> Plan[Row | No
         return (yield from _shared_row_plan(owner, binding, id))[0]
     found = local.get(id)
     if found is not None:
+        binding.counts.local_hit += 1
         return None if found is ABSENT else found
+    binding.count_local_misses(1)
     mark = local.mark(id)
     row, coherent = yield from _shared_row_plan(owner, binding, id)
     if coherent:
@@ -54,41 +67,32 @@ def _shared_row_plan(owner: UnitOfWork, binding: Binding, id: int) -> Plan[tuple
     pool = binding.redis_pool
     if pool is None or not (binding.fills_redis or binding.local is not None):
         return (yield from select_row_plan(binding.mysql_pool, binding, id)), True
-    key, lease = binding.row_key(id), f"L{owner.engine.tokens.take()}"
-    try:
-        replies = yield from RedisRoundTrip(pool, (lease_command(key, lease),))
-    except RedisConnectionError as error:
-        owner.engine.cache_outage(pool, error)
-        return (yield from select_row_plan(binding.mysql_pool, binding, id)), False
-    found = replies.values[0]
-    stamp = binding.stamp(replies.server)
-    mine = found is None
-    if isinstance(found, bytes) and is_value(found) and binding.reads_redis:
-        cached = decode_row(found, stamp, binding.width)
+    reader = KeyReader(owner, binding, pool, binding.row_key(id))
+    found = yield from reader.look_plan()
+    if found is not None and binding.reads_redis:
+        cached = _counted(binding, found, reader.stamp, id)
         if cached is not None:
-            return _unless_absent(cached), True
-        mine, stamp = yield from _swap_plan(owner, binding, key, found, lease, stamp)
+            return (None if isinstance(cached, Absent) else cached), True
+        yield from reader.swap_plan(found)
     row = yield from select_row_plan(binding.mysql_pool, binding, id)
-    if not mine:
+    if not reader.mine:
         return row, False
-    return row, (yield from _settle_plan(owner, binding, [(key, lease, stamp, row)]))[0]
+    if not binding.fills_redis:
+        return row, (yield from reader.drop_plan())
+    return row, (yield from reader.fill_plan(encode_row(reader.stamp, row)))
 
 
-def _unless_absent(row: list[Any] | Absent) -> Row | None:
-    return None if isinstance(row, Absent) else row
-
-
-def _swap_plan(
-    owner: UnitOfWork, binding: Binding, key: str, found: bytes, lease: str, stamp: bytes
-) -> Plan[tuple[bool, bytes]]:
-    """Turn a value that does not count into my lease: whether it is mine, and the stamp of the server that gave it."""
-    assert binding.redis_pool is not None
-    try:
-        replies = yield from redis_plan(binding.redis_pool, (function_call(SWAP, key, found, lease, LEASE_MS),))
-    except RedisError as error:
-        owner.engine.cache_outage(binding.redis_pool, error)
-        return False, stamp
-    return replies.values[0] == 1, binding.stamp(replies.server)
+def _counted(binding: Binding, found: bytes, stamp: bytes, id: int) -> list[Any] | Absent | None:
+    """What a value says of the row of an id, or None when it does not count."""
+    row = decode_row(found, stamp, binding.width)
+    if row is not None and (isinstance(row, Absent) or is_row_of(row, id)):
+        binding.counts.redis_hit += 1
+        return row
+    if is_foreign(found, stamp):
+        binding.counts.redis_foreign += 1
+    else:
+        binding.counts.redis_broken += 1
+    return None
 
 
 Settled = tuple[str, str, bytes, "Row | None"]
@@ -142,8 +146,10 @@ def _read_batch_plan(owner: UnitOfWork, binding: Binding, ids: Sequence[int], ro
             marks[id] = local.mark(id)
         elif found is not ABSENT:
             rows[id] = found
+    binding.counts.local_hit += len(ids) - len(missing)
     if not missing:
         return
+    binding.count_local_misses(len(missing))
     coherent = yield from _shared_rows_plan(owner, binding, missing, rows)
     for id in coherent:
         row = rows.get(id)
@@ -171,6 +177,7 @@ def _shared_rows_plan(
         if lookup.unread:
             yield from lookup.lease_plan(owner)
     except RedisError as error:
+        binding.counts.redis_error += len(lookup.unread)
         owner.engine.cache_outage(binding.redis_pool, error)
     if lookup.unread:
         yield from select_rows_plan(binding.mysql_pool, binding, lookup.unread, rows)
@@ -206,9 +213,14 @@ class _Lookup:
 
     def _keep(self, id: int, found: Any, stamp: bytes) -> bool:
         """Take a value over when it counts."""
-        if not isinstance(found, bytes) or not is_value(found) or not self.binding.reads_redis:
+        counts = self.binding.counts
+        if not isinstance(found, bytes):
+            counts.redis_miss += 1
             return False
-        row = decode_row(found, stamp, self.binding.width)
+        if not is_value(found):
+            counts.redis_held += 1
+            return False
+        row = _counted(self.binding, found, stamp, id) if self.binding.reads_redis else None
         if row is None:
             return False
         if not isinstance(row, Absent):
@@ -238,6 +250,6 @@ class _Lookup:
         for (id, key, lease, foreign), reply in zip(asked, replies.values, strict=True):
             if (reply == 1) if foreign else (reply is None):
                 self.leases[id] = (key, lease, stamp)
-            elif not foreign and self._keep(id, reply, stamp):
+            elif not foreign and isinstance(reply, bytes) and self._keep(id, reply, stamp):
                 # somebody filled it between the two looks
                 self.unread.remove(id)

@@ -7,7 +7,7 @@ from typing import Any
 
 from fluxaorm.errors import QueryError
 from fluxaorm.plans.effects import FetchRows, Plan, Row
-from fluxaorm.plans.reads import get_by_unique_plan
+from fluxaorm.plans.unique_reads import get_by_unique_plan
 from fluxaorm.plans.unit import EntityUnit
 from fluxaorm.query.conditions import Combination, Comparison, Condition
 from fluxaorm.query.fields import QueryField, key_of
@@ -77,12 +77,6 @@ def select_plan(unit: EntityUnit, query: Query, fields: Sequence[QueryField[Any,
     return [
         tuple(None if raw is None else decode(raw) for decode, raw in zip(decoders, row, strict=True)) for row in rows
     ]
-
-
-def get_all_plan(unit: EntityUnit) -> Plan[list[Any]]:
-    """Every living row, by id."""
-    rows = yield from _fetch(unit, unit.binding.queries.bind_all(Query()))
-    return unit.entities_from_rows(rows)
 
 
 def from_sql_plan(unit: EntityUnit, sql: str, args: Sequence[Any]) -> Plan[list[Any]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from fluxaorm.errors import CacheUnavailableError, RedisError
 from fluxaorm.plans.binding import Binding
-from fluxaorm.plans.cache_control import each_cached_key_plan
+from fluxaorm.plans.cache_control import each_cached_key_plan, publish_all_plan
 from fluxaorm.plans.cache_keys import INTENT_MS
 from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.redis_functions import INTEND, RELEASE, function_call, redis_plan
@@ -34,6 +34,7 @@ class TableIntents:
             return
         try:
             yield from self._each_plan(pool, INTEND, INTENT_MS)
+            yield from publish_all_plan(self._engine, self._binding)
         except RedisError as error:
             self._engine.cache_outage(pool, error)
             if not self._engine.writes_without_cache(pool):
@@ -54,6 +55,7 @@ class TableIntents:
             return []
         try:
             yield from self._each_plan(pool, RELEASE)
+            yield from publish_all_plan(self._engine, self._binding)
         except RedisError as error:
             self._engine.cache_outage(pool, error)
             return [] if self._engine.writes_without_cache(pool) else [error]

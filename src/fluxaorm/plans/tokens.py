@@ -19,6 +19,11 @@ class TokenSource:
         self._prefix = os.urandom(8).hex()
         self._counter = itertools.count()
 
+    @property
+    def source(self) -> str:
+        """What all tokens of this process begin with."""
+        return self._prefix
+
     def take(self) -> str:
         """A token nobody else has."""
         return f"{self._prefix}{next(self._counter) & 0xFFFFFFFF:08x}"

@@ -23,6 +23,7 @@ from fluxaorm.errors import (
     TransactionLostError,
 )
 from fluxaorm.plans.after_commit import AfterCommit, finish_plan
+from fluxaorm.plans.changed_keys import add_write
 from fluxaorm.plans.commits import commit_plan, rollback_plan
 from fluxaorm.plans.effects import (
     Begin,
@@ -308,7 +309,7 @@ def joined_flush_plan(transaction: Transaction, work: FlushWork) -> Plan[None]:
         yield from undo_flush_plan(transaction, started)
         raise
     for write in work.writes:
-        transaction.intents.add_row(write.binding, write.entity._row[0])
+        add_write(transaction.intents, write)
     transaction.written += note_written(work.writes)
     transaction.after_commit.append(AfterCommit.of(work))
     settle_queued(owner, work.queued)

@@ -324,6 +324,38 @@ class AsyncRedis(Protocol):
         ...
 
 
+MESSAGE: Final = b"message"
+PONG: Final = b"pong"
+
+
+class Subscription(Protocol):
+    """A connection that listens, for one thread. Everything raises RedisConnectionError when it is lost."""
+
+    def subscribe(self, channels: Sequence[str]) -> None:
+        """Ask for the messages of these channels."""
+        ...
+
+    def ping(self) -> None:
+        """Ask for a ``PONG``: it comes after everything that was published before."""
+        ...
+
+    def read(self, seconds: float) -> tuple[bytes, ...] | None:
+        """What the server said next, ``(MESSAGE, channel, payload)``, ``(PONG, ...)`` or its like; None: nothing."""
+        ...
+
+    def interrupt(self) -> None:
+        """From another thread: end what ``read`` waits for."""
+        ...
+
+    def close(self) -> None:
+        """Close it; never raises."""
+        ...
+
+    def disown(self) -> None:
+        """In a child process: forget it without saying anything to the server."""
+        ...
+
+
 class RedisPool(Protocol):
     """A registered Redis pool: ``engine.redis_pools[code]``."""
 
@@ -347,6 +379,10 @@ class RedisPool(Protocol):
     @property
     def asyncio(self) -> AsyncRedis:
         """The lean path of the running event loop, made on first use in it."""
+        ...
+
+    def subscription(self) -> Subscription:
+        """A connection of its own that listens. RedisConnectionError."""
         ...
 
     @property

@@ -13,6 +13,7 @@ from fluxaorm.pools.ports import PoolLimits, RedisServer
 from fluxaorm.pools.redis_blocking import BlockingLink, BlockingRedis
 from fluxaorm.pools.redis_looped import LoopRedis
 from fluxaorm.pools.redis_settings import RedisSettings
+from fluxaorm.pools.redis_subscription import RedisSubscription
 from fluxaorm.pools.redis_wire import SERVER_COMMANDS, server_from
 
 if TYPE_CHECKING:
@@ -94,6 +95,10 @@ class LeanRedisPool:
 
     def _make_looped(self) -> LoopRedis:
         return LoopRedis(self.code, self.options.read_timeout, lambda: self._settings().connected_async())
+
+    def subscription(self) -> RedisSubscription:
+        """See RedisPool."""
+        return RedisSubscription(self._settings().connection(), self.code)
 
     @property
     def client(self) -> Any:

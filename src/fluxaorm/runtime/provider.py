@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
-from fluxaorm.plans import cache_control, reads, search
+from fluxaorm.plans import all_ids, cache_control, reads, unique_reads
 from fluxaorm.plans.bulk_changes import delete_where_plan, update_where_plan
 from fluxaorm.plans.creation import make, new_many_plan, new_plan, new_with_id
 from fluxaorm.plans.get_or_create import get_or_create_plan
@@ -50,6 +50,7 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
         if ref is not None and ctx.plain_identity and not ctx.closed:
             entity: Any = ref()
             if entity is not None:
+                unit.binding.counts.context_hit += 1
                 return ready(ctx, entity)
         return run_plan(ctx, reads.get_by_id_plan(unit, id))
 
@@ -65,8 +66,8 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
 
     @sync_or_async
     def get_all(self, ctx: AnyContext) -> list[E]:
-        """Every living row, by id: for small tables."""
-        return run_plan(ctx, search.get_all_plan(ctx.unit_of(self)))
+        """Every living row, by id: for small tables. With ``cache_all`` the ids and rows come through the caches."""
+        return run_plan(ctx, all_ids.get_all_plan(ctx.unit_of(self)))
 
     @sync_or_async
     def new_many(self, ctx: AnyContext, count: int) -> list[E]:
@@ -113,10 +114,10 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
         return created
 
     def _get_by_unique(self, ctx: Any, index: str, values: Sequence[Any]) -> E | None:
-        return run_plan(ctx, reads.get_by_unique_plan(ctx.unit_of(self), index, values))
+        return run_plan(ctx, unique_reads.get_by_unique_plan(ctx.unit_of(self), index, values))
 
     def _must_get_by_unique(self, ctx: Any, index: str, values: Sequence[Any]) -> E:
-        return run_plan(ctx, reads.must_get_by_unique_plan(ctx.unit_of(self), index, values))
+        return run_plan(ctx, unique_reads.must_get_by_unique_plan(ctx.unit_of(self), index, values))
 
     def _load(self, ctx: Any, position: int, provider: Provider[R, Any, Any], entities: Iterable[E]) -> list[R]:
         plan = reads.load_reference_plan(ctx.unit_of(self), position, ctx.unit_of(provider), list(entities))

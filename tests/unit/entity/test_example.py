@@ -146,7 +146,7 @@ def test_caches_and_pools_are_those_of_the_class_line(schemas: dict[str, EntityS
     """A cache is off until it is asked for."""
     category, order = schemas["CategoryEntity"], schemas["OrderEntity"]
 
-    assert CacheSchema("on", "default", 3_600_000, 1000, 60_000, False) == category.cache
+    assert CacheSchema("on", "default", 3_600_000, 1000, 60_000, publishes=True) == category.cache
     assert CacheSchema() == order.cache
     assert ("sales", "orders", "events") == (order.mysql_pool, order.table, order.debezium_pool)
     assert (65535, 2**64 - 1) == (category.id_maximum, order.id_maximum)

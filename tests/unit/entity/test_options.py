@@ -29,9 +29,12 @@ from tests.unit.entity.definitions import column_of, entity, reference_to, schem
         ({"redis_cache": True, "ttl": timedelta(minutes=1)}, CacheSchema("on", ttl_ms=60_000)),
         ({"redis_cache": True, "ttl": 0.25}, CacheSchema("on", ttl_ms=250)),
         ({"redis_cache": "intents"}, CacheSchema("intents")),
-        ({"local_cache": True}, CacheSchema(local_limit=0)),
-        ({"local_cache": 7, "local_ttl": 2}, CacheSchema(local_limit=7, local_ttl_ms=2000)),
-        ({"redis_cache": True, "cache_all": True}, CacheSchema("on", cache_all=True)),
+        ({"local_cache": True}, CacheSchema(local_limit=0, publishes=True)),
+        ({"local_cache": 7, "local_ttl": 2}, CacheSchema(local_limit=7, local_ttl_ms=2000, publishes=True)),
+        ({"redis_cache": True, "cache_all": True}, CacheSchema("on", cache_all="on")),
+        ({"redis_cache": True, "cache_all": "intents"}, CacheSchema("on", cache_all="intents")),
+        ({"redis_cache": "intents", "cache_all": "intents"}, CacheSchema("intents", cache_all="intents")),
+        ({"local_cache": "intents"}, CacheSchema(publishes=True)),
     ],
 )
 def test_caches_are_as_the_class_line_says(options: dict[str, Any], expected: CacheSchema) -> None:

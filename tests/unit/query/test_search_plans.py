@@ -13,13 +13,13 @@ from fluxaorm.dialects.capabilities import Capabilities
 from fluxaorm.dialects.mysql import MySQL
 from fluxaorm.errors import QueryError
 from fluxaorm.plans.aggregates import aggregate_groups_plan, aggregate_plan
+from fluxaorm.plans.all_ids import get_all_plan
 from fluxaorm.plans.effects import FetchRows, Plan
 from fluxaorm.plans.search import (
     Iteration,
     count_plan,
     exists_plan,
     from_sql_plan,
-    get_all_plan,
     search_ids_plan,
     search_ids_with_total_plan,
     search_many_plan,
@@ -43,6 +43,7 @@ class ScriptedBinding:
         self.queries = compiler(schema=schema)
         self.dialect: Any = MYSQL
         self.select_list = "`id`, `name`"
+        self.fills_all_ids = False
         self.decoders = [column.decode for column in schema.columns]
 
     def binding_of(self, name: str) -> ScriptedBinding:

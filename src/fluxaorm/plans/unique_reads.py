@@ -1,0 +1,128 @@
+"""Look-ups by a unique index: of a cached one, an id kept in Redis under a hash of the values, verified by the row.
+
+What it decides: that a kept id only says where to look. The row itself, read below the context cache, must be alive and
+hold the given values byte for byte; else the database is asked, which compares as the column's collation does. So what
+is kept may be old and costs a query then, never a wrong answer. Absence is not kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fluxaorm.entity.schema import IndexSchema
+from fluxaorm.errors import EntityNotFoundError, QueryError
+from fluxaorm.plans.cache_keys import decode_ids, encode_list, is_foreign
+from fluxaorm.plans.effects import FetchRows, Plan, Row
+from fluxaorm.plans.leases import KeyReader
+from fluxaorm.plans.reads import read_at
+from fluxaorm.plans.row_cache import read_row_plan
+from fluxaorm.plans.tracked import TrackedEntity
+from fluxaorm.plans.unit import EntityUnit
+
+
+def get_by_unique_plan(unit: EntityUnit, index_name: str, values: Sequence[Any]) -> Plan[Any]:
+    """The living entity whose unique index holds these values, or None; NULL in any part matches nothing.
+
+    Round trips: 1 MySQL; by a cached index 2 Redis on a hit, 2 Redis and 1 MySQL on a miss.
+    """
+    index = _index(unit, index_name)
+    params = _params(unit, index, values)
+    if params is None:
+        return None
+    if index_name in unit.binding.cached_indexes and unit.binding.reads_redis and not unit.in_transaction:
+        row = yield from _kept_plan(unit, index, params)
+    else:
+        row = yield from _select_plan(unit, index, params)
+    return None if row is None else unit.entity_from_row(row, read_at(unit))
+
+
+def must_get_by_unique_plan(unit: EntityUnit, index_name: str, values: Sequence[Any]) -> Plan[Any]:
+    """The same; EntityNotFoundError instead of None."""
+    entity = yield from get_by_unique_plan(unit, index_name, values)
+    if entity is None:
+        fields = _index(unit, index_name).fields
+        raise EntityNotFoundError(unit.schema.name, None, dict(zip(fields, values, strict=True)))
+    return entity
+
+
+def _index(unit: EntityUnit, name: str) -> IndexSchema:
+    return next(index for index in unit.schema.indexes if index.name == name)
+
+
+def _params(unit: EntityUnit, index: IndexSchema, values: Sequence[Any]) -> tuple[Any, ...] | None:
+    params: list[Any] = []
+    for position, value in zip(index.positions, values, strict=True):
+        if value is None:
+            return None
+        column = unit.schema.columns[position]
+        if isinstance(value, TrackedEntity):
+            value = value._row[0]
+        try:
+            params.append(column.encode(column.check(value)))
+        except ValueError as error:
+            raise QueryError(f"{unit.schema.name}.{column.field}: {value!r}: {error}") from None
+    return tuple(params)
+
+
+def _select_plan(unit: EntityUnit, index: IndexSchema, params: tuple[Any, ...]) -> Plan[Row | None]:
+    dialect, columns = unit.binding.dialect, unit.schema.columns
+    conditions = [f"{dialect.quote(columns[position].name)} = ?" for position in index.positions]
+    if unit.schema.soft_delete_position is not None:
+        conditions.append(f"{dialect.quote(columns[unit.schema.soft_delete_position].name)} = 0")
+    sql = f"{unit.binding.select_sql} WHERE {' AND '.join(conditions)}"
+    rows = yield from FetchRows(unit.target, sql, params)
+    return rows[0] if rows else None
+
+
+def _kept_plan(unit: EntityUnit, index: IndexSchema, params: tuple[Any, ...]) -> Plan[Row | None]:
+    binding = unit.binding
+    assert binding.redis_pool is not None
+    reader = KeyReader(unit.owner, binding, binding.redis_pool, binding.look_up_key(index, params))
+    found = yield from reader.look_plan()
+    if found is not None:
+        row = yield from _verified_plan(unit, index, params, found, reader.stamp)
+        if row is not None:
+            return row
+        yield from reader.swap_plan(found)
+    row = yield from _select_plan(unit, index, params)
+    # a lease is left to its end where there is nothing to keep: giving it back would cost a round trip each time
+    if reader.mine and row is not None and _holds(unit, index, params, row):
+        _ = yield from reader.fill_plan(encode_list(reader.stamp, [int(row[0])]))
+    return row
+
+
+def _verified_plan(
+    unit: EntityUnit, index: IndexSchema, params: tuple[Any, ...], found: bytes, stamp: bytes
+) -> Plan[Row | None]:
+    """The row that a kept id leads to, if it is the one."""
+    binding = unit.binding
+    ids = decode_ids(found, stamp)
+    if ids is None or len(ids) != 1:
+        if is_foreign(found, stamp):
+            binding.counts.redis_foreign += 1
+        else:
+            binding.counts.redis_broken += 1
+        return None
+    binding.counts.redis_hit += 1
+    row = yield from read_row_plan(unit.owner, binding, ids[0])
+    return row if row is not None and _holds(unit, index, params, row) else None
+
+
+def _holds(unit: EntityUnit, index: IndexSchema, params: tuple[Any, ...], row: Row) -> bool:
+    """Whether a row in raw form is alive and has these values, byte for byte."""
+    deleted = unit.schema.soft_delete_position
+    if deleted is not None and unit.python_value(deleted, row[deleted]):
+        return False
+    return params_of(unit, index, row) == params
+
+
+def params_of(unit: EntityUnit, index: IndexSchema, row: Row) -> tuple[Any, ...] | None:
+    """The values of an index in a row, raw or not, as a driver is handed them; None when one is NULL."""
+    params: list[Any] = []
+    for position in index.positions:
+        value = unit.python_value(position, row[position])
+        if value is None:
+            return None
+        params.append(unit.schema.columns[position].encode(value))
+    return tuple(params)

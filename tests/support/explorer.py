@@ -1,0 +1,396 @@
+"""Every interleaving of readers and writers of one cached row: the real plans, the real functions on a real server.
+
+What it decides: which steps are possible in a state, and whether one breaks what is promised: **P1** no read is older
+than a flush that had returned before it began, **P2** reads never go backwards, **P3** nothing stale stays once no
+writer is in flight. The database is a model of three lines: one row, what was committed in order, who has it locked.
+
+A state is small and hashable. A plan is brought back to where it was by feeding it the replies it had; what a command
+does to a key's content is asked of the server once for each pair of them, and remembered, like the plans' steps.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from fluxaorm.errors import CommitUnknownError, FluxaError, MySQLError, PostCommitError, RedisConnectionError
+from fluxaorm.plans.cache_keys import decode_row
+from fluxaorm.plans.effects import (
+    Begin,
+    Commit,
+    Effect,
+    ExecResult,
+    Execute,
+    ExecuteBatch,
+    FetchRows,
+    Plan,
+    RedisCommand,
+    RedisReplies,
+    RedisRoundTrip,
+    Rollback,
+)
+from fluxaorm.plans.flush import flush_plan
+from fluxaorm.plans.row_cache import read_row_plan, read_rows_plan
+from fluxaorm.plans.unit import UnitOfWork
+from tests.unit.plans.world import StateOnlyEngine, ThingProvider, thing_schema
+
+ID: Final = 7
+SERVER: Final = b"run replid"
+NEVER: Final = "9999999999999"
+"""The deadline that canonical contents show in the place of a real one."""
+Reply = tuple[str, Any]
+Send = Callable[[Sequence[RedisCommand]], list[Any]]
+
+
+class FixedTokens:
+    """The tokens of one process: always the same, so that equal states are equal."""
+
+    def __init__(self, process: int) -> None:
+        self.source = f"{process:016x}"
+
+    def take(self) -> str:
+        return f"{self.source}{0:08x}"
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """Where one reader or writer is."""
+
+    replies: tuple[Reply, ...] = ()
+    status: str = "ready"
+    """``ready``, ``running``, ``returned``, ``failed``, ``crashed``."""
+    floors: tuple[int, int] = (0, 0)
+    """Of a reader, when it began: the newest version of a returned flush, and that any reader was given."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything: processes, the key's content, versions in the order they were committed, who holds the row."""
+
+    processes: tuple[Process, ...]
+    content: bytes | None = None
+    committed: tuple[int, ...] = (0,)
+    locked_by: int | None = None
+    seen: int = 0
+    """Position of the newest version that a reader was given."""
+
+
+@dataclass(slots=True)
+class Found:
+    """What an exploration came across."""
+
+    states: int = 0
+    steps: int = 0
+    asked: int = 0
+    """Distinct pairs of content and commands that the server was asked about."""
+    broken: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    """Property -> the steps that lead to its first violation."""
+
+
+def _rows(version: int) -> list[tuple[bytes, bytes, bytes]]:
+    return [(b"%d" % ID, b"%d" % version, b"")]
+
+
+class Explorer:
+    """``kinds`` of the processes: ``read``, ``read many``, ``write`` (a lone statement), ``write two`` (a transaction).
+
+    ``send`` performs commands on the server in one round trip; ``mutate`` replaces the commands of the protocol by
+    others, to show what they would break. Every step may fail, and every writer crash, any number of times.
+    """
+
+    def __init__(
+        self,
+        kinds: Sequence[str],
+        send: Send,
+        mutate: Callable[[RedisCommand], list[RedisCommand]] | None = None,
+    ) -> None:
+        self._kinds = tuple(kinds)
+        self._send = send
+        self._mutate = mutate
+        self._engines = [self._engine(number) for number in range(len(kinds))]
+        binding = self._engines[0].binding(None)
+        self._key = binding.row_key(ID)
+        self._stamp = binding.stamp(SERVER)
+        self._next: dict[tuple[int, tuple[Reply, ...]], tuple[str, Any]] = {}
+        self._done: dict[tuple[bytes | None, tuple[RedisCommand, ...]], tuple[tuple[Any, ...], bytes | None]] = {}
+
+    @staticmethod
+    def _engine(number: int) -> StateOnlyEngine:
+        engine = StateOnlyEngine(thing_schema())
+        tokens: Any = FixedTokens(number + 1)
+        engine.tokens = tokens
+        return engine
+
+    def _is_writer(self, number: int) -> bool:
+        return self._kinds[number].startswith("write")
+
+    # the search
+
+    def explore(self, until: str | None = None) -> Found:
+        """All states, breadth first; or until a property is broken."""
+        start = State(tuple(Process() for _ in self._kinds))
+        found = Found(states=1)
+        parents: dict[State, tuple[State, str] | None] = {start: None}
+        waiting = deque([start])
+        while waiting:
+            state = waiting.popleft()
+            for name, after, broken in self._steps(state):
+                found.steps += 1
+                if after not in parents:
+                    parents[after] = (state, name)
+                    found.states += 1
+                    waiting.append(after)
+                for each in {*broken, *self._stale(after)}:
+                    found.broken.setdefault(each, [*_path(parents, state), name])
+            if until is not None and until in found.broken:
+                break
+        found.asked = len(self._done)
+        return found
+
+    def _stale(self, state: State) -> list[str]:
+        writing = any(
+            process.status in ("ready", "running") and self._is_writer(number)
+            for number, process in enumerate(state.processes)
+        )
+        version = self._version_in(state.content)
+        return ["P3"] if not writing and version not in (None, state.committed[-1]) else []
+
+    def _version_in(self, content: bytes | None) -> int | None:
+        if content is None or content[:1] in b"LW":
+            return None
+        row: Any = decode_row(content, self._stamp, 3)
+        return int(row[1])
+
+    def _steps(self, state: State) -> Iterator[tuple[str, State, list[str]]]:
+        for number, process in enumerate(state.processes):
+            if process.status in ("ready", "running"):
+                yield from self._process_steps(state, number, process)
+        for name, content in self._expiries(state):
+            yield name, replace(state, content=content), []
+
+    def _expiries(self, state: State) -> Iterator[tuple[str, bytes | None]]:
+        """A lease may end at any time; intents only when their writer no longer works, for it would renew them."""
+        content = state.content
+        if content is not None and content[:1] == b"L":
+            yield "the lease expires", None
+        if content is not None and content[:1] == b"W":
+            tokens = _tokens(content)
+            for number, process in enumerate(state.processes):
+                token = FixedTokens(number + 1).take()
+                if token in tokens and process.status not in ("ready", "running"):
+                    yield f"the intents of {number} expire", _intents([each for each in tokens if each != token])
+
+    def _process_steps(self, state: State, number: int, process: Process) -> Iterator[tuple[str, State, list[str]]]:
+        if process.status == "ready":
+            process = replace(process, status="running", floors=self._floors(state))
+        what, effect = self._position(number, process.replies)
+        assert what == "effect"
+        label = f"{number} ({self._kinds[number]}): {_name(effect)}"
+        for suffix, reply, changed in self._performed(state, number, effect):
+            moved = replace(process, replies=(*process.replies, reply))
+            after, broken = self._settled(changed, number, moved)
+            yield label + suffix, after, broken
+        if self._is_writer(number):
+            locked = None if state.locked_by == number else state.locked_by
+            crashed = _with(state, number, Process(status="crashed"))
+            yield f"{number} crashes", replace(crashed, locked_by=locked), []
+
+    def _floors(self, state: State) -> tuple[int, int]:
+        returned = [
+            position
+            for position, writer in enumerate(state.committed)
+            if writer and state.processes[writer - 1].status == "returned"
+        ]
+        return max(returned, default=0), state.seen
+
+    def _settled(self, state: State, number: int, process: Process) -> tuple[State, list[str]]:
+        """The state with a process moved on; when its plan ended, with what that means."""
+        what, value = self._position(number, process.replies)
+        if what == "effect":
+            return _with(state, number, process), []
+        if self._is_writer(number):
+            returned = what == "return" or isinstance(value, PostCommitError)
+            return _with(state, number, Process(status="returned" if returned else "failed")), []
+        assert what == "return", f"a reader failed: {value!r}"
+        position = state.committed.index(value)
+        broken = [name for name, floor in zip(("P1", "P2"), process.floors, strict=True) if position < floor]
+        state = replace(state, seen=max(state.seen, position))
+        return _with(state, number, Process(status="returned")), broken
+
+    # plans
+
+    def _position(self, number: int, replies: tuple[Reply, ...]) -> tuple[str, Any]:
+        """What a plan does after these replies: its next effect, or how it ended."""
+        key = (number, replies)
+        if key not in self._next:
+            self._next[key] = self._replayed(number, replies)
+        return self._next[key]
+
+    def _replayed(self, number: int, replies: tuple[Reply, ...]) -> tuple[str, Any]:
+        plan = self._plan(number)
+        try:
+            effect = next(plan)
+            for reply in replies:
+                effect = _fed(plan, reply)
+        except StopIteration as stop:
+            return "return", stop.value
+        except FluxaError as error:
+            return "raise", error
+        _abandon(plan)
+        return "effect", effect
+
+    def _plan(self, number: int) -> Plan[Any]:
+        engine, kind = self._engines[number], self._kinds[number]
+        owner = UnitOfWork(engine)
+        if self._is_writer(number):
+            unit = owner.unit_of(ThingProvider())
+            for id in (ID, ID + 1) if kind == "write two" else (ID,):
+                unit.entity_from_row((id, b"", b"")).name = f"{number + 1}" + ("" if id == ID else " other")
+                owner.held.update(owner.pending)
+            return flush_plan(owner)
+        return _read(owner, engine.binding(None), many=kind == "read many")
+
+    # the world
+
+    def _performed(self, state: State, number: int, effect: Effect[Any]) -> Iterator[tuple[str, Reply, State]]:
+        """Every way an effect may go: what is added to its name, the reply, the state afterwards."""
+        if isinstance(effect, RedisRoundTrip):
+            yield from self._on_redis(state, effect)
+        elif isinstance(effect, FetchRows):
+            yield "", ("rows", state.committed[-1]), state
+        elif isinstance(effect, Begin):
+            yield "", ("value", None), state
+        elif isinstance(effect, Rollback):
+            unlocked = None if state.locked_by == number else state.locked_by
+            yield "", ("value", None), replace(state, locked_by=unlocked)
+        elif isinstance(effect, Execute):
+            yield from self._lone(state, number)
+        elif isinstance(effect, ExecuteBatch):
+            if state.locked_by is None:
+                yield "", ("done", 2), replace(state, locked_by=number)
+            yield ", refused", ("raise", "refused"), state
+        else:
+            assert isinstance(effect, Commit)
+            done = replace(state, committed=(*state.committed, number + 1), locked_by=None)
+            yield "", ("value", None), done
+            yield ", refused", ("raise", "refused"), replace(state, locked_by=None)
+            yield ", done and lost", ("raise", "unknown"), done
+
+    def _lone(self, state: State, number: int) -> Iterator[tuple[str, Reply, State]]:
+        if state.locked_by is None:
+            done = replace(state, committed=(*state.committed, number + 1))
+            yield "", ("done", 1), done
+            yield ", done and lost", ("raise", "unknown"), done
+        yield ", refused", ("raise", "refused"), state
+
+    def _on_redis(self, state: State, effect: RedisRoundTrip) -> Iterator[tuple[str, Reply, State]]:
+        values, content = self._asked(state.content, tuple(effect.commands))
+        after = replace(state, content=content)
+        yield "", ("redis", values), after
+        yield ", lost before", ("raise", "lost"), state
+        yield ", lost after", ("raise", "lost"), after
+
+    def _asked(self, content: bytes | None, commands: tuple[RedisCommand, ...]) -> tuple[tuple[Any, ...], bytes | None]:
+        key = (content, commands)
+        if key not in self._done:
+            self._done[key] = self._ask(content, commands)
+        return self._done[key]
+
+    def _ask(self, content: bytes | None, commands: tuple[RedisCommand, ...]) -> tuple[tuple[Any, ...], bytes | None]:
+        """Put the content there, perform the commands, see what is there."""
+        sent: list[RedisCommand] = [("DEL", self._key)]
+        if content is not None:
+            alive = str(int(time.time() * 1000) + 30_000).encode()
+            sent.append(("SET", self._key, content.replace(NEVER.encode(), alive)))
+        answers: list[int | None] = []
+        for command in commands:
+            if self._key not in command:
+                answers.append(None)
+                continue
+            sent += self._mutate(command) if self._mutate else [command]
+            answers.append(len(sent) - 1)
+        replies = self._send([*sent, ("GET", self._key)])
+        values = tuple("ok" if at is None else _hashable(replies[at]) for at in answers)
+        return values, _canonical(replies[-1])
+
+
+def _read(owner: UnitOfWork, binding: Any, *, many: bool) -> Plan[int]:
+    row: Any
+    if many:
+        row = (yield from read_rows_plan(owner, binding, [ID]))[ID]
+    else:
+        row = yield from read_row_plan(owner, binding, ID)
+    return int(row[1])
+
+
+def _fed(plan: Plan[Any], reply: Reply) -> Effect[Any]:
+    kind, value = reply
+    if kind == "raise":
+        error: FluxaError
+        if value == "lost":
+            error = RedisConnectionError("lost", pool="default")
+        elif value == "unknown":
+            error = CommitUnknownError("lost", errno=2013, pool="default")
+        else:
+            error = MySQLError("refused", errno=3819, pool="default")
+        return plan.throw(error)
+    if kind == "redis":
+        return plan.send(RedisReplies([list(each) if isinstance(each, tuple) else each for each in value], SERVER))
+    if kind == "rows":
+        return plan.send(_rows(value))
+    if kind == "done":
+        return plan.send(ExecResult(0, value) if value == 1 else [ExecResult(0, value)])
+    return plan.send(value)
+
+
+def _abandon(plan: Plan[Any]) -> None:
+    """Close a plan in the middle, although its clean-up asks for effects: each is given up likewise."""
+    for _ in range(10):
+        with suppress(RuntimeError):
+            plan.close()
+            return
+    raise AssertionError("a plan does not end")
+
+
+def _hashable(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(map(_canonical, value))
+    return _canonical(value) if isinstance(value, bytes) else value
+
+
+def _canonical(content: Any) -> bytes | None:
+    if isinstance(content, bytes) and content[:1] == b"W":
+        return _intents(_tokens(content))
+    assert content is None or isinstance(content, bytes), content
+    return content
+
+
+def _tokens(content: bytes) -> list[str]:
+    return [part.split(":")[0] for part in content[1:].decode().split(";") if part]
+
+
+def _intents(tokens: Sequence[str]) -> bytes | None:
+    return f"W{''.join(f'{token}:{NEVER};' for token in sorted(tokens))}".encode() if tokens else None
+
+
+def _with(state: State, number: int, process: Process) -> State:
+    processes = (*state.processes[:number], process, *state.processes[number + 1 :])
+    return replace(state, processes=processes)
+
+
+def _name(effect: Effect[Any]) -> str:
+    if isinstance(effect, RedisRoundTrip):
+        return "+".join(str(command[1] if command[0] == "FCALL" else command[0]) for command in effect.commands)
+    return type(effect).__name__
+
+
+def _path(parents: dict[State, tuple[State, str] | None], state: State) -> list[str]:
+    names: list[str] = []
+    while (step := parents[state]) is not None:
+        state, name = step
+        names.append(name)
+    return names[::-1]

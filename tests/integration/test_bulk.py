@@ -278,6 +278,26 @@ def test_writers_that_save_the_same_rows_at_once_agree_on_their_ids(cached_shop:
     assert [stored] * 6 == [sorted(ids) for ids in results]
 
 
+@pytest.mark.parametrize(
+    "meanwhile", ["DELETE FROM UserEntity WHERE id = ?", "UPDATE UserEntity SET email = 'moved' WHERE id = ?"]
+)
+def test_a_row_that_goes_or_changes_its_key_after_it_was_found_is_not_overwritten(
+    cached_shop: Shop, meanwhile: str
+) -> None:
+    """What was found is looked at again under its lock: a row with that key is made anew, the other one left alone."""
+    (alice,) = add_users(cached_shop, "Alice")
+    ctx = cached_shop.context()
+    pending = [meanwhile]
+    ctx.register_query_logger(lambda _, entry: cached_shop.sql(pending.pop(), alice) if pending else None, redis=False)
+
+    (id,) = cached_shop.do(cached_shop.users.save_many(ctx, [{"name": "Saved", "email": "alice@example.com"}]))
+
+    others = cached_shop.sql("SELECT name, email FROM UserEntity WHERE id = ?", alice)
+    assert ([], True) == (pending, id != alice)
+    assert [("Saved", "alice@example.com")] == cached_shop.sql("SELECT name, email FROM UserEntity WHERE id = ?", id)
+    assert ([] if meanwhile.startswith("DELETE") else [("Alice", "moved")]) == others
+
+
 # update_where
 
 

@@ -45,7 +45,9 @@ def update_where_plan(unit: EntityUnit, query: Query, changes: Mapping[str, Any]
     if not changes:
         raise QueryError(f"{unit.schema.name}: update_where() needs something to set")
     clause = SetClause(unit.schema, unit.binding.dialect)
-    expressions = {name: value for name, value in changes.items() if isinstance(value, Expression)}
+    expressions: dict[str, Expression[Any]] = {
+        name: value for name, value in changes.items() if isinstance(value, Expression)
+    }
     plain = {name: value for name, value in changes.items() if name not in expressions}
     values = draft(unit, plain, [UNSET] * unit.binding.width)._row
     for position, value in enumerate(values):

@@ -67,6 +67,7 @@ from fluxaorm.query.pager import Pager
 from fluxaorm.query.query import Query
 from fluxaorm.query.where import Where
 from fluxaorm.registry import DEFAULT_POOL_CODE, Registry
+from fluxaorm.runtime.schema import EngineSchema
 from fluxaorm.version import VERSION
 
 __version__ = VERSION

@@ -58,8 +58,11 @@ def _app_of(path: Path) -> str:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{path}: {error}") from None
     for key in ("tool", "fluxaorm", "app"):
-        # what is no table holds no key
-        found = found.get(key) if isinstance(found, dict) else None
+        try:
+            found = found[key]
+        except (KeyError, TypeError, IndexError):
+            # what is no table holds no key
+            found = None
     if not isinstance(found, str):
         raise UsageError(f'no application was named: give {_FORM}, or [tool.fluxaorm] app = "..." in {path}')
     return found

@@ -7,16 +7,17 @@ is set after those that need its old value.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from decimal import Decimal
+from typing import Any, Final, TypeAlias
 
 from fluxaorm.dialects.port import Dialect
 from fluxaorm.entity.schema import ColumnSchema, EntitySchema
 from fluxaorm.errors import NotSupportedError, QueryError
 from fluxaorm.query.conditions import FieldKey
 from fluxaorm.query.expressions import Computed, Expression
-from fluxaorm.query.field_base import QueryField, key_of
 
 NUMBERS: Final = frozenset({"int", "uint", "float", "float32", "decimal"})
+Term: TypeAlias = "Expression[Any] | Decimal | float"
 
 
 class SetClause:
@@ -45,13 +46,15 @@ class SetClause:
         sql = self._term(column, expression, args, needed)
         self._parts[position] = sql, args, frozenset(needed - {position})
 
-    def _term(self, target: ColumnSchema, term: object, args: list[Any], needed: set[int]) -> str:
+    def _term(self, target: ColumnSchema, term: Term, args: list[Any], needed: set[int]) -> str:
         if isinstance(term, Computed):
             self._check_number(target)
             left, right = (self._term(target, part, args, needed) for part in (term.left, term.right))
             return f"({left} {term.sign} {right})"
-        if isinstance(term, QueryField):
-            column = self._column(key_of(term))
+        if isinstance(term, Expression):
+            # what is not computed is a field, its own only operand
+            (key,) = term._operands()
+            column = self._column(key)
             self._check_kinds(target, column)
             needed.add(column.index)
             return self._dialect.quote(column.name)

@@ -57,10 +57,8 @@ class Numeric(Expression[V], Generic[V, O]):
         return Computed(sign, _checked(left, takes, words), _checked(right, takes, words), takes, words)
 
 
-def _checked(operand: object, takes: tuple[type[Any], ...], words: str) -> Any:
-    if isinstance(operand, Numeric):
-        return operand
-    if type(operand) is bool or not isinstance(operand, takes):
+def _checked(operand: Any, takes: tuple[type[Any], ...], words: str) -> Any:
+    if type(operand) is bool or not isinstance(operand, (Numeric, *takes)):
         raise QueryError(f"{words} or a number field is wanted here, not {with_article(operand)}")
     return operand
 
@@ -90,8 +88,8 @@ class Computed(Numeric[V, O], Generic[V, O]):
 
     def __repr__(self) -> str:
         """Shows no value: it may be a secret."""
-        left, right = (part if isinstance(part, Expression) else "?" for part in (self.left, self.right))
-        return f"({left!r} {self.sign} {right!r})"
+        left, right = (_shown(part) for part in (self.left, self.right))
+        return f"({left} {self.sign} {right})"
 
 
 class Divisible(Numeric[V, O], Generic[V, O]):
@@ -99,3 +97,7 @@ class Divisible(Numeric[V, O], Generic[V, O]):
 
     def __truediv__(self, other: O | Numeric[Any, O]) -> Computed[V, O]:
         return self._computed("/", self, other)
+
+
+def _shown(operand: Any) -> str:
+    return "'?'" if not issubclass(type(operand), Expression) else repr(operand)

@@ -70,9 +70,9 @@ def _run_on(project: Project, servers: Servers, flights: int | None, console: Co
     console.print(f"[bold]FluxaORM {fx.__version__}[/bold]: the flights that left New York in 2013")
     with app.registry().validate() as engine:
         _describe(console, engine)
-        entities = _prepare(project, engine, console)
         tally = Tally()
         statements, commands = servers.statements(), redis_commands(engine)
+        entities = _prepare(project, engine, tally, console)
         if not (servers.lasting and project.loaded):
             _load(engine, entities, sources(flights), tally, console)
             project.loaded = servers.lasting and flights is None
@@ -91,11 +91,12 @@ def _describe(console: Console, engine: Engine) -> None:
     console.print(f"SQL: {pool.dialect.name} at {pool.address}; cache: {cache}\n", highlight=False)
 
 
-def _prepare(project: Project, engine: Engine, console: Console) -> Any:
+def _prepare(project: Project, engine: Engine, tally: Tally, console: Console) -> Any:
     """Generate the package and bring the tables in line; the generated package."""
     fx.generate(engine, project.entities_directory)
     console.print(f"generated {project.entities_directory.name}/ from models.py", highlight=False)
     with engine.new_context() as ctx:
+        tally.watch(ctx)
         safe, _ = fx.split_alters(fx.get_alters(ctx))
         for alter in safe:
             alter.exec(ctx)

@@ -7,7 +7,7 @@ A provider is a stateless singleton. The context that a call is given decides wh
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from fluxaorm.plans import all_ids, cache_control, reads, unique_reads
 from fluxaorm.plans.bulk_changes import delete_where_plan, update_where_plan
@@ -31,12 +31,6 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
 
     fields: F
     """Typed field objects for queries: ``Provider.fields.age >= 18``."""
-
-    entity_name: ClassVar[str]
-
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        cls.entity_name = cls.entity_class.__name__
 
     @sync_or_async
     def get_by_id(self, ctx: AnyContext, id: int, *, for_update: bool = False) -> E | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fluxaorm.errors import RegistryError
 from fluxaorm.plans.callbacks import Event, Handler, Handlers
 from fluxaorm.plans.tracked import Change, TrackedEntity
+from fluxaorm.runtime.provider_identity import ProviderIdentity
 
 if TYPE_CHECKING:
     from fluxaorm.engine import Engine
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 E = TypeVar("E", bound=TrackedEntity)
 
 
-class CallbackMethods(Generic[E]):
+class CallbackMethods(ProviderIdentity, Generic[E]):
     """Handlers of one event run in the order registered; on an AsyncContext they may be coroutine functions.
 
     Before-handlers run inside the flush: what they change of the entity is part of its statement, and what they raise
@@ -27,11 +28,6 @@ class CallbackMethods(Generic[E]):
     Bulk writes (``save_many``, ``update_where``, ``delete_where``) have no entities and call none. Each method raises
     RegistryError once the engine has made a context, StaleGeneratedCodeError.
     """
-
-    entity_name: ClassVar[str]
-    fingerprint: ClassVar[str]
-    entity_class: ClassVar[type[TrackedEntity]]
-    enum_classes: ClassVar[Mapping[int, type[Any]]] = {}
 
     def on_before_insert(self, engine: Engine, handler: Callable[[Any, E], object]) -> None:
         """Call ``handler(ctx, entity)`` before a new entity is written; it may still set what is missing."""

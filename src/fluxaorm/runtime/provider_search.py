@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from fluxaorm.plans import search
 from fluxaorm.plans.aggregates import aggregate_groups_plan, aggregate_plan
-from fluxaorm.plans.tracked import TrackedEntity
 from fluxaorm.query.query import GroupedQuery, Query
 from fluxaorm.runtime.entity import EntityBase
+from fluxaorm.runtime.provider_identity import ProviderIdentity
 from fluxaorm.runtime.sync_or_async import AnyContext, run_plan, sync_or_async
 
 if TYPE_CHECKING:
@@ -24,14 +24,8 @@ V3 = TypeVar("V3")
 V4 = TypeVar("V4")
 
 
-class SearchMethods(Generic[E]):
+class SearchMethods(ProviderIdentity, Generic[E]):
     """Everything that takes a Query. Each raises QueryError before anything is sent, MySQLError, ContextClosedError."""
-
-    entity_name: ClassVar[str]
-    table_name: ClassVar[str]
-    fingerprint: ClassVar[str]
-    entity_class: ClassVar[type[TrackedEntity]]
-    enum_classes: ClassVar[Mapping[int, type[Any]]] = {}
 
     @sync_or_async
     def search_many(self, ctx: AnyContext, query: Query) -> list[E]:

@@ -1,0 +1,23 @@
+"""What a generated provider says of itself; declared once for every part of ``Provider`` that asks the engine by it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from fluxaorm.plans.tracked import TrackedEntity
+
+
+class ProviderIdentity:
+    """Which entity it is about, and the definition its code was generated from; see ``ProviderPort``."""
+
+    entity_name: ClassVar[str]
+    table_name: ClassVar[str]
+    fingerprint: ClassVar[str]
+    entity_class: ClassVar[type[TrackedEntity]]
+    enum_classes: ClassVar[Mapping[int, type[Any]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "entity_class" in cls.__dict__:
+            cls.entity_name = cls.entity_class.__name__

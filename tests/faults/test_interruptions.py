@@ -22,8 +22,6 @@ from tests.support.sql_servers import Database
 pytestmark = pytest.mark.fault
 LIMIT = 25.0
 MOST_EFFECTS = 40
-CLIENT_KILLS = int(os.environ.get("FLUXA_CLIENT_KILLS", "200"))
-"""Processes killed in one run of the test; a nightly run asks for thousands."""
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:
@@ -181,56 +179,3 @@ def test_an_interrupt_inside_a_driver_closes_the_connection(mysql_database: Data
         assert [(0,)] == list(ctx.mysql().query("SELECT COUNT(*) FROM NoteEntity"))
     assert stats.open == stats.idle
     engine.close()
-
-
-def test_a_process_killed_at_any_effect_writes_all_or_nothing(
-    mysql_database: Database, valkey: RedisServer, tables: Tables
-) -> None:
-    """``kill -9`` in the middle of a flush over three tables; what a process said it had written is there."""
-    engine = open_engine(mysql_database.url, valkey.host_port, valkey.namespace)
-    with open_shell("sync") as shell:
-        shop = Shop(engine, shell, mysql_database.url)
-        # a warm parent: compiled providers, so that a child costs a fork
-        ctx = shop.context()
-        pend(shop, ctx, "warm")
-        ctx.flush()
-        kinds: set[str] = set()
-
-        for kill in range(CLIENT_KILLS):
-            number, explicit = (kill // 2) % 9, bool(kill % 2)
-            said, saying = os.pipe()
-            child = os.fork()
-            if child == 0:
-                flush_and_be_killed(shop, f"k{kill}", number, explicit, saying)
-            os.close(saying)
-            with os.fdopen(said, "rb") as heard:
-                words = heard.read().decode()
-            status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-            there = tables.rows(f"k{kill}")
-
-            assert there in ((0, 0, 0), (1, 1, 1))
-            if "flushed" in words:
-                assert (1, 1, 1) == there
-            assert status in (0, -signal.SIGKILL), f"the child failed: {words}"
-            kinds |= {f"{there[0]}{'k' if status else 'f'}"}
-
-        assert {"0k", "1k", "1f"} <= kinds
-    engine.close()
-
-
-def flush_and_be_killed(shop: Shop, name: str, number: int, explicit: bool, saying: int) -> None:
-    """In a child: never returns."""
-    try:
-        ctx = shop.context()
-        pend(shop, ctx, name)
-        AtEffect(ctx, number, lambda: os.kill(os.getpid(), signal.SIGKILL))
-        if explicit:
-            with ctx.transaction():
-                ctx.flush()
-        else:
-            ctx.flush()
-        os.write(saying, b"flushed")
-        os._exit(0)
-    except BaseException as error:  # noqa: BLE001 - told to the parent
-        os.write(saying, repr(error).encode())
-        os._exit(1)

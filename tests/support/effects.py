@@ -9,11 +9,16 @@ from fluxaorm.plans.effects import Plan
 
 
 class AtEffect:
-    """Calls ``act`` right before effect ``number`` (0: the first) of everything that ``ctx`` runs from now on."""
+    """Calls ``act`` right before effect ``number`` (0: the first) of everything that ``ctx`` runs from now on.
 
-    def __init__(self, ctx: Any, number: int, act: Callable[[], object]) -> None:
-        self._left = number
+    ``after``: right after its answer came instead. ``seen``: how many effects began so far.
+    """
+
+    def __init__(self, ctx: Any, number: int, act: Callable[[], object], after: bool = False) -> None:
+        self._number = number
         self._act = act
+        self._after = after
+        self.seen = 0
         self.happened = False
         run = ctx._run_plan
         ctx._run_plan = lambda plan, observer: run(self._watched(plan), observer)
@@ -22,9 +27,12 @@ class AtEffect:
         try:
             effect = next(plan)
             while True:
-                self._count()
+                number = self.seen
+                self.seen += 1
+                self._reached(number, False)
                 try:
                     reply = yield effect
+                    self._reached(number, True)
                 except BaseException as error:  # noqa: BLE001 - the plan handles it
                     effect = plan.throw(error)
                 else:
@@ -32,8 +40,7 @@ class AtEffect:
         except StopIteration as done:
             return done.value
 
-    def _count(self) -> None:
-        if self._left == 0:
+    def _reached(self, number: int, after: bool) -> None:
+        if (number, after) == (self._number, self._after):
             self.happened = True
             self._act()
-        self._left -= 1

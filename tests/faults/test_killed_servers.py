@@ -1,4 +1,4 @@
-"""``kill -9`` of the database server at every step of a flush over three tables: all or nothing, also after recovery."""
+"""``kill -9`` of the database server at every step of a flush over three tables: all or nothing, for good."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def killed_at(victim: Victim, shop: Shop, explicit: bool, number: int, moment: s
     assert at.happened, where
     assert there in {"returned": [ALL], "failed": [NOTHING], "unknown": [ALL, NOTHING]}[end], where
     if there == NOTHING:
-        assert made[0].is_new and made[1].is_dirty, where
+        assert [True, True] == [made[0].is_new, made[1].is_dirty], where
         assert fx.FlushResult(inserted=1, updated=1, deleted=1) == shop.do(ctx.flush()), where
     ctx.clear_flush()
     wait_until(lambda: shop.engine.background.unfinished == 0, "the keys to be released")

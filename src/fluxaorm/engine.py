@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from fluxaorm.background import Background
 from fluxaorm.cache_outages import CacheOutages
@@ -54,6 +54,9 @@ if TYPE_CHECKING:
     from fluxaorm.runtime.provider import Provider
 
 T = TypeVar("T")
+
+STEP_SECONDS: Final = 30.0
+"""What a step in the background may take before it is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,7 @@ class Engine:
         self.sync_runner = SyncRunner(self.mysql_pools, self.redis_pools)
         self.async_runner = AsyncRunner(self.mysql_pools, self.redis_pools)
         self.watchdog = Watchdog()
-        self.background = Background(self.sync_runner.run)
+        self.background = Background(self._run_in_background)
         self.tokens = TokenSource()
         self.clock: Callable[[], datetime] = _utc_now
         """The wall clock: aware, UTC; replaceable in tests."""
@@ -151,6 +154,10 @@ class Engine:
         if seconds is None:
             return self.sync_runner
         return TimedSyncRunner(self.mysql_pools, self.redis_pools, _limit(seconds), self.watchdog)
+
+    def _run_in_background(self, plan: Plan[T]) -> T:
+        """A step that hangs would keep all others from being taken."""
+        return self.sync_runner_for(STEP_SECONDS).run(plan)
 
     def async_runner_for(self, seconds: float | None) -> AsyncRunner:
         """The same on asyncio."""

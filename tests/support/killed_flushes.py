@@ -57,7 +57,7 @@ class Fate:
 
 def run_killed(url: str, redis: str, namespace: str, shell: str, kills: int) -> list[Fate]:
     """Kill so many clients, each in its flush or right after; what became of each."""
-    command = [sys.executable, "-m", "tests.support.killed_flushes", url, redis, namespace, shell, str(kills)]
+    command = [sys.executable, "-m", "tests.support.killed_flushes", str(kills), url, redis, namespace, shell]
     result = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST, check=False)
     assert result.returncode == 0, result.stderr
     return [Fate(name, Moment(*moment), *rest) for name, moment, *rest in json.loads(result.stdout)]
@@ -139,7 +139,7 @@ _SAID = mmap.mmap(-1, 1 << 16)
 """One byte for each child, shared with them: RETURNED once its flush had returned."""
 
 
-def _main(url: str, redis: str, namespace: str, shell: str, kills: int) -> list[Any]:
+def _main(kills: int, url: str, redis: str, namespace: str, shell: str) -> list[Any]:
     draw = random.Random(shell)
     engine = open_engine(url, redis, namespace)
     with open_shell(shell) as opened:
@@ -184,7 +184,7 @@ def _reap(running: dict[int, int], statuses: dict[int, int]) -> None:
 
 
 if __name__ == "__main__":
-    told = _main(*sys.argv[1:5], int(sys.argv[5]))
+    told = _main(int(sys.argv[1]), *sys.argv[2:])
     sys.stdout.write(json.dumps(told))
     sys.stdout.flush()
     # what the parent holds is of no use to anybody

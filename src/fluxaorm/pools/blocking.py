@@ -54,12 +54,14 @@ class _Waiter(Generic[C]):
 
 
 class BlockingPool(Generic[C]):
-    """``open_connection`` makes one; ``refusal`` makes the error for a caller who gets none."""
+    """``open_connection`` makes one, within so many seconds if it is told how many; ``refusal`` makes the error for a
+    caller who gets none.
+    """
 
     def __init__(
         self,
         limits: PoolLimits,
-        open_connection: Callable[[], C],
+        open_connection: Callable[[float | None], C],
         refusal: Refusal,
         is_full: Callable[[Exception], bool] = never_full,
     ) -> None:
@@ -79,7 +81,11 @@ class BlockingPool(Generic[C]):
         """Give a connection back; whatever but 0 it returns is to be told to ``settle``."""
 
     def acquire(self, seconds: float | None = None) -> C:
-        """A connection for the calling thread alone. PoolTimeoutError; MySQLConnectionError when none can be opened."""
+        """A connection for the calling thread alone. ``seconds``: waiting for one and opening it take no longer.
+
+        None: the pool's time, and after it that of opening one. PoolTimeoutError; MySQLConnectionError when
+        none can be opened.
+        """
         return self._slots.take() or self._acquire_slowly(seconds)
 
     def release(self, connection: C) -> None:
@@ -98,13 +104,13 @@ class BlockingPool(Generic[C]):
         deadline = monotonic() + (self._limits.timeout if seconds is None else seconds)
         while True:
             try:
-                return self._acquire_once(deadline - monotonic())
+                return self._acquire_once(deadline, seconds is not None)
             except Exception as error:
                 if not self._is_full(error) or monotonic() + FULL_PAUSE >= deadline:
                     raise
             sleep(FULL_PAUSE)
 
-    def _acquire_once(self, seconds: float) -> C:
+    def _acquire_once(self, deadline: float, limited: bool) -> C:
         with self._lock:
             connection = self._slots.take()
             discarded = self._slots.take_discarded()
@@ -116,8 +122,10 @@ class BlockingPool(Generic[C]):
         if connection is not None:
             return connection
         if waiter is not None:
-            connection = self._wait(waiter, max(0.0, seconds))
-        return self._open() if connection is None else connection
+            connection = self._wait(waiter, max(0.0, deadline - monotonic()))
+        if connection is not None:
+            return connection
+        return self._open(max(0.0, deadline - monotonic()) if limited else None)
 
     def _enqueue(self) -> _Waiter[C]:
         if self._slots.closed:
@@ -158,9 +166,9 @@ class BlockingPool(Generic[C]):
         elif not waiter.closed:
             self._forget()
 
-    def _open(self) -> C:
+    def _open(self, seconds: float | None) -> C:
         try:
-            connection = self._open_connection()
+            connection = self._open_connection(seconds)
         except BaseException:
             self._forget()
             raise

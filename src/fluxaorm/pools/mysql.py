@@ -31,18 +31,18 @@ class MySQLPool(SQLPoolBase):
         super().__init__(code, address, options, dialect_for(_NEWEST))
         self._mysql_address = address
         self._context: ssl.SSLContext | None = None
-        self._opener: Callable[[], Any] | None = None
+        self._opener: Callable[[float | None], Any] | None = None
         self._max_packet = 0
 
-    def _open(self) -> Any:
+    def _open(self, seconds: float | None = None) -> Any:
         if self._opener is None:
             self._opener = self._choose_driver()
-        connection = self._opener()
+        connection = self._opener(seconds)
         connection.max_packet = self._max_packet
         connection.on_abandoned = self._abandoned
         return connection
 
-    def _choose_driver(self) -> Callable[[], Any]:
+    def _choose_driver(self) -> Callable[[float | None], Any]:
         wanted = self.options.driver
         if wanted != "pymysql":
             try:
@@ -52,16 +52,20 @@ class MySQLPool(SQLPoolBase):
                     raise MissingExtraError("driver='mysqlclient'", "MySQLdb", "fluxaorm[mysqlclient]") from None
         return self._pymysql()
 
-    def _mysqlclient(self) -> Callable[[], Any]:
+    def _mysqlclient(self) -> Callable[[float | None], Any]:
         open_one = importlib.import_module("fluxaorm.pools.mysqlclient").open_mysqlclient
-        return lambda: open_one(self._mysql_address, self.options, self.dialect, self.code, self._expiry())
+        return lambda seconds: open_one(
+            self._mysql_address, self.options, self.dialect, self.code, self._expiry(), seconds
+        )
 
-    def _pymysql(self) -> Callable[[], Any]:
+    def _pymysql(self) -> Callable[[float | None], Any]:
         try:
             open_one = importlib.import_module("fluxaorm.pools.pymysql").open_pymysql
         except ImportError:
             raise MissingExtraError("a MySQL pool", "pymysql", "PyMySQL") from None
-        return lambda: open_one(self._mysql_address, self.options, self._tls(), self.dialect, self.code, self._expiry())
+        return lambda seconds: open_one(
+            self._mysql_address, self.options, self._tls(), self.dialect, self.code, self._expiry(), seconds
+        )
 
     async def _open_async(self) -> Any:
         try:

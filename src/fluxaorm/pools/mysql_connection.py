@@ -18,16 +18,18 @@ from fluxaorm.errors import MySQLConnectionError, MySQLError
 from fluxaorm.plans.effects import ExecResult, QueryRows, Row, Statement
 from fluxaorm.pools.literals import Sql, render
 from fluxaorm.pools.packets import Packet, packets
-from fluxaorm.pools.watching import shut_down
+from fluxaorm.pools.watching import cut_off, shut_down
 
 if TYPE_CHECKING:
     from fluxaorm.dialects.port import Dialect
+    from fluxaorm.options import MySQLOptions
 
 FOUND_ROWS: Final = 1 << 1
 MULTI_STATEMENTS: Final = 1 << 16
 MULTI_RESULTS: Final = 1 << 17
 CLIENT_FLAGS: Final = FOUND_ROWS | MULTI_STATEMENTS | MULTI_RESULTS
 CHARSET: Final = "utf8mb4"
+CONNECT_SECONDS: Final = 10.0
 GONE_AWAY: Final = 2006
 PACKET_TOO_LARGE: Final = 1153
 
@@ -121,6 +123,12 @@ def _number_and_message(error: BaseException) -> tuple[int, str]:
     return number, message
 
 
+def connect_seconds(options: MySQLOptions, seconds: float | None) -> float:
+    """How long a connection may take to open for a caller who has ``seconds`` left; drivers want some time."""
+    usual = options.connect_timeout or CONNECT_SECONDS
+    return usual if seconds is None else max(0.001, min(usual, seconds))
+
+
 def session_sql(dialect: Dialect) -> str:
     """The statements that make a fresh connection the library's, for one round trip."""
     return ";".join((f"SET NAMES {CHARSET}", *dialect.session_statements()))
@@ -136,14 +144,15 @@ class BlockingMySQLConnection(MySQLConnectionState, ABC):
 
     __slots__ = ("_descriptor", "_poll")
 
-    def __init__(self, dialect: Dialect, pool: str, expires: float) -> None:
+    def __init__(self, dialect: Dialect, pool: str, expires: float, deadline: float | None) -> None:
         super().__init__(dialect, pool, expires)
         # a driver may refuse to tell it while another thread waits
         self._descriptor = self.fileno()
         self._poll = select.poll()
         self._poll.register(self._descriptor, select.POLLIN)
         statements = session_sql(dialect)
-        self._perform(statements, statements)
+        with cut_off(self._descriptor, deadline):
+            self._perform(statements, statements)
 
     @abstractmethod
     def fileno(self) -> int:

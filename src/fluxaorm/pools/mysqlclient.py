@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
@@ -13,7 +14,13 @@ from fluxaorm.errors import MySQLConnectionError
 from fluxaorm.plans.effects import ExecResult, QueryRows, Row
 from fluxaorm.pools.column_types import CLIENT_CONVERSIONS, CLIENT_ROW_CONVERSIONS
 from fluxaorm.pools.literals import Sql, render
-from fluxaorm.pools.mysql_connection import CHARSET, CLIENT_FLAGS, BlockingMySQLConnection, mapped_error
+from fluxaorm.pools.mysql_connection import (
+    CHARSET,
+    CLIENT_FLAGS,
+    BlockingMySQLConnection,
+    connect_seconds,
+    mapped_error,
+)
 
 if TYPE_CHECKING:
     from fluxaorm.addresses import MySQLAddress
@@ -24,17 +31,21 @@ NO_TLS: Final = 2026
 
 
 def open_mysqlclient(
-    address: MySQLAddress, options: MySQLOptions, dialect: Dialect, pool: str, expires: float
+    address: MySQLAddress, options: MySQLOptions, dialect: Dialect, pool: str, expires: float, seconds: float | None
 ) -> MySQLClientConnection:
-    """A fresh connection. MySQLConnectionError."""
+    """A fresh connection, within ``seconds`` if they are fewer than ``connect_timeout``. MySQLConnectionError.
+
+    The C library counts in whole seconds.
+    """
+    deadline = None if seconds is None else time.monotonic() + seconds
     try:
-        raw: Any = _mysql.connection(**_arguments(address, options))
+        raw: Any = _mysql.connection(**_arguments(address, options, connect_seconds(options, seconds)))
     except _mysql.Error as error:
         raise mapped_error(error, dialect, pool) from error
     if address.tls is not None and not _is_encrypted(raw):
         raw.close()
         raise MySQLConnectionError("the server does not speak TLS", errno=NO_TLS, pool=pool)
-    return MySQLClientConnection(raw, dialect, pool, expires)
+    return MySQLClientConnection(raw, dialect, pool, expires, deadline)
 
 
 def _is_encrypted(raw: Any) -> bool:
@@ -44,7 +55,7 @@ def _is_encrypted(raw: Any) -> bool:
     return bool(cipher)
 
 
-def _arguments(address: MySQLAddress, options: MySQLOptions) -> dict[str, Any]:
+def _arguments(address: MySQLAddress, options: MySQLOptions, seconds: float) -> dict[str, Any]:
     arguments: dict[str, Any] = {
         "user": address.user,
         "password": address.password,
@@ -52,7 +63,7 @@ def _arguments(address: MySQLAddress, options: MySQLOptions) -> dict[str, Any]:
         "client_flag": CLIENT_FLAGS,
         "charset": CHARSET,
         "local_infile": 0,
-        "connect_timeout": math.ceil(options.connect_timeout or 10),
+        "connect_timeout": math.ceil(seconds),
     }
     if address.socket:
         arguments["unix_socket"] = address.socket
@@ -85,13 +96,13 @@ class MySQLClientConnection(BlockingMySQLConnection):
 
     driver_errors = _mysql.MySQLError
 
-    def __init__(self, raw: Any, dialect: Dialect, pool: str, expires: float) -> None:
+    def __init__(self, raw: Any, dialect: Dialect, pool: str, expires: float, deadline: float | None) -> None:
         self._raw = raw
         raw.converter = CLIENT_ROW_CONVERSIONS
         self._send = raw.query
         self._store = raw.store_result
         self._stream: Any = None
-        super().__init__(dialect, pool, expires)
+        super().__init__(dialect, pool, expires, deadline)
         self.thread = raw.thread_id()
 
     def fetch(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:

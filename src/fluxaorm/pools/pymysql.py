@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,13 @@ from pymysql.err import MySQLError
 from fluxaorm.plans.effects import ExecResult, QueryRows, Row
 from fluxaorm.pools.column_types import Decoder, decoded_rows, decoder_of
 from fluxaorm.pools.literals import Sql, render
-from fluxaorm.pools.mysql_connection import CHARSET, CLIENT_FLAGS, BlockingMySQLConnection, mapped_error
+from fluxaorm.pools.mysql_connection import (
+    CHARSET,
+    CLIENT_FLAGS,
+    BlockingMySQLConnection,
+    connect_seconds,
+    mapped_error,
+)
 
 if TYPE_CHECKING:
     import ssl
@@ -29,12 +36,14 @@ def open_pymysql(
     dialect: Dialect,
     pool: str,
     expires: float,
+    seconds: float | None,
 ) -> PyMySQLConnection:
-    """A fresh connection. MySQLConnectionError."""
+    """A fresh connection, within ``seconds`` if they are fewer than ``connect_timeout``. MySQLConnectionError."""
+    deadline = None if seconds is None else time.monotonic() + seconds
     where: dict[str, Any] = {"unix_socket": address.socket}
     if not address.socket:
         where = {"host": address.hosts[0].host, "port": address.hosts[0].port}
-    seconds = options.connect_timeout or 10
+    seconds = connect_seconds(options, seconds)
     try:
         raw = pymysql.connect(
             **where,
@@ -56,7 +65,7 @@ def open_pymysql(
         )
     except MySQLError as error:
         raise mapped_error(error, dialect, pool) from error
-    connection = PyMySQLConnection(raw, dialect, pool, expires)
+    connection = PyMySQLConnection(raw, dialect, pool, expires, deadline)
     connection.limit_reads(options.read_timeout)
     return connection
 
@@ -68,9 +77,9 @@ class PyMySQLConnection(BlockingMySQLConnection):
 
     driver_errors = MySQLError
 
-    def __init__(self, raw: Any, dialect: Dialect, pool: str, expires: float) -> None:
+    def __init__(self, raw: Any, dialect: Dialect, pool: str, expires: float, deadline: float | None) -> None:
         self._raw = raw
-        super().__init__(dialect, pool, expires)
+        super().__init__(dialect, pool, expires, deadline)
         self.thread = self._raw.thread_id()
 
     def fetch(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:

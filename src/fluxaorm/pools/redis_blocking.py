@@ -36,7 +36,10 @@ READ_BYTES: Final = 65_536
 
 
 class BlockingLink:
-    """One connection. ``raw``: redis-py's, not yet connected. RedisConnectionError when it cannot be."""
+    """One connection. ``raw``: redis-py's, not yet connected. RedisConnectionError when it cannot be.
+
+    ``seconds``: at most so long for each step until it is open, if they are fewer than the options'.
+    """
 
     __slots__ = (
         "__weakref__",
@@ -55,12 +58,16 @@ class BlockingLink:
         "usable",
     )
 
-    def __init__(self, raw: Any, pool: str) -> None:
+    def __init__(self, raw: Any, pool: str, seconds: float | None = None) -> None:
         self._raw = raw
         self._pool = pool
         self.usable = True
         self.expires = float("inf")
         self.taken = 0.0
+        usual = raw.socket_timeout
+        if seconds is not None:
+            raw.socket_timeout = _shorter(usual, seconds)
+            raw.socket_connect_timeout = _shorter(raw.socket_connect_timeout, seconds)
         try:
             raw.connect()
         except (DriverError, OSError) as error:
@@ -68,7 +75,7 @@ class BlockingLink:
         self._socket: socket.socket = raw._sock
         self._send = self._socket.sendall
         self._recv = self._socket.recv
-        _let_the_system_time_out(self._socket)
+        _let_the_system_time_out(self._socket, raw.socket_timeout)
         self._poll = select.poll()
         self._poll.register(self._socket.fileno(), select.POLLIN)
         self._refusals = Refusals(pool)
@@ -77,6 +84,9 @@ class BlockingLink:
         self._gets = reader.gets
         self._server = b""
         self._server = self._identity()
+        if seconds is not None:
+            raw.socket_timeout = usual
+            _let_the_system_time_out(self._socket, usual)
 
     def _identity(self) -> bytes:
         try:
@@ -142,13 +152,19 @@ class BlockingLink:
         self._socket.close()
 
 
-def _let_the_system_time_out(sock: socket.socket) -> None:
+def _shorter(usual: float | None, seconds: float) -> float:
+    """Of two times; ``usual`` None: for ever. Sockets take none at all for for ever, too."""
+    return max(0.001, seconds if usual is None else min(usual, seconds))
+
+
+def _let_the_system_time_out(sock: socket.socket, seconds: float | None) -> None:
     """A time limit of Python's own costs a system call more with each read; the system's costs none."""
-    seconds = sock.gettimeout()
-    if not seconds or isinstance(sock, ssl.SSLSocket):
+    if isinstance(sock, ssl.SSLSocket):
         # TLS wants Python's
+        sock.settimeout(seconds)
         return
-    whole, part = divmod(seconds, 1)
+    # none at all is zero to the system
+    whole, part = divmod(seconds or 0.0, 1)
     interval = struct.pack("ll", int(whole), int(part * 1e6))
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, interval)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, interval)
@@ -163,8 +179,8 @@ class BlockingRedis:
         self._open_raw = open_raw
         self._links: BlockingPool[BlockingLink] = BlockingPool(limits, self._open, self._refusal)
 
-    def _open(self) -> BlockingLink:
-        return BlockingLink(self._open_raw(), self._code)
+    def _open(self, seconds: float | None) -> BlockingLink:
+        return BlockingLink(self._open_raw(), self._code, seconds)
 
     def _refusal(self, reason: str, timed_out: bool) -> RedisConnectionError:
         return RedisConnectionError(reason, pool=self._code)
@@ -172,7 +188,7 @@ class BlockingRedis:
     def round_trip(self, commands: Sequence[RedisCommand], watch: Watch | None = None) -> RedisReplies:
         """See SyncRedis."""
         links = self._links
-        link = links.take() or links.acquire()
+        link = links.take() or links.acquire(None if watch is None else max(0.0, watch.left))
         try:
             if watch is not None:
                 watch.enter(link)

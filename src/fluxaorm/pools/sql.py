@@ -88,8 +88,8 @@ class SQLPoolBase(ABC):
             connection.close()
 
     @abstractmethod
-    def _open(self) -> Any:
-        """A fresh connection for threads."""
+    def _open(self, seconds: float | None = None) -> Any:
+        """A fresh connection for threads, within ``seconds`` if they are fewer than ``connect_timeout``."""
 
     @abstractmethod
     async def _open_async(self) -> Any:

@@ -48,7 +48,7 @@ class SQLitePool(SQLPoolBase):
         self._path = os.path.join(directory, "memory.db")
         return self._path
 
-    def _open(self) -> SQLiteConnection:
+    def _open(self, seconds: float | None = None) -> SQLiteConnection:
         return SQLiteConnection(self._file(), self.dialect, self.code)
 
     async def _open_async(self) -> AsyncSQLiteConnection:

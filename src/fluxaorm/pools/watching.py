@@ -10,7 +10,8 @@ import itertools
 import os
 import socket
 import threading
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Final, Protocol
 
@@ -30,6 +31,23 @@ def shut_down(descriptor: int) -> None:
     """End both directions of a socket that somebody else may be blocked on; never raises."""
     with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as same:
         same.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def cut_off(descriptor: int, deadline: float | None) -> Generator[None, None, None]:
+    """Shut a socket down when the block does not end in time: for what happens once in a connection's life."""
+    if deadline is None:
+        yield
+        return
+    timer = threading.Timer(max(0.0, deadline - monotonic()), shut_down, (descriptor,))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        # from here on the descriptor may become another file's
+        timer.join()
 
 
 class Watch:

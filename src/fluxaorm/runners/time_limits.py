@@ -1,16 +1,20 @@
 """What a deadline applies to, said once for both runners. No I/O.
 
-COMMIT, a lone statement and clean-up are never cut off: they end in success or in CommitUnknownError. Whatever else is
-under way when the time is over is ended, and nothing new begins.
+Whatever is under way when the time is over is ended, and nothing new begins. Only a COMMIT, a lone statement and
+clean-up go on, so that they end in success; a server that does not answer them either, ten seconds later, is left:
+whoever waits for a COMMIT or a lone statement is told that its outcome is unknown.
 """
 
 from __future__ import annotations
 
 from time import monotonic
-from typing import Any
+from typing import Any, Final
 
 from fluxaorm.errors import DeadlineExceededError
 from fluxaorm.plans.effects import CallHandler, Effect, Execute, Parallel, Session
+
+GRACE_SECONDS: Final = 10.0
+"""How long what is not cut off may go on after the deadline, or after its own beginning."""
 
 
 class TimeLimit:
@@ -26,6 +30,11 @@ class TimeLimit:
     def left(self) -> float:
         """Seconds until the deadline; may be negative."""
         return self.deadline - monotonic()
+
+    @property
+    def grace(self) -> float:
+        """When to give up what began now and is not cut off, in monotonic seconds."""
+        return max(self.deadline, monotonic()) + GRACE_SECONDS
 
     def check(self) -> float:
         """The seconds that are left. DeadlineExceededError when there are none."""

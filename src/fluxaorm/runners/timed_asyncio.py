@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from fluxaorm.errors import FluxaError
-from fluxaorm.plans.effects import Effect, LookUpRows
+from fluxaorm.plans.effects import Effect, ExecResult, Execute, LookUpRows
 from fluxaorm.runners.asyncio import AsyncRunner
 from fluxaorm.runners.shield import Shield
 from fluxaorm.runners.time_limits import TimeLimit, is_lone_statement, is_unlimited
@@ -58,6 +60,26 @@ class TimedAsyncRunner(AsyncRunner):
         except TimeoutError as error:
             raise self._limit.exceeded() from error
 
+    # what is not cut off at the deadline, but a while later; each in a task that nobody cancels
+
+    async def _commit_on(self, connection: AsyncSQLConnection, code: str) -> None:
+        async with self._grace():
+            await super()._commit_on(connection, code)
+
+    async def _rollback_on(self, connection: AsyncSQLConnection, code: str) -> None:
+        with suppress(TimeoutError):
+            async with self._grace():
+                await super()._rollback_on(connection, code)
+
+    async def _execute_alone(
+        self, effect: Execute, code: str, pool: AsyncPool[AsyncSQLConnection], connection: AsyncSQLConnection
+    ) -> ExecResult:
+        async with self._grace():
+            return await super()._execute_alone(effect, code, pool, connection)
+
+    def _grace(self) -> asyncio.Timeout:
+        return asyncio.timeout(self._limit.grace - monotonic())
+
     def _sql_pool(self, code: str) -> AsyncPool[AsyncSQLConnection]:
         return _TimedPool(super()._sql_pool(code), self._limit)
 
@@ -75,8 +97,10 @@ class _TimedPool:
     async def acquire(self, seconds: float | None = None) -> AsyncSQLConnection:
         left = self._limit.check()
         try:
-            return await self._acquire(left if seconds is None else min(left, seconds))
-        except FluxaError as error:
+            # opening one takes its time as well
+            async with asyncio.timeout(left):
+                return await self._acquire(left if seconds is None else min(left, seconds))
+        except (FluxaError, TimeoutError) as error:
             if self._limit.left <= 0:
                 raise self._limit.exceeded() from error
             raise

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fluxaorm.errors import DeadlineExceededError, FluxaError
-from fluxaorm.plans.effects import Effect, Plan, ShieldedRedisRoundTrip, Sleep
+from fluxaorm.plans.effects import Commit, Effect, Plan, Rollback, ShieldedRedisRoundTrip, Sleep
 from fluxaorm.pools.watching import Watch, Watchdog
 from fluxaorm.runners.sync import SyncRunner
 from fluxaorm.runners.time_limits import TimeLimit, is_lone_statement, is_unlimited, session_of
@@ -49,6 +50,8 @@ class TimedSyncRunner(SyncRunner):
 
     def _limited(self, perform: Callable[[Any], Any]) -> Callable[[Any], Any]:
         def limited(effect: Effect[Any]) -> Any:
+            if isinstance(effect, Commit | Rollback):
+                return self._perform_to_its_end(perform, effect)
             if is_unlimited(effect):
                 return perform(effect)
             left = self._limit.check()
@@ -77,6 +80,23 @@ class TimedSyncRunner(SyncRunner):
             # also a connection that stays out: a COMMIT on it must not be cut off
             self._watch.leave()
 
+    def _perform_to_its_end(self, perform: Callable[[Any], Any], effect: Commit | Rollback) -> Any:
+        with self._grace() as watch:
+            if effect.session.connection is not None:
+                watch.enter(effect.session.connection)
+            return perform(effect)
+
+    @contextmanager
+    def _grace(self) -> Generator[Watch, None, None]:
+        """Watches what is not cut off at the deadline, but a while later."""
+        watch = Watch(self._limit.grace)
+        self._watchdog.add(watch)
+        try:
+            yield watch
+        finally:
+            watch.leave()
+            self._watchdog.remove(watch)
+
     def _sql_pool(self, code: str) -> SyncPool[SyncSQLConnection]:
         pool = self._sql.get(code)
         if pool is None:
@@ -88,11 +108,11 @@ class TimedSyncRunner(SyncRunner):
             return super()._execute(effect)
         pool = self._sql_pool(effect.target)
         assert isinstance(pool, _TimedPool)
-        pool.watched = False
-        try:
-            return super()._execute(effect)
-        finally:
-            pool.watched = True
+        with self._grace() as pool.watch:
+            try:
+                return super()._execute(effect)
+            finally:
+                pool.watch = self._watch
 
     def _redis_round_trip(self, effect: Any) -> Any:
         redis = self._redis.get(effect.pool) or self._redis_pool(effect.pool)
@@ -105,9 +125,8 @@ class _TimedPool:
     def __init__(self, pool: SyncPool[SyncSQLConnection], limit: TimeLimit, watch: Watch) -> None:
         self._pool = pool
         self._limit = limit
-        self._watch = watch
-        self.watched = True
-        """False: what is sent may not be cut off."""
+        self.watch = watch
+        """What looks after the connections that are taken from now on."""
 
     def take(self) -> SyncSQLConnection | None:
         return self._entered(self._pool.take())
@@ -126,16 +145,16 @@ class _TimedPool:
         return connection
 
     def _entered(self, connection: SyncSQLConnection | None) -> SyncSQLConnection | None:
-        if connection is not None and self.watched:
-            self._watch.enter(connection)
+        if connection is not None:
+            self.watch.enter(connection)
         return connection
 
     def put(self, connection: SyncSQLConnection) -> int:
-        self._watch.leave()
+        self.watch.leave()
         return self._pool.put(connection)
 
     def release(self, connection: SyncSQLConnection) -> None:
-        self._watch.leave()
+        self.watch.leave()
         self._pool.release(connection)
 
     def settle(self, connection: SyncSQLConnection, fate: int) -> None:

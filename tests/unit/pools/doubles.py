@@ -47,7 +47,7 @@ class Factory:
         self.made: list[FakeConnection] = []
         self.failure: Exception | None = None
 
-    def __call__(self) -> FakeConnection:
+    def __call__(self, seconds: float | None = None) -> FakeConnection:
         if self.failure is not None:
             raise self.failure
         connection = FakeConnection(f"c{len(self.made) + 1}", float("inf"))

@@ -223,29 +223,39 @@ def test_too_many_connections_are_waited_for_and_then_told(poor_user: str, shell
     shell.close(shop.engine)
 
 
-def test_a_server_that_is_read_only_is_told(private_server: StartServer, shell: Shell) -> None:
+@pytest.mark.parametrize(
+    ("kind", "setting", "user"),
+    [("mariadb", "read_only", "app"), ("mysql", "read_only", "app"), ("mysql", "super_read_only", "root")],
+)
+def test_a_server_that_is_read_only_is_told(
+    private_server: StartServer, shell: Shell, kind: str, setting: str, user: str
+) -> None:
     """After a fail-over the address may be a replica: nothing is written, and the same objects wait for the primary."""
-    server = private_server("mariadb")
-    admin = f"mysql://root@{server.host}:{server.port}"
+    server = private_server(kind)
     root = pymysql.connect(host=server.host, port=server.port, user="root", autocommit=True)
-    with root.cursor() as cursor:
-        cursor.execute("CREATE DATABASE app CHARACTER SET utf8mb4")
-        cursor.execute("CREATE USER app@'%' IDENTIFIED BY 'pw'")
-        cursor.execute("GRANT ALL ON app.* TO app@'%'")
-    shop = Shop(open_engine(f"mysql://app:pw@{server.host}:{server.port}/app", None), shell, admin)
-    ctx = shop.context()
+    execute = root.cursor().execute
+    execute("CREATE DATABASE app CHARACTER SET utf8mb4")
+    execute("CREATE USER app@'%' IDENTIFIED BY ''")
+    execute("GRANT ALL ON app.* TO app@'%'")
+    url = f"mysql://{user}@{server.host}:{server.port}/app"
+    shop = Shop(open_engine(url, None), shell, url)
+    ctx, alone = shop.context(), shop.context()
     shop.do(shop.counters.new(ctx, label="a"))
     shop.do(shop.notes.new(ctx, text="a"))
-    with root.cursor() as cursor:
-        cursor.execute("SET GLOBAL read_only = 1")
+    shop.do(shop.notes.new(alone, text="b"))
+    execute(f"SET GLOBAL {setting} = 1")
 
-    with pytest.raises(MySQLError, match="read-only"):
-        shop.do(ctx.flush())
-    with root.cursor() as cursor:
-        cursor.execute("SET GLOBAL read_only = 0")
-    result = shop.do(ctx.flush())
+    for each in (ctx, alone):
+        with pytest.raises(MySQLError, match="read-only"):
+            shop.do(each.flush())
+    nothing = (shop.do(shop.counters.count(ctx, fx.Query())), shop.do(shop.notes.count(ctx, fx.Query())))
+    # the one that includes the other goes with it
+    execute("SET GLOBAL super_read_only = 0" if kind == "mysql" else "SET GLOBAL read_only = 0")
+    execute("SET GLOBAL read_only = 0")
+    results = [shop.do(each.flush()) for each in (ctx, alone)]
 
-    assert fx.FlushResult(inserted=2) == result
+    assert (0, 0) == nothing
+    assert [fx.FlushResult(inserted=2), fx.FlushResult(inserted=1)] == results
     shell.close(shop.engine)
     root.close()
 

@@ -76,7 +76,8 @@ def _show(state: StackState) -> None:
     for field in fields(state):
         value = getattr(state, field.name)
         if field.name in NAMES and value is not None:
-            places = getattr(value, "sentinels", None) or [(value.host, value.port)]
+            several = getattr(value, "sentinels", None) or getattr(value, "nodes", None)
+            places = several or [(value.host, value.port)]
             print(f"{field.name:10}{value.version:42}{' '.join(f'{host}:{port}' for host, port in places)}")
     for name, reason in state.missing.items():
         print(f"{name:10}missing: {reason.splitlines()[0]}")

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from devstack import mariadb, mysql, redis, sentinel, valkey
+from devstack import cluster, mariadb, mysql, redis, sentinel, valkey
 from devstack.server import Server, started
-from devstack.state import RedisAddress, SentinelAddress, SqlAddress
+from devstack.state import ClusterAddress, RedisAddress, SentinelAddress, SqlAddress
 
-Address = SqlAddress | RedisAddress | SentinelAddress
+Address = SqlAddress | RedisAddress | SentinelAddress | ClusterAddress
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +81,18 @@ def start_sentinel(directory: Path) -> Started:
     return Started(SentinelAddress(sentinel.SERVICE, sentinels, group.primary.version), group.servers)
 
 
+def start_cluster(directory: Path) -> Started:
+    """A Valkey Cluster of three primaries."""
+    group = cluster.group(directory)
+    nodes = tuple((server.host, server.port) for server in group.primaries)
+    return Started(ClusterAddress(nodes, group.primaries[0].version), group.servers)
+
+
 # the slowest first: they start in parallel
 COMPONENTS = (
     Component("mysql", fetch_mysql, start_mysql, optional=True),
     Component("mariadb", mariadb.fetch, start_mariadb),
+    Component("cluster", valkey.fetch, start_cluster),
     Component("sentinel", redis.fetch, start_sentinel),
     Component("redis", redis.fetch, start_redis),
     Component("valkey", valkey.fetch, start_valkey),

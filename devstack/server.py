@@ -19,7 +19,7 @@ from devstack.errors import ServerFailedError, last_lines
 from devstack.ports import HOST, free_port
 from devstack.process import ProcessId, stop, wait_until
 
-_PORT_TAKEN = ("Address already in use", "port: Bind on")
+PORT_TAKEN = ("Address already in use", "port: Bind on")
 
 
 @dataclass(slots=True)
@@ -140,7 +140,7 @@ def started(make: Callable[[int], Server], timeout: float = 60.0) -> Server:
         try:
             return server.start(timeout)
         except ServerFailedError as error:
-            if attempt == 2 or not any(sign in last_lines(error.log) for sign in _PORT_TAKEN):
+            if attempt == 2 or not any(sign in last_lines(error.log) for sign in PORT_TAKEN):
                 raise
     raise AssertionError("unreachable")
 

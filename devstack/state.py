@@ -50,6 +50,14 @@ class SentinelAddress:
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterAddress:
+    """A Valkey Cluster: where its primaries are."""
+
+    nodes: tuple[tuple[str, int], ...]
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
 class StackState:
     """A stack: one address for each server, None for one that is missing, whose reason is in `missing`."""
 
@@ -59,6 +67,7 @@ class StackState:
     valkey: RedisAddress | None = None
     redis: RedisAddress | None = None
     sentinel: SentinelAddress | None = None
+    cluster: ClusterAddress | None = None
     missing: dict[str, str] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
@@ -109,4 +118,7 @@ def _state(content: dict[str, Any]) -> StackState:
     if content["sentinel"] is not None:
         sentinels = tuple((host, port) for host, port in content["sentinel"].pop("sentinels"))
         content["sentinel"] = SentinelAddress(sentinels=sentinels, **content["sentinel"])
+    if content.get("cluster") is not None:
+        nodes = tuple((host, port) for host, port in content["cluster"].pop("nodes"))
+        content["cluster"] = ClusterAddress(nodes=nodes, **content["cluster"])
     return StackState(**content)

@@ -15,9 +15,10 @@ from redis.sentinel import MasterNotFoundError, Sentinel
 from devstack.process import wait_until
 from devstack.sentinel import SERVICE, SentinelGroup
 from devstack.state import SentinelAddress
+from devstack.wire import redis_info
 from tests.support.network import MakeProxy
-from tests.support.private_servers import StartServer
-from tests.support.redis_servers import RedisServer
+from tests.support.private_servers import StartCluster, StartServer
+from tests.support.redis_servers import RedisCluster, RedisServer
 from tests.support.sql_servers import Database, SqlServer
 
 
@@ -170,6 +171,36 @@ def test_sentinel_fails_over_after_kill_9(sentinel_group: SentinelGroup) -> None
         assert sentinel_group.current_primary() == (sentinel_group.replica.host, sentinel_group.replica.port)
     for each in watch.sentinels:
         each.close()
+
+
+def test_the_cluster_shares_its_slots_among_three_primaries(valkey_cluster: RedisCluster) -> None:
+    """A client that knows one node finds the owner of any key."""
+    host, port = valkey_cluster.nodes[0]
+
+    with redis.RedisCluster(host=host, port=port) as client:
+        for number in range(50):
+            client.set(f"{valkey_cluster.namespace}:{number}", number)
+        owners = {client.get_node_from_key(f"{valkey_cluster.namespace}:{number}").port for number in range(50)}
+
+    assert {port for _, port in valkey_cluster.nodes} == owners
+    assert len(valkey_cluster.keys()) == 50
+    valkey_cluster.clean()
+    assert valkey_cluster.keys() == []
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("kind", ["valkey", "redis"])
+def test_a_cluster_fails_over_after_kill_9(private_cluster: StartCluster, kind: str) -> None:
+    """The replica of a killed primary takes its slots, within a bounded wait."""
+    cluster = private_cluster(kind, replicas=True, node_timeout=1_000)
+    replica = cluster.replicas[0]
+
+    cluster.primaries[0].kill()
+
+    def took_over() -> bool:
+        return redis_info(replica.host, replica.port, "replication")["role"] == "master"
+
+    assert wait_until(took_over, 90)
 
 
 @pytest.mark.usefixtures("no_sockets")

@@ -14,8 +14,10 @@ from typing import Protocol
 
 import pytest
 
+from devstack import cluster as clusters
 from devstack import mariadb, mysql, redis, valkey
 from devstack import sentinel as sentinels
+from devstack.cluster import Cluster
 from devstack.errors import UnobtainableError
 from devstack.private import ensure_guarded
 from devstack.sentinel import SentinelGroup
@@ -71,6 +73,31 @@ def sentinel_group(pytestconfig: pytest.Config) -> Iterator[SentinelGroup]:
     for server in group.servers:
         server.kill()
     shutil.rmtree(directory, ignore_errors=True)
+
+
+class StartCluster(Protocol):
+    """`start("redis", replicas=True)` gives a running cluster."""
+
+    def __call__(self, kind: str = ..., *, replicas: bool = ..., node_timeout: int = ...) -> Cluster: ...
+
+
+@pytest.fixture
+def private_cluster(pytestconfig: pytest.Config) -> Iterator[StartCluster]:
+    """Starts clusters for this test alone, of kind valkey or redis; `node_timeout` in milliseconds."""
+    directory = _directory(pytestconfig)
+    running: list[Cluster] = []
+
+    def start(kind: str = "valkey", *, replicas: bool = False, node_timeout: int = 15_000) -> Cluster:
+        prefix = f"cluster-{uuid.uuid4().hex[:8]}"
+        made = clusters.group(directory, kind, prefix=prefix, replicas=replicas, node_timeout=node_timeout)
+        running.append(made)
+        return made
+
+    yield start
+
+    for server in [server for each in running for server in each.servers]:
+        server.kill()
+        shutil.rmtree(directory / "data" / server.name, ignore_errors=True)
 
 
 def _directory(config: pytest.Config) -> Path:

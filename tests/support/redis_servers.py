@@ -1,4 +1,4 @@
-"""Valkey with search, Redis 7.0 and Sentinel for tests that share them: each test has a namespace of its own.
+"""The Redis-like servers that tests share, one, watched by Sentinels or a cluster: each test has a namespace of its own.
 
 What it decides: the namespace, and that keys and indexes with it in their names are removed afterwards.
 What it never does: flush a database, for other tests use it at the same time.
@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from devstack.state import RedisAddress, SentinelAddress, StackState
-from devstack.wire import redis_command
+from devstack.cluster import Cluster
+from devstack.state import ClusterAddress, RedisAddress, SentinelAddress, StackState
+from devstack.wire import WireError, redis_command
 
 _DATABASES = 64
 
@@ -51,16 +52,7 @@ class RedisServer:
 
     def keys(self) -> list[str]:
         """This test's keys on database 0."""
-        found: list[str] = []
-        cursor = "0"
-        while True:
-            reply = redis_command(self.host, self.port, "SCAN", cursor, "MATCH", f"*{self.namespace}*", "COUNT", "1000")
-            assert isinstance(reply, list)
-            cursor, keys = str(reply[0]), reply[1]
-            assert isinstance(keys, list)
-            found.extend(str(key) for key in keys)
-            if cursor == "0":
-                return sorted(found)
+        return sorted(_keys(self.host, self.port, self.namespace))
 
     def clean(self) -> None:
         """Removes this test's indexes and keys."""
@@ -73,6 +65,45 @@ class RedisServer:
         keys = self.keys()
         if keys:
             self.command("UNLINK", *keys)
+
+
+@dataclass(frozen=True, slots=True)
+class RedisCluster:
+    """A cluster as one test sees it, with the parts of RedisServer that a cluster has."""
+
+    nodes: tuple[tuple[str, int], ...]
+    namespace: str
+
+    @classmethod
+    def of(cls, cluster: Cluster) -> RedisCluster:
+        """A cluster that belongs to one test."""
+        return cls(tuple((server.host, server.port) for server in cluster.primaries), f"t{uuid.uuid4().hex[:12]}")
+
+    @property
+    def host_port(self) -> str:
+        """The address, as `register_redis` takes it; of one node, since the others are to be found."""
+        host, port = self.nodes[0]
+        return f"redis+cluster://{host}:{port}"
+
+    def command(self, *words: str) -> object:
+        """One command, past the code under test, at the node that owns its key."""
+        for host, port in self.nodes:
+            try:
+                return redis_command(host, port, *words)
+            except WireError as error:
+                if not str(error).startswith("MOVED"):
+                    raise
+        raise AssertionError(f"no node owns the key of {words}")
+
+    def keys(self) -> list[str]:
+        """This test's keys."""
+        return sorted(key for host, port in self.nodes for key in _keys(host, port, self.namespace))
+
+    def clean(self) -> None:
+        """Removes this test's keys."""
+        for host, port in self.nodes:
+            for key in _keys(host, port, self.namespace):
+                redis_command(host, port, "UNLINK", key)
 
 
 @pytest.fixture
@@ -109,6 +140,29 @@ def server_at(kind: str, address: RedisAddress | None) -> Iterator[RedisServer]:
     server = RedisServer(kind, address.host, address.port, address.version, address.search, namespace, _database())
     yield server
     server.clean()
+
+
+@pytest.fixture
+def valkey_cluster(stack: StackState) -> Iterator[RedisCluster]:
+    """Three primaries of Valkey; a test that kills or moves slots asks for `private_cluster` instead."""
+    address: ClusterAddress | None = stack.cluster
+    if address is None:
+        pytest.skip("this stack was started without cluster")
+    cluster = RedisCluster(address.nodes, f"t{uuid.uuid4().hex[:12]}")
+    yield cluster
+    cluster.clean()
+
+
+def _keys(host: str, port: int, namespace: str) -> Iterator[str]:
+    cursor = "0"
+    while True:
+        reply = redis_command(host, port, "SCAN", cursor, "MATCH", f"*{namespace}*", "COUNT", "1000")
+        assert isinstance(reply, list)
+        cursor, keys = str(reply[0]), reply[1]
+        assert isinstance(keys, list)
+        yield from map(str, keys)
+        if cursor == "0":
+            return
 
 
 def _database() -> int:

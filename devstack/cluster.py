@@ -99,12 +99,12 @@ def _nodes(directory: Path, kind: str, prefix: str, replicas: bool, node_timeout
         node.answer = _answer
         data = directory / "data" / node.name
         data.mkdir(parents=True, exist_ok=True)
-        (data / "nodes.conf").write_text(_configuration(ports, bus_ports, number))
+        (data / "nodes.conf").write_text(_configuration(kind, ports, bus_ports, number))
         nodes.append(node)
     return nodes
 
 
-def _configuration(ports: Sequence[int], bus_ports: Sequence[int], myself: int) -> str:
+def _configuration(kind: str, ports: Sequence[int], bus_ports: Sequence[int], myself: int) -> str:
     lines: list[str] = []
     for number, (port, bus_port) in enumerate(zip(ports, bus_ports, strict=True)):
         primary = number < PRIMARIES
@@ -113,7 +113,9 @@ def _configuration(ports: Sequence[int], bus_ports: Sequence[int], myself: int) 
         first, last = number * SLOTS // PRIMARIES, (number + 1) * SLOTS // PRIMARIES - 1
         slots = f" {first}-{last}" if primary else ""
         epoch = number % PRIMARIES + 1
-        lines.append(f"{_id(port)} {HOST}:{port}@{bus_port} {flags} {follows} 0 0 {epoch} connected{slots}")
+        # Redis 7.0 has no such names; Valkey fails an assertion at the first SPUBLISH when they are missing
+        shard = f",,shard-id={_id(ports[number % PRIMARIES])}" if kind == "valkey" else ""
+        lines.append(f"{_id(port)} {HOST}:{port}@{bus_port}{shard} {flags} {follows} 0 0 {epoch} connected{slots}")
     return "\n".join([*lines, f"vars currentEpoch {PRIMARIES} lastVoteEpoch 0"]) + "\n"
 
 

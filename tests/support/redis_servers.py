@@ -1,4 +1,4 @@
-"""The Redis-like servers that tests share, one, watched by Sentinels or a cluster: each test has a namespace of its own.
+"""The Redis-like servers that tests share, alone, under Sentinels and as a cluster: each test has its own namespace.
 
 What it decides: the namespace, and that keys and indexes with it in their names are removed afterwards.
 What it never does: flush a database, for other tests use it at the same time.

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from fluxaorm.errors import RedisError
 from fluxaorm.plans.binding import Binding
-from fluxaorm.plans.cache_keys import changes_message
+from fluxaorm.plans.cache_keys import PUBLISH, changes_message
 from fluxaorm.plans.effects import Plan, RedisRoundTrip
 from fluxaorm.plans.intents import Intents, forget_plan, invalidate_plan
 from fluxaorm.plans.reads import check_id
@@ -58,7 +58,7 @@ def publish_all_plan(engine: EnginePort, binding: Binding) -> Plan[None]:
     """Let other processes forget all rows that they keep of the entity."""
     if binding.channel is not None and binding.redis_pool is not None:
         message = changes_message(engine.tokens.source, ())
-        _ = yield from RedisRoundTrip(binding.redis_pool, (("PUBLISH", binding.channel, message),))
+        _ = yield from RedisRoundTrip(binding.redis_pool, ((PUBLISH, binding.channel, message),))
 
 
 def each_cached_key_plan(binding: Binding, work: Work) -> Plan[int]:
@@ -78,7 +78,7 @@ def each_cached_key_plan(binding: Binding, work: Work) -> Plan[int]:
         cached = [key for key in _names(keys) if _is_cached(key[len(binding.key_prefix) :])]
         if cached:
             done += yield from work(cached)
-        if int(cursor) == 0:
+        if cursor == b"0":
             return done
 
 

@@ -20,6 +20,8 @@ from fluxaorm.entity.schema import EntitySchema
 
 LEASE_MS: Final = 3_000
 INTENT_MS: Final = 30_000
+PUBLISH: Final = "SPUBLISH"
+"""Changes are published on sharded channels: on a cluster the owner of the channel's slot tells its listeners alone."""
 
 _encode = msgspec.msgpack.Encoder(decimal_format="string").encode
 _decode = msgspec.msgpack.Decoder(list[Any]).decode

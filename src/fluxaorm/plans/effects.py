@@ -221,17 +221,32 @@ class Rollback(Effect[None]):
 class RedisReplies:
     """Replies of one round trip, in order; a refused command's reply is a RedisError value, not raised.
 
-    ``server`` identifies the primary that answered: ``b"<run_id> <master_replid>"``.
+    ``server`` identifies the primary that answered (the first command): ``b"<run_id> <master_replid>"``.
     """
 
     values: list[Any]
     server: bytes
+    servers: Sequence[bytes | list[bytes]] | None = None
+    """Where several may have answered: who did, for each command; of an MGET for each of its keys."""
+
+    def server_of(self, command: int) -> bytes:
+        """Who answered the command at this position."""
+        if self.servers is None:
+            return self.server
+        server = self.servers[command]
+        return server if isinstance(server, bytes) else self.server
+
+    def servers_of_keys(self, command: int, count: int) -> Sequence[bytes]:
+        """Who answered for each of the ``count`` keys of the MGET at this position."""
+        servers = None if self.servers is None else self.servers[command]
+        return servers if isinstance(servers, list) else [servers or self.server] * count
 
 
 class RedisRoundTrip(Effect[RedisReplies]):
-    """Send commands to a Redis pool in one round trip.
+    """Send commands to a Redis pool in one round trip, on a cluster one to each primary that owns keys of theirs.
 
-    A lost connection raises RedisConnectionError, nothing is repeated.
+    A lost connection raises RedisConnectionError, nothing is repeated. Where only some primaries could be reached, the
+    others' commands have it as their reply.
     """
 
     __slots__ = ("commands", "pool")

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from fluxaorm.errors import CacheUnavailableError, PostCommitError, RedisError
-from fluxaorm.plans.cache_keys import INTENT_MS, changes_message
+from fluxaorm.plans.cache_keys import INTENT_MS, PUBLISH, changes_message
 from fluxaorm.plans.effects import Plan, RedisCommand
 from fluxaorm.plans.redis_functions import INTEND, RELEASE, function_call, redis_plan
 
@@ -118,7 +118,7 @@ class Intents:
 
     def _publications(self, pool: str) -> list[RedisCommand]:
         source, published = self._engine.tokens.source, self._published.get(pool, {})
-        return [("PUBLISH", channel, changes_message(source, list(ids))) for channel, ids in published.items()]
+        return [(PUBLISH, channel, changes_message(source, list(ids))) for channel, ids in published.items()]
 
     def release_or_later_plan(self) -> Plan[list[RedisError]]:
         """The same; what failed is tried again in the background until it succeeds."""

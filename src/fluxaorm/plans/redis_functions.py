@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from fluxaorm.errors import RedisError
+from fluxaorm.plans.cache_keys import PUBLISH
 from fluxaorm.plans.effects import Plan, RedisCommand, RedisReplies, RedisRoundTrip, ShieldedRedisRoundTrip
 from fluxaorm.version import VERSION
 
@@ -174,13 +175,15 @@ def redis_plan(pool: str, commands: Sequence[RedisCommand], *, shielded: bool = 
     missing = [
         position
         for position, reply in enumerate(replies.values)
-        if is_missing(reply) or commands[position][0] == "PUBLISH"
+        if is_missing(reply) or commands[position][0] == PUBLISH
     ]
     loaded = yield from round_trip(pool, (("FUNCTION", "LOAD", "REPLACE", library_source()),))
     if isinstance(loaded.values[0], RedisError):
         raise loaded.values[0]
     again = yield from round_trip(pool, [commands[position] for position in missing])
     values = list(replies.values)
-    for position, reply in zip(missing, again.values, strict=True):
-        values[position] = reply
-    return RedisReplies(values, again.server)
+    servers: list[bytes | list[bytes]] = [replies.server_of(position) for position in range(len(values))]
+    for number, position in enumerate(missing):
+        values[position] = again.values[number]
+        servers[position] = again.server_of(number)
+    return RedisReplies(values, again.server_of(0), servers)

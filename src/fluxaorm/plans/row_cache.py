@@ -188,6 +188,13 @@ def _shared_rows_plan(
     return lookup.coherent
 
 
+def _stamps_of_keys(binding: Binding, replies: RedisReplies, count: int) -> list[bytes]:
+    """What the values that one MGET found must start with."""
+    if replies.servers is None:
+        return [binding.stamp(replies.server)] * count
+    return [binding.stamp(server) for server in replies.servers_of_keys(0, count)]
+
+
 class _Lookup:
     """What one look at many keys found: rows, ids still to be read, and leases that are mine."""
 
@@ -208,8 +215,12 @@ class _Lookup:
         if isinstance(replies.values[0], RedisError):
             raise replies.values[0]
         self._found = replies.values[0]
-        stamp = self.binding.stamp(replies.server)
-        self.unread = [id for id, found in zip(self.ids, self._found, strict=True) if not self._keep(id, found, stamp)]
+        stamps = _stamps_of_keys(self.binding, replies, len(keys))
+        self.unread = [
+            id
+            for id, found, stamp in zip(self.ids, self._found, stamps, strict=True)
+            if not self._keep(id, found, stamp)
+        ]
 
     def _keep(self, id: int, found: Any, stamp: bytes) -> bool:
         """Take a value over when it counts."""
@@ -246,8 +257,8 @@ class _Lookup:
             self._take_leases(asked, (yield from redis_plan(self.binding.redis_pool, commands)))
 
     def _take_leases(self, asked: Sequence[tuple[int, str, str, bool]], replies: RedisReplies) -> None:
-        stamp = self.binding.stamp(replies.server)
-        for (id, key, lease, foreign), reply in zip(asked, replies.values, strict=True):
+        for number, (id, key, lease, foreign) in enumerate(asked):
+            reply, stamp = replies.values[number], self.binding.stamp(replies.server_of(number))
             if (reply == 1) if foreign else (reply is None):
                 self.leases[id] = (key, lease, stamp)
             elif not foreign and isinstance(reply, bytes) and self._keep(id, reply, stamp):

@@ -28,6 +28,10 @@ def make_sql_pool(code: str, address: MySQLAddress | SQLiteAddress, options: MyS
 
 def make_redis_pool(code: str, address: RedisAddress, options: RedisOptions) -> RedisPool:
     """A pool of connections to Redis or Valkey. Opens nothing yet."""
+    if address.cluster:
+        from fluxaorm.pools.redis_cluster import ClusterRedisPool
+
+        return ClusterRedisPool(code, address, options)
     from fluxaorm.pools.redis import LeanRedisPool
 
     return LeanRedisPool(code, address, options)

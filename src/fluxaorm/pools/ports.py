@@ -417,3 +417,5 @@ class RedisServer:
     version: tuple[int, ...]
     modules: frozenset[str]
     maxmemory_policy: str
+    cluster: bool = False
+    """Whether it is a node of a cluster."""

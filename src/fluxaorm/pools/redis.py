@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from fluxaorm.errors import NotSupportedError, PoolConnectError, RedisError
+from fluxaorm.errors import PoolConnectError, RedisError
 from fluxaorm.pools.per_loop import PerLoop
-from fluxaorm.pools.ports import PoolLimits, RedisServer
+from fluxaorm.pools.ports import AsyncRedis, PoolLimits, RedisServer, Subscription, SyncRedis
 from fluxaorm.pools.redis_blocking import BlockingLink, BlockingRedis
 from fluxaorm.pools.redis_looped import LoopRedis
 from fluxaorm.pools.redis_settings import RedisSettings
@@ -22,14 +22,18 @@ if TYPE_CHECKING:
     from fluxaorm.pools.embedded_valkey import EmbeddedValkey
 
 
+class ForkableRedis(SyncRedis, Protocol):
+    """Connections of threads."""
+
+    def abandon(self) -> None:
+        """In a child process: start anew."""
+        ...
+
+
 class LeanRedisPool:
-    """Opens nothing before it is asked to. NotSupportedError for a cluster."""
+    """One server, or the primary that Sentinels know. Opens nothing before it is asked to."""
 
     def __init__(self, code: str, address: RedisAddress, options: RedisOptions) -> None:
-        if address.cluster:
-            raise NotSupportedError(
-                f"Redis pool '{code}': this version knows no Redis Cluster; use one server or Sentinels"
-            )
         self.code = code
         self.options = options
         self.namespace: str | None = options.namespace or None
@@ -38,7 +42,7 @@ class LeanRedisPool:
         self._embedded: EmbeddedValkey | None = None
         self._client: Any = None
         self._async_clients: PerLoop[Any] = PerLoop(lambda: self._settings().async_client())
-        self._looped: PerLoop[LoopRedis] = PerLoop(self._make_looped)
+        self._looped: PerLoop[AsyncRedis] = PerLoop(self._make_looped)
         self._inherited: list[object] = []
         self._making = threading.Lock()
         limits = PoolLimits(
@@ -47,7 +51,7 @@ class LeanRedisPool:
             lifetime=float("inf"),
             timeout=options.pool_timeout,
         )
-        self.sync = BlockingRedis(code, limits, lambda: self._settings().connection())
+        self.sync = self._make_blocking(limits)
 
     def __repr__(self) -> str:
         return f"<LeanRedisPool '{self.code}' {self.address}>"
@@ -77,11 +81,15 @@ class LeanRedisPool:
         try:
             link = BlockingLink(self._settings().connection(), self.code)
             try:
-                return server_from(link.round_trip(SERVER_COMMANDS).values)
+                server = server_from(link.round_trip(SERVER_COMMANDS).values)
             finally:
                 link.close()
         except RedisError as error:
             raise PoolConnectError(self.code, self.address, self._explained(error.reason)) from error
+        if server.cluster:
+            reason = "it is a node of a cluster; use redis+cluster:// or RedisOptions(cluster=True)"
+            raise PoolConnectError(self.code, self.address, reason)
+        return server
 
     def _explained(self, reason: str) -> str:
         # a server without TLS takes the handshake for the beginning of a long command, and waits for its end
@@ -89,27 +97,30 @@ class LeanRedisPool:
         return f"{reason}; does the server speak TLS?" if silent else reason
 
     @property
-    def asyncio(self) -> LoopRedis:
+    def asyncio(self) -> AsyncRedis:
         """See RedisPool."""
         return self._looped.get()
 
-    def _make_looped(self) -> LoopRedis:
+    def _make_blocking(self, limits: PoolLimits) -> ForkableRedis:
+        return BlockingRedis(self.code, limits, lambda: self._settings().connection())
+
+    def _make_looped(self) -> AsyncRedis:
         return LoopRedis(self.code, self.options.read_timeout, lambda: self._settings().connected_async())
 
-    def subscription(self) -> RedisSubscription:
+    def subscription(self) -> Subscription:
         """See RedisPool."""
         return RedisSubscription(self._settings().connection(), self.code)
 
     @property
     def client(self) -> Any:
-        """A ``redis.Redis`` for the user's own commands."""
+        """A ``redis.Redis`` for the user's own commands; of a cluster a ``redis.RedisCluster``."""
         if self._client is None:
             self._client = self._settings().client()
         return self._client
 
     @property
     def async_client(self) -> Any:
-        """A ``redis.asyncio.Redis`` of the running loop."""
+        """The same of the running loop: ``redis.asyncio.Redis`` or ``redis.asyncio.RedisCluster``."""
         return self._async_clients.get()
 
     def close(self) -> None:

@@ -9,8 +9,10 @@ import select
 import socket
 import ssl
 import struct
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from math import inf
 from typing import Any, Final
 
 import hiredis
@@ -21,11 +23,14 @@ from fluxaorm.plans.effects import RedisCommand, RedisReplies
 from fluxaorm.pools.blocking import BlockingPool
 from fluxaorm.pools.ports import PoolLimits, PoolStats
 from fluxaorm.pools.redis_wire import (
+    CONFIRM_AFTER,
+    CONFIRM_COMMAND,
     IDENTITY_COMMANDS,
     NOTHING_YET,
     Refusals,
     driver_reason,
     identity_from,
+    identity_renewed,
     pack,
     packed,
     reply_reader,
@@ -38,11 +43,14 @@ READ_BYTES: Final = 65_536
 class BlockingLink:
     """One connection. ``raw``: redis-py's, not yet connected. RedisConnectionError when it cannot be.
 
-    ``seconds``: at most so long for each step until it is open, if they are fewer than the options'.
+    ``seconds``: at most so long for each step until it is open, if they are fewer than the options'. ``confirm``: after
+    a pause it asks the server again who it is.
     """
 
     __slots__ = (
         "__weakref__",
+        "_answered",
+        "_confirming",
         "_feed",
         "_gets",
         "_poll",
@@ -58,7 +66,9 @@ class BlockingLink:
         "usable",
     )
 
-    def __init__(self, raw: Any, pool: str, seconds: float | None = None) -> None:
+    def __init__(self, raw: Any, pool: str, seconds: float | None = None, *, confirm: bool = False) -> None:
+        self._answered = inf
+        self._confirming = False
         self._raw = raw
         self._pool = pool
         self.usable = True
@@ -87,6 +97,8 @@ class BlockingLink:
         if seconds is not None:
             raw.socket_timeout = usual
             _let_the_system_time_out(self._socket, usual)
+        if confirm:
+            self._answered = time.monotonic()
 
     def _identity(self) -> bytes:
         try:
@@ -100,36 +112,64 @@ class BlockingLink:
 
     def round_trip(self, commands: Sequence[RedisCommand]) -> RedisReplies:
         """See SyncRedis."""
+        self.send(commands)
+        return self.receive(len(commands))
+
+    def send(self, commands: Sequence[RedisCommand]) -> None:
+        """The first half of a round trip."""
         request = pack(commands[0]) if len(commands) == 1 else packed(commands)
-        gets = self._gets
-        values: list[Any] = []
+        if self._answered < time.monotonic() - CONFIRM_AFTER:
+            self._confirming = True
+            request = pack(CONFIRM_COMMAND) + request
         try:
             self._send(request)
-            for _ in commands:
-                reply = gets()
-                while reply is NOTHING_YET:
-                    received = self._recv(READ_BYTES)
-                    if not received:
-                        raise ConnectionError("the server closed the connection")
-                    self._feed(received)
-                    reply = gets()
-                values.append(reply)
-        except BlockingIOError:
-            self.usable = False
-            raise RedisConnectionError("the server did not answer in time", pool=self._pool) from None
-        except OSError as error:
-            self.usable = False
-            raise RedisConnectionError(f"connection lost: {error}", pool=self._pool) from error
-        except hiredis.ProtocolError as error:
-            self.usable = False
-            raise RedisConnectionError(f"what the server sends makes no sense: {error}", pool=self._pool) from error
-        except BaseException:
-            self.usable = False
+        except BaseException as error:
+            self._give_up(error)
+            raise
+
+    def receive(self, count: int) -> RedisReplies:
+        """The second half: the replies to that many commands."""
+        try:
+            if self._confirming:
+                self._confirming = False
+                self._server = identity_renewed(self._server, self._next_reply())
+            values = [self._next_reply() for _ in range(count)]
+        except BaseException as error:
+            self._give_up(error)
             raise
         if self._refusals.demoted:
-            # the next connection asks the Sentinels who is the primary now
+            # the next connection finds out who is the primary now
             self.usable = False
+        if self._answered != inf:
+            self._answered = time.monotonic()
         return RedisReplies(values, self._server)
+
+    def _next_reply(self) -> Any:
+        gets = self._gets
+        reply = gets()
+        while reply is NOTHING_YET:
+            received = self._recv(READ_BYTES)
+            if not received:
+                raise ConnectionError("the server closed the connection")
+            self._feed(received)
+            reply = gets()
+        return reply
+
+    def _give_up(self, error: BaseException) -> None:
+        """Raise what it means; whatever it was, what the server says next belongs to nobody."""
+        self.usable = False
+        match error:
+            case BlockingIOError():
+                reason = "the server did not answer in time"
+            case OSError():
+                reason = f"connection lost: {error}"
+            case hiredis.ProtocolError():
+                reason = f"what the server sends makes no sense: {error}"
+            case RedisError():
+                reason = f"the server does not say who it is: {error.reason}"
+            case _:
+                return
+        raise RedisConnectionError(reason, pool=self._pool) from error
 
     def is_alive(self) -> bool:
         """A server that says something unasked, or hung up, is of no use."""
@@ -174,13 +214,15 @@ def _let_the_system_time_out(sock: socket.socket, seconds: float | None) -> None
 class BlockingRedis:
     """The links of one pool, shared by threads."""
 
-    def __init__(self, code: str, limits: PoolLimits, open_raw: Callable[[], Any]) -> None:
+    def __init__(self, code: str, limits: PoolLimits, open_raw: Callable[[], Any], *, confirm: bool = False) -> None:
+        """``confirm``: as BlockingLink has it."""
         self._code = code
         self._open_raw = open_raw
+        self._confirm = confirm
         self._links: BlockingPool[BlockingLink] = BlockingPool(limits, self._open, self._refusal)
 
     def _open(self, seconds: float | None) -> BlockingLink:
-        return BlockingLink(self._open_raw(), self._code, seconds)
+        return BlockingLink(self._open_raw(), self._code, seconds, confirm=self._confirm)
 
     def _refusal(self, reason: str, timed_out: bool) -> RedisConnectionError:
         return RedisConnectionError(reason, pool=self._code)
@@ -198,6 +240,14 @@ class BlockingRedis:
                 watch.leave()
             if fate := links.put(link):
                 links.settle(link, fate)
+
+    def take(self) -> BlockingLink:
+        """A link for the caller alone. RedisConnectionError."""
+        return self._links.acquire()
+
+    def give_back(self, link: BlockingLink) -> None:
+        """The end of ``take``."""
+        self._links.release(link)
 
     def stats(self) -> PoolStats:
         """See SyncRedis."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from math import inf
 from typing import Any
 
 import hiredis
@@ -19,11 +20,14 @@ from fluxaorm.errors import RedisConnectionError, RedisError
 from fluxaorm.plans.effects import RedisCommand, RedisReplies
 from fluxaorm.pools.ports import PoolStats
 from fluxaorm.pools.redis_wire import (
+    CONFIRM_AFTER,
+    CONFIRM_COMMAND,
     IDENTITY_COMMANDS,
     NOTHING_YET,
     Refusals,
     driver_reason,
     identity_from,
+    identity_renewed,
     packed,
     reply_reader,
 )
@@ -32,9 +36,12 @@ from fluxaorm.pools.redis_wire import (
 class _Trip:
     """One round trip under way."""
 
-    __slots__ = ("count", "future", "sent", "values")
+    __slots__ = ("confirms", "count", "future", "sent", "values")
 
-    def __init__(self, count: int, future: asyncio.Future[RedisReplies], sent: float) -> None:
+    def __init__(
+        self, count: int, future: asyncio.Future[RedisReplies], sent: float, *, confirms: bool = False
+    ) -> None:
+        self.confirms = confirms
         self.count = count
         self.future = future
         self.sent = sent
@@ -44,8 +51,13 @@ class _Trip:
 class LoopLink(asyncio.Protocol):
     """A connection that many tasks use at once."""
 
-    def __init__(self, raw: Any, pool: str, timeout: float) -> None:
-        """``raw``: redis-py's connection, connected; ``timeout``: seconds to wait for a reply, 0: no limit."""
+    def __init__(self, raw: Any, pool: str, timeout: float, *, confirm: bool = False) -> None:
+        """``raw``: redis-py's connection, connected; ``timeout``: seconds to wait for a reply, 0: no limit.
+
+        ``confirm``: after a pause it asks the server again who it is.
+        """
+        self._confirm = confirm
+        self._spoke = inf
         self.usable = True
         self._raw = raw
         self._pool = pool
@@ -64,6 +76,8 @@ class LoopLink(asyncio.Protocol):
         """Ask who the server is. RedisConnectionError."""
         try:
             self._server = identity_from((await self.send(IDENTITY_COMMANDS)).values)
+            if self._confirm:
+                self._spoke = self._loop.time()
         except RedisConnectionError:
             raise
         except RedisError as error:
@@ -71,12 +85,22 @@ class LoopLink(asyncio.Protocol):
 
     def send(self, commands: Sequence[RedisCommand]) -> asyncio.Future[RedisReplies]:
         """The replies, later."""
+        now = self._loop.time()
+        if self._spoke < now - CONFIRM_AFTER:
+            _ = self._enqueue((CONFIRM_COMMAND,), now, confirms=True)
+        if self._spoke != inf:
+            self._spoke = now
+        return self._enqueue(commands, now)
+
+    def _enqueue(
+        self, commands: Sequence[RedisCommand], now: float, *, confirms: bool = False
+    ) -> asyncio.Future[RedisReplies]:
         request = packed(commands)
         future: asyncio.Future[RedisReplies] = self._loop.create_future()
         if not self._outgoing:
             self._loop.call_soon(self._write)
         self._outgoing.append(request)
-        self._trips.append(_Trip(len(commands), future, self._loop.time()))
+        self._trips.append(_Trip(len(commands), future, now, confirms=confirms))
         if self._watch is None and self._timeout:
             self._watch = self._loop.call_later(self._timeout, self._look_at_the_oldest)
         return future
@@ -95,18 +119,27 @@ class LoopLink(asyncio.Protocol):
                 self._take(reply)
         except (hiredis.ProtocolError, IndexError) as error:
             self._fail(f"what the server sends makes no sense: {error}")
+        except RedisError as error:
+            self._fail(f"the server does not say who it is: {error.reason}")
         if self._refusals.demoted:
-            # the next connection asks the Sentinels who is the primary now; replies on their way are still read
-            self.usable = False
-            self._close_when_idle()
+            # the next connection finds out who is the primary now
+            self.retire()
 
     def _take(self, reply: Any) -> None:
         trip = self._trips[0]
         trip.values.append(reply)
+        if trip.confirms:
+            self._server = identity_renewed(self._server, reply)
         if len(trip.values) == trip.count:
             self._trips.popleft()
             if not trip.future.done():
                 trip.future.set_result(RedisReplies(trip.values, self._server))
+
+    def retire(self) -> None:
+        """Take nothing more; replies on their way are still read."""
+        self.usable = False
+        self._refusals.demoted = True
+        self._close_when_idle()
 
     def _close_when_idle(self) -> None:
         if not self._trips:
@@ -155,7 +188,11 @@ class LoopLink(asyncio.Protocol):
 class LoopRedis:
     """The link of one pool on one event loop, opened anew when it was lost."""
 
-    def __init__(self, code: str, timeout: float, connect: Callable[[], Awaitable[Any]]) -> None:
+    def __init__(
+        self, code: str, timeout: float, connect: Callable[[], Awaitable[Any]], *, confirm: bool = False
+    ) -> None:
+        """``confirm``: as LoopLink has it."""
+        self._confirm = confirm
         self._code = code
         self._timeout = timeout
         self._connect = connect
@@ -169,6 +206,19 @@ class LoopRedis:
         if link is None or not link.usable:
             link = await self._opened()
         return await link.send(commands)
+
+    def begin(self, commands: Sequence[RedisCommand]) -> asyncio.Future[RedisReplies]:
+        """The same, under way when this returns."""
+        link = self._link
+        if link is None or not link.usable:
+            return asyncio.ensure_future(self.round_trip(commands))
+        return link.send(commands)
+
+    def retire(self) -> None:
+        """Take nothing more and close when all that is under way is answered."""
+        self._closed = True
+        if self._link is not None:
+            self._link.retire()
 
     async def _opened(self) -> LoopLink:
         """One task opens it for all; each caller fails with an error of its own."""
@@ -194,7 +244,7 @@ class LoopRedis:
             raw = await self._connect()
         except (DriverError, OSError) as error:
             raise RedisConnectionError(driver_reason(error), pool=self._code) from error
-        link = LoopLink(raw, self._code, self._timeout)
+        link = LoopLink(raw, self._code, self._timeout, confirm=self._confirm)
         try:
             await link.learn_identity()
         except BaseException:

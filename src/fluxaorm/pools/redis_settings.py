@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import redis
 import redis.asyncio
+import redis.asyncio.cluster
 import redis.asyncio.sentinel
+import redis.cluster
 import redis.sentinel
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
@@ -18,13 +20,14 @@ from redis.retry import Retry
 if TYPE_CHECKING:
     from fluxaorm.addresses import RedisAddress
     from fluxaorm.options import RedisOptions, TLSOptions
+    from fluxaorm.pools.redis_slots import Node
 
 # mypy takes it for an abstract class
 _unix_connection: Any = redis.UnixDomainSocketConnection
 
 
 class RedisSettings:
-    """How to reach one server, or the primary that Sentinels know."""
+    """How to reach one server, the primary that Sentinels know, or the nodes of a cluster."""
 
     def __init__(self, address: RedisAddress, options: RedisOptions) -> None:
         self._address = address
@@ -32,8 +35,8 @@ class RedisSettings:
         # they remember which Sentinel answered last
         self._sentinel_pool: Any = None
 
-    def connection(self) -> Any:
-        """A redis-py connection for the lean path, not yet connected."""
+    def connection(self, node: Node | None = None) -> Any:
+        """A redis-py connection for the lean path, not yet connected; ``node``: of a cluster."""
         retry = Retry(NoBackoff(), 0)
         if self._address.master:
             if self._sentinel_pool is None:
@@ -42,9 +45,9 @@ class RedisSettings:
         if self._address.socket:
             return _unix_connection(path=self._address.socket, retry=retry, **self._lean())
         kind = redis.SSLConnection if self._address.tls else redis.Connection
-        return kind(retry=retry, **self._host(), **self._lean())
+        return kind(retry=retry, **self._host(node), **self._lean())
 
-    async def connected_async(self) -> Any:
+    async def connected_async(self, node: Node | None = None) -> Any:
         """The same for asyncio, connected. Raises redis-py's errors, and OSError."""
         retry = AsyncRetry(NoBackoff(), 0)
         if self._address.master:
@@ -54,7 +57,7 @@ class RedisSettings:
             raw = redis.asyncio.UnixDomainSocketConnection(path=self._address.socket, retry=retry, **self._lean())
         else:
             kind = redis.asyncio.SSLConnection if self._address.tls else redis.asyncio.Connection
-            raw = kind(retry=retry, **self._host(), **self._lean())
+            raw = kind(retry=retry, **self._host(node), **self._lean())
         await raw.connect()
         return raw
 
@@ -72,21 +75,31 @@ class RedisSettings:
 
     def client(self) -> Any:
         """A redis-py client, with redis-py's own ways in everything but the address."""
-        return self._client_of(redis, redis.sentinel)
+        return self._client_of(redis, redis.sentinel, redis.cluster)
 
     def async_client(self) -> Any:
         """The same for asyncio."""
-        return self._client_of(redis.asyncio, redis.asyncio.sentinel)
+        return self._client_of(redis.asyncio, redis.asyncio.sentinel, redis.asyncio.cluster)
 
-    def _client_of(self, module: Any, sentinels: Any) -> Any:
+    def _client_of(self, module: Any, sentinels: Any, clusters: Any) -> Any:
         arguments = {**self._common(), **self._tls_of_client()}
         if self._address.master:
             sentinel = sentinels.Sentinel(self._sentinels(), sentinel_kwargs=self._sentinel_arguments())
             return sentinel.master_for(self._address.master, **arguments)
+        if self._address.cluster:
+            del arguments["db"]
+            nodes = [clusters.ClusterNode(*node) for node in self.seeds]
+            return clusters.RedisCluster(startup_nodes=nodes, **arguments)
         return module.Redis(**self._where(), **arguments)
 
-    def _host(self) -> dict[str, Any]:
-        return {"host": self._address.hosts[0].host, "port": self._address.hosts[0].port}
+    def _host(self, node: Node | None = None) -> dict[str, Any]:
+        host, port = node or self.seeds[0]
+        return {"host": host, "port": port}
+
+    @property
+    def seeds(self) -> list[Node]:
+        """Host and port of each server that the address names."""
+        return [(host.host, host.port) for host in self._address.hosts]
 
     def _where(self) -> dict[str, Any]:
         return {"unix_socket_path": self._address.socket} if self._address.socket else self._host()

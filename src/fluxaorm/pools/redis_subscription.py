@@ -7,6 +7,7 @@ before, so an answer proves that nothing published earlier is still on its way.
 from __future__ import annotations
 
 import socket
+import ssl
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ import hiredis
 from redis.exceptions import RedisError as DriverError
 
 from fluxaorm.errors import RedisConnectionError, RedisError
+from fluxaorm.pools.ports import MESSAGE
 from fluxaorm.pools.redis_wire import NOTHING_YET, Refusals, pack, reply_reader
 
 READ_BYTES: Final = 65_536
@@ -36,9 +38,14 @@ class RedisSubscription:
         self._reader = reply_reader(Refusals(pool))
         self._said: deque[Any] = deque()
 
+    def fileno(self) -> int:
+        """Of its socket."""
+        return self._socket.fileno()
+
     def subscribe(self, channels: Sequence[str]) -> None:
         """Ask for the messages of these channels."""
-        self._send(pack(("SUBSCRIBE", *channels)))
+        # each alone: on a cluster a command may name one slot only
+        self._send(b"".join([pack(("SSUBSCRIBE", channel)) for channel in channels]))
 
     def ping(self) -> None:
         """Ask for a ``PONG``."""
@@ -57,19 +64,24 @@ class RedisSubscription:
             left = deadline - time.monotonic()
             if left <= 0:
                 return None
-            self._receive(left)
+            self.receive(left)
         said = self._said.popleft()
         if isinstance(said, RedisError):
             raise self._lost(f"the server refuses to let this process listen: {said.reason}") from said
-        return tuple(said)
+        if said[0] == b"sunsubscribe":
+            raise self._lost(f"{said[1].decode()} is published by another primary now")
+        return (MESSAGE, *said[1:]) if said[0] == b"smessage" else tuple(said)
 
-    def _receive(self, seconds: float) -> None:
+    def receive(self, seconds: float) -> None:
+        """Take in what arrives within that time, for ``read``."""
         try:
             self._socket.settimeout(seconds)
             received = self._socket.recv(READ_BYTES)
             if not received:
                 raise self._lost("the server closed the connection")
             self._reader.feed(received)
+            while isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
+                self._reader.feed(self._socket.recv(READ_BYTES))
             while (reply := self._reader.gets()) is not NOTHING_YET:
                 self._said.append(reply)
         except TimeoutError:

@@ -17,6 +17,10 @@ from fluxaorm.pools.ports import RedisServer
 
 IDENTITY_COMMANDS: Final[tuple[RedisCommand, ...]] = (("INFO", "server"), ("INFO", "replication"))
 """What a fresh connection asks, so that every reply can be told apart from those of another server or another run."""
+CONFIRM_COMMAND: Final[RedisCommand] = ("INFO", "replication")
+CONFIRM_AFTER: Final = 0.5
+"""Seconds of silence after which a node of a cluster is asked again who it is, along with the next commands: it may
+have been demoted and promoted, which tells idle connections nothing."""
 SERVER_COMMANDS: Final[tuple[RedisCommand, ...]] = (("INFO", "server"), ("INFO", "modules"), ("INFO", "memory"))
 _FIELD: Final = re.compile(rb"^(\w+):(.*?)\r?$", re.MULTILINE)
 _MODULE: Final = re.compile(r"^module:name=([^,\r\n]+)", re.MULTILINE)
@@ -32,7 +36,10 @@ def packed(commands: Sequence[RedisCommand]) -> bytes:
 
 
 class Refusals:
-    """Makes the values for refused commands. ``demoted``: the server said that it is no primary any more."""
+    """Makes the values for refused commands.
+
+    ``demoted``: the server said that it is no primary any more, or not that of a key.
+    """
 
     __slots__ = ("demoted", "pool")
 
@@ -41,7 +48,7 @@ class Refusals:
         self.demoted = False
 
     def __call__(self, message: str) -> RedisError:
-        if message.startswith("READONLY"):
+        if message.startswith(("READONLY", "MOVED ")):
             self.demoted = True
         return RedisError(message, pool=self.pool)
 
@@ -73,6 +80,13 @@ def identity_from(replies: Sequence[Any]) -> bytes:
     return server[b"run_id"] + b" " + replication[b"master_replid"]
 
 
+def identity_renewed(identity: bytes, reply: Any) -> bytes:
+    """The same server's identity as the reply to CONFIRM_COMMAND has it. RedisError when it did not tell."""
+    if isinstance(reply, RedisError):
+        raise reply
+    return identity.partition(b" ")[0] + b" " + _fields(reply)[b"master_replid"]
+
+
 def server_from(replies: Sequence[Any]) -> RedisServer:
     """What the server is, from the replies to SERVER_COMMANDS. RedisError when it did not tell."""
     for reply in replies:
@@ -87,6 +101,7 @@ def server_from(replies: Sequence[Any]) -> RedisServer:
         version=tuple(int(part) for part in re.findall(rb"\d+", version)[:3]),
         modules=frozenset(_MODULE.findall(replies[1].decode())),
         maxmemory_policy=memory.get(b"maxmemory_policy", b"").decode(),
+        cluster=b"cluster" in (server.get(b"server_mode"), server.get(b"redis_mode")),
     )
 
 

@@ -68,8 +68,6 @@ def _redis_problems(pools: Iterable[RedisRegistration]) -> Iterator[str]:
         if pool.code in _RESERVED_REDIS_CODES:
             reason = _RESERVED_REDIS_CODES[pool.code]
             yield f"Redis pool '{pool.code}': no pool may have this code, since {reason}; give it another"
-        if pool.address.cluster:
-            yield f"Redis pool '{pool.code}': this version knows no Redis Cluster; use one server or Sentinels"
         if pool.options.namespace and not _NAMESPACE.fullmatch(pool.options.namespace):
             yield f"Redis pool '{pool.code}': the namespace may hold letters, digits, '_', '-' and '.', at most 64"
 

@@ -37,6 +37,7 @@ def split_replies(reply: RedisReplies, effects: Sequence[Effect[Any]]) -> list[R
     for effect in effects:
         assert isinstance(effect, RedisRoundTrip)
         end = start + len(effect.commands)
-        parts.append(RedisReplies(reply.values[start:end], reply.server))
+        servers = None if reply.servers is None else reply.servers[start:end]
+        parts.append(RedisReplies(reply.values[start:end], reply.server_of(start), servers))
         start = end
     return parts

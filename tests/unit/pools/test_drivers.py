@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fluxaorm.addresses import parse_mysql, parse_redis
-from fluxaorm.errors import MissingExtraError, NotSupportedError, PoolConnectError
+from fluxaorm.errors import MissingExtraError, PoolConnectError
 from fluxaorm.options import MySQLOptions, RedisOptions
 from fluxaorm.pools import make_redis_pool, make_sql_pool
 from fluxaorm.pools.mysql import MySQLPool
@@ -112,14 +112,6 @@ def test_a_redis_that_is_not_there_is_named_without_the_password() -> None:
     with pytest.raises(PoolConnectError, match=r"pool 'cache' \(redis://app:\*\*\*@127\.0\.0\.1:1/0\)") as caught:
         pool.connect()
     assert "secret" not in repr(caught.value) + str(caught.value.__cause__)
-
-
-def test_a_cluster_is_refused() -> None:
-    """Rather than taken for one server, which would answer MOVED now and then."""
-    options = RedisOptions()
-
-    with pytest.raises(NotSupportedError, match="Cluster"):
-        make_redis_pool("cache", parse_redis("cache", "redis+cluster://a:1,b:2", 0, options), options)
 
 
 def test_before_it_connects_a_pool_takes_its_server_for_the_newest() -> None:

@@ -1,5 +1,8 @@
 """The library of Redis Functions: the steps of the cache protocol and of id blocks that must be one. One key each.
 
+Each writes once, last, so that one which fails has done nothing; never a DEL before a SET, since a key that is deleted
+while its slot is moved can only be written to at the slot's next owner.
+
 The source is written here, sent by ``call_plan`` when a server does not know it yet, and repeated. Names carry the
 version, since they are global on a server and old and new versions of the library may run side by side.
 """
@@ -64,7 +67,6 @@ local function intend(keys, args)
     if intent[1] ~= args[1] then live[#live + 1] = intent end
   end
   live[#live + 1] = {args[1], now + tonumber(args[2])}
-  redis.call('DEL', keys[1])
   store_intents(keys[1], live, now)
   return 'ok'
 end
@@ -126,7 +128,6 @@ local function install_ids(keys, args)
   if block[1] and block[3] == args[1] then
     if not above(args[2], block[4]) or tonumber(block[1]) < tonumber(block[2]) then return 0 end
   end
-  redis.call('DEL', keys[1])
   redis.call('HSET', keys[1], 'first', args[2], 'size', args[3], 'offset', args[4], 'run', args[1])
   return 1
 end
@@ -154,6 +155,11 @@ def library_source() -> str:
 def function_call(name: str, key: str, *args: bytes | str | int) -> RedisCommand:
     """The command that runs one function on one key."""
     return ("FCALL", name, 1, key, *args)
+
+
+def is_ours(command: RedisCommand) -> bool:
+    """Whether a command runs a function of this library, of whatever version."""
+    return command[0] == "FCALL" and str(command[1]).startswith("fx_")
 
 
 def is_missing(reply: Any) -> bool:

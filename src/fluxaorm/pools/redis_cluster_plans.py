@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from fluxaorm.errors import RedisConnectionError, RedisError
 from fluxaorm.plans.effects import RedisCommand, RedisReplies
+from fluxaorm.plans.redis_functions import is_ours
 from fluxaorm.pools.redis_routes import Part, joined, parts_of
 from fluxaorm.pools.redis_slots import Node, SlotMap, node_from
 
@@ -119,7 +120,10 @@ def _goes_on(slots: SlotMap, part: Part) -> bool:
     """Whether a part is to be sent again, and where."""
     part.pauses = False
     reply = part.reply
-    if not is_redirected(reply) or isinstance(reply, RedisConnectionError):
+    if _expired_on_its_way(part):
+        part.pauses = True
+        return True
+    if not is_redirected(reply):
         return False
     kind, _, rest = reply.reason.partition(" ")
     if kind in ("MOVED", "ASK"):
@@ -140,6 +144,15 @@ def _goes_on(slots: SlotMap, part: Part) -> bool:
             return False
         part.was_down = True
     return True
+
+
+def _expired_on_its_way(part: Part) -> bool:
+    """Whether one of our functions, which had done nothing yet, lost its key while the slot is moved.
+
+    A key that has expired still counts when the node decides to run the function, and no more when that looks at it.
+    """
+    reply = part.reply
+    return isinstance(reply, RedisError) and "non local key in a cluster" in reply.reason and is_ours(part.command)
 
 
 def scan_plan(slots: SlotMap, pool: str, command: RedisCommand) -> ClusterPlan[RedisReplies]:

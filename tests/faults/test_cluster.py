@@ -1,0 +1,117 @@
+"""A cluster that changes under load: slots move, a primary dies. No stale row, and no error but those of an outage."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from devstack.cluster import Cluster
+from devstack.process import wait_until
+from devstack.wire import WireError, redis_info
+from fluxaorm.engine import Engine
+from tests.support.cluster_moves import move_slot, owner_of, slot_of
+from tests.support.killed_workers import RegisterEntity
+from tests.support.private_servers import StartCluster
+from tests.support.redis_servers import RedisCluster
+from tests.support.register_load import RegisterLoad
+from tests.support.shells import Shell
+from tests.support.shop_engines import open_engine
+from tests.support.sql_servers import Database
+
+pytestmark = pytest.mark.fault
+ROWS = 24
+
+
+def open_registers(database: Database, cluster: Cluster) -> Engine:
+    seen = RedisCluster.of(cluster)
+    engine = open_engine(database.url, seen.host_port, seen.namespace, (RegisterEntity,))
+    registers: Any = engine.provider(RegisterEntity)
+    with engine.new_context() as ctx:
+        for id in range(1, ROWS + 1):
+            registers.new_with_id(ctx, id, value=0)
+        ctx.flush()
+    return engine
+
+
+def keys_at(engine: Engine, cluster: Cluster, number: int) -> list[str]:
+    """Keys of rows that primary ``number`` owns."""
+    prefix = engine.binding(engine.provider(RegisterEntity)).key_prefix
+    keys = [f"{prefix}{id}" for id in range(1, ROWS + 1)]
+    return [key for key in keys if owner_of(cluster, slot_of(cluster, key)) is cluster.primaries[number]]
+
+
+def hits_go_on(engine: Engine) -> bool:
+    counts: Any = engine.binding(engine.provider(RegisterEntity)).counts
+    hits, errors = counts.redis_hit, counts.redis_error
+    time.sleep(0.2)
+    return bool(counts.redis_hit > hits + ROWS) and bool(counts.redis_error == errors)
+
+
+def test_slots_that_move_under_load_are_followed(
+    mariadb_database: Database, private_cluster: StartCluster, shell: Shell
+) -> None:
+    """A key is in one place at any time, and its readers and writers meet there, also when half a slot is moved."""
+    cluster = private_cluster()
+    engine = open_registers(mariadb_database, cluster)
+    load = RegisterLoad(engine, ROWS)
+    moving = keys_at(engine, cluster, 0)[:4]
+
+    with load.running(shell.name):
+        load.wait_for(reads=30, writes=5)
+        for number, key in enumerate(moving):
+            slot = slot_of(cluster, key)
+            move_slot(
+                cluster, slot, cluster.primaries[1], lambda: load.wait_for(reads=30, writes=ROWS), keep=number % 2
+            )
+            load.wait_for(reads=30, writes=5)
+        used_again = wait_until(lambda: hits_go_on(engine), 20)
+
+    assert [] == load.wrong
+    assert 0 == load.refused
+    assert used_again
+    assert all(owner_of(cluster, slot_of(cluster, key)) is cluster.primaries[1] for key in moving)
+
+
+def fail_over(cluster: Cluster) -> None:
+    cluster.primaries[0].kill()
+    replica = cluster.replicas[0]
+
+    def is_promoted() -> bool:
+        with suppress(WireError):
+            return redis_info(replica.host, replica.port, "replication")["role"] == "master"
+        return False
+
+    assert wait_until(is_promoted, 60)
+
+
+def restart(cluster: Cluster) -> None:
+    cluster.primaries[0].kill()
+    time.sleep(0.3)
+    cluster.primaries[0].start()
+
+
+@pytest.mark.parametrize(("kind", "fault"), [("valkey", fail_over), ("redis", restart)])
+def test_a_primary_that_dies_under_load_costs_its_keys_the_cache_until_it_is_replaced(
+    mariadb_database: Database,
+    private_cluster: StartCluster,
+    shell: Shell,
+    kind: str,
+    fault: Callable[[Cluster], None],
+) -> None:
+    """Its replica lacks the last intents, its restart all of them: neither's values are taken for those of before."""
+    cluster = private_cluster(kind, replicas=fault is fail_over, node_timeout=1_000 if fault is fail_over else 15_000)
+    engine = open_registers(mariadb_database, cluster)
+    load = RegisterLoad(engine, ROWS)
+
+    with load.running(shell.name):
+        load.wait_for(reads=30, writes=ROWS)
+        fault(cluster)
+        load.wait_for(reads=30, writes=ROWS)
+        used_again = wait_until(lambda: hits_go_on(engine), 20)
+
+    assert [] == load.wrong
+    assert used_again

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -13,8 +14,10 @@ from devstack.cluster import Cluster
 from devstack.process import wait_until
 from devstack.wire import WireError, redis_info
 from fluxaorm.engine import Engine
+from tests.support.cached import SeatEntity
 from tests.support.cluster_moves import move_slot, owner_of, slot_of
 from tests.support.killed_workers import RegisterEntity
+from tests.support.local_caches import wait_until_open
 from tests.support.private_servers import StartCluster
 from tests.support.redis_servers import RedisCluster
 from tests.support.register_load import RegisterLoad
@@ -74,6 +77,95 @@ def test_slots_that_move_under_load_are_followed(
     assert 0 == load.refused
     assert used_again
     assert all(owner_of(cluster, slot_of(cluster, key)) is cluster.primaries[1] for key in moving)
+
+
+@dataclass(slots=True)
+class TwoEngines:
+    """One that changes a row, and one that keeps it in its process."""
+
+    writer: Engine
+    reader: Engine
+    shell: Shell
+    id: int
+
+    def take(self, taken_by: int) -> None:
+        """Change the row."""
+        seats: Any = self.writer.provider(SeatEntity)
+        with self.writer.new_context() as ctx:
+            seats.must_get_by_id(ctx, self.id).taken_by = taken_by
+            ctx.flush()
+
+    def read(self) -> tuple[int, bool]:
+        """What the reader sees, and whether it had it in its process."""
+        seats: Any = self.reader.provider(SeatEntity)
+        counts = self.reader.binding(seats).counts
+        before = counts.local_hit
+        seat = self.shell.do(seats.must_get_by_id(self.shell.context(self.reader), self.id))
+        return seat.taken_by, counts.local_hit > before
+
+    def wait_until_kept(self, taken_by: int) -> None:
+        """Read until the row comes out of the process, and is the new one."""
+        assert wait_until(lambda: self.read() == (taken_by, True), 30)
+
+
+@pytest.fixture
+def two_engines(mariadb_database: Database, private_cluster: StartCluster, shell: Shell) -> Iterator[Any]:
+    """Opens them on a cluster of their own."""
+    opened: list[Engine] = []
+
+    def make() -> tuple[Cluster, TwoEngines]:
+        cluster = private_cluster()
+        seen = RedisCluster.of(cluster)
+        opened.extend(
+            open_engine(mariadb_database.url, seen.host_port, seen.namespace, (SeatEntity,)) for _ in range(2)
+        )
+        writer, reader = opened
+        seats: Any = writer.provider(SeatEntity)
+        with writer.new_context() as ctx:
+            id = seats.new(ctx, row="A").id
+            ctx.flush()
+        wait_until_open(reader)
+        return cluster, TwoEngines(writer, reader, shell, id)
+
+    yield make
+    for engine in opened:
+        shell.close(engine)
+
+
+def test_local_caches_follow_the_channel_to_its_next_owner(two_engines: Any) -> None:
+    """Whoever listens to the old one would hear nothing any more, and keep what others change."""
+    cluster, engines = two_engines()
+    engines.wait_until_kept(0)
+    channel = engines.reader.binding(engines.reader.provider(SeatEntity)).channel
+    slot = slot_of(cluster, channel)
+    owner = owner_of(cluster, slot)
+    target = next(server for server in cluster.primaries if server is not owner)
+
+    move_slot(cluster, slot, target)
+    for number in range(1, 4):
+        engines.take(number)
+        engines.wait_until_kept(number)
+
+    assert owner_of(cluster, slot) is target
+
+
+def test_local_caches_are_shut_while_the_owner_of_their_channel_is_gone(two_engines: Any) -> None:
+    """What is published meanwhile reaches nobody."""
+    cluster, engines = two_engines()
+    engines.wait_until_kept(0)
+    channel = engines.reader.binding(engines.reader.provider(SeatEntity)).channel
+    owner = owner_of(cluster, slot_of(cluster, channel))
+
+    owner.kill()
+    wait_until_open(engines.reader, is_open=False)
+    gone = [engines.read() for _ in range(2)]
+    owner.start()
+    wait_until_open(engines.reader, seconds=30)
+
+    assert [(0, False), (0, False)] == gone
+    engines.wait_until_kept(0)
+    engines.take(5)
+    engines.wait_until_kept(5)
 
 
 def fail_over(cluster: Cluster) -> None:

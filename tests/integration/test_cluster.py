@@ -1,0 +1,214 @@
+"""What is particular to a cluster: who is asked how often, what is cut by owner, what is refused and why."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import redis
+import redis.asyncio
+
+from devstack.proxy import Proxy
+from devstack.wire import redis_command
+from fluxaorm import Engine, Registry
+from fluxaorm.errors import PoolConnectError, PostCommitError, RedisError
+from fluxaorm.plans.cache_keys import stamp_for
+from fluxaorm.pools.redis_slots import slot_of
+from tests.support.killed_workers import RegisterEntity
+from tests.support.network import MakeProxy
+from tests.support.private_servers import StartCluster
+from tests.support.redis_servers import RedisCluster, RedisServer
+from tests.support.shells import Shell
+from tests.support.shop_engines import open_engine
+from tests.support.sql_servers import Database
+from tests.support.waiting import wait_until
+
+ROWS = range(1, 61)
+
+
+@dataclass(slots=True)
+class Registers:
+    """An engine over registers on a cluster, whose nodes may be behind proxies."""
+
+    engine: Engine
+    shell: Shell
+    cluster: RedisCluster
+    proxies: tuple[Proxy, ...] = ()
+
+    @property
+    def provider(self) -> Any:
+        return self.engine.provider(RegisterEntity)
+
+    def context(self) -> Any:
+        return self.shell.context(self.engine)
+
+    def do(self, value: Any) -> Any:
+        return self.shell.do(value)
+
+    def add(self) -> None:
+        """The rows."""
+        with self.engine.new_context() as ctx:
+            for id in ROWS:
+                self.provider.new_with_id(ctx, id, value=id)
+            ctx.flush()
+
+    def read(self) -> list[int]:
+        """The values of all rows, by one look-up."""
+        return [each.value for each in self.do(self.provider.get_by_ids(self.context(), *ROWS))]
+
+    def counted(self, what: Any) -> tuple[int, ...]:
+        """How many round trips each node is asked for while ``what`` is done."""
+        for proxy in self.proxies:
+            proxy.reset()
+        what()
+        return tuple(proxy.round_trips for proxy in self.proxies)
+
+
+@pytest.fixture
+def registers(mariadb_database: Database, valkey_cluster: RedisCluster, shell: Shell) -> Iterator[Registers]:
+    """On the shared cluster."""
+    engine = open_engine(mariadb_database.url, valkey_cluster.host_port, valkey_cluster.namespace, (RegisterEntity,))
+    yield Registers(engine, shell, valkey_cluster)
+    shell.close(engine)
+
+
+@pytest.fixture
+def counted(
+    mariadb_database: Database, private_cluster: StartCluster, proxy_factory: MakeProxy, shell: Shell
+) -> Iterator[Registers]:
+    """On a cluster whose nodes announce the ports of counting proxies."""
+    cluster = RedisCluster.of(private_cluster())
+    proxies = tuple(proxy_factory(node) for node in cluster.nodes)
+    for (host, port), proxy in zip(cluster.nodes, proxies, strict=True):
+        redis_command(host, port, "CONFIG", "SET", "cluster-announce-port", str(proxy.port))
+    ports = sorted(proxy.port for proxy in proxies)
+
+    def announced() -> bool:
+        slots = [redis_command(*node, "CLUSTER", "SLOTS") for node in cluster.nodes]
+        return all(ports == sorted(entry[2][1] for entry in each) for each in slots)  # type: ignore[union-attr,index,misc]  # the form of CLUSTER SLOTS
+
+    wait_until(announced)
+    engine = open_engine(mariadb_database.url, cluster.host_port, cluster.namespace, (RegisterEntity,))
+    made = Registers(engine, shell, cluster, proxies)
+    made.add()
+    made.read()
+    yield made
+    shell.close(engine)
+
+
+def test_each_owner_is_asked_once(counted: Registers) -> None:
+    """Many keys that are there cost each node a round trip, one key its owner alone; what is missing costs three."""
+    hit = counted.counted(counted.read)
+    one = counted.counted(lambda: counted.do(counted.provider.get_by_id(counted.context(), 1)))
+    counted.do(counted.provider.clear_redis_cache(counted.context()))
+    missed = counted.counted(counted.read)
+
+    assert ((1, 1, 1), 1, (3, 3, 3)) == (hit, sum(one), missed)
+    assert (1, 1, 1) == counted.counted(counted.read)
+
+
+def test_values_carry_the_identity_of_their_own_primary(registers: Registers) -> None:
+    """One primary that restarts must not turn the keys of the others into misses."""
+    registers.add()
+    assert list(ROWS) == registers.read()
+    binding = registers.engine.binding(registers.provider)
+    identities: list[bytes] = []
+    for host, port in registers.cluster.nodes:
+        with redis.Redis(host=host, port=port) as client:
+            run_id, replication_id = client.info("server")["run_id"], client.info("replication")["master_replid"]
+            stamp = stamp_for(binding.schema.fingerprint, f"{run_id} {replication_id}".encode())
+            own = [key for key in client.keys(f"*{registers.cluster.namespace}*") if key[-1:].isdigit()]
+            assert own
+            identities += [stamp for key in own if stamp not in (client.get(key) or b"")]
+
+    assert [] == identities
+
+
+def test_clearing_drops_the_keys_of_all_primaries(registers: Registers) -> None:
+    """SCAN knows one node only; the pages go on to the next one."""
+    registers.add()
+    registers.read()
+
+    dropped = registers.do(registers.provider.clear_redis_cache(registers.context()))
+
+    assert len(ROWS) == dropped
+    assert [] == [key for key in registers.cluster.keys() if not key.endswith(":id")]
+
+
+def test_users_commands_are_cut_by_owner(registers: Registers) -> None:
+    """MGET and DEL of many keys are refused by the servers, and done by the library."""
+    names = [f"{registers.cluster.namespace}:{number}" for number in range(20)]
+    ctx = registers.context()
+    pipeline = ctx.redis_pipeline()
+    for number, name in enumerate(names):
+        pipeline.add("SET", name, number)
+    found = pipeline.add("MGET", *names, "nowhere")
+    exist = pipeline.add("EXISTS", *names, "nowhere")
+    registers.do(ctx.flush())
+
+    gone = registers.context()
+    deleted = gone.redis_pipeline().add("DEL", *names)
+    registers.do(gone.flush())
+
+    assert [*(str(number).encode() for number in range(20)), None] == found.result
+    assert (20, 20) == (exist.result, deleted.result)
+
+
+def test_a_command_without_a_key_is_refused_with_the_way_out(registers: Registers) -> None:
+    """It has no owner; the others are done."""
+    ctx = registers.context()
+    pipeline = ctx.redis_pipeline()
+    refused, done = pipeline.add("DBSIZE"), pipeline.add("SET", f"{registers.cluster.namespace}:x", 1)
+
+    with pytest.raises(PostCommitError):
+        registers.do(ctx.flush())
+
+    with pytest.raises(RedisError, match=r"DBSIZE names no key.*engine\.redis\(pool\)\.client"):
+        _ = refused.result
+    assert b"OK" == done.result
+
+
+def test_the_client_is_redis_pys_own_for_clusters(registers: Registers) -> None:
+    """For everything that is not the library's business."""
+    pool = registers.engine.redis()
+    pool.client.set(f"{registers.cluster.namespace}:client", "x")
+
+    async def read() -> Any:
+        value = await pool.async_client.get(f"{registers.cluster.namespace}:client")
+        await registers.engine.aclose()
+        return value
+
+    assert isinstance(pool.client, redis.RedisCluster)
+    assert b"x" == asyncio.run(read())
+
+
+def refusal(address: str) -> str:
+    registry = Registry()
+    registry.register_redis(address)
+    with pytest.raises(PoolConnectError) as caught:
+        registry.validate()
+    return str(caught.value)
+
+
+def test_one_server_is_no_cluster_and_a_node_of_a_cluster_no_single_server(
+    valkey: RedisServer, valkey_cluster: RedisCluster
+) -> None:
+    """Told by validate(), where it would otherwise be told by one key in three."""
+    single = valkey_cluster.host_port.removeprefix("redis+cluster://")
+
+    assert "cluster support disabled" in refusal(f"redis+cluster://{valkey.host_port}")
+    assert "it is a node of a cluster; use redis+cluster://" in refusal(single)
+
+
+def test_a_cluster_nobody_answers_for_is_told_by_its_address() -> None:
+    """All nodes that the address names were asked."""
+    assert "redis+cluster://127.0.0.1:1,127.0.0.1:2" in refusal("redis+cluster://127.0.0.1:1,127.0.0.1:2")
+
+
+@pytest.mark.parametrize("key", ["", "a", "{a}b", "a{b}c", "{}a", "a{}{b}", "{a", "}{a}", "ł{ß}", "fx:app:User:17"])
+def test_slots_are_those_of_the_server(valkey_cluster: RedisCluster, key: str) -> None:
+    """Braces decide, where there is something between the first two."""
+    assert valkey_cluster.command("CLUSTER", "KEYSLOT", key) == slot_of(key) == slot_of(key.encode())

@@ -40,7 +40,7 @@ class ClusterRedisPool(LeanRedisPool):
         """See RedisPool: what all primaries have in common. PoolConnectError too while slots have no owner."""
         try:
             answers = self._blocking.run(each_primary_plan(self._slots, self.code, SERVER_COMMANDS))
-            servers = [server_from(answer.values) for answer in answers]
+            servers = [server_from(answer.values) for answer in answers.values()]
         except RedisError as error:
             raise PoolConnectError(self.code, self.address, self._explained(error.reason)) from error
         if not self._slots.is_whole:

@@ -26,6 +26,8 @@ ClusterPlan: TypeAlias = Generator["Wave | float", Any, T]
 TRIES: Final = 8
 """How often a command is sent at most; each time the cluster has changed meanwhile."""
 RETRY_PAUSE: Final = 0.02
+SETTLING_TRIES: Final = 20
+SETTLING_PAUSE: Final = 0.1
 _REDIRECTIONS: Final = ("MOVED ", "ASK ", "TRYAGAIN", "CLUSTERDOWN")
 _ASKING: Final[RedisCommand] = ("ASKING",)
 
@@ -158,7 +160,7 @@ def _expired_on_its_way(part: Part) -> bool:
 def scan_plan(slots: SlotMap, pool: str, command: RedisCommand) -> ClusterPlan[RedisReplies]:
     """A page of the keys of all primaries, one after the other; the cursor says of which.
 
-    Slots that changed their owner meanwhile make it begin anew; while some are on their way it ends in a RedisError,
+    Slots that changed their owner meanwhile make it begin anew; while some stay on their way it ends in a RedisError,
     since keys that move may be missed.
     """
     cursor = command[1].decode() if isinstance(command[1], bytes) else str(command[1])
@@ -181,8 +183,7 @@ def scan_plan(slots: SlotMap, pool: str, command: RedisCommand) -> ClusterPlan[R
     elif later:
         following = _cursor(version, later[0], "0")
     else:
-        if (refusal := (yield from _movement_plan(slots, pool))) is not None:
-            return RedisReplies([refusal], answer.server)
+        yield from _settled_plan(slots, pool)
         following = b"0" if slots.version == version else _cursor(slots.version, slots.primaries[0], "0")
     return RedisReplies([[following, keys]], answer.server)
 
@@ -191,29 +192,38 @@ def _cursor(version: int, node: Node, place: str) -> bytes:
     return f"{version}|{node[0]}|{node[1]}|{place}".encode()
 
 
-def _movement_plan(slots: SlotMap, pool: str) -> ClusterPlan[RedisError | None]:
-    """Learn who owns what now; an error while slots are on their way."""
-    answers: Answers = yield {node: [("CLUSTER", "SLOTS"), ("CLUSTER", "NODES")] for node in slots.primaries}
-    for node, answer in answers.items():
-        if isinstance(answer, RedisConnectionError):
-            raise answer
-        owners, nodes = answer.values
-        if isinstance(owners, RedisError) or isinstance(nodes, RedisError):
-            return owners if isinstance(owners, RedisError) else nodes
+def _settled_plan(slots: SlotMap, pool: str) -> ClusterPlan[None]:
+    """Wait until no slot is on its way and all primaries agree on who owns what. RedisError when that takes long."""
+    for _ in range(SETTLING_TRIES):
+        answers = yield from each_primary_plan(slots, pool, [("CLUSTER", "SLOTS"), ("CLUSTER", "NODES")])
+        replies = [(node, *answer.values) for node, answer in answers.items()]
+        for _, *values in replies:
+            for value in values:
+                if isinstance(value, RedisError):
+                    raise value
+        node, owners, _ = replies[0]
         slots.learn(owners, node)
-        if any(b"myself" in line and b" [" in line for line in nodes.splitlines()):
-            reason = "slots are being moved, so that keys may have been missed; do it again when that is over"
-            return RedisError(reason, pool=pool)
-    return None
+        if all(slots.agrees(owners, node) and not _has_open_slots(nodes) for node, owners, nodes in replies):
+            return
+        yield SETTLING_PAUSE
+    reason = "slots are being moved, so that keys may have been missed; do it again when that is over"
+    raise RedisError(reason, pool=pool)
 
 
-def each_primary_plan(slots: SlotMap, pool: str, commands: Sequence[RedisCommand]) -> ClusterPlan[list[RedisReplies]]:
+def _has_open_slots(nodes: bytes) -> bool:
+    return any(b"myself" in line and b" [" in line for line in nodes.splitlines())
+
+
+def each_primary_plan(
+    slots: SlotMap, pool: str, commands: Sequence[RedisCommand]
+) -> ClusterPlan[dict[Node, RedisReplies]]:
     """What every primary answers. RedisConnectionError when one cannot be reached."""
     yield from up_to_date_plan(slots, pool)
     answers: Answers = yield {node: list(commands) for node in slots.primaries}
-    replies: list[RedisReplies] = []
-    for answer in answers.values():
+    replies: dict[Node, RedisReplies] = {}
+    for node, answer in answers.items():
         if isinstance(answer, RedisConnectionError):
+            slots.doubt(node)
             raise answer
-        replies.append(answer)
+        replies[node] = answer
     return replies

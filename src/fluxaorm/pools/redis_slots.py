@@ -90,19 +90,28 @@ class SlotMap:
 
     def learn(self, reply: Any, asked: Node) -> None:
         """Take over what ``asked`` replied to CLUSTER SLOTS."""
-        owners: list[Node | None] = [None] * SLOTS
-        for first, last, primary, *_ in reply:
-            node = _node(primary[0], primary[1], asked)
-            owners[first : last + 1] = [node] * (last - first + 1)
+        owners = _owners(reply, asked)
         self._doubted = None in owners
         if owners != self._owners:
             self._owners = owners
             self._settle()
 
+    def agrees(self, reply: Any, asked: Node) -> bool:
+        """Whether that reply says what is known already."""
+        return _owners(reply, asked) == self._owners
+
     def _settle(self) -> None:
         self.primaries = tuple(sorted({node for node in self._owners if node is not None}))
         self._newcomers.difference_update(self.primaries)
         self.version += 1
+
+
+def _owners(reply: Any, asked: Node) -> list[Node | None]:
+    owners: list[Node | None] = [None] * SLOTS
+    for first, last, primary, *_ in reply:
+        node = _node(primary[0], primary[1], asked)
+        owners[first : last + 1] = [node] * (last - first + 1)
+    return owners
 
 
 def node_from(text: str, asked: Node) -> Node:

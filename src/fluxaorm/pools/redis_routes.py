@@ -134,7 +134,7 @@ def joined(commands: Sequence[RedisCommand], parts: Sequence[Part]) -> RedisRepl
 
 def _whole(name: str, parts: Sequence[Part]) -> tuple[Any, bytes | list[bytes]]:
     if name == "MGET":
-        return [_found(part.reply) for part in parts], [part.server for part in parts]
+        return [found(part.reply) for part in parts], [part.server for part in parts]
     if name == "FUNCTION":
         taken = [part.reply for part in parts if not isinstance(part.reply, RedisError)]
         return (taken or [part.reply for part in parts])[0], parts[0].server
@@ -144,7 +144,7 @@ def _whole(name: str, parts: Sequence[Part]) -> tuple[Any, bytes | list[bytes]]:
     return (parts[0].reply if len(parts) == 1 else sum(part.reply for part in parts)), parts[0].server
 
 
-def _found(reply: Any) -> Any:
+def found(reply: Any) -> Any:
     """MGET finds nothing where GET would complain of the type."""
     return None if isinstance(reply, RedisError) and reply.reason.startswith("WRONGTYPE") else reply
 

@@ -43,15 +43,12 @@ class SlotMap:
         self._newcomers: set[Node] = set()
         self.version = 0
         """Grows with every change that is learned of."""
+        self.is_whole = False
+        """Whether every slot has an owner."""
 
     def owner(self, slot: int) -> Node | None:
         """The node that owns a slot; None: nobody is known to."""
         return self._owners[slot]
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether every slot has an owner."""
-        return None not in self._owners
 
     def moved(self, slot: int, node: Node) -> None:
         """A node said that another one owns the slot."""
@@ -101,6 +98,7 @@ class SlotMap:
         return _owners(reply, asked) == self._owners
 
     def _settle(self) -> None:
+        self.is_whole = None not in self._owners
         self.primaries = tuple(sorted({node for node in self._owners if node is not None}))
         self._newcomers.difference_update(self.primaries)
         self.version += 1

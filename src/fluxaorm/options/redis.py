@@ -20,10 +20,10 @@ class RedisOptions(Options, frozen=True, kw_only=True):
     sentinel_user: str = ""
     sentinel_password: str = ""
     cluster: bool = False
-    """The addresses are those of a Redis or Valkey Cluster."""
+    """The addresses are those of nodes of a Redis or Valkey Cluster, as ``redis+cluster://`` says too."""
     tls: TLS = False
     max_connections: Positive = 100
-    """At most this many connections a process."""
+    """At most this many connections a process; of a cluster to each of its primaries."""
     pool_timeout: Seconds = 30.0
     """Seconds to wait for a free connection."""
     connect_timeout: Seconds = 5.0

@@ -153,6 +153,9 @@ class RedisPipeline:
 
         It is sent once the flush's rows are committed. The handle's ``result`` is then its reply as the server gives
         it, text as bytes. QueryError for words of other types, or a command that would change or hold up a connection.
+
+        On a cluster commands go to the owners of their keys, so that their order holds for keys of one slot; MGET, DEL,
+        UNLINK, EXISTS and TOUCH may name any keys, others keys of one slot; one without a key is refused (RedisError).
         """
         words = tuple(map(_word, command))
         options = [_text(word).upper() for word in words]

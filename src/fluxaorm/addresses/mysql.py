@@ -20,6 +20,7 @@ from fluxaorm.addresses.parts import (
 )
 from fluxaorm.options import TLSOptions
 from fluxaorm.options.masking import MASK, split_scheme
+from fluxaorm.options.mysql import DRIVERS, REFUSED_DRIVERS
 from fluxaorm.options.shapes import did_you_mean
 
 MYSQL_PORT: Final = 3306
@@ -203,10 +204,19 @@ def _as_charset(name: str, value: str) -> str:
     return value
 
 
+def _as_driver(name: str, value: str) -> str:
+    if value in REFUSED_DRIVERS:
+        raise AddressProblem(f"the parameter '{name}': {REFUSED_DRIVERS[value]}")
+    if value not in DRIVERS:
+        raise AddressProblem(f"the parameter '{name}' is not {' or '.join(DRIVERS)}")
+    return value
+
+
 _PARAMETERS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "charset": ("default_encoding", lambda name, value: _as_charset(name, value.split(",")[0])),
     "collation": ("default_collate", _as_charset),
     "connect_timeout": ("connect_timeout", parse_duration),
+    "driver": ("driver", _as_driver),
     "readTimeout": ("read_timeout", parse_duration),
     "read_timeout": ("read_timeout", parse_duration),
     "timeout": ("connect_timeout", parse_duration),

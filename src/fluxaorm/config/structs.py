@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from fluxaorm.options import Options
+from fluxaorm.options.mysql import Driver
 
 _SPELLING = {"client_id": "clientID"}
 
@@ -38,6 +39,7 @@ class ConfigMySQL(ConfigStruct, frozen=True, kw_only=True, rename=_camel):
     default_encoding: Annotated[str, Meta(description="charset of tables we create, utf8mb4 by default")] = ""
     default_collate: Annotated[str, Meta(description="collation of tables we create")] = ""
     ignored_tables: Annotated[Sequence[str], Meta(description="tables that schema alters leave alone")] = ()
+    driver: Annotated[Driver, Meta(description="of threads, mysqlclient by default when it is installed")] = ""
 
 
 class ConfigRedis(ConfigStruct, frozen=True, kw_only=True, rename=_camel):

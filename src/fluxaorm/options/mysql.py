@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Final, Literal, TypeAlias
 
+from fluxaorm.errors import ConfigError
 from fluxaorm.options.base import TLS, Count, Options, Seconds
+
+Driver: TypeAlias = Literal["", "mysqlclient", "pymysql"]
+DRIVERS: Final = ("mysqlclient", "pymysql")
+REFUSED_DRIVERS: Final[dict[str, str]] = {
+    "pyro": "pyro-mysql 0.2 is not offered: no other thread runs while it waits for the server, so neither a deadline"
+    " nor the holder of a lock could end the wait; use mysqlclient or pymysql",
+}
+"""Names of drivers that this library does not use -> why, and what instead."""
 
 
 class MySQLOptions(Options, frozen=True, kw_only=True):
@@ -24,8 +33,9 @@ class MySQLOptions(Options, frozen=True, kw_only=True):
     the server says is the charset's default."""
     ignored_tables: Sequence[str] = ()
     """Tables that belong to somebody else: schema alters leave them alone."""
-    driver: Literal["", "mysqlclient", "pymysql"] = ""
-    """Of the sync side; empty: mysqlclient when it is installed, else PyMySQL."""
+    driver: Driver = ""
+    """Of threads (asyncio uses asyncmy); empty: mysqlclient when it is installed, else PyMySQL. One that is missing
+    is a MissingExtraError when the pool connects."""
     coalesce: bool = True
     """Merge id look-ups that AsyncContexts make in the same tick of the event loop."""
     pool_timeout: Seconds = 30.0
@@ -43,3 +53,9 @@ class MySQLOptions(Options, frozen=True, kw_only=True):
     max_replica_lag: Seconds = 10.0
     """Replicas that are more seconds behind serve no reads."""
     tls: TLS = False
+
+    def __post_init__(self) -> None:
+        for name, reason in REFUSED_DRIVERS.items():
+            if name == self.driver:
+                raise ConfigError(f"MySQLOptions.driver: {reason}")
+        super().__post_init__()

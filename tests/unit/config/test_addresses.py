@@ -77,6 +77,7 @@ def test_each_form_of_a_mysql_address_is_understood(text: str, fields: dict[str,
             "connect_timeout=2.5&read_timeout=3&write_timeout=4",
             {"connect_timeout": 2.5, "read_timeout": 3, "write_timeout": 4},
         ),
+        ("driver=pymysql", {"driver": "pymysql"}),
         ("parseTime=true&loc=UTC&interpolateParams=true&multiStatements=true&clientFoundRows=false", {}),
     ],
 )

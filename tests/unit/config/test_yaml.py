@@ -37,6 +37,7 @@ default:
     defaultEncoding: utf8mb4
     defaultCollate: 0900_ai_ci
     ignoredTables: [legacy, other]
+    driver: pymysql
   redis: localhost:6379:1?user=me&password=secret
   local_cache: 1000
 cluster:
@@ -84,6 +85,7 @@ def test_every_key_of_the_yaml_has_its_place_in_the_config() -> None:
                 default_encoding="utf8mb4",
                 default_collate="0900_ai_ci",
                 ignored_tables=["legacy", "other"],
+                driver="pymysql",
             )
         ],
         redis_pools=[

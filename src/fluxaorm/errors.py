@@ -89,11 +89,19 @@ class EntityDefinitionError(FluxaError):
 
 
 class MissingExtraError(FluxaError):
-    """A driver is not installed; the message names the ``pip install`` to run."""
+    """A driver is not installed; the message names the ``pip install`` to run.
 
-    def __init__(self, what: str, module: str, install: str) -> None:
-        self.what, self.module, self.install = what, module, install
-        super().__init__(f"{what} needs the module '{module}': run pip install '{install}'")
+    ``cause``: why it does not load although it is installed, such as a system library that it lacks; else empty.
+    """
+
+    def __init__(self, what: str, module: str, install: str, cause: str = "") -> None:
+        self.what, self.module, self.install, self.cause = what, module, install, cause
+        need = f"{what} needs the module '{module}'"
+        fix = f"run pip install '{install}'"
+        if cause:
+            need += f", which is installed but does not load ({cause})"
+            fix = f"install what it lacks, or run pip install --force-reinstall '{install}'"
+        super().__init__(f"{need}: {fix}")
 
 
 class PoolConnectError(FluxaError):

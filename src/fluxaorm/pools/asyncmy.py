@@ -25,9 +25,9 @@ from fluxaorm.pools.mysql_connection import (
     CLIENT_FLAGS,
     MySQLConnectionState,
     begin_sql,
-    mapped_error,
     session_sql,
 )
+from fluxaorm.pools.mysql_logins import lacks_package, login_error
 from fluxaorm.pools.packets import Packet, packets
 from fluxaorm.pools.values import NATIVE
 from fluxaorm.query.placeholders import split_placeholders
@@ -87,7 +87,12 @@ async def open_asyncmy(
             await connection.prepare_session()
     except MySQLError as error:
         connection.close()
-        raise mapped_error(error, dialect, pool) from error
+        raise login_error(error, dialect, pool, "asyncmy") from error
+    except RuntimeError as error:
+        connection.close()
+        if not lacks_package(error):
+            raise
+        raise login_error(error, dialect, pool, "asyncmy") from error
     except TimeoutError:
         connection.close()
         raise dialect.map_error(2003, f"no answer within {seconds:g} s", pool=pool) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 DEFAULT_CHARSET: Final = "utf8mb4"
 _NEWEST: Final = "8.4.0"
 """What a server is taken for until it was asked."""
+_DRIVERS: Final = {
+    "mysqlclient": ("MySQLdb", "fluxaorm[mysqlclient]"),
+    "pymysql": ("pymysql", "PyMySQL"),
+    "asyncmy": ("asyncmy", "fluxaorm[asyncio]"),
+}
+"""Adapter -> the module it needs, and what to install."""
 _LIMITS_SQL: Final = "SELECT @@max_connections, @@wait_timeout, @@max_allowed_packet"
 
 
@@ -47,31 +54,25 @@ class MySQLPool(SQLPoolBase):
         if wanted != "pymysql":
             try:
                 return self._mysqlclient()
-            except ImportError:
+            except MissingExtraError:
                 if wanted:
-                    raise MissingExtraError("driver='mysqlclient'", "MySQLdb", "fluxaorm[mysqlclient]") from None
+                    raise
         return self._pymysql()
 
     def _mysqlclient(self) -> Callable[[float | None], Any]:
-        open_one = importlib.import_module("fluxaorm.pools.mysqlclient").open_mysqlclient
+        open_one = _adapter("mysqlclient", "driver='mysqlclient'").open_mysqlclient
         return lambda seconds: open_one(
             self._mysql_address, self.options, self.dialect, self.code, self._expiry(), seconds
         )
 
     def _pymysql(self) -> Callable[[float | None], Any]:
-        try:
-            open_one = importlib.import_module("fluxaorm.pools.pymysql").open_pymysql
-        except ImportError:
-            raise MissingExtraError("a MySQL pool", "pymysql", "PyMySQL") from None
+        open_one = _adapter("pymysql", "a MySQL pool").open_pymysql
         return lambda seconds: open_one(
             self._mysql_address, self.options, self._tls(), self.dialect, self.code, self._expiry(), seconds
         )
 
     async def _open_async(self) -> Any:
-        try:
-            module = importlib.import_module("fluxaorm.pools.asyncmy")
-        except ImportError:
-            raise MissingExtraError("a MySQL pool on asyncio", "asyncmy", "fluxaorm[asyncio]") from None
+        module = _adapter("asyncmy", "a MySQL pool on asyncio")
         connection = await module.open_asyncmy(
             self._mysql_address, self.options, self._tls(), self.dialect, self.code, self._expiry()
         )
@@ -100,6 +101,16 @@ class MySQLPool(SQLPoolBase):
             what = f"collation '{wanted}' of charset '{charset}'" if names else f"charset '{charset}'"
             raise PoolConnectError(self.code, self.address, f"the server has no {what}")
         return found
+
+
+def _adapter(name: str, what: str) -> Any:
+    """The module that speaks to a driver. MissingExtraError."""
+    try:
+        return importlib.import_module(f"fluxaorm.pools.{name}")
+    except ImportError as error:
+        module, install = _DRIVERS[name]
+        cause = "" if importlib.util.find_spec(module) is None else str(error)
+        raise MissingExtraError(what, module, install, cause) from None
 
 
 def _text(cell: bytes | str) -> str:

@@ -110,11 +110,12 @@ class MySQLConnectionState:
 
 def mapped_error(error: BaseException, dialect: Dialect, pool: str, statement: str = "") -> MySQLError:
     """A driver's error as the library's."""
-    number, message = _number_and_message(error)
+    number, message = number_and_message(error)
     return dialect.map_error(number, message, pool=pool, statement=statement)
 
 
-def _number_and_message(error: BaseException) -> tuple[int, str]:
+def number_and_message(error: BaseException) -> tuple[int, str]:
+    """What a driver's error holds."""
     number = error.args[0] if error.args else 0
     message = str(error.args[1]) if len(error.args) > 1 else str(error)
     if not isinstance(number, int) or number == 0:

@@ -14,13 +14,8 @@ from fluxaorm.errors import MySQLConnectionError
 from fluxaorm.plans.effects import ExecResult, QueryRows, Row
 from fluxaorm.pools.column_types import CLIENT_CONVERSIONS, CLIENT_ROW_CONVERSIONS
 from fluxaorm.pools.literals import Sql, render
-from fluxaorm.pools.mysql_connection import (
-    CHARSET,
-    CLIENT_FLAGS,
-    BlockingMySQLConnection,
-    connect_seconds,
-    mapped_error,
-)
+from fluxaorm.pools.mysql_connection import CHARSET, CLIENT_FLAGS, BlockingMySQLConnection, connect_seconds
+from fluxaorm.pools.mysql_logins import login_error
 
 if TYPE_CHECKING:
     from fluxaorm.addresses import MySQLAddress
@@ -41,7 +36,7 @@ def open_mysqlclient(
     try:
         raw: Any = _mysql.connection(**_arguments(address, options, connect_seconds(options, seconds)))
     except _mysql.Error as error:
-        raise mapped_error(error, dialect, pool) from error
+        raise login_error(error, dialect, pool, "mysqlclient") from error
     if address.tls is not None and not _is_encrypted(raw):
         raw.close()
         raise MySQLConnectionError("the server does not speak TLS", errno=NO_TLS, pool=pool)

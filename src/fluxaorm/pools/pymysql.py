@@ -18,8 +18,8 @@ from fluxaorm.pools.mysql_connection import (
     CLIENT_FLAGS,
     BlockingMySQLConnection,
     connect_seconds,
-    mapped_error,
 )
+from fluxaorm.pools.mysql_logins import lacks_package, login_error
 
 if TYPE_CHECKING:
     import ssl
@@ -64,7 +64,11 @@ def open_pymysql(
             ssl_disabled=context is None,
         )
     except MySQLError as error:
-        raise mapped_error(error, dialect, pool) from error
+        raise login_error(error, dialect, pool, "PyMySQL") from error
+    except RuntimeError as error:
+        if not lacks_package(error):
+            raise
+        raise login_error(error, dialect, pool, "PyMySQL") from error
     connection = PyMySQLConnection(raw, dialect, pool, expires, deadline)
     connection.limit_reads(options.read_timeout)
     return connection

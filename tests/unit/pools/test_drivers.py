@@ -66,6 +66,20 @@ def test_a_missing_driver_is_named_with_what_to_install(
         sql_pool(**options).connect()
 
 
+def test_a_driver_that_does_not_load_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is installed, so that installing it once more, as the advice for a missing one is, would change nothing."""
+    monkeypatch.delitem(sys.modules, "fluxaorm.pools.mysqlclient", raising=False)
+    monkeypatch.delattr("MySQLdb._mysql")
+    monkeypatch.setitem(sys.modules, "MySQLdb._mysql", None)
+
+    with pytest.raises(MissingExtraError, match=r"is installed but does not load \(.*_mysql") as caught:
+        sql_pool(driver="mysqlclient").connect()
+    with pytest.raises(PoolConnectError, match="Can't connect"):
+        sql_pool().connect()
+
+    assert "_mysql" in caught.value.cause
+
+
 def forget(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
     """As if these were not installed."""
     for name in ("mysqlclient", "pymysql", "asyncmy"):

@@ -12,7 +12,7 @@ import pytest
 from devstack.process import wait_until
 from fluxaorm import MySQLOptions, Registry
 from fluxaorm.engine import Engine
-from fluxaorm.errors import MissingExtraError, PoolConnectError, RegistryError
+from fluxaorm.errors import PoolConnectError, RegistryError
 from tests.support.impostor import impostor
 from tests.support.private_servers import StartServer
 from tests.support.sql_servers import Database, SqlServer
@@ -184,7 +184,7 @@ def test_a_database_that_is_not_there(mysql_server: SqlServer, driver: Any) -> N
 @DRIVERS
 def test_a_certificate_nobody_vouches_for_is_refused(mysql_server: SqlServer, driver: Any) -> None:
     """TLS that checks nothing protects from nobody; MariaDB here speaks no TLS at all, which is no excuse."""
-    address = f"{mysql_server.url('mysql')}?tls=true"
+    address = mysql_server.url("mysql", tls="true")
 
     error = _refusal(address, MySQLOptions(driver=driver))
 
@@ -194,7 +194,7 @@ def test_a_certificate_nobody_vouches_for_is_refused(mysql_server: SqlServer, dr
 @DRIVERS
 def test_unchecked_tls_must_be_asked_for(mysql_database: Database, driver: Any) -> None:
     """For servers that made their own certificate; one without any, as MariaDB 10.11, is never spoken to in clear."""
-    address = f"{mysql_database.url}?tls=skip-verify"
+    address = mysql_database.server.url(mysql_database.name, tls="skip-verify")
     if mysql_database.server.kind == "mariadb":
         assert re.search("ssl|tls", _refusal(address, MySQLOptions(driver=driver)).cause, re.IGNORECASE)
         return
@@ -222,15 +222,6 @@ def test_a_server_that_is_too_old(mysql_database: Database) -> None:
     assert problem.startswith("MySQL pool 'default' (mysql://root@127.0.0.1:")
     assert problem.endswith("; MySQL 8.0 and MariaDB 10.6 are the oldest supported")
     assert padded.decode() in problem
-
-
-def test_a_driver_that_is_not_installed(mysql_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error names what to install."""
-    monkeypatch.setitem(__import__("sys").modules, "MySQLdb", None)
-    monkeypatch.delitem(__import__("sys").modules, "fluxaorm.pools.mysqlclient", raising=False)
-
-    with pytest.raises(MissingExtraError, match=r"pip install 'fluxaorm\[mysqlclient\]'"):
-        _validated(mysql_database.url, MySQLOptions(driver="mysqlclient"))
 
 
 def test_a_failed_validation_leaves_no_connection(mysql_database: Database) -> None:

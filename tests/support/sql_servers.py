@@ -1,17 +1,19 @@
 """MySQL and MariaDB for tests: each test that asks runs on both, in a fresh database of its own.
 
-What it decides: the databases' names and character set, and that they are dropped afterwards.
+What it decides: the databases' names and character set, and that they are dropped afterwards. With FLUXA_TEST_DRIVER
+set to `pymysql` or `mysqlclient` every URL asks for that driver, so that any test can be run with it.
 What it never does: use the code under test; the statements go through PyMySQL.
 """
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pymysql
 import pytest
@@ -42,10 +44,11 @@ class SqlServer:
         """Host and port, as a proxy wants its target."""
         return self.host, self.port
 
-    def url(self, database: str, port: int | None = None) -> str:
-        """`mysql://user@host:port/database`; `port` may be a proxy's."""
+    def url(self, database: str, port: int | None = None, **parameters: str) -> str:
+        """`mysql://user@host:port/database?parameters`; `port` may be a proxy's."""
         password = f":{quote(self.password, safe='')}" if self.password else ""
-        return f"mysql://{quote(self.user, safe='')}{password}@{self.host}:{port or self.port}/{database}"
+        user = quote(self.user, safe="")
+        return f"mysql://{user}{password}@{self.host}:{port or self.port}/{database}{_query(parameters)}"
 
     def connect(self, database: str | None = None) -> pymysql.Connection[Any]:
         """A PyMySQL connection in autocommit; the caller closes it."""
@@ -125,6 +128,13 @@ def mariadb_database(mariadb: SqlServer) -> Iterator[Database]:
     database = mariadb.create_database()
     yield database
     database.drop()
+
+
+def _query(parameters: dict[str, str]) -> str:
+    """What follows the database in a URL: also the driver that the whole run is to use, if any."""
+    driver = os.environ.get("FLUXA_TEST_DRIVER")
+    given = {"driver": driver, **parameters} if driver else parameters
+    return f"?{urlencode(given)}" if given else ""
 
 
 def _server(stack: StackState, kind: str) -> SqlServer:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from benchmarks.flights import draw_departures
 from benchmarks.table import ROWS, make_rows, sku_of
 
 CACHED = 2_000
@@ -120,6 +121,10 @@ WORKS: tuple[Work, ...] = (
     Work("references100", _ids(100), 20, floor="references100", shown=sorted),
     # () -> how many objects there are and the sum of their stock, in constant memory
     Work("iterate20000", _nothing, 1, floor="iterate20000"),
+    # (origin, moment) -> all columns of the first 100 flights from there since then, in order, read from objects
+    Work("flights100", draw_departures, 30, floor="flights100"),
+    # (origin, moment) -> the same flights' ids, and the airline's name, the plane's model, the destination's name
+    Work("flights100_references", draw_departures, 30, floor="flights100_references"),
     # (rows) -> 1,000 rows written in one statement or unit of work, half of which are there already; how many
     Work("upsert1000", _known_and_new_rows, 2),
     # (rows) -> 1,000 objects written before, deleted in one unit of work; how many

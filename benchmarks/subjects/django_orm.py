@@ -7,16 +7,18 @@ from typing import Any
 
 from benchmarks.subject import Servers
 from benchmarks.subjects.django_settings import models_for
+from benchmarks.subjects.flights_django import DjangoFlights, make_flight_model
 from benchmarks.table import COLUMNS, Row
 
 
-class DjangoORM:
+class DjangoORM(DjangoFlights):
     """One persistent connection, autocommit; ``bulk_create`` and ``bulk_update`` for writes."""
 
     name = "django"
 
     def open(self, servers: Servers) -> None:
         self._model, _ = models_for(servers)
+        self._flight = make_flight_model()
         self._loaded: list[Any] = []
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ import uvloop
 
 import fluxaorm as fx
 from benchmarks.subject import Servers
+from benchmarks.subjects.flights_fluxa import FLIGHT_ENTITIES, FluxaFlights
 from benchmarks.table import COLUMNS, ROWS, Row
 from benchmarks.works import HELD
 
@@ -68,7 +69,7 @@ class NearEntity(fx.Entity, table="product", redis_cache=True, local_cache=ROWS,
     created_at: datetime = fx.Field(index=True)
 
 
-class Fluxa:
+class Fluxa(FluxaFlights):
     """The library under test."""
 
     name = "fluxaorm"
@@ -77,6 +78,7 @@ class Fluxa:
         self._engine = _engine(servers, "plain", CategoryEntity, ProductEntity)
         self._cached_engine = _engine(servers, "cached", CachedEntity)
         self._near_engine = _engine(servers, "near", NearEntity)
+        self._flights_engine = _engine(servers, "flights", *FLIGHT_ENTITIES)
         self._provider: Any = self._engine.provider(ProductEntity)
         self._cached: Any = self._cached_engine.provider(CachedEntity)
         self._near: Any = self._near_engine.provider(NearEntity)
@@ -94,7 +96,10 @@ class Fluxa:
             self._cached.clear_redis_cache(ctx)
         with self._near_engine.new_context() as ctx:
             self._near.clear_redis_cache(ctx)
-        for engine in (self._engine, self._cached_engine, self._near_engine):
+        with self._flights_engine.new_context() as ctx:
+            for entity in FLIGHT_ENTITIES[:3]:
+                self._flights_engine.provider(entity).clear_redis_cache(ctx)
+        for engine in (self._engine, self._cached_engine, self._near_engine, self._flights_engine):
             self._loop.run_until_complete(engine.aclose())
         self._loop.close()
 

@@ -8,6 +8,7 @@ from typing import Any
 import peewee
 
 from benchmarks.subject import Servers
+from benchmarks.subjects.flights_peewee import PeeweeFlights, make_models
 from benchmarks.table import COLUMNS, Row
 
 database = peewee.MySQLDatabase(None)
@@ -43,7 +44,7 @@ class Product(peewee.Model):  # type: ignore[misc]  # peewee is untyped
         table_name = "product"
 
 
-class Peewee:
+class Peewee(PeeweeFlights):
     """One connection, autocommit for reads; ``insert_many`` and ``bulk_update`` for writes."""
 
     name = "peewee"
@@ -53,6 +54,7 @@ class Peewee:
             servers.database, host=servers.host, port=servers.port, user=servers.user, password=servers.password
         )
         database.connect()
+        self._flight_models = make_models(database)
         self._loaded: list[Any] = []
 
     def close(self) -> None:

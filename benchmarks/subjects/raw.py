@@ -15,6 +15,7 @@ import uvloop
 from MySQLdb.cursors import SSCursor
 
 from benchmarks.subject import Servers
+from benchmarks.subjects.flights_raw import RawFlights
 from benchmarks.subjects.raw_asyncio import Multiplexed, connect_multiplexed, look_up_each, open_connections
 from benchmarks.table import COLUMNS, Row
 
@@ -41,7 +42,7 @@ def decoded(value: bytes) -> Product:
     return Product(*_decode(value))
 
 
-class Raw:
+class Raw(RawFlights):
     """By hand."""
 
     name = "raw"

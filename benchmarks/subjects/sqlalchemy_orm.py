@@ -13,6 +13,7 @@ from sqlalchemy.dialects.mysql import insert as mysql_insert
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship, selectinload
 
 from benchmarks.subject import Servers
+from benchmarks.subjects.flights_sqlalchemy import SQLAlchemyFlights
 from benchmarks.table import COLUMNS, STATUSES, Row
 
 
@@ -56,7 +57,7 @@ def make_engine(servers: Servers) -> Engine:
     return create_engine(url)
 
 
-class SQLAlchemyORM:
+class SQLAlchemyORM(SQLAlchemyFlights):
     """A session a unit of work."""
 
     name = "sqlalchemy"

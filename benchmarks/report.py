@@ -68,7 +68,7 @@ def markdown(measurements: Sequence[Measurement]) -> str:
 def _weights(weights: Mapping[str, float]) -> str:
     if not weights:
         return ""
-    lines = [f"| {name.replace('_', ' ')} | {value:g} |" for name, value in weights.items()]
+    lines = [f"| {name.replace('_', ' ')} | {value:,.10g} |" for name, value in weights.items()]
     return "\n".join(["", "### sizes", "", "| what | figure |", "| --- | ---: |", *lines, ""])
 
 

@@ -11,7 +11,9 @@ from typing import Any
 
 import MySQLdb
 
+from benchmarks.flights import fill
 from benchmarks.measure import check_agreement, check_writes, measure
+from benchmarks.original import why_not_measured
 from benchmarks.report import write
 from benchmarks.sizes import sizes
 from benchmarks.subject import Servers, Subject
@@ -21,6 +23,7 @@ from devstack.state import StackState, default_path, load
 
 SUBJECTS = {
     "raw": "benchmarks.subjects.raw:Raw",
+    "raw_prepared": "benchmarks.subjects.raw_prepared:RawPrepared",
     "fluxaorm": "benchmarks.subjects.fluxa:Fluxa",
     "sqlalchemy": "benchmarks.subjects.sqlalchemy_orm:SQLAlchemyORM",
     "sqlalchemy_core": "benchmarks.subjects.sqlalchemy_orm:SQLAlchemyCore",
@@ -33,7 +36,7 @@ SUBJECTS = {
 }
 
 
-UNMEASURED = {"go_fluxaorm": "there is no Go program for it yet"}
+UNMEASURED = {"go_fluxaorm": why_not_measured}
 """Subjects that a whole run would have, and why it has not."""
 
 
@@ -69,7 +72,7 @@ def main() -> int:
     print(write(Path(__file__).parent / "results", measurements, weights, versions))
     if arguments.subjects == list(SUBJECTS):
         for name, reason in UNMEASURED.items():
-            print(f"not measured: {name}: {reason}", file=sys.stderr)
+            print(f"not measured: {name}: {reason()}", file=sys.stderr)
         return 1 if UNMEASURED else 0
     return 0
 
@@ -121,6 +124,7 @@ def _prepare(stack: StackState, server: str) -> tuple[Servers, Any]:
     for first in range(1, ROWS + 1, 1_000):
         cursor.executemany(insert, make_rows(first, 1_000))
     cursor.execute("ANALYZE TABLE product, category")
+    fill(cursor)
     cursor.close()
     servers = Servers(
         address.host, address.port, address.user, address.password, database, stack.valkey.host, stack.valkey.port

@@ -17,12 +17,12 @@ CONNECTIONS = 8
 SELECT_NAME = f"SELECT {', '.join(COLUMNS)} FROM product WHERE id = %s"
 
 
-async def open_connections(servers: Servers) -> list[Any]:
-    """Eight of asyncmy, without its statement cache."""
+async def open_connections(servers: Servers, **options: Any) -> list[Any]:
+    """Eight of asyncmy, without its statement cache unless the options ask for it."""
     return [
         await asyncmy.connect(
             host=servers.host, port=servers.port, user=servers.user, password=servers.password,
-            database=servers.database, charset="utf8mb4", autocommit=True,
+            database=servers.database, charset="utf8mb4", autocommit=True, **options,
         )
         for _ in range(CONNECTIONS)
     ]  # fmt: skip

@@ -71,12 +71,15 @@ def float_check(single: bool, unsigned: bool) -> Callable[[Any], float]:
 
 
 def _finite(value: object) -> float:
-    if not isinstance(value, float | int) or isinstance(value, bool):
+    if type(value) is float:
+        number = value
+    elif not isinstance(value, float | int) or isinstance(value, bool):
         raise wrong_type(value, "a float")
-    try:
-        number = float(value)
-    except OverflowError:
-        raise ValueError("is too large for a float") from None
+    else:
+        try:
+            number = float(value)
+        except OverflowError:
+            raise ValueError("is too large for a float") from None
     if not math.isfinite(number):
         raise ValueError("must be finite")
     return number
@@ -89,9 +92,12 @@ def decimal_check(precision: int, scale: int) -> Callable[[Any], Decimal]:
     limit = Decimal(10) ** (precision - scale)
 
     def check_decimal(value: object) -> Decimal:
-        if not isinstance(value, Decimal | int) or isinstance(value, bool):
+        if type(value) is Decimal:
+            number = value
+        elif not isinstance(value, Decimal | int) or isinstance(value, bool):
             raise wrong_type(value, "a Decimal")
-        number = Decimal(value)
+        else:
+            number = Decimal(value)
         if not number.is_finite():
             raise ValueError("must be finite")
         if number.copy_abs() >= limit:

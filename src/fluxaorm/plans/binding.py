@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from fluxaorm.entity.encoders import as_is
 from fluxaorm.entity.json_codec import refuse_deep
 from fluxaorm.entity.json_value import JsonValue
-from fluxaorm.entity.schema import ColumnSchema, EntitySchema, IndexSchema
+from fluxaorm.entity.schema import UNSET, ColumnSchema, EntitySchema, IndexSchema
 from fluxaorm.plans.cache_counts import CacheCounts
 from fluxaorm.plans.cache_keys import channel_of, key_prefix, look_up_name, stamp_for
 from fluxaorm.plans.callbacks import Handlers
@@ -109,6 +109,10 @@ class Binding:
         """Position -> Python form to Param; None where they are the same."""
         self.by_name = {**schema.by_field, **schema.by_attribute}
         """Columns by what ``new`` and ``set`` may call them."""
+        self.takers = {name: self._taker(column) for name, column in self.by_name.items() if column.index}
+        """The same names -> position, and what turns a value (not None) into what a row keeps, or raises ValueError."""
+        self._initial = [self._constant(column) for column in schema.columns]
+        self._makers = [maker for column in schema.columns if (maker := self._maker(column)) is not None]
         column_names = ", ".join(dialect.quote(column.name) for column in schema.columns)
         self.insert_sql = f"INSERT INTO {self.quoted_table} ({column_names}) VALUES "
         self._update_sql: dict[tuple[int, ...], str] = {}
@@ -153,6 +157,56 @@ class Binding:
             refuse_deep(checked, self.dialect.capabilities.json_levels)
             return JsonValue(None, checked)
         return self.decoders[column.index](checked)
+
+    def _taker(self, column: ColumnSchema) -> tuple[int, Callable[[Any], Any]]:
+        check, position = column.check, column.index
+        if position not in self.shaped:
+            return position, check
+        if column.kind == "enum":
+            return position, self._member_taker(column)
+        return position, lambda value: self.assigned_form(column, check(value))
+
+    def _member_taker(self, column: ColumnSchema) -> Callable[[Any], Any]:
+        check, decode = column.check, self.decoders[column.index]
+        assert column.enum is not None, column
+        members: dict[Any, Any] = {text: decode(text) for text in column.enum.members}
+
+        def take_member(value: Any) -> Any:
+            member = members.get(value) if type(value) is str else None
+            return decode(check(value)) if member is None else member
+
+        return take_member
+
+    def initial_cells(self, id: Any) -> list[Any]:
+        """The row of a new entity: its id, defaults, and UNSET."""
+        cells = self._initial.copy()
+        cells[0] = id
+        for position, make in self._makers:
+            cells[position] = make()
+        return cells
+
+    def _constant(self, column: ColumnSchema) -> Any:
+        value = column.default
+        if value is None or value is UNSET or self._is_made(column):
+            return None if value is None else UNSET
+        return self.assigned_form(column, value)
+
+    def _maker(self, column: ColumnSchema) -> tuple[int, Callable[[], Any]] | None:
+        if not self._is_made(column):
+            return None
+        factory, default = column.default_factory, column.default
+
+        def make() -> Any:
+            value = default if factory is None else factory()
+            return None if value is None else self.assigned_form(column, value)
+
+        return column.index, make
+
+    def _is_made(self, column: ColumnSchema) -> bool:
+        """Whether each entity has a start of its own: from a factory, and documents, which may change in place."""
+        if column.default_factory is not None:
+            return True
+        return column.json_type is not None and column.default is not UNSET and column.default is not None
 
     def stamp(self, server: bytes) -> bytes:
         """What cached values must start with on the Redis primary ``server``."""

@@ -25,7 +25,8 @@ from fluxaorm.plans.effects import (
     Statement,
     Target,
 )
-from fluxaorm.plans.flush_work import ROWS_A_STATEMENT, StatementTag, encoded
+from fluxaorm.plans.flush_work import StatementTag, encoded
+from fluxaorm.plans.row_params import ROWS_A_STATEMENT
 from fluxaorm.plans.search import check_query
 from fluxaorm.plans.unit import EntityUnit
 from fluxaorm.query.assignments import SetClause

@@ -8,8 +8,9 @@ others do.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC
+from itertools import groupby
 from typing import Any, Final, Literal, TypeAlias, cast
 
 from fluxaorm.entity.schema import UNSET, IndexSchema
@@ -17,9 +18,10 @@ from fluxaorm.errors import FluxaError, MissingValueError, QueryError
 from fluxaorm.plans.bulk import Outcome, written_plan
 from fluxaorm.plans.creation import check_chosen_id, draft
 from fluxaorm.plans.effects import Plan, Session, Statement
-from fluxaorm.plans.flush_work import BYTES_A_STATEMENT, ROWS_A_STATEMENT, StatementTag, row_params
+from fluxaorm.plans.flush_work import StatementTag
 from fluxaorm.plans.ids import keep_ids_above_plan, take_ids_plan
 from fluxaorm.plans.key_lookups import Keys, ids_of_keys_plan, still_there_plan
+from fluxaorm.plans.row_params import Params, parts_of
 from fluxaorm.plans.statements import statements_plan
 from fluxaorm.plans.unit import EntityUnit
 from fluxaorm.query.params import with_article
@@ -79,7 +81,8 @@ def _checked(unit: EntityUnit, row: object, number: int) -> SavedRow:
             check_chosen_id(unit, id)
         given = draft(unit, values, [UNSET] * unit.binding.width)._row
         cells = [
-            default if value is UNSET else value for value, default in zip(given, unit.initial_cells(id), strict=True)
+            default if value is UNSET else value
+            for value, default in zip(given, unit.binding.initial_cells(id), strict=True)
         ]
         made = draft(unit, {}, cells)
         _complete(unit, made)
@@ -180,23 +183,12 @@ class _Batch:
 
     def _statements(self, rows: list[SavedRow]) -> Iterable[Statement]:
         """One a run of rows that set the same columns, in their order: of two with one key the later wins."""
-        part: list[SavedRow] = []
-        params: list[list[Any]] = []
-        size = 0
-        for row in rows:
-            values = row_params(self.unit.binding, row.draft._row)
-            length = sum(len(value) for value in values if type(value) is str or type(value) is bytes)
-            is_full = len(part) == ROWS_A_STATEMENT or size + length > BYTES_A_STATEMENT
-            if part and (is_full or part[0].given != row.given):
-                yield self._statement(part, params)
-                part, params, size = [], [], 0
-            part.append(row)
-            params.append(values)
-            size += length
-        if part:
-            yield self._statement(part, params)
+        for _, run in groupby(rows, key=lambda row: row.given):
+            part = list(run)
+            for saved, params in parts_of(self.unit.binding, part, [row.draft._row for row in part]):
+                yield self._statement(saved, params)
 
-    def _statement(self, rows: list[SavedRow], params: list[list[Any]]) -> Statement:
+    def _statement(self, rows: Sequence[SavedRow], params: Sequence[Params]) -> Statement:
         binding = self.unit.binding
         sql = f"{binding.insert_sql}? {self._conflict_clause(rows[0].given)}"
         return Statement(sql, (), StatementTag(binding, "insert", [row.draft for row in rows]), params)

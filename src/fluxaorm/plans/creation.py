@@ -9,7 +9,6 @@ from fluxaorm.errors import FieldValueError, IdExhaustedError, QueryError
 from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.ids import take_id_plan, take_ids_plan
 from fluxaorm.plans.reads import check_id
-from fluxaorm.plans.tracked import NEW
 from fluxaorm.plans.unit import EntityUnit
 from fluxaorm.query.pager import check_count
 
@@ -17,7 +16,7 @@ from fluxaorm.query.pager import check_count
 def new_plan(unit: EntityUnit, values: Mapping[str, Any]) -> Plan[Any]:
     """A tracked new entity with the next id. Raises FieldValueError (nothing is tracked then), IdExhaustedError."""
     id = yield from take_id_plan(unit.owner, unit.binding)
-    return make(unit, id, values)
+    return unit.new_entity(id, values)
 
 
 def new_many_plan(unit: EntityUnit, count: int) -> Plan[list[Any]]:
@@ -31,7 +30,7 @@ def new_with_id(unit: EntityUnit, id: int, values: Mapping[str, Any]) -> Any:
     check_chosen_id(unit, id)
     if unit.known(id) is not None:
         raise QueryError(f"{unit.schema.name}: this context already has an entity with id {id}")
-    entity = make(unit, id, values)
+    entity = unit.new_entity(id, values)
     unit.owner.chosen_ids[entity] = None
     return entity
 
@@ -50,22 +49,10 @@ def draft(unit: EntityUnit, values: Mapping[str, Any], cells: list[Any]) -> Any:
 
     ``cells``: its row before they are set. Raises FieldValueError.
     """
-    made: Any = unit.entity_class()
-    made._row, made._unit, made._old, made._state, made._read_at = cells, unit, None, NEW, 0.0
+    made = unit.loose_entity(cells)
     for name, value in values.items():
         column = unit.binding.by_name.get(name)
         if column is not None and (column.index == 0 or column.auto in ("version", "fake_delete")):
             raise FieldValueError(unit.schema.name, name, value, "is set by the library, not in bulk")
-    made._set(values)
+    made._fill(values)
     return made
-
-
-def make(unit: EntityUnit, id: int, values: Mapping[str, Any]) -> Any:
-    """A tracked new entity; not tracked when a value is refused."""
-    entity = unit.new_entity(id)
-    try:
-        entity._set(values)
-    except BaseException:
-        entity._force_delete()
-        raise
-    return entity

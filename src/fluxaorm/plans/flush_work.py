@@ -8,9 +8,8 @@ go by table and id, so that writers of the same rows lock them in the same order
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -20,14 +19,14 @@ from fluxaorm.entity.schema import UNSET, ColumnSchema
 from fluxaorm.errors import MissingValueError
 from fluxaorm.plans.binding import Binding
 from fluxaorm.plans.effects import Statement
+from fluxaorm.plans.moments import Moments
 from fluxaorm.plans.pipelines import Pipelines
+from fluxaorm.plans.row_params import ROWS_A_STATEMENT, Params, UnsetValueError, cut, parts_of
 from fluxaorm.plans.tracked import DELETING, GONE, NEW, STORED, TrackedEntity
 from fluxaorm.plans.unit import UnitOfWork
 
-ROWS_A_STATEMENT: Final = 1_000
 ROWS_A_CASE: Final = 200
 """Rows an UPDATE with CASE changes: the server looks through the branches one by one."""
-BYTES_A_STATEMENT: Final = 1 << 20
 
 
 class FlushResult(msgspec.Struct, frozen=True):
@@ -108,48 +107,39 @@ def collect(owner: UnitOfWork, entities: Sequence[TrackedEntity]) -> FlushWork:
 
     MissingValueError and FieldValueError (a Json value that was changed in place) before anything is sent.
     """
-    now = owner.engine.clock()
-    writes = [write for entity in entities if (write := _write_of(entity, now)) is not None]
+    moments = Moments(owner.engine.clock())
+    writes = [write for entity in entities if (write := _write_of(entity, moments)) is not None]
     return FlushWork(writes)
 
 
-def _write_of(entity: TrackedEntity, now: datetime) -> EntityWrite | None:
+def _write_of(entity: TrackedEntity, moments: Moments) -> EntityWrite | None:
     binding = entity._unit.binding
     if entity._state == NEW:
-        return _insert_of(entity, binding, now)
+        return _insert_of(entity, binding, moments)
     if entity._state == DELETING:
         return EntityWrite(entity, binding, "delete")
     if entity._state == STORED and entity._old:
-        return _update_of(entity, binding, now)
+        return _update_of(entity, binding, moments)
     return None
 
 
-def _insert_of(entity: TrackedEntity, binding: Binding, now: datetime) -> EntityWrite:
-    values: dict[int, Any] = {}
-    schema = binding.schema
-    for position in (schema.created_at_position, schema.updated_at_position):
-        if position is not None and entity._row[position] is UNSET:
-            values[position] = schema.columns[position].check(now.astimezone(UTC))
-    if schema.version_position is not None and entity._row[schema.version_position] is UNSET:
-        values[schema.version_position] = 1
-    _refuse_broken_json(entity, binding, binding.json_positions)
-    missing = [
-        schema.columns[position].attribute
-        for position, value in enumerate(entity._row)
-        if value is UNSET and position not in values
-    ]
-    if missing:
-        raise MissingValueError(schema.name, entity._row[0], missing)
+def _insert_of(entity: TrackedEntity, binding: Binding, moments: Moments) -> EntityWrite:
+    row = entity._row
+    automatic = moments.inserted(binding)
+    values = {position: value for position, value in automatic if row[position] is UNSET} if automatic else {}
+    if binding.json_positions:
+        _refuse_broken_json(entity, binding, binding.json_positions)
     return EntityWrite(entity, binding, "insert", values)
 
 
-def _update_of(entity: TrackedEntity, binding: Binding, now: datetime) -> EntityWrite:
+def _update_of(entity: TrackedEntity, binding: Binding, moments: Moments) -> EntityWrite:
     schema = binding.schema
     values = {position: entity._row[position] for position in sorted(entity._old or ())}
-    _refuse_broken_json(entity, binding, values)
-    updated_at = schema.updated_at_position
-    if updated_at is not None and updated_at not in values:
-        values[updated_at] = schema.columns[updated_at].check(now.astimezone(UTC))
+    if binding.json_positions:
+        _refuse_broken_json(entity, binding, values)
+    for position, value in moments.updated(binding):
+        if position not in values:
+            values[position] = value
     if schema.version_position is not None:
         values[schema.version_position] = entity._decoded(schema.version_position) + 1
     return EntityWrite(entity, binding, "update", values)
@@ -200,9 +190,9 @@ def _update_statements(binding: Binding, writes: list[EntityWrite]) -> list[Stat
     for write in writes:
         by_columns.setdefault(tuple(write.values), []).append(write)
     return [
-        _joint_update(binding, positions, part)
+        _joint_update(binding, positions, part, rows)
         for positions, group in by_columns.items()
-        for part in _parts(group, [_params(binding, write) for write in group], ROWS_A_CASE)
+        for part, rows in cut(group, [_params(binding, write) for write in group], ROWS_A_CASE)
     ]
 
 
@@ -211,37 +201,22 @@ def _params(binding: Binding, write: EntityWrite) -> list[Any]:
     return [encoded(columns[position], value) for position, value in write.values.items()]
 
 
-def _parts(
-    writes: Sequence[EntityWrite], rows: Sequence[list[Any]], most: int
-) -> Iterator[list[tuple[EntityWrite, list[Any]]]]:
-    """Writes, each with its Params, so many to a statement and no longer than one should be; a long row goes alone."""
-    part: list[tuple[EntityWrite, list[Any]]] = []
-    size = 0
-    for write, row in zip(writes, rows, strict=True):
-        length = sum([len(value) for value in row if type(value) is str or type(value) is bytes])
-        if part and (len(part) == most or size + length > BYTES_A_STATEMENT):
-            yield part
-            part, size = [], 0
-        part.append((write, row))
-        size += length
-    yield part
-
-
-def _joint_update(binding: Binding, positions: tuple[int, ...], part: list[tuple[EntityWrite, list[Any]]]) -> Statement:
+def _joint_update(
+    binding: Binding, positions: tuple[int, ...], writes: Sequence[EntityWrite], rows: Sequence[Params]
+) -> Statement:
     """One UPDATE of the same columns of several rows: a server spends less on it than on one statement a row."""
-    if len(part) == 1:
-        return _update_statement(binding, *part[0])
+    if len(writes) == 1:
+        return _update_statement(binding, writes[0], rows[0])
     changes: list[str] = []
     args: list[Any] = []
-    entities = [write.entity for write, _ in part]
-    for at, position in enumerate(positions):
-        values = [params[at] for _, params in part]
+    entities = [write.entity for write in writes]
+    for position, values in zip(positions, zip(*rows, strict=True), strict=True):
         name = binding.dialect.quote(binding.schema.columns[position].name)
         if all(value == values[0] and type(value) is type(values[0]) for value in values):
             changes.append(f"{name} = ?")
             args.append(values[0])
         else:
-            changes.append(f"{name} = CASE {binding.quoted_id}{' WHEN ? THEN ?' * len(part)} END")
+            changes.append(f"{name} = CASE {binding.quoted_id}{' WHEN ? THEN ?' * len(writes)} END")
             for entity, value in zip(entities, values, strict=True):
                 args += (entity._row[0], value)
     places = ", ".join("?" * len(entities))
@@ -250,7 +225,7 @@ def _joint_update(binding: Binding, positions: tuple[int, ...], part: list[tuple
     return Statement(sql, args, StatementTag(binding, "update", entities))
 
 
-def _update_statement(binding: Binding, write: EntityWrite, params: list[Any]) -> Statement:
+def _update_statement(binding: Binding, write: EntityWrite, params: Params) -> Statement:
     args = [*params, write.entity._row[0]]
     if binding.schema.version_position is not None:
         args.append(write.entity._decoded(binding.schema.version_position))
@@ -258,30 +233,28 @@ def _update_statement(binding: Binding, write: EntityWrite, params: list[Any]) -
 
 
 def _insert_statements(binding: Binding, writes: list[EntityWrite]) -> list[Statement]:
-    statements: list[Statement] = []
-    for part in _parts(writes, [_inserted_row(binding, write) for write in writes], ROWS_A_STATEMENT):
-        tag = StatementTag(binding, "insert", [write.entity for write, _ in part])
-        statements.append(Statement(binding.insert_sql, (), tag, [row for _, row in part]))
-    return statements
+    entities = [write.entity for write in writes]
+    rows = [_inserted_row(write) if write.values else write.entity._row for write in writes]
+    try:
+        return [
+            Statement(binding.insert_sql, (), StatementTag(binding, "insert", part), params)
+            for part, params in parts_of(binding, entities, rows)
+        ]
+    except UnsetValueError as error:
+        raise _missing(binding, rows[error.row]) from None
 
 
-def _inserted_row(binding: Binding, write: EntityWrite) -> list[Any]:
-    row = write.entity._row
-    if write.values:
-        row = row.copy()
-        for position, value in write.values.items():
-            row[position] = value
-    return row_params(binding, row)
+def _inserted_row(write: EntityWrite) -> list[Any]:
+    row = write.entity._row.copy()
+    for position, value in write.values.items():
+        row[position] = value
+    return row
 
 
-def row_params(binding: Binding, row: list[Any]) -> list[Any]:
-    """A whole row in the form a driver takes."""
-    if binding.json_positions:
-        row = [cell.value if type(cell) is JsonValue else cell for cell in row]
-    return [
-        value if encode is None or value is None else encode(value)
-        for encode, value in zip(binding.encoders, row, strict=True)
-    ]
+def _missing(binding: Binding, row: list[Any]) -> MissingValueError:
+    columns = binding.schema.columns
+    missing = [columns[position].attribute for position, value in enumerate(row) if value is UNSET]
+    return MissingValueError(binding.schema.name, row[0], missing)
 
 
 _STATEMENTS = {"delete": _delete_statements, "update": _update_statements, "insert": _insert_statements}

@@ -149,6 +149,7 @@ class UnitOfWork:
 
 
 FIRST_SWEEP: Final = 512
+NO_VALUES: Final[Mapping[str, Any]] = {}
 
 
 class EntityUnit:
@@ -265,11 +266,14 @@ class EntityUnit:
         entity._old = None
         entity._state = state
         entity._read_at = read_at
+        self._know(id, entity)
+        return entity
+
+    def _know(self, id: int, entity: TrackedEntity) -> None:
         identity = self.identity
         identity[id] = weak_reference(entity)
         if len(identity) > self._sweep_at:
             self._sweep()
-        return entity
 
     def _sweep(self) -> None:
         """Drop ids whose entity nobody holds; half as often as they double, so an id costs the same however
@@ -279,17 +283,20 @@ class EntityUnit:
         self.stale = {id: ref for id, ref in self.stale.items() if ref() is not None}
         self._sweep_at = max(FIRST_SWEEP, 2 * len(self.identity))
 
-    def initial_cells(self, id: Any) -> list[Any]:
-        """The row of a new entity: its id, defaults, and UNSET."""
-        cells = [_initial(column, self.binding) for column in self.schema.columns]
-        cells[0] = id
-        return cells
-
-    def new_entity(self, id: int) -> Any:
-        """A tracked new entity with its defaults and no other value."""
-        cells = self.initial_cells(id)
-        entity = self._adopt(id, cells, NEW, 0.0)
+    def new_entity(self, id: int, values: Mapping[str, Any] = NO_VALUES) -> Any:
+        """A tracked new entity with its defaults and ``values``. FieldValueError; nothing is tracked then."""
+        cells = self.binding.initial_cells(id)
+        entity = self.loose_entity(cells)
+        if values:
+            entity._fill(values)
+        self._know(id, entity)
         self.owner.pending[entity] = None
+        return entity
+
+    def loose_entity(self, cells: list[Any]) -> Any:
+        """A new entity that nobody knows: neither the identity map nor the next flush."""
+        entity = self.entity_class()
+        entity._row, entity._unit, entity._old, entity._state, entity._read_at = cells, self, None, NEW, 0.0
         return entity
 
     def forget_clean(self) -> None:
@@ -303,13 +310,3 @@ class EntityUnit:
         """Take an id out of the identity map."""
         _ = self.identity.pop(id, None)
         _ = self.stale.pop(id, None)
-
-
-def _initial(column: Any, binding: Binding) -> Any:
-    if column.default_factory is not None:
-        value = column.default_factory()
-    else:
-        value = column.default
-    if value is UNSET or value is None:
-        return None if value is None else UNSET
-    return binding.assigned_form(column, value)

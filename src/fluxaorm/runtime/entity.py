@@ -110,16 +110,30 @@ class EntityBase(TrackedEntity):
     def _set(self, values: Mapping[str, Any]) -> Self:
         """All of the values or, when one is refused, none."""
         self._refuse_detached()
-        by_name, columns = self._unit.binding.by_name, self._unit.schema.columns
-        checked: list[tuple[int, Any]] = []
-        for name, value in values.items():
-            column = by_name.get(name)
-            if column is None or column.index == 0:
-                checked += self._checked_members(self._group_named(name), value)
-            else:
-                checked.append((column.index, self._checked(columns[column.index], value)))
-        self._take_all(checked)
+        self._take_all([pair for name, value in values.items() for pair in self._checked_named(name, value)])
         return self
+
+    def _fill(self, values: Mapping[str, Any]) -> None:
+        """Give values to an entity that nobody has yet: when one is refused, those before it stay."""
+        row, takers = self._row, self._unit.binding.takers
+        for name, value in values.items():
+            taker = takers.get(name)
+            if taker is not None and value is not None:
+                try:
+                    row[taker[0]] = taker[1](value)
+                    continue
+                except ValueError:
+                    # an entity in the place of an id, or a refusal that is yet to be put in words
+                    pass
+            for position, checked in self._checked_named(name, value):
+                row[position] = checked
+
+    def _checked_named(self, name: str, value: Any) -> Sequence[tuple[int, Any]]:
+        """Position and checked value of the columns that a name stands for."""
+        column = self._unit.binding.by_name.get(name)
+        if column is None or column.index == 0:
+            return self._checked_members(self._group_named(name), value)
+        return ((column.index, self._checked(column, value)),)
 
     def _take_all(self, checked: Iterable[tuple[int, Any]]) -> None:
         for position, value in checked:

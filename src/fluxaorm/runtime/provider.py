@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from fluxaorm.plans import all_ids, cache_control, reads, unique_reads
 from fluxaorm.plans.bulk_changes import delete_where_plan, update_where_plan
-from fluxaorm.plans.creation import make, new_many_plan, new_plan, new_with_id
+from fluxaorm.plans.creation import new_many_plan, new_plan, new_with_id
 from fluxaorm.plans.get_or_create import get_or_create_plan
 from fluxaorm.query.query import Query
 from fluxaorm.runtime.entity import EntityBase
@@ -97,7 +97,7 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
     def _new(self, ctx: Any, values: Mapping[str, Any]) -> E:
         unit = ctx.units.get(self) or ctx.unit_of(self)
         id = None if ctx.closed or ctx.flushing else unit.binding.ids.take()
-        return run_plan(ctx, new_plan(unit, values)) if id is None else ready(ctx, make(unit, id, values))
+        return run_plan(ctx, new_plan(unit, values)) if id is None else ready(ctx, unit.new_entity(id, values))
 
     def _new_with_id(self, ctx: Any, id: int, values: Mapping[str, Any]) -> E:
         return ready(ctx, new_with_id(ctx.unit_of(self), id, values))

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from fluxaorm.errors import QueryError
 from fluxaorm.plans.cache_keys import duration_text
+from fluxaorm.pools.row_literals import groups_of
 from fluxaorm.pools.values import Writers, checked_float, checked_text, datetime_text, plain_decimal, time_text
 from fluxaorm.query.placeholders import split_placeholders
 
@@ -24,6 +25,7 @@ Sql: TypeAlias = "str | bytes"
 _CACHED_TEXTS: Final = 2048
 _CACHED_LENGTH: Final = 16_384
 _PIECES: Final[dict[str, tuple[str, ...]]] = {}
+_FEW_ROWS: Final = 4
 _LONGEST_HEX: Final = 64
 """Longer binary values go as they are, which takes half the space."""
 
@@ -62,9 +64,14 @@ def _cut(sql: str) -> tuple[str, ...]:
 def _with_rows(sql: str, rows: Sequence[Sequence[Any]]) -> Sql:
     if not rows:
         raise QueryError("a statement with rows was given none")
+    before, after = rows_places(sql)
+    groups = groups_of(rows, _LITERALS) if len(rows) > _FEW_ROWS else None
+    return f"{before}{groups}{after}" if groups is not None else _one_by_one(before, rows, after)
+
+
+def _one_by_one(before: str, rows: Sequence[Sequence[Any]], after: str) -> Sql:
     literals = _LITERALS
     groups = [_joined(", ", [literals[type(value)](value) for value in row]) for row in rows]
-    before, after = rows_places(sql)
     return _joined("", [before, "(", _joined("), (", groups), ")", after])
 
 

@@ -187,3 +187,47 @@ def test_values_never_change_the_statement_around_them(values: list[Any]) -> Non
     sql = "SELECT " + ", ".join("?" * len(values)) + " END"
 
     assert "SELECT " + ", ".join(str(literal(value)) for value in values) + " END" == render(sql, values)
+
+
+_ANY_VALUE = st.one_of(
+    st.none(),
+    st.integers(),
+    st.booleans(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.decimals(allow_nan=False, allow_infinity=False),
+    st.text(alphabet="a?%s'\\\"`#-/*; \x00ł"),
+    st.binary(max_size=100),
+)
+_COLUMNS = st.lists(
+    st.one_of(
+        st.lists(st.integers(), min_size=6, max_size=6),
+        st.lists(st.text(alphabet="a%s'\\?ł"), min_size=6, max_size=6),
+        st.lists(st.decimals(allow_nan=False, allow_infinity=False), min_size=6, max_size=6),
+        st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=6, max_size=6),
+        st.lists(_ANY_VALUE, min_size=6, max_size=6),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(_COLUMNS)
+def test_many_rows_are_written_as_each_value_by_itself(columns: list[list[Any]]) -> None:
+    """Rows are written by column, which must not be seen in the statement."""
+    rows = list(zip(*columns, strict=True))
+
+    text = render("INSERT INTO t VALUES ", (), rows)
+
+    groups = [[literal(value) for value in row] for row in rows]
+    spelt = [b", ".join([one if isinstance(one, bytes) else one.encode() for one in group]) for group in groups]
+    expected = b"INSERT INTO t VALUES (" + b"), (".join(spelt) + b")"
+    assert expected == (text if isinstance(text, bytes) else text.encode())
+
+
+@pytest.mark.parametrize(
+    "value", ["half \ud800", float("nan"), Decimal("NaN"), Decimal("Infinity"), Decimal("sNaN"), object()], ids=repr
+)
+def test_many_rows_with_what_no_database_can_store_are_refused(value: Any) -> None:
+    """A column that is written in one go is looked at as closely as a single value."""
+    with pytest.raises(QueryError):
+        render("INSERT INTO t VALUES ", (), [(value,)] * 6)

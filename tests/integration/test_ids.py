@@ -196,5 +196,5 @@ def test_a_forked_child_takes_ids_of_its_own(cached_shop: Shop) -> None:
 
     binding.reset_after_fork()
 
-    assert binding.ids.take() is None
+    assert binding.ids.take(0.0) is None
     assert not {*before} & {*take(cached_shop, 40)}

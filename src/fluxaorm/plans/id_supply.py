@@ -1,7 +1,8 @@
 """The ids a process has in hand for one entity: when to ask for more, and for how many. No I/O.
 
-A batch is one id at first and doubles up to 1,000 while batches are used up in quick succession; after a pause it is
-one again.
+A batch is one id at first and doubles up to 1,000 while ids are taken in quick succession. Where a large one lasts, the
+next is as many as are taken in a second or so, that ids stay near the order of time across processes. After a pause, in
+which nobody took any, it is one again.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from typing import Final
 
 LARGEST_BATCH: Final = 1_000
 QUICK_SECONDS: Final = 1.0
+"""A batch should last no longer; nobody taking an id for so long is a pause."""
 
 
 class IdSupply:
     """Ranges of ids nobody else has; shared by the threads and tasks of a process."""
 
-    __slots__ = ("_asked", "_lock", "_next_size", "_ranges")
+    __slots__ = ("_asked", "_lock", "_ranges", "_size", "_taken")
 
     def __init__(self) -> None:
         self.reset()
@@ -26,11 +28,12 @@ class IdSupply:
         """Forget all ids in hand; a forked child must, since its parent has the same."""
         self._lock = threading.Lock()
         self._ranges: deque[tuple[int, int]] = deque()
-        self._next_size = 1
-        self._asked = float("-inf")
+        self._size = 0
+        """Of the last batch."""
+        self._asked = self._taken = float("-inf")
 
-    def take(self) -> int | None:
-        """The next id, or None when none is in hand."""
+    def take(self, now: float) -> int | None:
+        """The next id, or None when none is in hand, at monotonic time ``now``."""
         with self._lock:
             if not self._ranges:
                 return None
@@ -39,6 +42,7 @@ class IdSupply:
                 _ = self._ranges.popleft()
             else:
                 self._ranges[0] = (first + 1, last)
+            self._taken = now
             return first
 
     def take_many(self, count: int) -> list[int]:
@@ -61,8 +65,12 @@ class IdSupply:
     def batch_size(self, now: float) -> int:
         """How many ids to ask for at monotonic time ``now``."""
         with self._lock:
-            quick = now - self._asked < QUICK_SECONDS
+            lasted, paused = now - self._asked, now - max(self._taken, self._asked)
+            if paused >= QUICK_SECONDS or not self._size:
+                self._size = 1
+            elif lasted < QUICK_SECONDS:
+                self._size = min(self._size * 2, LARGEST_BATCH)
+            else:
+                self._size = max(1, int(self._size * QUICK_SECONDS / lasted))
             self._asked = now
-            size = self._next_size if quick else 1
-            self._next_size = min(size * 2, LARGEST_BATCH)
-            return size
+            return self._size

@@ -14,12 +14,14 @@ from typing import Final
 
 from fluxaorm.errors import (
     CommitUnknownError,
+    DeadlockError,
     IdExhaustedError,
     MySQLConnectionError,
     MySQLError,
     RedisError,
 )
 from fluxaorm.plans.binding import Binding
+from fluxaorm.plans.commits import Retries
 from fluxaorm.plans.effects import ExecResult, Execute, Plan
 from fluxaorm.plans.redis_functions import INSTALL_IDS, TAKE_IDS, function_call, redis_plan
 from fluxaorm.plans.tracked import TrackedEntity
@@ -33,11 +35,12 @@ def take_id_plan(owner: UnitOfWork, binding: Binding) -> Plan[int]:
 
     A batch is no larger than a block, so that blocks of one id give ids in strict order.
     """
-    id = binding.ids.take()
+    monotonic = owner.engine.monotonic
+    id = binding.ids.take(monotonic())
     while id is None:
-        batch = min(binding.ids.batch_size(owner.engine.monotonic()), block_size(binding))
+        batch = min(binding.ids.batch_size(monotonic()), block_size(binding))
         yield from _refill_plan(owner, binding, batch, whole=False)
-        id = binding.ids.take()
+        id = binding.ids.take(monotonic())
     return id
 
 
@@ -141,18 +144,25 @@ def _move_reserved_plan(binding: Binding, size: int) -> Plan[int]:
 def _repeatable_plan(binding: Binding, sql: str, args: tuple[object, ...]) -> Plan[ExecResult | None]:
     """Run a statement of which a repetition costs no more than a gap in the ids; None when ``_fluxa_ids`` is
     missing.
+
+    Repeated after a deadlock, and once when nobody knows whether it was done.
     """
-    for attempt in range(2):
+    retries = Retries()
+    doubts = 0
+    while True:
         try:
             return (yield from Execute(binding.mysql_pool, sql, args))
-        except (CommitUnknownError, MySQLConnectionError):
-            if attempt:
+        except CommitUnknownError:
+            doubts += 1
+            if doubts > 1:
+                raise
+        except (DeadlockError, MySQLConnectionError) as error:
+            if not (yield from retries.pause_plan(error)):
                 raise
         except MySQLError as error:
             if not binding.dialect.is_missing_table(error):
                 raise
             return None
-    raise AssertionError("unreachable")
 
 
 def lift_ids_plan(owner: UnitOfWork, entities: Sequence[TrackedEntity]) -> Plan[None]:

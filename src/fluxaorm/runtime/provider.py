@@ -96,7 +96,7 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
 
     def _new(self, ctx: Any, values: Mapping[str, Any]) -> E:
         unit = ctx.units.get(self) or ctx.unit_of(self)
-        id = None if ctx.closed or ctx.flushing else unit.binding.ids.take()
+        id = None if ctx.closed or ctx.flushing else unit.binding.ids.take(ctx.engine.monotonic())
         return run_plan(ctx, new_plan(unit, values)) if id is None else ready(ctx, unit.new_entity(id, values))
 
     def _new_with_id(self, ctx: Any, id: int, values: Mapping[str, Any]) -> E:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fluxaorm.errors import CommitUnknownError, MySQLError, RedisConnectionError
-from fluxaorm.plans.effects import Execute, RedisRoundTrip
+from fluxaorm.errors import CommitUnknownError, DeadlockError, MySQLError, RedisConnectionError
+from fluxaorm.plans.effects import Execute, RedisRoundTrip, Sleep
 from fluxaorm.plans.id_supply import IdSupply
 from fluxaorm.plans.ids import take_id_plan, take_ids_plan
 from fluxaorm.plans.redis_functions import INSTALL_IDS, TAKE_IDS
@@ -29,6 +29,41 @@ def test_batches_double_in_a_hurry_and_shrink_after_a_pause() -> None:
 
     assert [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000, 1000] == quick
     assert 1 == later
+
+
+def _sizes(supply: IdSupply, ids: int, pace: float, start: float) -> list[int]:
+    """The batches asked for by one who takes ``ids`` ids, ``pace`` seconds apart."""
+    sizes: list[int] = []
+    for now in [start + pace * number for number in range(ids)]:
+        if supply.take(now) is None:
+            sizes.append(supply.batch_size(now))
+            supply.add(1, sizes[-1])
+            supply.take(now)
+    return sizes
+
+
+def test_a_large_batch_that_lasts_is_no_pause() -> None:
+    """A loader that spends four milliseconds on each of its rows has not stopped when a batch was used up: it goes on
+    with as many ids as it takes in a second, not with one.
+    """
+    supply = IdSupply()
+
+    hurry = _sizes(supply, 2_000, 0.0001, 0.0)
+    slower = _sizes(supply, 3_000, 0.004, 0.21)
+
+    assert 1_000 == hurry[-1]
+    assert min(slower) >= 125
+    assert len(slower) <= 3_000 * 0.004 * 2
+
+
+def test_ids_that_are_taken_one_now_and_then_come_one_by_one() -> None:
+    """An id a minute is no hurry, whatever came before: ids stay near the order of time across processes."""
+    supply = IdSupply()
+    _sizes(supply, 1_023, 0.0001, 0.0)
+
+    occasional = _sizes(supply, 3, 60.0, 100.0)
+
+    assert [1, 1, 1] == occasional
 
 
 def test_an_empty_redis_gets_a_block_from_the_database() -> None:
@@ -57,7 +92,7 @@ def test_a_block_that_redis_refuses_is_kept_by_the_process() -> None:
         (RedisRoundTrip, replies(0)),
     )
 
-    assert 10_004 == world.unit.binding.ids.take()
+    assert 10_004 == world.unit.binding.ids.take(0.0)
 
 
 def test_ids_of_another_run_of_the_server_are_not_used() -> None:
@@ -95,6 +130,21 @@ def test_a_lost_reservation_is_repeated() -> None:
         take_id_plan(world.owner, world.unit.binding),
         (RedisRoundTrip, RedisConnectionError("gone")),
         (Execute, CommitUnknownError("lost")),
+        (Execute, done(1, insert_id=502)),
+    )
+
+    assert 502 == id
+
+
+def test_a_reservation_that_met_a_deadlock_is_repeated() -> None:
+    """The first row of an entity is made from its table, whose writers may be met there."""
+    world = World()
+
+    id, _ = run(
+        take_id_plan(world.owner, world.unit.binding),
+        (RedisRoundTrip, RedisConnectionError("gone")),
+        (Execute, DeadlockError("met a writer", errno=1213)),
+        (Sleep, None),
         (Execute, done(1, insert_id=502)),
     )
 

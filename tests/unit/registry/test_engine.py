@@ -355,7 +355,7 @@ def test_a_child_process_starts_with_nothing_its_parent_will_use() -> None:
         if child == 0:
             signal.alarm(10)
             engine.binding(_provider(engine, models.LocalEntity))
-            os.write(writer, f"{engine.tokens.take()[:16]} {binding.ids.take()}".encode())
+            os.write(writer, f"{engine.tokens.take()[:16]} {binding.ids.take(0.0)}".encode())
             os._exit(0)
     _, status = os.waitpid(child, 0)
     os.close(writer)

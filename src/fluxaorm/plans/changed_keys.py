@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fluxaorm.entity.schema import IndexSchema
@@ -31,15 +31,15 @@ def _changes_who_lives(write: EntityWrite) -> bool:
 def _look_up_keys(write: EntityWrite, index: IndexSchema) -> Iterator[str]:
     if not _changes_who_lives(write) and not any(position in write.values for position in index.positions):
         return
-    entity = write.entity
-    row = list(entity._row)
-    old = entity._old or {}
-    before = [old.get(position, value) for position, value in enumerate(row)]
-    after = [write.values.get(position, value) for position, value in enumerate(row)]
-    versions: list[list[Any]] = (
-        [before] if write.verb == "delete" else [after] if write.verb == "insert" else [before, after]
-    )
-    for version in versions:
-        params = params_of(entity._unit, index, version)
-        if params is not None:
-            yield write.binding.look_up_key(index, params)
+    entity, values = write.entity, write.values
+    row, old = entity._row, entity._old or {}
+    if write.verb != "insert":
+        yield from _key_of(write, index, {at: old.get(at, row[at]) for at in index.positions})
+    if write.verb != "delete":
+        yield from _key_of(write, index, {at: values.get(at, row[at]) for at in index.positions})
+
+
+def _key_of(write: EntityWrite, index: IndexSchema, version: Mapping[int, Any]) -> Iterator[str]:
+    params = params_of(write.entity._unit, index, version)
+    if params is not None:
+        yield write.binding.look_up_key(index, params)

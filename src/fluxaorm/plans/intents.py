@@ -7,7 +7,7 @@ told on their channel in the same round trips: when the intents are in place, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from fluxaorm.errors import CacheUnavailableError, PostCommitError, RedisError
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 RENEW_AFTER: Final = 10.0
 """Seconds after which a COMMIT needs its intents announced anew: well before their deadline."""
 
+KEYS_A_TRIP: Final = 5_000
+"""Keys in one round trip: what a great flush sends neither fills the server's buffers nor keeps others waiting."""
+
 
 class Intents:
     """What one flush or transaction changes: keys by Redis pool, under one token, and rows of local caches."""
@@ -36,6 +39,7 @@ class Intents:
         """Redis pool -> channel -> ids."""
         self._told: dict[str, None] = {}
         self._told_at = 0.0
+        self._releasing = False
         self._renewal = self._renewed_plan
         """One object, by which the engine knows it."""
 
@@ -73,11 +77,12 @@ class Intents:
             yield from self._tell_plan()
 
     def _renewed_plan(self) -> Plan[bool]:
-        yield from self.renew_plan(at_once=True)
+        if self._told:
+            yield from self._tell_plan(in_background=True)
         return True
 
     def intend_plan(self) -> Plan[None]:
-        """Announce all keys: one round trip a pool; from then on the engine renews them until they are released.
+        """Announce all keys: one round trip a pool and 5,000 keys; from then on the engine renews them until they are released.
 
         CacheUnavailableError when a pool cannot be told and must be.
         """
@@ -85,14 +90,16 @@ class Intents:
             self._engine.hold(self._renewal)
         yield from self._tell_plan()
 
-    def _tell_plan(self) -> Plan[None]:
+    def _tell_plan(self, *, in_background: bool = False) -> Plan[None]:
         self._told_at = self._engine.monotonic()
-        for pool, keys in self._keys.items():
+        for pool in self._keys:
             self._told[pool] = None
             try:
-                commands = [function_call(INTEND, key, self._token, INTENT_MS) for key in keys]
-                commands += self._publications(pool)
-                _raise_refused((yield from redis_plan(pool, commands)).values)
+                for commands in self._trips(pool, INTEND, INTENT_MS):
+                    # what is being released must not be announced behind its back
+                    if in_background and self._releasing:
+                        return
+                    _raise_refused((yield from redis_plan(pool, commands)).values)
             except RedisError as error:
                 self._engine.cache_outage(pool, error)
                 if not self._engine.writes_without_cache(pool):
@@ -101,13 +108,13 @@ class Intents:
 
     def release_plan(self) -> Plan[list[RedisError]]:
         """Let all announced keys go, after COMMIT or rollback; the errors of pools that could not be told."""
+        self._releasing = True
         self._engine.let_go(self._renewal)
         failures: list[RedisError] = []
         for pool in list(self._told):
             try:
-                commands = [function_call(RELEASE, key, self._token) for key in self._keys[pool]]
-                commands += self._publications(pool)
-                _raise_refused((yield from redis_plan(pool, commands, shielded=True)).values)
+                for commands in self._trips(pool, RELEASE):
+                    _raise_refused((yield from redis_plan(pool, commands, shielded=True)).values)
             except RedisError as error:
                 self._engine.cache_outage(pool, error)
                 if not self._engine.writes_without_cache(pool):
@@ -116,9 +123,19 @@ class Intents:
             del self._told[pool]
         return failures
 
-    def _publications(self, pool: str) -> list[RedisCommand]:
-        source, published = self._engine.tokens.source, self._published.get(pool, {})
-        return [(PUBLISH, channel, changes_message(source, list(ids))) for channel, ids in published.items()]
+    def _trips(self, pool: str, function: str, *args: int) -> Iterator[list[RedisCommand]]:
+        """Calls for all keys of a pool; with the last go the publications, which must not come before them."""
+        keys = list(self._keys[pool])
+        for end in range(KEYS_A_TRIP, len(keys) + KEYS_A_TRIP, KEYS_A_TRIP):
+            calls = [function_call(function, key, self._token, *args) for key in keys[end - KEYS_A_TRIP : end]]
+            yield calls if end < len(keys) else [*calls, *self._publications(pool)]
+
+    def _publications(self, pool: str) -> Iterator[RedisCommand]:
+        source = self._engine.tokens.source
+        for channel, changed in self._published.get(pool, {}).items():
+            ids = list(changed)
+            for start in range(0, len(ids), KEYS_A_TRIP):
+                yield (PUBLISH, channel, changes_message(source, ids[start : start + KEYS_A_TRIP]))
 
     def release_or_later_plan(self) -> Plan[list[RedisError]]:
         """The same; what failed is tried again in the background until it succeeds."""

@@ -7,7 +7,7 @@ is kept may be old and costs a query then, never a wrong answer. Absence is not 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fluxaorm.entity.schema import IndexSchema
@@ -117,8 +117,11 @@ def _holds(unit: EntityUnit, index: IndexSchema, params: tuple[Any, ...], row: R
     return params_of(unit, index, row) == params
 
 
-def params_of(unit: EntityUnit, index: IndexSchema, row: Row) -> tuple[Any, ...] | None:
-    """The values of an index in a row, raw or not, as a driver is handed them; None when one is NULL."""
+def params_of(unit: EntityUnit, index: IndexSchema, row: Row | Mapping[int, Any]) -> tuple[Any, ...] | None:
+    """The values of an index in a row, raw or not, as a driver is handed them; None when one is NULL.
+
+    ``row``: all values, or those of the index by position.
+    """
     params: list[Any] = []
     for position in index.positions:
         value = unit.python_value(position, row[position])

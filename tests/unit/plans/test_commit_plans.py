@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from fluxaorm.errors import CommitUnknownError, MySQLConnectionError, PartialCommitError, RedisConnectionError
+from fluxaorm.errors import (
+    CacheUnavailableError,
+    CommitUnknownError,
+    MySQLConnectionError,
+    PartialCommitError,
+    RedisConnectionError,
+)
 from fluxaorm.plans.commits import commit_plan
 from fluxaorm.plans.effects import (
     Commit,
@@ -18,7 +24,7 @@ from fluxaorm.plans.effects import (
     ShieldedRedisRoundTrip,
 )
 from fluxaorm.plans.flush import flush_plan
-from fluxaorm.plans.intents import Intents
+from fluxaorm.plans.intents import KEYS_A_TRIP, Intents
 from fluxaorm.plans.redis_functions import INTEND, RELEASE
 from tests.unit.plans.world import World, done, replies, run, words
 
@@ -78,6 +84,67 @@ def test_intents_are_held_until_they_are_released() -> None:
 
     assert (True, True) == (renewed, late)
     assert ([], []) == (effects, world.engine.held)
+
+
+def test_many_keys_go_out_in_parts_and_are_published_behind_the_last() -> None:
+    """A flush of 100,000 rows must not be one packet; who is told of a change must find its intent in place."""
+    world = World()
+    binding = world.unit.binding
+    binding.channel = "changes"
+    intents = Intents(world.engine)
+    for id in range(KEYS_A_TRIP + 1):
+        intents.add_row(binding, id)
+    ok = [b"ok"] * KEYS_A_TRIP
+
+    _, effects = run(
+        commit_plan(world.engine, [Session("default")], intents),
+        (RedisRoundTrip, replies(*ok)),
+        (RedisRoundTrip, replies(b"ok", 0, 0)),
+        (Commit, None),
+    )
+
+    assert [KEYS_A_TRIP, 3] == [len(effect.commands) for effect in effects[:2]]
+    assert ["FCALL", "PUBLISH", "PUBLISH"] == [command[0] for command in effects[1].commands]
+
+
+def test_a_part_that_fails_lets_no_commit_happen_and_is_released_with_the_others() -> None:
+    """All intents or no COMMIT: a row whose intent is missing could be filled with its old values."""
+    world = World()
+    intents = Intents(world.engine)
+    for number in range(KEYS_A_TRIP + 1):
+        intents.add("default", f"key{number}")
+    plan = commit_plan(world.engine, [Session("default")], intents)
+    ok = [b"ok"] * KEYS_A_TRIP
+
+    next(plan)
+    plan.send(replies(*ok))
+    rollback = plan.throw(RedisConnectionError("gone"))
+    released: list[Any] = [plan.send(None), plan.send(replies(*ok))]
+    with pytest.raises(CacheUnavailableError):
+        plan.send(replies(b"ok"))
+
+    assert Rollback is type(rollback)
+    assert [(ShieldedRedisRoundTrip, KEYS_A_TRIP), (ShieldedRedisRoundTrip, 1)] == [
+        (type(effect), len(effect.commands)) for effect in released
+    ]
+
+
+def test_a_renewal_in_parts_stops_when_the_release_begins() -> None:
+    """An intent announced behind a release would send readers to MySQL for half a minute."""
+    world = World()
+    intents = Intents(world.engine)
+    for number in range(KEYS_A_TRIP + 1):
+        intents.add("default", f"key{number}")
+    ok = [b"ok"] * KEYS_A_TRIP
+    run(intents.intend_plan(), (RedisRoundTrip, replies(*ok)), INTENDED)
+    (renewal,) = world.engine.held
+
+    renewing = renewal()
+    next(renewing)
+    run(intents.release_plan(), (ShieldedRedisRoundTrip, replies(*ok)), RELEASED)
+
+    with pytest.raises(StopIteration):
+        renewing.send(replies(*ok))
 
 
 def test_a_second_pool_that_hung_up_is_a_partial_commit() -> None:

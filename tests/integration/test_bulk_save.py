@@ -240,6 +240,31 @@ def test_writers_that_save_the_same_rows_at_once_agree_on_their_ids(cached_shop:
     assert [stored] * 6 == [sorted(ids) for ids in results]
 
 
+def test_writers_that_save_the_same_rows_in_opposite_orders_do_not_meet_crosswise(cached_shop: Shop) -> None:
+    """A retry would end it, after both have lost what they did: rows are written in the order of their keys, and the
+    ids given in the order of the call.
+    """
+    emails = [f"{number:03}@example.com" for number in range(150)]
+    add_users(cached_shop, "Zed")
+    deadlocks: list[str] = []
+
+    def note(_: Any, entry: Any) -> None:
+        if entry.error is not None and "eadlock" in str(entry.error):
+            deadlocks.append(str(entry.error))
+
+    def save(ctx: Any, turn: int) -> Any:
+        ctx.register_query_logger(note, redis=False)
+        rows = [{"name": f"by {turn}", "email": email} for email in (emails if turn % 2 else reversed(emails))]
+        return cached_shop.users.save_many(ctx, rows)
+
+    results = at_once(cached_shop, 12, save)
+
+    assert [] == deadlocks
+    assert [results[0][::-1]] * 6 == results[1::2]
+    stored = [row[0] for row in cached_shop.sql("SELECT email FROM UserEntity ORDER BY email")]
+    assert [*emails, "zed@example.com"] == stored
+
+
 @pytest.mark.parametrize(
     "meanwhile", ["DELETE FROM UserEntity WHERE id = ?", "UPDATE UserEntity SET email = 'moved' WHERE id = ?"]
 )

@@ -9,7 +9,6 @@ others do.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC
 from itertools import groupby
 from typing import Any, Final, Literal, TypeAlias, cast
 
@@ -21,7 +20,9 @@ from fluxaorm.plans.effects import Plan, Session, Statement
 from fluxaorm.plans.flush_work import StatementTag
 from fluxaorm.plans.ids import keep_ids_above_plan, take_ids_plan
 from fluxaorm.plans.key_lookups import Keys, ids_of_keys_plan, still_there_plan
+from fluxaorm.plans.moments import Moments
 from fluxaorm.plans.row_params import Params, parts_of
+from fluxaorm.plans.save_order import in_lock_order, key_of
 from fluxaorm.plans.statements import statements_plan
 from fluxaorm.plans.unit import EntityUnit
 from fluxaorm.query.params import with_article
@@ -53,7 +54,8 @@ def save_many_plan(unit: EntityUnit, rows: Iterable[Mapping[str, Any]], on_confl
     """The ids of the rows, in their order. QueryError, FieldValueError, MissingValueError before anything is sent."""
     if on_conflict not in _WORDS:
         raise QueryError(f'on_conflict is "update" or "ignore", not {on_conflict!r}')
-    saved = [_checked(unit, row, number) for number, row in enumerate(rows)]
+    checker = _Checker(unit)
+    saved = [checker.checked(row, number) for number, row in enumerate(rows)]
     if not saved:
         return []
     own_ids = [row.draft._row[0] for row in saved if row.has_own_id]
@@ -71,39 +73,51 @@ def save_many_plan(unit: EntityUnit, rows: Iterable[Mapping[str, Any]], on_confl
         return (yield from written_plan(unit, batch.locked_plan))
 
 
-def _checked(unit: EntityUnit, row: object, number: int) -> SavedRow:
-    if not isinstance(row, Mapping):
-        raise QueryError(f"{unit.schema.name}: save_many() takes rows as dicts; row {number} is {with_article(row)}")
-    values = dict(cast("Mapping[str, Any]", row))
-    id = values.pop("id", None)
-    try:
-        if id is not None:
-            check_chosen_id(unit, id)
-        given = draft(unit, values, [UNSET] * unit.binding.width)._row
-        cells = [
-            default if value is UNSET else value
-            for value, default in zip(given, unit.binding.initial_cells(id), strict=True)
-        ]
-        made = draft(unit, {}, cells)
-        _complete(unit, made)
-    except FluxaError as error:
-        error.add_note(f"in row {number} of save_many()")
-        raise
-    return SavedRow(made, frozenset(at for at, value in enumerate(given) if value is not UNSET), id is not None)
+class _Checker:
+    """Turns the rows of one call into entities that nobody else knows, one reading of the clock for all."""
 
+    def __init__(self, unit: EntityUnit) -> None:
+        self._unit = unit
+        self._automatic = Moments(unit.owner.engine.clock()).inserted(unit.binding)
+        self._given: dict[tuple[str, ...], frozenset[int]] = {}
+        """What is set by rows of these names."""
 
-def _complete(unit: EntityUnit, made: Any) -> None:
-    """Set what the library sets; MissingValueError when something else is missing."""
-    schema, row = unit.schema, made._row
-    now = unit.owner.engine.clock().astimezone(UTC)
-    for position in (schema.created_at_position, schema.updated_at_position):
-        if position is not None and row[position] is UNSET:
-            row[position] = schema.columns[position].check(now)
-    if schema.version_position is not None:
-        row[schema.version_position] = 1
-    missing = [schema.columns[at].attribute for at, value in enumerate(row) if value is UNSET]
-    if missing:
-        raise MissingValueError(schema.name, row[0], missing)
+    def checked(self, row: object, number: int) -> SavedRow:
+        """QueryError, FieldValueError, MissingValueError: with the row's number in a note."""
+        name = self._unit.schema.name
+        if not isinstance(row, Mapping):
+            raise QueryError(f"{name}: save_many() takes rows as dicts; row {number} is {with_article(row)}")
+        values = dict(cast("Mapping[str, Any]", row))
+        id = values.pop("id", None)
+        try:
+            if id is not None:
+                check_chosen_id(self._unit, id)
+            given = self._given_by(values)
+            made = self._unit.loose_entity(self._unit.binding.initial_cells(id))
+            made._fill(values)
+            self._complete(made._row)
+        except FluxaError as error:
+            error.add_note(f"in row {number} of save_many()")
+            raise
+        return SavedRow(made, given, id is not None)
+
+    def _given_by(self, values: dict[str, Any]) -> frozenset[int]:
+        names = tuple(values)
+        given = self._given.get(names)
+        if given is None:
+            cells = draft(self._unit, values, [UNSET] * self._unit.binding.width)._row
+            given = self._given[names] = frozenset(at for at, value in enumerate(cells) if value is not UNSET)
+        return given
+
+    def _complete(self, row: list[Any]) -> None:
+        """Set what the library sets; MissingValueError when something else is missing."""
+        for position, value in self._automatic:
+            if row[position] is UNSET:
+                row[position] = value
+        missing = [at for at, value in enumerate(row) if value is UNSET]
+        if missing:
+            schema = self._unit.schema
+            raise MissingValueError(schema.name, row[0], [schema.columns[at].attribute for at in missing])
 
 
 class _Batch:
@@ -167,7 +181,7 @@ class _Batch:
         written = self.to_write()
         if not written:
             return Outcome(self.ids(), ())
-        yield from statements_plan(session, list(self._statements(written)))
+        yield from statements_plan(session, list(self._statements(self._in_lock_order(written))))
         # somebody may have inserted a row with the same key since it was looked for
         unsure = [row for row in written if row.existing is None]
         for index in self.uniques:
@@ -181,7 +195,11 @@ class _Batch:
         touched = set(written)
         return Outcome(ids, {id for row, id in zip(self.rows, ids, strict=True) if row in touched})
 
-    def _statements(self, rows: list[SavedRow]) -> Iterable[Statement]:
+    def _in_lock_order(self, rows: list[SavedRow]) -> Sequence[SavedRow]:
+        keys = [key_of(row.draft, row.has_own_id, self.uniques) for row in rows]
+        return in_lock_order(rows, keys, [sorted(row.given) for row in rows])
+
+    def _statements(self, rows: Sequence[SavedRow]) -> Iterable[Statement]:
         """One a run of rows that set the same columns, in their order: of two with one key the later wins."""
         for _, run in groupby(rows, key=lambda row: row.given):
             part = list(run)

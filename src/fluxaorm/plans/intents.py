@@ -82,7 +82,7 @@ class Intents:
         return True
 
     def intend_plan(self) -> Plan[None]:
-        """Announce all keys: one round trip a pool and 5,000 keys; from then on the engine renews them until they are released.
+        """Announce all keys, in one round trip a pool and 5,000 keys; the engine renews them until they are released.
 
         CacheUnavailableError when a pool cannot be told and must be.
         """

@@ -79,7 +79,7 @@ class _ContextBase(UnitOfWork):
         UnknownPoolError for a code that is not registered.
         """
         self._check_open()
-        return MySQLPipeline(self, self.engine.mysql(pool).code)
+        return MySQLPipeline(self, self.engine.mysql_pool(pool).code)
 
     def redis_pipeline(self, pool: str = "default") -> RedisPipeline:
         """Commands of your own that are sent once the next flush is committed, in one round trip. UnknownPoolError."""
@@ -247,7 +247,7 @@ class Context(_ContextBase):
 
     def mysql(self, code: str = "default") -> RawMySQL:
         """SQL of your own on a pool, in the open transaction if there is one. UnknownPoolError lists the pools."""
-        self.engine.mysql(code)
+        self.engine.mysql_pool(code)
         return RawMySQL(self, code)
 
     def clone(self, *, timeout: float | None = None) -> Context:
@@ -359,7 +359,7 @@ class AsyncContext(_ContextBase):
 
     def mysql(self, code: str = "default") -> AsyncRawMySQL:
         """As ``Context.mysql``; its calls are awaited."""
-        self.engine.mysql(code)
+        self.engine.mysql_pool(code)
         return AsyncRawMySQL(self, code)
 
     def clone(self, *, timeout: float | None = None) -> AsyncContext:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from fluxaorm.background import Background
 from fluxaorm.cache_outages import CacheOutages
 from fluxaorm.context import AsyncContext, Context
+from fluxaorm.engine_mysql import AsyncEngineMySQL, EngineMySQL
 from fluxaorm.entity import Entity
 from fluxaorm.entity.schema import EntitySchema
 from fluxaorm.errors import (
@@ -118,6 +119,10 @@ class Engine:
         self._disabled_caches: dict[str, DisabledCaches] = {}
         self._memory_package: MemoryPackage | None = None
         self._bindings_by_name: dict[str, Binding] = {}
+        self._raw_mysql = {code: EngineMySQL(pool, self._raw_context) for code, pool in mysql_pools.items()}
+        self._raw_async_mysql = {
+            code: AsyncEngineMySQL(pool, self._raw_async_context) for code, pool in mysql_pools.items()
+        }
         self._databases = dict(databases)
         self._lock = threading.RLock()
         self._closed = False
@@ -165,20 +170,39 @@ class Engine:
             return self.async_runner
         return TimedAsyncRunner(self.mysql_pools, self.redis_pools, _limit(seconds), self.async_runner)
 
-    def _note_context(self) -> None:
+    def _refuse_closed(self) -> None:
         if self._closed:
             raise ContextClosedError("the engine is closed; make another with registry.validate()")
+
+    def _note_context(self) -> None:
+        self._refuse_closed()
         self.has_contexts = True
         for listener in self._listeners.values():
             listener.start()
 
     # pools
 
-    def mysql(self, code: str = "default") -> SQLPool:
-        """The MySQL pool of a code. UnknownPoolError lists the known ones."""
-        return _pool("MySQL", self.mysql_pools, code)
+    def mysql(self, code: str = "default") -> EngineMySQL:
+        """A MySQL pool: SQL of your own on it, outside every transaction. UnknownPoolError lists the known ones."""
+        return _pool("MySQL", self._raw_mysql, code)
 
     db = mysql
+
+    def async_mysql(self, code: str = "default") -> AsyncEngineMySQL:
+        """The same for asyncio; its calls are awaited."""
+        return _pool("MySQL", self._raw_async_mysql, code)
+
+    def mysql_pool(self, code: str = "default") -> SQLPool:
+        """The pool itself: what runners and tools ask. UnknownPoolError."""
+        return _pool("MySQL", self.mysql_pools, code)
+
+    def _raw_context(self) -> Context:
+        self._refuse_closed()
+        return Context(self)
+
+    def _raw_async_context(self) -> AsyncContext:
+        self._refuse_closed()
+        return AsyncContext(self)
 
     def redis(self, code: str = "default") -> RedisPool:
         """The Redis pool of a code; its ``client`` is redis-py's. UnknownPoolError lists the known ones."""

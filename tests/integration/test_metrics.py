@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 import fluxaorm as fx
-from fluxaorm.errors import DuplicateKeyError
+from fluxaorm.errors import DuplicateKeyError, MySQLError
 from tests.support import shop
 from tests.support.local_caches import wait_until_open
 from tests.support.redis_servers import RedisServer
@@ -124,9 +124,28 @@ def test_a_query_log_beside_them_sees_the_same(measured_shop: Shop, prometheus: 
     assert {"operation=select": 1.0} == counts(prometheus, "fluxaorm_db_queries_seconds_count", "default")
 
 
+def test_raw_sql_is_counted_by_operation_and_source(measured_shop: Shop, prometheus: CollectorRegistry) -> None:
+    """SQL of the application's own is load like any other, whoever runs it: a context, also streamed, or the engine."""
+    ctx = measured_shop.context()
+    ctx.set_meta_data(fx.METRICS_META_KEY, "reports")
+    engine = measured_shop.engine
+    on_engine = engine.mysql() if measured_shop.shell.name == "sync" else engine.async_mysql()
+
+    measured_shop.do(ctx.mysql().exec("UPDATE CounterEntity SET hits = hits + ?", 1))
+    measured_shop.do(ctx.mysql().query_row("SELECT 1"))
+    with pytest.raises(MySQLError):
+        measured_shop.do(ctx.mysql().exec("DELETE FROM missing"))
+    measured_shop.do(on_engine.query("SELECT 2"))
+
+    counted = counts(prometheus, "fluxaorm_db_queries_seconds_count", "reports")
+    assert {"operation=exec": 2.0, "operation=select": 1.0} == counted
+    assert {"operation=select": 1.0} == counts(prometheus, "fluxaorm_db_queries_seconds_count", "default")
+    assert {"operation=exec": 1.0} == counts(prometheus, "fluxaorm_db_queries_errors_total", "reports")
+
+
 def test_connections_for_threads_are_counted(measured_shop: Shop, prometheus: CollectorRegistry) -> None:
     """A pool that is too small shows as callers that wait."""
-    pool = measured_shop.engine.mysql().sync
+    pool = measured_shop.engine.mysql_pool().sync
     connection = pool.acquire()
 
     states = {

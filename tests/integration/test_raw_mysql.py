@@ -210,6 +210,80 @@ def test_the_query_log_sees_raw_sql(things: Shop) -> None:
     assert [("DELETE", 2), ("SELECT", 1)] == seen
 
 
+# on an engine
+
+
+def on_engine(shop: Shop) -> Any:
+    """``engine.mysql()`` of the shell."""
+    return shop.engine.mysql() if shop.shell.name == "sync" else shop.engine.async_mysql()
+
+
+def test_an_engine_runs_sql_without_a_context(things: Shop) -> None:
+    """For a script, a health check, a migration: the same calls, each committed at once."""
+    db = on_engine(things)
+
+    inserted = things.do(db.exec("INSERT INTO thing (id, name) VALUES (?, ?)", 4, "d"))
+    rows = things.do(db.query("SELECT id, name FROM thing WHERE id IN ? ORDER BY id", [1, 4]))
+    row = things.do(db.query_row(fx.Where("SELECT name FROM thing WHERE id = ?", 2)))
+    streamed = read(things, things.do(db.query("SELECT id FROM thing ORDER BY id", stream=True)))
+
+    assert 1 == inserted.rows_affected
+    assert (("id", "name"), [(1, "a"), (4, "d")]) == (rows.columns, list(rows))
+    assert (("b",), [(1,), (2,), (3,), (4,)]) == (row, streamed)
+    assert 0 == held(things)
+
+
+def test_sql_on_an_engine_never_joins_an_open_transaction(things: Shop) -> None:
+    """It sees what is committed, and what it writes stays whatever becomes of the transaction, as an audit's line."""
+    ctx = things.context()
+    db = on_engine(things)
+    # SQLite has one writer at a time
+    writes = db.dialect.name != "sqlite"
+
+    with block(things, ctx):
+        things.do(ctx.mysql().exec("DELETE FROM thing WHERE id = ?", 1))
+        seen = things.do(db.query("SELECT id FROM thing ORDER BY id"))
+        if writes:
+            things.do(db.exec("DELETE FROM thing WHERE id = ?", 3))
+        raise Undo
+
+    assert [(1,), (2,), (3,)] == list(seen)
+    assert ([1, 2] if writes else [1, 2, 3]) == ids(things)
+
+
+def test_a_transaction_of_an_engine_is_its_own(things: Shop) -> None:
+    """Committed at the end of its block, undone by an exception; a nested one is a savepoint; others see the end."""
+    db = on_engine(things)
+
+    with block(things, None, db.begin()) as tx:
+        things.do(tx.exec("DELETE FROM thing WHERE id = ?", 1))
+        with block(things, None, tx.begin()):
+            things.do(tx.exec("DELETE FROM thing WHERE id = ?", 2))
+            raise Undo
+        inside = things.do(tx.query("SELECT id FROM thing ORDER BY id"))
+        outside = things.do(db.query("SELECT id FROM thing ORDER BY id"))
+    with block(things, None, db.begin()) as tx:
+        things.do(tx.exec("DELETE FROM thing"))
+        raise Undo
+
+    assert ([(2,), (3,)], [(1,), (2,), (3,)]) == (list(inside), list(outside))
+    assert [2, 3] == ids(things)
+    assert 0 == held(things)
+
+
+def test_an_engine_refuses_what_a_context_refuses(things: Shop) -> None:
+    """Statements that would take the connection out of its hands, pools that are not there."""
+    db = on_engine(things)
+
+    with pytest.raises(QueryError, match="COMMIT is the library's"):
+        things.do(db.exec("COMMIT"))
+    with pytest.raises(UnknownPoolError, match="'other'"):
+        things.engine.mysql("other")
+    with pytest.raises(UnknownPoolError, match="'other'"):
+        things.engine.async_mysql("other")
+    assert ("default", 0) == (db.code, held(things))
+
+
 @pytest.fixture(params=["mysqlclient", "pymysql", "asyncmy"])
 def server_shop(request: pytest.FixtureRequest, mysql_database: Database) -> Iterator[Shop]:
     """A shop on MySQL and on MariaDB, with each driver."""
@@ -279,6 +353,8 @@ PIECES = st.one_of(
         [
             ("'it''s ?'", None), ("'back\\\\slash ?'", None), ('"dou""ble ?"', None), ("'100%'", None), ("7 % 4", None),
             ("'%s %(x)s'", None), ("'a' /* ? '*/", None), ("'b' -- ? \"\n", None), ("'c' # ? '\n", None),
+            ("(SELECT `a?` FROM (SELECT 1 AS `a?`) AS `t``?`)", None), ("5--3", None), ("1 /* -- ? */", None),
+            ("'c' -- /* ?\n", None), ("'\"?' /*! + 1 */", None), ("4 /* # */", None), ('"# ? -- /*"', None),
             ("""JSON_EXTRACT('{"a": "?"}', '$.a')""", None), ("'`?`'", None), ("'\\'?'", None), ("'{}' '?'", None),
         ]
     ),
@@ -315,3 +391,15 @@ def test_placeholders_are_found_where_the_server_would(fuzzed: dict[str, Any], p
         assert row is not None
         assert len(pieces) == len(row)
         assert args == [cell for cell, (text, _) in zip(row, pieces, strict=True) if text == "?"]
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8))
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_json_operators_are_no_placeholders(fuzzed: dict[str, Any], value: str) -> None:
+    """``->`` and ``->>``, whose paths may hold question marks and quotes of their own; MySQL has them."""
+    sql = """SELECT ?, j->'$."a?"', j->>'$."a?"', ? FROM (SELECT CAST('{"a?": "?"}' AS JSON) AS j) AS t WHERE ? = ?"""
+
+    with fuzzed["mysql"].new_context() as ctx:
+        row = ctx.mysql().query_row(sql, value, 7, value, value)
+
+    assert (value, '"?"', "?", 7) == row

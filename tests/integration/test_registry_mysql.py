@@ -200,9 +200,9 @@ def test_unchecked_tls_must_be_asked_for(mysql_database: Database, driver: Any) 
         return
 
     with _validated(address, MySQLOptions(driver=driver)) as engine:
-        connection = engine.mysql().sync.acquire()
+        connection = engine.mysql_pool().sync.acquire()
         (row,) = connection.fetch("SHOW SESSION STATUS LIKE 'Ssl_cipher'")
-        engine.mysql().sync.release(connection)
+        engine.mysql_pool().sync.release(connection)
 
     assert b"" != row[1]
 

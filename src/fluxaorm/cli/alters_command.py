@@ -74,7 +74,7 @@ def run(name: str | None, wishes: Wishes) -> None:
 
 def _of_pool(engine: fx.Engine, alters: Sequence[Alter], pool: str | None) -> list[Alter]:
     if pool is not None:
-        _ = engine.mysql(pool)
+        _ = engine.mysql_pool(pool)
     return [alter for alter in alters if pool in (None, alter.pool)]
 
 
@@ -85,7 +85,7 @@ def _written(engine: fx.Engine, outcome: Outcome, wishes: Wishes) -> str | None:
     codes = sorted({known.alter.pool for known in outcome.left})
     if len(codes) > 1:
         raise UsageError(f"a file is for one database, and alters are pending in {', '.join(codes)}; add --pool")
-    pool = engine.mysql(codes[0])
+    pool = engine.mysql_pool(codes[0])
     now, allow = engine.clock(), wishes.allow_destructive
     text = migration_sql(pool.code, pool.address, pool.dialect, outcome.left, now, allow_destructive=allow)
     write_new(wishes.sql, text)

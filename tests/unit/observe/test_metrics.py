@@ -173,9 +173,9 @@ def test_connections_of_engines_are_added_up_while_they_live() -> None:
     prometheus = CollectorRegistry()
     engines = [engine(prometheus), engine(prometheus)]
     labels = {"store": "mysql", "pool": "default"}
-    held = engines[0].mysql().sync.acquire()
+    held = engines[0].mysql_pool().sync.acquire()
     for each in engines:
-        each.mysql().sync.release(each.mysql().sync.acquire())
+        each.mysql_pool().sync.release(each.mysql_pool().sync.acquire())
 
     def connections(state: str) -> float | None:
         return prometheus.get_sample_value("fluxaorm_pool_connections", {**labels, "state": state})
@@ -184,7 +184,7 @@ def test_connections_of_engines_are_added_up_while_they_live() -> None:
     redis = {"store": "redis", "pool": "default", "state": "idle"}
     assert 0.0 == prometheus.get_sample_value("fluxaorm_pool_connections", redis)
 
-    engines[0].mysql().sync.release(held)
+    engines[0].mysql_pool().sync.release(held)
     for each in engines:
         each.close()
     gone = weakref.ref(engines[0])

@@ -359,12 +359,23 @@ class CommitUnknownError(MySQLError):
 
 
 class PartialCommitError(FluxaError):
-    """``committed``: pools whose transaction is durable; ``failed``: the pool that did not commit."""
+    """``committed``: pools whose transaction is durable; ``failed``: the pool that did not commit.
+
+    Entities of the former are clean, and their callbacks were called; those of the others stay unsaved. ``failures``:
+    what callbacks raised, and keys that could not be deleted.
+    """
 
     def __init__(self, committed: Sequence[str], failed: str, cause: str) -> None:
         self.committed, self.failed, self.cause = tuple(committed), failed, cause
+        self.failures: tuple[Exception, ...] = ()
         done = ", ".join(self.committed)
         super().__init__(f"committed on {done}, but not on {failed}: {cause}")
+
+    def note_failures(self, failures: Sequence[Exception]) -> None:
+        """Tell also what failed of what followed the commit."""
+        self.failures = tuple(failures)
+        for failure in failures:
+            self.add_note(f"besides, after the commit: {type(failure).__name__}: {failure}")
 
 
 class PostCommitError(FluxaError):

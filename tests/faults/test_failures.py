@@ -272,8 +272,14 @@ class SecondEntity(fx.Entity, mysql="other", redis_cache=True):
     name: str = ""
 
 
+class Pair(Fragile):
+    """``hear(row, changes)`` is called after each update."""
+
+    hear: Any = None
+
+
 @pytest.fixture
-def pair(mysql_database: Database, valkey: RedisServer, proxy_factory: MakeProxy, shell: Shell) -> Iterator[Fragile]:
+def pair(mysql_database: Database, valkey: RedisServer, proxy_factory: MakeProxy, shell: Shell) -> Iterator[Pair]:
     """An engine over two databases of a server; the second is behind a proxy."""
     other = mysql_database.server.create_database()
     proxy = proxy_factory(mysql_database.server.address)
@@ -283,11 +289,15 @@ def pair(mysql_database: Database, valkey: RedisServer, proxy_factory: MakeProxy
     registry.register_redis(valkey.host_port, 0, options=fx.RedisOptions(namespace=valkey.namespace))
     registry.register_entity(FirstEntity, SecondEntity)
     engine = registry.validate()
+    shop = Pair(engine, shell, mysql_database.url)
+    shop.mysql, shop.database = proxy, other
+    for definition in (FirstEntity, SecondEntity):
+        provider(shop, definition).on_after_update(
+            engine, lambda _, row, changes: shop.hear and shop.hear(row, changes)
+        )
     with engine.new_context() as ctx:
         for alter in fx.get_alters(ctx):
             alter.exec(ctx)
-    shop = Fragile(engine, shell, mysql_database.url)
-    shop.mysql, shop.database = proxy, other
     yield shop
     proxy.intercept = None
     shell.close(engine)
@@ -323,6 +333,57 @@ def test_a_second_pool_that_fails_is_told_apart(pair: Fragile, explicit: bool) -
     assert (False, True) == unsaved
     assert fx.FlushResult(inserted=1) == result
     assert (("b",),) == tuple(pair.database.execute("SELECT name FROM SecondEntity"))
+
+
+@pytest.mark.parametrize("explicit", [False, True])
+def test_rows_that_were_committed_are_followed_by_what_follows_a_commit(
+    pair: Pair, valkey: RedisServer, explicit: bool
+) -> None:
+    """Their callbacks run and no cache keeps what was there before; those of the other pool run when it is written.
+
+    What such a callback raises is told beside the error that matters.
+    """
+    ctx = pair.context()
+    first, second = provider(pair, FirstEntity), provider(pair, SecondEntity)
+    one = pair.do(first.new(ctx, name="a"))
+    two = pair.do(second.new(ctx, name="b"))
+    pair.do(ctx.flush())
+    pair.do(first.get_by_id(pair.context(), one.id))
+    key = f"{valkey.namespace}:mine"
+    called: list[tuple[str, str]] = []
+
+    def note(row: Any, changes: Any) -> None:
+        called.append((type(row).__name__, changes["name"].new))
+        if len(called) == 1:
+            raise ValueError("a callback's own")
+
+    pair.hear = note
+    once(pair.mysql, Direction.REQUEST, b"COMMIT", lambda: Verdict.CUT)
+
+    def refill(_: Any, entry: Any) -> None:
+        if entry.operation == "COMMIT":
+            valkey.command("SET", key, "somebody's, from the old rows")
+
+    def write() -> None:
+        one.name, two.name = "A", "B"
+        ctx.invalidate_key(key)
+        ctx.register_query_logger(refill, redis=False)
+        if not explicit:
+            pair.do(ctx.flush())
+            return
+        with block(pair, ctx):
+            pair.do(ctx.flush())
+
+    with pytest.raises(PartialCommitError) as caught:
+        write()
+    after_one, left = list(called), valkey.command("EXISTS", key)
+    seen = pair.do(first.get_by_id(pair.context(), one.id)).name
+    pair.do(ctx.flush())
+
+    assert [("FirstEntity", "A")] == after_one
+    assert [("FirstEntity", "A"), ("SecondEntity", "B")] == called
+    assert ["a callback's own"] == [str(failure) for failure in caught.value.failures]
+    assert ("A", 0) == (seen, left)
 
 
 def test_a_block_over_two_pools_begins_where_it_is_needed(pair: Fragile) -> None:

@@ -6,7 +6,7 @@ rolls back drops it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,7 @@ class AfterCommit:
     @classmethod
     def of(cls, work: FlushWork) -> AfterCommit:
         """What follows a flush's work; to be taken before its entities are settled."""
-        return cls(after_events(work), work.queued)
+        return cls(after_events(work.writes), work.queued)
 
 
 def finish_plan(owner: UnitOfWork, intents: Intents, follow: Sequence[AfterCommit]) -> Plan[None]:
@@ -58,16 +58,36 @@ def finish_plan(owner: UnitOfWork, intents: Intents, follow: Sequence[AfterCommi
         raise PostCommitError(message, failures) from ExceptionGroup(message, failures)
 
 
-def _send_plan(follow: Sequence[AfterCommit]) -> Plan[list[Exception]]:
-    """Delete keys and send commands, those of several flushes together."""
+def follow_part_plan(
+    owner: UnitOfWork, follow: Sequence[AfterCommit], committed: Collection[str]
+) -> Plan[list[Exception]]:
+    """After a commit of these MySQL pools alone, whose caches were let go: what rows that are there are followed by.
+
+    Their callbacks are called and the user's keys deleted; the user's commands belong to the whole. What failed.
+    """
+    keys = _keys_of(follow)
+    failures = (yield from send_plan(keys, {})) if keys else []
+    events = [event for each in follow for event in each.events if event.pool in committed]
+    if events:
+        failures += yield from _call_plan(owner, events)
+    return failures
+
+
+def _keys_of(follow: Sequence[AfterCommit]) -> dict[str, dict[str, None]]:
     keys: dict[str, dict[str, None]] = {}
-    commands: dict[str, list[tuple[RedisCommand, PipelineHandle[Any]]]] = {}
     for queued in [each.queued for each in follow if each.queued is not None]:
         for pool, names in queued.keys.items():
             keys.setdefault(pool, {}).update(names)
+    return keys
+
+
+def _send_plan(follow: Sequence[AfterCommit]) -> Plan[list[Exception]]:
+    """Delete keys and send commands, those of several flushes together."""
+    commands: dict[str, list[tuple[RedisCommand, PipelineHandle[Any]]]] = {}
+    for queued in [each.queued for each in follow if each.queued is not None]:
         for pool, waiting in queued.commands.items():
             commands.setdefault(pool, []).extend(waiting)
-    return (yield from send_plan(keys, commands))
+    return (yield from send_plan(_keys_of(follow), commands))
 
 
 def _call_plan(owner: UnitOfWork, events: Sequence[AfterEvent]) -> Plan[list[Exception]]:

@@ -7,7 +7,7 @@ committed (see ``after_commit``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
 from fluxaorm.entity.json_value import JsonValue
@@ -15,7 +15,7 @@ from fluxaorm.plans.effects import CallHandler, Plan
 from fluxaorm.plans.tracked import DELETING, NEW, SNAPSHOT, STORED, Change, TrackedEntity
 
 if TYPE_CHECKING:
-    from fluxaorm.plans.flush_work import EntityWrite, FlushWork
+    from fluxaorm.plans.flush_work import EntityWrite
     from fluxaorm.plans.unit import UnitOfWork
 
 Event: TypeAlias = Literal["insert", "update", "delete"]
@@ -38,6 +38,8 @@ NO_HANDLERS: Final[tuple[Handler, ...]] = ()
 class AfterEvent(NamedTuple):
     """One write that after-handlers are to hear of: each is called with the context and ``args``."""
 
+    pool: str
+    """MySQL pool whose commit it waits for."""
     handlers: Sequence[Handler]
     args: tuple[Any, ...]
 
@@ -91,20 +93,20 @@ def event_of(entity: TrackedEntity) -> Event | None:
     return "delete" if position in entity._old and entity._row[position] else "update"
 
 
-def after_events(work: FlushWork) -> list[AfterEvent]:
-    """What after-handlers are to hear of this work; taken before its entities are settled."""
+def after_events(writes: Iterable[EntityWrite]) -> list[AfterEvent]:
+    """What after-handlers are to hear of these writes; taken before their entities are settled."""
     events: list[AfterEvent] = []
-    for write in work.writes:
-        after = write.binding.handlers.after
+    for write in writes:
+        pool, after = write.binding.mysql_pool, write.binding.handlers.after
         if not after:
             continue
         event = event_of(write.entity)
         handlers = after.get(event, NO_HANDLERS) if event else NO_HANDLERS
         if event == "update" and handlers:
-            events.append(AfterEvent(tuple(handlers), (snapshot(write), changes_of(write.entity))))
+            events.append(AfterEvent(pool, tuple(handlers), (snapshot(write), changes_of(write.entity))))
         elif handlers:
             row = before_snapshot(write.entity) if event == "delete" else snapshot(write)
-            events.append(AfterEvent(tuple(handlers), (row,)))
+            events.append(AfterEvent(pool, tuple(handlers), (row,)))
     return events
 
 

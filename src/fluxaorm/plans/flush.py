@@ -19,7 +19,7 @@ from fluxaorm.errors import (
     PartialCommitError,
     ReentrantFlushError,
 )
-from fluxaorm.plans.after_commit import AfterCommit, finish_plan
+from fluxaorm.plans.after_commit import AfterCommit, finish_plan, follow_part_plan
 from fluxaorm.plans.callbacks import before_plan, has_before_handlers
 from fluxaorm.plans.changed_keys import add_write
 from fluxaorm.plans.commits import Retries, commit_plan, rollback_plan
@@ -122,14 +122,21 @@ def _write_plan(owner: UnitOfWork, work: FlushWork) -> Plan[None]:
         else:
             yield from _transaction_plan(owner, pools, intents)
     except PartialCommitError as error:
-        settle(owner, [write for write in work.writes if write.binding.mysql_pool in error.committed])
-        if work.queued is not None:
-            work.queued.settle(error.committed)
+        yield from _settle_part_plan(owner, work, error)
         raise
     after = AfterCommit.of(work)
     settle(owner, work.writes)
     settle_queued(owner, work.queued)
     yield from finish_plan(owner, intents, [after])
+
+
+def _settle_part_plan(owner: UnitOfWork, work: FlushWork, error: PartialCommitError) -> Plan[None]:
+    """What is written of the pools that committed is done with; the rest waits for another flush, commands too."""
+    after = AfterCommit.of(work)
+    settle(owner, [write for write in work.writes if write.binding.mysql_pool in error.committed])
+    if work.queued is not None:
+        work.queued.settle(error.committed)
+    error.note_failures((yield from follow_part_plan(owner, [after], error.committed)))
 
 
 def is_whole(statement: Statement) -> bool:

@@ -22,7 +22,7 @@ from fluxaorm.errors import (
     QueryError,
     TransactionLostError,
 )
-from fluxaorm.plans.after_commit import AfterCommit, finish_plan
+from fluxaorm.plans.after_commit import AfterCommit, finish_plan, follow_part_plan
 from fluxaorm.plans.changed_keys import add_write
 from fluxaorm.plans.commits import commit_plan, rollback_plan
 from fluxaorm.plans.effects import (
@@ -286,6 +286,8 @@ def _commit_plan(transaction: Transaction) -> Plan[None]:
         yield from commit_plan(transaction.owner.engine, list(transaction.begun), transaction.intents)
     except PartialCommitError as error:
         _take_back(transaction, but=error.committed)
+        failures = yield from follow_part_plan(transaction.owner, transaction.after_commit, error.committed)
+        error.note_failures(failures)
         raise
     except BaseException:
         _take_back(transaction)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, assert_type
 
@@ -15,6 +15,7 @@ from tests.golden.groups.expected import BoxEntity, ShelfEntity
 from tests.golden.lifecycle.expected import AccountEntity, AccountEntityProvider
 from tests.golden.references.expected import CompanyEntity, OfficeEntity, PersonEntity, PersonEntityProvider, TagEntity
 from tests.golden.references.expected.person_entity import PersonValues
+from tests.golden.scalars.expected import NullableEntityProvider, RequiredEntityProvider
 from tests.golden.shop.expected import (
     ALL_PROVIDERS,
     CategoryEntity,
@@ -209,6 +210,28 @@ def bulk(ctx: Context, category: CategoryEntity) -> None:
     assert_type(changed, int)
     assert_type(ProductEntityProvider.update_where(ctx, Query(), name=fields.name), int)
     assert_type(OrderEntityProvider.update_where(ctx, Query(), quantity=1 + OrderEntityProvider.fields.quantity), int)
+    joined = fields.name + " / " + fields.aliases_1.coalesce("-")
+    assert_type(ProductEntityProvider.update_where(ctx, Query(), name=joined, aliases_2="a" + fields.aliases_1), int)
+    kinds = NullableEntityProvider.fields
+    assert_type(
+        NullableEntityProvider.update_where(
+            ctx,
+            Query(),
+            moment=kinds.moment.coalesce(datetime.now(UTC)) + timedelta(hours=1) - timedelta(days=1),
+            day=timedelta(days=1) + kinds.day,
+            price=kinds.price.coalesce(0) * 2,
+            number=kinds.number.coalesce(0) + 1,
+            ratio=kinds.ratio.coalesce(0.5) / 2,
+        ),
+        int,
+    )
+    required = RequiredEntityProvider.fields
+    assert_type(
+        RequiredEntityProvider.update_where(
+            ctx, Query(), moment=required.moment + timedelta(1), body=required.name + "a"
+        ),
+        int,
+    )
     assert_type(ProductEntityProvider.delete_where(ctx, Query(), force=True), int)
     assert_type(
         ProductEntityProvider.get_or_create(ctx, {"name": "a", "category": 1}, price=3), tuple[ProductEntity, bool]

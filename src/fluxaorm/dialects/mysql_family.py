@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from fluxaorm.dialects import mysql_ddl
 from fluxaorm.dialects.column_types import quoted
+from fluxaorm.dialects.computed import MySQLComputed
 from fluxaorm.dialects.ddl_algorithms import HINTS, Algorithm, algorithm_of, spellings
 from fluxaorm.dialects.declared import declared_columns, declared_indexes
 from fluxaorm.dialects.mysql_errors import (
@@ -50,6 +51,7 @@ ORDER BY t.trx_started LIMIT 5""".lstrip()
 class MySQLFamily(Dialect):
     """Common to MySQL and MariaDB."""
 
+    computed = MySQLComputed()
     default_collations: tuple[str, ...]
     """Without their charset, the best first."""
 

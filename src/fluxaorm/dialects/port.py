@@ -16,6 +16,7 @@ from fluxaorm.dialects.tables import ColumnDefinition, IndexDefinition, TableDef
 if TYPE_CHECKING:
     from fluxaorm.dialects.capabilities import Capabilities
     from fluxaorm.dialects.changes import Change
+    from fluxaorm.dialects.computed import ComputedSQL
     from fluxaorm.dialects.misfits import Misfit
     from fluxaorm.entity.schema import ColumnSchema, EntitySchema
     from fluxaorm.errors import MySQLError
@@ -46,6 +47,8 @@ class Dialect(ABC):
     """``mysql``, ``mariadb`` or ``sqlite``."""
     transactional_ddl: ClassVar[bool] = False
     """Whether DDL is part of a transaction and can be rolled back."""
+    computed: ClassVar[ComputedSQL]
+    """How it spells what is computed of texts and moments."""
 
     def __init__(self, capabilities: Capabilities) -> None:
         self.capabilities = capabilities

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from fluxaorm.dialects import sqlite_ddl
 from fluxaorm.dialects.capabilities import Capabilities
+from fluxaorm.dialects.computed import SQLiteComputed
 from fluxaorm.dialects.declared import declared_column, declared_indexes
 from fluxaorm.dialects.mysql_family import ISOLATIONS
 from fluxaorm.dialects.port import IDS_TABLE, Dialect, Duplicate
@@ -43,6 +44,7 @@ class SQLite(Dialect):
 
     name = "sqlite"
     transactional_ddl: ClassVar[bool] = True
+    computed = SQLiteComputed()
 
     def sort_expression(self, column: ColumnSchema, column_sql: str) -> str:
         """MySQL orders an enum by the position of its members."""

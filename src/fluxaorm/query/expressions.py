@@ -1,12 +1,15 @@
-"""What ``update_where`` lets the server compute: ``F.counter + 1``, ``F.price * F.quantity``, or another field's value.
+"""What ``update_where`` lets the server compute: ``F.counter + 1``, ``F.first + " " + F.last``,
+``F.expires + timedelta(days=30)``, ``F.nick.coalesce("-")``, or another field's value.
 
-Values only: an expression knows fields by name and numbers as the user gave them, no schema and no SQL.
+Values only: an expression knows fields by name and values as the user gave them, no schema and no SQL. As in SQL, what
+is computed of NULL is NULL; ``coalesce`` puts a value in its place.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from datetime import timedelta
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, overload
 
 from fluxaorm.errors import QueryError
 from fluxaorm.query.conditions import FieldKey
@@ -15,6 +18,7 @@ from fluxaorm.query.params import with_article
 V = TypeVar("V")
 V_co = TypeVar("V_co", covariant=True)
 O = TypeVar("O")  # noqa: E741  # as in the field classes: what a number is computed with
+T_co = TypeVar("T_co", bound="str | None", covariant=True)
 
 Sign: TypeAlias = Literal["+", "-", "*", "/"]
 
@@ -97,6 +101,118 @@ class Divisible(Numeric[V, O], Generic[V, O]):
 
     def __truediv__(self, other: O | Numeric[Any, O]) -> Computed[V, O]:
         return self._computed("/", self, other)
+
+
+class Coalesced(Expression[V_co], Generic[V_co]):
+    """A field's value, or another where it is NULL."""
+
+    def __init__(self, field: Expression[Any], other: Any, takes: tuple[type[Any], ...], words: str) -> None:
+        """``takes``, ``words``: what the other may be, as ``QueryField`` has them."""
+        if not isinstance(other, (Expression, *takes)) or (type(other) is bool and bool not in takes):
+            raise QueryError(f"{words} or such a field is wanted here, not {with_article(other)}")
+        self.field = field
+        self.other: Any = other
+        self._types = (takes, words)
+
+    def _operands(self) -> Iterator[FieldKey]:
+        """Every field it needs."""
+        for operand in (self.field, self.other):
+            if isinstance(operand, Expression):
+                yield from operand._operands()
+
+    def __repr__(self) -> str:
+        """Shows no value: it may be a secret."""
+        return f"coalesce({_shown(self.field)}, {_shown(self.other)})"
+
+
+class CoalescedNumber(Coalesced[V], Divisible[V, O], Generic[V, O]):
+    """Of a number: more can be computed of it."""
+
+    def _operand_types(self) -> tuple[tuple[type[Any], ...], str]:
+        """As of its field."""
+        return self._types
+
+    def __truediv__(self, other: O | Numeric[Any, O]) -> Computed[V, O]:
+        return self._computed("/", self, other)
+
+
+class Textual(Expression[T_co], Generic[T_co]):
+    """A text that others can be put behind or before."""
+
+    @overload
+    def __add__(self, other: str | Textual[str]) -> Joined[T_co]: ...
+    @overload
+    def __add__(self, other: Textual[str | None]) -> Joined[str | None]: ...
+    def __add__(self, other: str | Textual[Any]) -> Joined[Any]:
+        return Joined(self, other)
+
+    def __radd__(self, other: str) -> Joined[T_co]:
+        return Joined(other, self)
+
+
+class Joined(Textual[T_co], Generic[T_co]):
+    """Two texts in a row."""
+
+    def __init__(self, left: Any, right: Any) -> None:
+        for part in (left, right):
+            if not isinstance(part, (str, Textual)):
+                raise QueryError(f"a str or a text field is wanted here, not {with_article(part)}")
+        self.left, self.right = left, right
+
+    def _operands(self) -> Iterator[FieldKey]:
+        """Every field it needs."""
+        for operand in (self.left, self.right):
+            if isinstance(operand, Expression):
+                yield from operand._operands()
+
+    def __repr__(self) -> str:
+        """Shows no value: it may be a secret."""
+        return f"({_shown(self.left)} + {_shown(self.right)})"
+
+
+class CoalescedText(Coalesced[str], Textual[str]):
+    """Of a text."""
+
+
+class Moment(Expression[V_co], Generic[V_co]):
+    """A date or a datetime that can be moved."""
+
+    def __add__(self, other: timedelta) -> Moved[V_co]:
+        return Moved(self, other)
+
+    def __radd__(self, other: timedelta) -> Moved[V_co]:
+        return Moved(self, other)
+
+    def __sub__(self, other: timedelta) -> Moved[V_co]:
+        return Moved(self, -_duration(other))
+
+
+class Moved(Moment[V_co], Generic[V_co]):
+    """A moment and by how much it is moved."""
+
+    def __init__(self, moment: Moment[V_co], by: timedelta) -> None:
+        self.moment = moment
+        self.by = _duration(by)
+        if isinstance(moment, Moved):
+            self.moment, self.by = moment.moment, moment.by + self.by
+
+    def _operands(self) -> Iterator[FieldKey]:
+        """Every field it needs."""
+        yield from self.moment._operands()
+
+    def __repr__(self) -> str:
+        """Shows no value: it may be a secret."""
+        return f"({_shown(self.moment)} + '?')"
+
+
+def _duration(value: Any) -> timedelta:
+    if not isinstance(value, timedelta):
+        raise QueryError(f"a timedelta is wanted here, not {with_article(value)}")
+    return value
+
+
+class CoalescedMoment(Coalesced[V_co], Moment[V_co], Generic[V_co]):
+    """Of a moment."""
 
 
 def _shown(operand: Any) -> str:

@@ -37,12 +37,22 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from fluxaorm.errors import QueryError
 from fluxaorm.query.conditions import Comparison, Condition
-from fluxaorm.query.expressions import Divisible, Expression, Numeric
+from fluxaorm.query.expressions import (
+    CoalescedMoment,
+    CoalescedNumber,
+    CoalescedText,
+    Divisible,
+    Expression,
+    Moment,
+    Numeric,
+    Textual,
+)
 from fluxaorm.query.field_base import A, Fields, O, OrderedField, QueryField, V, key_of, reference
 
 M = TypeVar("M", bound=StrEnum)
 J = TypeVar("J")
 E = TypeVar("E")
+S = TypeVar("S", bound="str | None")
 IdValue = TypeVar("IdValue")
 """``int``, or ``int | None`` for a nullable reference."""
 Settable: TypeAlias = "V | Expression[V]"
@@ -68,6 +78,10 @@ class NullableIntField(_Int["int | None"]):
 
     _nullable = True
 
+    def coalesce(self, other: int | Numeric[int, int]) -> CoalescedNumber[int, int]:
+        """For ``update_where``: its value, or ``other`` where it is NULL."""
+        return CoalescedNumber(self, other, self._takes, self._words)
+
 
 class _Float(_Number[V, "V | int", float], Divisible[V, float], Generic[V]):
     _takes = (float, int)
@@ -89,6 +103,10 @@ class NullableFloatField(_Float["float | None"]):
 
     _nullable = True
 
+    def coalesce(self, other: float | Numeric[float, float]) -> CoalescedNumber[float, float]:
+        """For ``update_where``: its value, or ``other`` where it is NULL."""
+        return CoalescedNumber(self, other, self._takes, self._words)
+
 
 class _Decimal(_Number[V, "V | int", "Decimal | int"], Divisible[V, "Decimal | int"], Generic[V]):
     _takes = (Decimal, int)
@@ -107,8 +125,14 @@ class NullableDecimalField(_Decimal["Decimal | None"]):
 
     _nullable = True
 
+    def coalesce(
+        self, other: Decimal | int | Numeric[Decimal, Decimal | int]
+    ) -> CoalescedNumber[Decimal, Decimal | int]:
+        """For ``update_where``: its value, or ``other`` where it is NULL."""
+        return CoalescedNumber(self, other, self._takes, self._words)
 
-class _String(OrderedField[V, V, str], Generic[V]):
+
+class _String(OrderedField[S, S, str], Textual[S], Generic[S]):
     _takes = (str,)
     _words = "a str"
 
@@ -134,6 +158,10 @@ class NullableStringField(_String["str | None"]):
 
     _nullable = True
 
+    def coalesce(self, other: str | Textual[str]) -> CoalescedText:
+        """For ``update_where``: its value, or ``other`` where it is NULL."""
+        return CoalescedText(self, other, self._takes, self._words)
+
 
 class _Bool(QueryField[V, V], Generic[V]):
     _takes = (bool,)
@@ -150,7 +178,7 @@ class NullableBoolField(_Bool["bool | None"]):
     _nullable = True
 
 
-class _Date(OrderedField[V, V, date], Generic[V]):
+class _Date(OrderedField[V, V, date], Moment[V], Generic[V]):
     _takes = (date,)
     _words = "a date"
 
@@ -169,8 +197,12 @@ class NullableDateField(_Date["date | None"]):
 
     _nullable = True
 
+    def coalesce(self, other: date | Moment[date]) -> CoalescedMoment[date]:
+        """For ``update_where``: its value, or ``other`` where it is NULL."""
+        return CoalescedMoment(self, other, self._takes, self._words)
 
-class _DateTime(OrderedField[V, V, datetime], Generic[V]):
+
+class _DateTime(OrderedField[V, V, datetime], Moment[V], Generic[V]):
     _takes = (datetime,)
     _words = "a datetime"
 
@@ -183,6 +215,10 @@ class NullableDateTimeField(_DateTime["datetime | None"]):
     """A moment or NULL."""
 
     _nullable = True
+
+    def coalesce(self, other: datetime | Moment[datetime]) -> CoalescedMoment[datetime]:
+        """For ``update_where``: its value, or ``other`` where it is NULL."""
+        return CoalescedMoment(self, other, self._takes, self._words)
 
 
 class _Time(OrderedField[V, V, time], Generic[V]):

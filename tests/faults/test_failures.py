@@ -207,6 +207,42 @@ def test_a_deadlock_in_a_block_is_told_and_undone(fragile: Fragile) -> None:
     ctx.clear_flush()
 
 
+def test_a_flush_that_met_a_deadlock_is_repeated(fragile: Fragile) -> None:
+    """Nothing of it was committed, so the caller need not know: both writers' changes are there in the end."""
+    ctx = fragile.context()
+    mine = [fragile.do(fragile.counters.new(ctx, label=label)) for label in ("a", "b")]
+    fragile.do(ctx.flush())
+    other = Holder(fragile.database, "UPDATE CounterEntity SET label = 'B' WHERE label = 'b'")
+    # who has changed more is not the victim
+    with other.connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO NoteEntity (id, text, counters) SELECT 1000 + seq.n, 'x', '[]' FROM (SELECT 1 AS n"
+            " UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5 UNION SELECT 6) seq"
+        )
+    errors: list[str] = []
+    ctx.register_query_logger(lambda _, entry: errors.append(str(entry.error)) if entry.error else None)
+
+    def cross() -> None:
+        second = f"UPDATE `CounterEntity` SET % WHERE `id` = {mine[1].id} AND"
+        wait_until(lambda: bool(waiting(fragile.database, second)), "the flush waits for the second row")
+        with other.connection.cursor() as cursor:
+            cursor.execute("UPDATE CounterEntity SET label = 'A' WHERE label = 'a'")
+        other.connection.commit()
+
+    for counter in mine:
+        counter.hits = 7
+    crossing = threading.Thread(target=cross)
+    crossing.start()
+    result = fragile.do(ctx.flush())
+    crossing.join(LIMIT)
+    other.connection.close()
+
+    assert (fx.FlushResult(updated=2), 1) == (result, len([error for error in errors if "eadlock" in error]))
+    assert (("A", 7), ("B", 7)) == tuple(
+        fragile.database.execute("SELECT label, hits FROM CounterEntity ORDER BY label")
+    )
+
+
 def test_a_release_that_fails_is_made_up_for(fragile: Fragile, valkey: RedisServer) -> None:
     """The rows are durable and the caller knows what did not happen; as soon as Redis is back the key is free."""
     user = stored_user(fragile)

@@ -300,6 +300,29 @@ def test_optimistic_lock_refuses_a_change_over_somebody_elses(plain_shop: Shop) 
     assert [("2", "3")] == plain_shop.sql("SELECT hits, version FROM CounterEntity")
 
 
+def test_optimistic_lock_refuses_to_delete_what_somebody_else_changed(plain_shop: Shop) -> None:
+    """Nobody deletes a row he has not seen; what else the flush would have written is undone."""
+    ctx, other = plain_shop.context(), plain_shop.context()
+    counters = [plain_shop.do(plain_shop.counters.new(ctx, label=label)) for label in ("a", "b")]
+    plain_shop.do(ctx.flush())
+    seen = [plain_shop.do(plain_shop.counters.get_by_id(other, counter.id)) for counter in counters]
+
+    counters[0].hits = 1
+    plain_shop.do(ctx.flush())
+    seen[0].delete()
+    seen[1].hits = 9
+    with pytest.raises(StaleEntityError) as caught:
+        plain_shop.do(other.flush())
+    kept = plain_shop.sql("SELECT hits FROM CounterEntity ORDER BY label")
+    other.clear_flush()
+    plain_shop.do(other.reload(*seen))
+    seen[0].delete()
+
+    assert (counters[0].id, 1) == (caught.value.id, caught.value.expected)
+    assert [("1",), ("0",)] == kept
+    assert fx.FlushResult(deleted=1) == plain_shop.do(other.flush())
+
+
 def test_timestamps_are_set_from_the_engines_clock(cached_shop: Shop) -> None:
     """created_at on insert, updated_at on every change, both from one reading that tests can replace."""
     from datetime import UTC, datetime

@@ -7,9 +7,9 @@ blocks or is awaited. A context serves one thread or one flow of tasks.
 from __future__ import annotations
 
 import asyncio
-import threading
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from threading import get_ident
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
@@ -165,35 +165,31 @@ class _ContextBase(UnitOfWork):
 class Context(_ContextBase):
     """A unit of work for one thread. Make it with ``engine.new_context()``, best in a ``with`` block."""
 
-    _user: int | None = None
-    """The thread whose plan runs."""
-
     def __init__(self, engine: Engine, timeout: float | None = None) -> None:
         super().__init__(engine)
         self._run_plan = engine.sync_runner_for(timeout).run
 
     def _run(self, plan: Plan[T], *, inside: bool = True) -> T:
         """``inside``: in the open transaction, if there is one."""
-        thread = self._check_alone()
-        if inside and self.open_transaction is not None:
+        outer = self.in_use_by
+        if outer is not None or self.closed:
+            self._check_alone()
+        if self.sessions and inside and self.open_transaction is not None:
             plan = inside_plan(self.open_transaction, plan)
-        outer = self._user
-        self._user = thread
+        self.in_use_by = get_ident()
         try:
             value: T = self._run_plan(plan, self._observer)
             return value
         finally:
-            self._user = outer
+            self.in_use_by = outer
 
-    def _check_alone(self) -> int:
+    def _check_alone(self) -> None:
         if self.closed:
             raise ContextClosedError("the context is closed; make another with engine.new_context()")
-        thread = threading.get_ident()
-        if self._user is not None and self._user != thread:
+        if self.in_use_by is not None and self.in_use_by != get_ident():
             raise ContextMisuseError("this context is in use by another thread; make one context a thread")
         if self.flushing:
             self._check_reentrance()
-        return thread
 
     _run_alone = _run
     """Of a plan that flushes."""
@@ -281,8 +277,6 @@ class AsyncContext(_ContextBase):
 
     merges_look_ups = True
     _running = 0
-    _alone: asyncio.Task[Any] | None = None
-    """Whose flush is under way."""
     _turn: asyncio.Lock | None = None
     """In a transaction there is one connection: one plan after the other."""
 
@@ -302,7 +296,7 @@ class AsyncContext(_ContextBase):
         return self._drive(plan, alone=True)
 
     async def _drive(self, plan: Plan[T], *, alone: bool = False, inside: bool = True) -> T:
-        outer = self._alone
+        outer = self.in_use_by
         if outer is not None and outer is asyncio.current_task():
             self._check_reentrance()
         elif outer is not None or (alone and self._running):
@@ -310,7 +304,7 @@ class AsyncContext(_ContextBase):
             raise ContextMisuseError("a flush runs beside something else on this context; await one after the other")
         self._running += 1
         if alone:
-            self._alone = asyncio.current_task()
+            self.in_use_by = asyncio.current_task()
         try:
             if inside and self.open_transaction is not None:
                 self._turn = self._turn or asyncio.Lock()
@@ -321,7 +315,7 @@ class AsyncContext(_ContextBase):
             return value
         finally:
             self._running -= 1
-            self._alone = outer
+            self.in_use_by = outer
 
     def _check_alone(self) -> None:
         if self.closed:

@@ -14,7 +14,7 @@ from fluxaorm.entity.json_codec import refuse_deep
 from fluxaorm.entity.json_value import JsonValue
 from fluxaorm.entity.schema import UNSET, ColumnSchema, EntitySchema, IndexSchema
 from fluxaorm.plans.cache_counts import CacheCounts
-from fluxaorm.plans.cache_keys import channel_of, key_prefix, look_up_name, stamp_for
+from fluxaorm.plans.cache_keys import channel_of, key_prefix, look_up_name, row_start, stamp_for
 from fluxaorm.plans.callbacks import Handlers
 from fluxaorm.plans.id_supply import IdSupply
 from fluxaorm.plans.local_rows import LocalRows, Trust
@@ -117,6 +117,7 @@ class Binding:
         self.insert_sql = f"INSERT INTO {self.quoted_table} ({column_names}) VALUES "
         self._update_sql: dict[tuple[int, ...], str] = {}
         self._stamps: dict[bytes, bytes] = {}
+        self._row_starts: dict[bytes, bytes] = {}
 
     def disable(self, disabled: DisabledCaches) -> None:
         """Neither read nor fill these caches any more."""
@@ -214,6 +215,13 @@ class Binding:
         if stamp is None:
             stamp = self._stamps[server] = stamp_for(self.schema.fingerprint, server)
         return stamp
+
+    def row_start(self, server: bytes) -> bytes:
+        """What the cached value of a whole row begins with there."""
+        start = self._row_starts.get(server)
+        if start is None:
+            start = self._row_starts[server] = row_start(self.stamp(server), self.width)
+        return start
 
     def update_sql(self, positions: tuple[int, ...]) -> str:
         """The UPDATE of these columns of one row; the version too is a condition where there is one."""

@@ -10,7 +10,7 @@ since a MessagePack array never starts with these letters.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import time, timedelta
 from typing import Any, Final
 
@@ -78,6 +78,44 @@ def decode_row(value: bytes, stamp: bytes, width: int) -> list[Any] | Absent | N
         return None
     del cells[0]
     return cells
+
+
+def row_start(stamp: bytes, width: int) -> bytes:
+    """What the value of a row of ``width`` columns begins with, up to its first column."""
+    return _encode((stamp, *[None] * width))[:-width]
+
+
+def plain_row(value: Any, start: bytes, id: int) -> list[Any] | None:
+    """The row of an id whose value counts beyond doubt; None: ``decode_row`` says more of it, if it is a value."""
+    if type(value) is not bytes or not value.startswith(start):
+        return None
+    try:
+        cells = _decode(value)
+    except (ValueError, RecursionError):
+        return None
+    del cells[0]
+    return cells if cells[0] == id else None
+
+
+def plain_rows(looked: Iterable[tuple[int, Any]], start: bytes) -> tuple[dict[int, list[Any]], list[tuple[int, Any]]]:
+    """The same of many: what ``plain_row`` gives by id, and the ids and values for which it gives nothing."""
+    rows: dict[int, list[Any]] = {}
+    doubtful: list[tuple[int, Any]] = []
+    decode = _decode
+    for id, value in looked:
+        # as plain_row, without a call for each
+        if type(value) is bytes and value.startswith(start):
+            try:
+                cells = decode(value)
+            except (ValueError, RecursionError):
+                doubtful.append((id, value))
+                continue
+            del cells[0]
+            if cells[0] == id:
+                rows[id] = cells
+                continue
+        doubtful.append((id, value))
+    return rows, doubtful
 
 
 def _cells(value: bytes) -> list[Any] | None:

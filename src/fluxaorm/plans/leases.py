@@ -8,7 +8,7 @@ from __future__ import annotations
 from fluxaorm.errors import RedisConnectionError, RedisError
 from fluxaorm.plans.binding import Binding
 from fluxaorm.plans.cache_keys import LEASE_MS, is_value, lease_command
-from fluxaorm.plans.effects import Plan, RedisRoundTrip
+from fluxaorm.plans.effects import Plan, RedisReplies, RedisRoundTrip
 from fluxaorm.plans.redis_functions import DROP, FILL, SWAP, function_call, redis_plan
 from fluxaorm.plans.unit import UnitOfWork
 
@@ -16,14 +16,15 @@ from fluxaorm.plans.unit import UnitOfWork
 class KeyReader:
     """One reader and one key. ``mine``: whether the key held this reader's lease when last seen."""
 
-    __slots__ = ("_binding", "_key", "_lease", "_owner", "_pool", "mine", "stamp")
+    __slots__ = ("_key", "_lease", "_owner", "_pool", "binding", "mine", "stamp")
 
-    def __init__(self, owner: UnitOfWork, binding: Binding, pool: str, key: str) -> None:
+    def __init__(self, owner: UnitOfWork, binding: Binding, pool: str, key: str, lease: str = "") -> None:
+        """``lease``: which somebody has asked for already."""
         self._owner = owner
-        self._binding = binding
+        self.binding = binding
         self._pool = pool
         self._key = key
-        self._lease = f"L{owner.engine.tokens.take()}"
+        self._lease = lease or f"L{owner.engine.tokens.take()}"
         self.mine = False
         self.stamp = b""
         """Of the server that answered last, or gave the lease."""
@@ -32,26 +33,34 @@ class KeyReader:
         """The value that is there, whether it counts or not, or None. One round trip; 2 when Redis is full."""
         try:
             replies = yield from RedisRoundTrip(self._pool, (lease_command(self._key, self._lease),))
-            found = replies.values[0]
-            if isinstance(found, RedisError):
-                # a full server takes no lease and still has values
-                self._outage(found)
-                replies = yield from RedisRoundTrip(self._pool, (("GET", self._key),))
-                found = replies.values[0]
-            else:
-                self.mine = found is None
         except RedisConnectionError as error:
-            self._outage(error)
+            self.outage(error)
             return None
-        self.stamp = self._binding.stamp(replies.server)
+        return (yield from self.looked_plan(replies))
+
+    def looked_plan(self, replies: RedisReplies) -> Plan[bytes | None]:
+        """The same once the command was answered."""
+        found = replies.values[0]
+        if isinstance(found, RedisError):
+            # a full server takes no lease and still has values
+            self.outage(found)
+            try:
+                replies = yield from RedisRoundTrip(self._pool, (("GET", self._key),))
+            except RedisConnectionError as error:
+                self.outage(error)
+                return None
+            found = replies.values[0]
+        else:
+            self.mine = found is None
+        self.stamp = self.binding.stamp(replies.server)
         if found is None:
-            self._binding.counts.redis_miss += 1
+            self.binding.counts.redis_miss += 1
         elif not isinstance(found, bytes):
-            self._binding.counts.redis_broken += 1
+            self.binding.counts.redis_broken += 1
         elif is_value(found):
             return found
         else:
-            self._binding.counts.redis_held += 1
+            self.binding.counts.redis_held += 1
         return None
 
     def swap_plan(self, found: bytes) -> Plan[None]:
@@ -60,14 +69,14 @@ class KeyReader:
             command = function_call(SWAP, self._key, found, self._lease, LEASE_MS)
             replies = yield from redis_plan(self._pool, (command,))
         except RedisError as error:
-            self._outage(error)
+            self.outage(error)
             return
         self.mine = replies.values[0] == 1
-        self.stamp = self._binding.stamp(replies.server)
+        self.stamp = self.binding.stamp(replies.server)
 
     def fill_plan(self, value: bytes) -> Plan[bool]:
         """Store the value if the lease is still this reader's; whether it was."""
-        ttl = self._binding.schema.cache.ttl_ms
+        ttl = self.binding.schema.cache.ttl_ms
         return (yield from self._settle_plan(FILL, value, ttl))
 
     def drop_plan(self) -> Plan[bool]:
@@ -78,10 +87,11 @@ class KeyReader:
         try:
             replies = yield from redis_plan(self._pool, (function_call(name, self._key, self._lease, *args),))
         except RedisError as error:
-            self._outage(error)
+            self.outage(error)
             return False
         return bool(replies.values[0] == 1)
 
-    def _outage(self, error: RedisError) -> None:
-        self._binding.counts.redis_error += 1
+    def outage(self, error: RedisError) -> None:
+        """Count a failure of Redis, which the reader goes on without."""
+        self.binding.counts.redis_error += 1
         self._owner.engine.cache_outage(self._pool, error)

@@ -44,14 +44,14 @@ class LocalRows:
 
     def get(self, id: int) -> Any:
         """The row (a tuple), ABSENT, or None when it is not cached."""
-        found = self._rows.get(id, _NOTHING)
-        if found is _NOTHING:
+        expires, row = self._rows.get(id, _NOTHING)
+        if row is None:
             return None
         now = self._clock()
-        if found[0] < now:
+        if expires < now:
             _ = self._rows.pop(id, None)
             return None
-        return found[1] if now < self._trust.until else None
+        return row if now < self._trust.until else None
 
     @property
     def is_open(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from fluxaorm.errors import (
     EntityGoneError,
@@ -13,26 +13,62 @@ from fluxaorm.errors import (
     QueryError,
     UnsavedChangesError,
 )
+from fluxaorm.plans.cache_keys import ABSENT
 from fluxaorm.plans.effects import FetchRows, Plan, Row
 from fluxaorm.plans.row_cache import BATCH, read_row_plan, select_rows_plan
 from fluxaorm.plans.row_reader import find_row_plan, find_rows_plan
-from fluxaorm.plans.tracked import NEW, TrackedEntity
+from fluxaorm.plans.tracked import NEW, STORED, TrackedEntity
 from fluxaorm.plans.unit import EntityUnit
 
+_INT: Final = {int}
 
-def get_by_id_plan(unit: EntityUnit, id: int) -> Plan[Any]:
-    """The entity of an id, or None."""
-    check_id(unit, id)
-    known = unit.fresh(id)
+
+def get_by_id_plan(unit: EntityUnit, id: int, must: bool = False) -> Plan[Any]:
+    """The entity of an id, or None; ``must``: or EntityNotFoundError."""
+    if type(id) is not int or id < 0:
+        check_id(unit, id)
+    owner, binding = unit.owner, unit.binding
+    known = unit.fresh(id) if id in unit.identity else None
     if known is not None:
-        unit.binding.counts.context_hit += 1
+        binding.counts.context_hit += 1
         return known
-    unit.binding.counts.context_miss += 1
-    if unit.owner.merges_look_ups:
+    binding.counts.context_miss += 1
+    if owner.merges_look_ups:
         row = yield from find_row_plan(unit, id)
     else:
-        row = yield from read_row_plan(unit.owner, unit.binding, id)
-    return None if row is None else unit.entity_from_row(row, read_at(unit))
+        row = yield from read_row_plan(owner, binding, id)
+    if row is not None:
+        return unit.entity_from_row(row, read_at(unit))
+    if must:
+        raise EntityNotFoundError(unit.schema.name, id)
+    return None
+
+
+def near_entity(unit: EntityUnit, id: int) -> Any:
+    """The entity of an id whose row is in the local cache, found without a plan; None: let the plan look.
+
+    For an id that the identity map has no entity of.
+    """
+    owner, binding = unit.owner, unit.binding
+    local = binding.local
+    if (
+        local is None
+        or type(id) is not int
+        or owner.in_use_by is not None
+        or owner.sessions
+        or not owner.plain_identity
+    ):
+        return None
+    row = local.get(id)
+    if row is None or row is ABSENT:
+        return None
+    binding.counts.context_miss += 1
+    binding.counts.local_hit += 1
+    if unit.stale:
+        return unit.entity_from_row(row)
+    cells = list(row)
+    cells[0] = id
+    return unit.adopt(id, cells, STORED, 0.0)
 
 
 def get_for_update_plan(unit: EntityUnit, id: int) -> Plan[Any]:
@@ -51,9 +87,9 @@ def get_for_update_plan(unit: EntityUnit, id: int) -> Plan[Any]:
     return unit.entity_from_row(rows[0], read_at(unit)) if rows else None
 
 
-def must_get_by_id_plan(unit: EntityUnit, id: int, for_update: bool = False) -> Plan[Any]:
+def must_get_for_update_plan(unit: EntityUnit, id: int) -> Plan[Any]:
     """The same; EntityNotFoundError instead of None."""
-    entity = yield from (get_for_update_plan if for_update else get_by_id_plan)(unit, id)
+    entity = yield from get_for_update_plan(unit, id)
     if entity is None:
         raise EntityNotFoundError(unit.schema.name, id)
     return entity
@@ -61,16 +97,15 @@ def must_get_by_id_plan(unit: EntityUnit, id: int, for_update: bool = False) -> 
 
 def get_by_ids_plan(unit: EntityUnit, ids: Sequence[int]) -> Plan[list[Any]]:
     """Found entities in the order of the ids, each once."""
-    entities: dict[int, Any] = {}
-    missing: list[int] = []
-    identity = unit.identity
-    for id in ids:
-        if type(id) is not int or id < 0:
+    if not set(map(type, ids)) <= _INT or (ids and min(ids) < 0):
+        for id in ids:
             check_id(unit, id)
-        if id not in entities:
-            known = entities[id] = unit.fresh(id) if id in identity else None
-            if known is None:
-                missing.append(id)
+    entities: dict[int, Any] = dict.fromkeys(ids)
+    missing: Sequence[int] = list(entities)
+    if not unit.identity.keys().isdisjoint(missing):
+        identity = unit.identity
+        entities.update({id: unit.fresh(id) for id in missing if id in identity})
+        missing = [id for id, known in entities.items() if known is None]
     unit.binding.counts.context_hit += len(entities) - len(missing)
     unit.binding.counts.context_miss += len(missing)
     if missing:

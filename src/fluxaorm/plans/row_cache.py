@@ -9,10 +9,10 @@ ours, see ``intents``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from fluxaorm.errors import RedisError
+from fluxaorm.errors import RedisConnectionError, RedisError
 from fluxaorm.plans.binding import Binding
 from fluxaorm.plans.cache_keys import (
     ABSENT,
@@ -24,6 +24,8 @@ from fluxaorm.plans.cache_keys import (
     is_row_of,
     is_value,
     lease_command,
+    plain_row,
+    plain_rows,
 )
 from fluxaorm.plans.effects import FetchRows, Plan, RedisCommand, RedisReplies, RedisRoundTrip, Row, Target
 from fluxaorm.plans.leases import KeyReader
@@ -39,19 +41,38 @@ def read_row_plan(owner: UnitOfWork, binding: Binding, id: int) -> Plan[Row | No
     Round trips: none on a local hit, 1 Redis on a hit, 2 Redis and 1 MySQL on a miss (3 Redis where a foreign value
     is replaced).
     """
-    if binding.mysql_pool in owner.sessions:
+    if owner.sessions and binding.mysql_pool in owner.sessions:
         return (yield from select_row_plan(owner.sessions[binding.mysql_pool], binding, id))
-    local = binding.local
-    if local is None:
-        return (yield from _shared_row_plan(owner, binding, id))[0]
-    found = local.get(id)
-    if found is not None:
-        binding.counts.local_hit += 1
-        return None if found is ABSENT else found
-    binding.count_local_misses(1)
-    mark = local.mark(id)
-    row, coherent = yield from _shared_row_plan(owner, binding, id)
-    if coherent:
+    local, mark = binding.local, 0
+    if local is not None:
+        found = local.get(id)
+        if found is not None:
+            binding.counts.local_hit += 1
+            return None if found is ABSENT else found
+        binding.count_local_misses(1)
+        mark = local.mark(id)
+    pool = binding.redis_pool
+    if pool is None or not (binding.fills_redis or local is not None):
+        row: Row | None = yield from select_row_plan(binding.mysql_pool, binding, id)
+        coherent = True
+    else:
+        key, lease = f"{binding.key_prefix}{id}", f"L{owner.engine.tokens.take()}"
+        answer: RedisReplies | RedisConnectionError
+        try:
+            # a hit is what most look-ups are: nothing is made for it that only others need
+            replies: RedisReplies = yield RedisRoundTrip(pool, (lease_command(key, lease),))
+        except RedisConnectionError as error:
+            answer = error
+        else:
+            answer = replies
+            hit = plain_row(replies.values[0], binding.row_start(replies.server), id) if binding.reads_redis else None
+            if hit is not None:
+                binding.counts.redis_hit += 1
+                if local is not None:
+                    local.put(id, tuple(hit), mark)
+                return hit
+        row, coherent = yield from _row_after_look_plan(KeyReader(owner, binding, pool, key, lease), answer, id)
+    if local is not None and coherent:
         local.put(id, ABSENT if row is None else tuple(row), mark)
     return row
 
@@ -62,13 +83,16 @@ def select_row_plan(target: Target, binding: Binding, id: int) -> Plan[Row | Non
     return rows[0] if rows else None
 
 
-def _shared_row_plan(owner: UnitOfWork, binding: Binding, id: int) -> Plan[tuple[Row | None, bool]]:
-    """The row from Redis or MySQL, and whether it may be kept in the local cache."""
-    pool = binding.redis_pool
-    if pool is None or not (binding.fills_redis or binding.local is not None):
-        return (yield from select_row_plan(binding.mysql_pool, binding, id)), True
-    reader = KeyReader(owner, binding, pool, binding.row_key(id))
-    found = yield from reader.look_plan()
+def _row_after_look_plan(
+    reader: KeyReader, answer: RedisReplies | RedisConnectionError, id: int
+) -> Plan[tuple[Row | None, bool]]:
+    """The row after a look that was no plain hit, and whether it may be kept in the local cache."""
+    binding = reader.binding
+    found: bytes | None = None
+    if isinstance(answer, RedisReplies):
+        found = yield from reader.looked_plan(answer)
+    else:
+        reader.outage(answer)
     if found is not None and binding.reads_redis:
         cached = _counted(binding, found, reader.stamp, id)
         if cached is not None:
@@ -188,13 +212,6 @@ def _shared_rows_plan(
     return lookup.coherent
 
 
-def _stamps_of_keys(binding: Binding, replies: RedisReplies, count: int) -> list[bytes]:
-    """What the values that one MGET found must start with."""
-    if replies.servers is None:
-        return [binding.stamp(replies.server)] * count
-    return [binding.stamp(server) for server in replies.servers_of_keys(0, count)]
-
-
 class _Lookup:
     """What one look at many keys found: rows, ids still to be read, and leases that are mine."""
 
@@ -210,17 +227,31 @@ class _Lookup:
     def look_plan(self) -> Plan[None]:
         """One MGET for all."""
         assert self.binding.redis_pool is not None
-        keys = [self.binding.row_key(id) for id in self.ids]
+        prefix = self.binding.key_prefix
+        keys = [f"{prefix}{id}" for id in self.ids]
         replies = yield from RedisRoundTrip(self.binding.redis_pool, (("MGET", *keys),))
         if isinstance(replies.values[0], RedisError):
             raise replies.values[0]
         self._found = replies.values[0]
-        stamps = _stamps_of_keys(self.binding, replies, len(keys))
-        self.unread = [
-            id
-            for id, found, stamp in zip(self.ids, self._found, stamps, strict=True)
-            if not self._keep(id, found, stamp)
-        ]
+        binding, self.unread = self.binding, []
+        for server, looked in self._by_server(replies):
+            if binding.reads_redis:
+                hits, looked = plain_rows(looked, binding.row_start(server))
+                binding.counts.redis_hit += len(hits)
+                self.rows.update(hits)
+                self.coherent += hits
+            stamp = binding.stamp(server)
+            self.unread += [id for id, found in looked if not self._keep(id, found, stamp)]
+
+    def _by_server(self, replies: RedisReplies) -> Iterable[tuple[bytes, list[tuple[int, Any]]]]:
+        """What the MGET found, by who answered for the key: on a cluster several."""
+        looked = list(zip(self.ids, self._found, strict=True))
+        if replies.servers is None:
+            return ((replies.server, looked),)
+        grouped: dict[bytes, list[tuple[int, Any]]] = {}
+        for server, pair in zip(replies.servers_of_keys(0, len(looked)), looked, strict=True):
+            grouped.setdefault(server, []).append(pair)
+        return grouped.items()
 
     def _keep(self, id: int, found: Any, stamp: bytes) -> bool:
         """Take a value over when it counts."""

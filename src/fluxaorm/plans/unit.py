@@ -91,17 +91,20 @@ class UnitOfWork:
     open_transaction: Transaction | None = None
     pipelines: Pipelines | None = None
     """Statements, commands and keys of the user's own that wait for the next flush."""
-    closed = False
     flushing = False
     calling_back: Literal["", "before", "after"] = ""
     """Which handlers of the flush under way are being called."""
     identity_enabled = True
     identity_ttl: float | None = None
-    plain_identity = True
-    """Whether an entity found in the identity map may be handed out without a further look."""
 
     def __init__(self, engine: EnginePort) -> None:
         self.engine = engine
+        # what every look-up asks for: an object's own attribute is found sooner than its class's
+        self.plain_identity = True
+        """Whether an entity found in the identity map may be handed out without a further look."""
+        self.closed = False
+        self.in_use_by: Any = None
+        """The thread whose plan runs, or the task whose flush does; None: nobody."""
         self.units: dict[Any, EntityUnit] = {}
         self.pending: dict[TrackedEntity, None] = {}
         self.json_read: dict[TrackedEntity, None] = {}
@@ -216,7 +219,26 @@ class EntityUnit:
         deleted.
         """
         read_at = 0.0 if self.owner.identity_ttl is None else self.owner.engine.monotonic()
-        return [self.entity_from_row(row, read_at) for row in rows]
+        entities: list[Any] = []
+        entity_class, identity, stale = self.entity_class, self.identity, self.stale
+        for row in rows:
+            id = row[0]
+            if type(id) is not int or id in identity or id in stale:
+                entities.append(self.entity_from_row(row, read_at))
+                identity = self.identity
+                continue
+            # as entity_from_row, without two calls for each
+            entity = entity_class()
+            entity._row = list(row)
+            entity._unit = self
+            entity._old = None
+            entity._state = STORED
+            entity._read_at = read_at
+            identity[id] = weak_reference(entity)
+            entities.append(entity)
+        if len(identity) > self._sweep_at:
+            self._sweep()
+        return entities
 
     def entity_from_row(self, row: Sequence[Any], read_at: float = 0.0) -> Any:
         """The entity of one row in raw form."""
@@ -233,7 +255,7 @@ class EntityUnit:
                 if entity._state == STORED:
                     entity._refresh(cells, read_at)
                 return entity
-        return self._adopt(id, cells, STORED, read_at)
+        return self.adopt(id, cells, STORED, read_at)
 
     def _no_longer_stale(self, id: int) -> weak_reference[TrackedEntity] | None:
         ref = self.stale.pop(id, None)
@@ -259,7 +281,8 @@ class EntityUnit:
         if ref is not None and ref() not in self.owner.pending:
             self.stale[id] = self.identity.pop(id)
 
-    def _adopt(self, id: int, cells: list[Any], state: int, read_at: float) -> Any:
+    def adopt(self, id: int, cells: list[Any], state: int, read_at: float) -> Any:
+        """A fresh entity of a row that becomes its own; the identity map has no living one of this id."""
         entity = self.entity_class()
         entity._row = cells
         entity._unit = self

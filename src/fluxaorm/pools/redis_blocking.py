@@ -132,8 +132,8 @@ class BlockingLink:
         try:
             if self._confirming:
                 self._confirming = False
-                self._server = identity_renewed(self._server, self._next_reply())
-            values = [self._next_reply() for _ in range(count)]
+                self._server = identity_renewed(self._server, self._next_replies(1)[0])
+            values = self._next_replies(count)
         except BaseException as error:
             self._give_up(error)
             raise
@@ -144,16 +144,19 @@ class BlockingLink:
             self._answered = time.monotonic()
         return RedisReplies(values, self._server)
 
-    def _next_reply(self) -> Any:
+    def _next_replies(self, wanted: int) -> list[Any]:
         gets = self._gets
-        reply = gets()
-        while reply is NOTHING_YET:
+        values: list[Any] = []
+        while len(values) < wanted:
+            reply = gets()
+            if reply is not NOTHING_YET:
+                values.append(reply)
+                continue
             received = self._recv(READ_BYTES)
             if not received:
                 raise ConnectionError("the server closed the connection")
             self._feed(received)
-            reply = gets()
-        return reply
+        return values
 
     def _give_up(self, error: BaseException) -> None:
         """Raise what it means; whatever it was, what the server says next belongs to nobody."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from fluxaorm.entity.json_value import JsonValue
 from fluxaorm.entity.schema import UNSET, GroupSchema
 from fluxaorm.errors import DetachedEntityError, EntityNotFoundError, FieldValueError, ReadOnlyEntityError
-from fluxaorm.plans.reads import get_by_id_plan, get_by_ids_plan, must_get_by_id_plan
+from fluxaorm.plans.reads import get_by_id_plan, get_by_ids_plan
 from fluxaorm.plans.tracked import DELETING, GONE, NEW, SNAPSHOT, STORED, Change, TrackedEntity
 from fluxaorm.runtime.sync_or_async import ready, run_plan
 
@@ -210,7 +210,7 @@ class EntityBase(TrackedEntity):
         if id is None:
             column = self._unit.schema.columns[position]
             raise EntityNotFoundError(column.reference or "", None, {column.attribute: None})
-        return run_plan(ctx, must_get_by_id_plan(ctx.unit_of(provider), id))
+        return run_plan(ctx, get_by_id_plan(ctx.unit_of(provider), id, must=True))
 
     def _references(self, ctx: Any, provider: Provider[R, Any, Any], position: int) -> list[R]:
         return run_plan(ctx, get_by_ids_plan(ctx.unit_of(provider), self._json(position) or ()))

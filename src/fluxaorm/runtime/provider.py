@@ -42,18 +42,23 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
         unit = ctx.units.get(self) or ctx.unit_of(self)
         if for_update:
             return run_plan(ctx, reads.get_for_update_plan(unit, id))
+        entity: Any
         ref = unit.identity.get(id)
-        if ref is not None and ctx.plain_identity and not ctx.closed:
-            entity: Any = ref()
+        if ref is not None and ctx.plain_identity:
+            entity = ref()
             if entity is not None:
                 unit.binding.counts.context_hit += 1
                 return ready(ctx, entity)
-        return run_plan(ctx, reads.get_by_id_plan(unit, id))
+        entity = reads.near_entity(unit, id)
+        return run_plan(ctx, reads.get_by_id_plan(unit, id)) if entity is None else ready(ctx, entity)
 
     @sync_or_async
     def must_get_by_id(self, ctx: AnyContext, id: int, *, for_update: bool = False) -> E:
         """The same, but EntityNotFoundError instead of None."""
-        return run_plan(ctx, reads.must_get_by_id_plan(ctx.unit_of(self), id, for_update))
+        unit = ctx.units.get(self) or ctx.unit_of(self)
+        if for_update:
+            return run_plan(ctx, reads.must_get_for_update_plan(unit, id))
+        return run_plan(ctx, reads.get_by_id_plan(unit, id, must=True))
 
     @sync_or_async
     def get_by_ids(self, ctx: AnyContext, *ids: int) -> list[E]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from threading import get_ident
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from fluxaorm.errors import (
@@ -47,10 +47,10 @@ class _ContextBase(UnitOfWork):
 
     engine: Engine
     _observer: QueryLoggers | None = None
+    _meta: Mapping[str, str] = MappingProxyType({})
 
-    def __init__(self, engine: Engine) -> None:
-        super().__init__(engine)
-        self._meta: dict[str, str] = {}
+    def _report(self, engine: Engine) -> None:
+        """Let the registered metrics hear of what this context does."""
         for metrics in engine.metrics:
             self.register_query_logger(metrics.observe)
 
@@ -122,7 +122,7 @@ class _ContextBase(UnitOfWork):
 
     def set_meta_data(self, key: str, value: str) -> None:
         """Attach a value that query logs carry, such as a request id."""
-        self._meta[key] = value
+        self._meta = {**self._meta, key: value}
 
     def register_query_logger(
         self, handler: Callable[[Any, QueryLogEntry], None], *, mysql: bool = True, redis: bool = True
@@ -149,17 +149,15 @@ class _ContextBase(UnitOfWork):
         return self
 
     def _close(self, *, warn: bool) -> None:
-        unflushed = len(self.pending) + len(self.pipelines or ())
-        if warn and unflushed and not self.closed:
+        if (self.pending or self.pipelines) and warn and not self.closed:
+            unflushed = len(self.pending) + len(self.pipelines or ())
             message = f"a context was left with {unflushed} unflushed changes; call flush() or clear_flush()"
             warnings.warn(message, UnflushedChangesWarning, stacklevel=3)
         self.closed = True
+        self.pipelines = self.json_held = self.held = None
         self.units.clear()
         self.pending.clear()
-        self.pipelines = None
         self.json_read.clear()
-        self.json_held = None
-        self.held.clear()
 
 
 class Context(_ContextBase):
@@ -167,7 +165,9 @@ class Context(_ContextBase):
 
     def __init__(self, engine: Engine, timeout: float | None = None) -> None:
         super().__init__(engine)
-        self._run_plan = engine.sync_runner_for(timeout).run
+        if engine.metrics:
+            self._report(engine)
+        self._run_plan = (engine.sync_runner if timeout is None else engine.sync_runner_for(timeout)).run
 
     def _run(self, plan: Plan[T], *, inside: bool = True) -> T:
         """``inside``: in the open transaction, if there is one."""
@@ -268,7 +268,8 @@ class Context(_ContextBase):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._roll_back()
+        if self.sessions:
+            self._roll_back()
         self._close(warn=kind is None)
 
 
@@ -282,7 +283,9 @@ class AsyncContext(_ContextBase):
 
     def __init__(self, engine: Engine, timeout: float | None = None) -> None:
         super().__init__(engine)
-        self._run_plan = engine.async_runner_for(timeout).run
+        if engine.metrics:
+            self._report(engine)
+        self._run_plan = (engine.async_runner if timeout is None else engine.async_runner_for(timeout)).run
 
     def _run(self, plan: Plan[T]) -> Coroutine[Any, Any, T]:
         if self.closed:
@@ -306,7 +309,7 @@ class AsyncContext(_ContextBase):
         if alone:
             self.in_use_by = asyncio.current_task()
         try:
-            if inside and self.open_transaction is not None:
+            if self.sessions and inside and self.open_transaction is not None:
                 self._turn = self._turn or asyncio.Lock()
                 async with self._turn:
                     in_turn: T = await self._run_plan(inside_plan(self.open_transaction, plan), self._observer)
@@ -375,5 +378,6 @@ class AsyncContext(_ContextBase):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self._roll_back()
+        if self.sessions:
+            await self._roll_back()
         self._close(warn=kind is None)

@@ -154,20 +154,16 @@ class Engine:
         self._note_context()
         return AsyncContext(self, timeout)
 
-    def sync_runner_for(self, seconds: float | None) -> SyncRunner:
-        """What drives the plans of a context with this time. ContextMisuseError."""
-        if seconds is None:
-            return self.sync_runner
+    def sync_runner_for(self, seconds: float) -> SyncRunner:
+        """What drives the plans of a context with only so much time. ContextMisuseError."""
         return TimedSyncRunner(self.mysql_pools, self.redis_pools, _limit(seconds), self.watchdog)
 
     def _run_in_background(self, plan: Plan[T]) -> T:
         """A step that hangs would keep all others from being taken."""
         return self.sync_runner_for(STEP_SECONDS).run(plan)
 
-    def async_runner_for(self, seconds: float | None) -> AsyncRunner:
+    def async_runner_for(self, seconds: float) -> AsyncRunner:
         """The same on asyncio."""
-        if seconds is None:
-            return self.async_runner
         return TimedAsyncRunner(self.mysql_pools, self.redis_pools, _limit(seconds), self.async_runner)
 
     def _refuse_closed(self) -> None:

@@ -177,5 +177,7 @@ def load_reference_plan(
     else:
         ids = [id for entity in entities if (id := entity._decoded(position)) is not None]
     found = yield from get_by_ids_plan(target, ids)
+    if unit.owner.held is None:
+        unit.owner.held = {}
     unit.owner.held.update(dict.fromkeys(found))
     return found

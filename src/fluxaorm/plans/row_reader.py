@@ -39,13 +39,14 @@ class RowReader:
 
 def find_row_plan(unit: EntityUnit, id: int) -> Plan[Row | None]:
     """The row of an id below the context cache, or None; read together with others' where look-ups are merged."""
+    binding = unit.binding
     reader = unit.merging_reader
     # an id that no row can have must not spoil the statement of all
-    if reader is not None and id <= unit.schema.id_maximum and not _is_near(unit.binding, id):
-        rows = yield from LookUpRows(reader, (id,))
+    if reader is not None and id <= unit.schema.id_maximum and (binding.local is None or not _is_near(binding, id)):
+        rows: Mapping[int, Row] | None = yield LookUpRows(reader, (id,))
         if rows is not None:
             return rows.get(id)
-    return (yield from read_row_plan(unit.owner, unit.binding, id))
+    return (yield from read_row_plan(unit.owner, binding, id))
 
 
 def find_rows_plan(unit: EntityUnit, ids: Sequence[int]) -> Plan[dict[int, Row]]:

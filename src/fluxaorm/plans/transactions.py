@@ -42,7 +42,7 @@ from fluxaorm.plans.intents import Intents
 from fluxaorm.plans.pipelines import settle_queued
 from fluxaorm.plans.statements import statements_plan
 from fluxaorm.plans.undo import Written, note_written, take_back
-from fluxaorm.plans.unit import UnitOfWork
+from fluxaorm.plans.unit import NO_SESSIONS, UnitOfWork
 
 T = TypeVar("T")
 LOCK_NOT_FREE: Final = 3572
@@ -264,7 +264,7 @@ def _take_back(transaction: Transaction, since: int = 0, *, but: tuple[str, ...]
 
 def _end(transaction: Transaction) -> None:
     transaction.owner.open_transaction = None
-    transaction.owner.sessions = {}
+    transaction.owner.sessions = NO_SESSIONS
 
 
 def roll_back_plan(transaction: Transaction) -> Plan[None]:

@@ -78,6 +78,9 @@ class EnginePort(Protocol):
         ...
 
 
+NO_SESSIONS: Final[Mapping[str, Session]] = {}
+
+
 class UnitOfWork:
     """What one context knows. ``pending`` keeps new, changed and deleted entities alive until they are written."""
 
@@ -88,6 +91,8 @@ class UnitOfWork:
     json_held: WeakSet[TrackedEntity] | None = None
     """Entities whose Json values were handed out before the last flush: whoever still holds such a value may change it
     yet. None: nobody."""
+    held: dict[TrackedEntity, None] | None = None
+    """Entities that the context keeps alive although nobody else may hold them. None: none."""
     open_transaction: Transaction | None = None
     pipelines: Pipelines | None = None
     """Statements, commands and keys of the user's own that wait for the next flush."""
@@ -111,8 +116,7 @@ class UnitOfWork:
         """Entities whose Json values were handed out since the last flush."""
         self.chosen_ids: dict[TrackedEntity, None] = {}
         """New entities whose id the caller chose: the flush lifts the reserved ids past them."""
-        self.held: dict[TrackedEntity, None] = {}
-        self.sessions: dict[str, Session] = {}
+        self.sessions = NO_SESSIONS
         """Of the open transaction: one for each pool, begun by the first statement that needs it."""
 
     def unit_of(self, provider: ProviderPort) -> EntityUnit:
@@ -130,7 +134,7 @@ class UnitOfWork:
 
     def forget_all(self) -> None:
         """Empty the identity maps; entities that wait for a flush stay."""
-        self.held.clear()
+        self.held = None
         for unit in self.units.values():
             unit.stale.clear()
             unit.identity = {id: ref for id, ref in unit.identity.items() if ref() in self.pending}
@@ -326,6 +330,8 @@ class EntityUnit:
         """Take every entity out of the identity map that does not wait for a flush."""
         pending, held = self.owner.pending, self.owner.held
         self.identity = {id: ref for id, ref in self.identity.items() if ref() in pending}
+        if held is None:
+            return
         for entity in [entity for entity in held if entity._unit is self and entity not in pending]:
             del held[entity]
 

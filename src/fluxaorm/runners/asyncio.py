@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fluxaorm.errors import MySQLError, UnknownPoolError
@@ -194,7 +194,7 @@ class AsyncRunner:
 
     def _look_up_rows(
         self, effect: LookUpRows, _: Shield, observer: Observer | None = None
-    ) -> Coroutine[Any, Any, Rows | None]:
+    ) -> Awaitable[Rows | None]:
         return self._look_ups.get().rows(effect, observer)
 
     def reset_after_fork(self) -> None:

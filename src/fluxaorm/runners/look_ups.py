@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from fluxaorm.plans.effects import LookUpRows, Plan, Row, RowReaderPort
@@ -26,10 +26,10 @@ class _Caller:
 
     __slots__ = ("future", "ids", "observer")
 
-    def __init__(self, ids: Sequence[int], observer: Observer | None) -> None:
+    def __init__(self, ids: Sequence[int], observer: Observer | None, future: asyncio.Future[Rows]) -> None:
         self.ids = ids
         self.observer = observer
-        self.future: asyncio.Future[Rows] = asyncio.get_running_loop().create_future()
+        self.future = future
 
     def fail(self, error: BaseException) -> None:
         """With an error object of its own, to which it may add what it likes."""
@@ -48,17 +48,21 @@ class LookUps:
 
     def __init__(self, run: RunPlan) -> None:
         self._run = run
+        loop = asyncio.get_running_loop()
+        self._future: Callable[[], asyncio.Future[Rows]] = loop.create_future
         # nobody waits for a turn in which nothing else will run, where the loop shows it; uvloop does not
-        self._ready: Any = getattr(asyncio.get_running_loop(), "_ready", _NOT_TOLD)
+        self._ready: Any = getattr(loop, "_ready", _NOT_TOLD)
         self._joined: dict[RowReaderPort, list[_Caller]] = {}
         """Who joined the first that asked, while that one waits for its turn to end."""
         self._sent: set[asyncio.Task[None]] = set()
 
-    async def rows(self, effect: LookUpRows, observer: Observer | None) -> Rows | None:
+    def rows(self, effect: LookUpRows, observer: Observer | None) -> Awaitable[Rows | None]:
         """The rows of its ids, and perhaps others'; None when nobody else asks."""
+        joined = self._joined.get(effect.reader)
+        return self._first(effect, observer) if joined is None else self._join(joined, effect.ids, observer)
+
+    async def _first(self, effect: LookUpRows, observer: Observer | None) -> Rows | None:
         reader, joined = effect.reader, self._joined
-        if reader in joined:
-            return await self._join(joined[reader], effect.ids, observer)
         if not self._ready:
             return None
         joined[reader] = []
@@ -75,9 +79,9 @@ class LookUps:
         return await own
 
     def _join(self, callers: list[_Caller], ids: Sequence[int], observer: Observer | None) -> asyncio.Future[Rows]:
-        caller = _Caller(ids, observer)
-        callers.append(caller)
-        return caller.future
+        future = self._future()
+        callers.append(_Caller(ids, observer, future))
+        return future
 
     def _send(self, reader: RowReaderPort, callers: Sequence[_Caller]) -> None:
         for group in _groups(callers, reader.most):
@@ -87,7 +91,7 @@ class LookUps:
             task.add_done_callback(self._sent.discard)
 
     async def _read(self, reader: RowReaderPort, callers: Sequence[_Caller]) -> None:
-        ids = dict.fromkeys(id for caller in callers for id in caller.ids)
+        ids = dict.fromkeys([id for caller in callers for id in caller.ids])
         shared = _shared_observer(callers)
         try:
             rows = await self._run(reader.plan(list(ids)), shared)

@@ -12,10 +12,8 @@ T = TypeVar("T")
 class Shield:
     """``cancelled``: whether a cancellation was kept back and is still to be delivered."""
 
-    __slots__ = ("cancelled",)
-
-    def __init__(self) -> None:
-        self.cancelled = False
+    # one is made for every plan, and most never use it
+    cancelled = False
 
     async def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """The coroutine's result, however often the task is cancelled meanwhile."""

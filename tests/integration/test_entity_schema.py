@@ -286,7 +286,7 @@ def test_tables_are_not_changed_inside_a_transaction(plain_shop: Shop) -> None:
         schema.truncate_table,
         schema.drop_table,
     )
-    ctx.sessions["default"] = Session("default")
+    ctx.sessions = {"default": Session("default")}
 
     for operation in operations:
         with pytest.raises(ContextMisuseError, match="a transaction is open on the pool 'default'"):

@@ -57,9 +57,11 @@ def decode_float32(raw: object) -> float:
 
 def decode_decimal(raw: object) -> Decimal:
     """Text, a Decimal, an int; a float as it is printed."""
-    if type(raw) is Decimal:
-        return raw
     try:
+        if type(raw) is str:
+            return Decimal(raw)
+        if type(raw) is Decimal:
+            return raw
         if type(raw) is bytes:
             return Decimal(raw.decode())
         if isinstance(raw, str | int | Decimal):
@@ -106,6 +108,8 @@ def decode_date(raw: object) -> date:
 
 def decode_datetime(raw: object) -> datetime:
     """``2024-05-01 12:30:00[.ffffff]`` in UTC; a datetime, naive ones are in UTC."""
+    if type(raw) is str:
+        return datetime.fromisoformat(raw + _UTC_SUFFIX)
     if type(raw) is bytes:
         return datetime.fromisoformat(raw.decode() + _UTC_SUFFIX)
     if isinstance(raw, str):

@@ -46,6 +46,19 @@ class DisabledCaches:
     redis: bool = False
 
 
+class _Members(dict[Any, Any]):
+    """Members of an enum by the raw forms that they usually have; ``decode`` makes the text of another one."""
+
+    def __init__(self, by_text: Mapping[str, Any], decode: Callable[[Any], Any]) -> None:
+        super().__init__(by_text)
+        self.update((text.encode(), member) for text, member in by_text.items())
+        self._by_text = by_text
+        self._decode = decode
+
+    def __missing__(self, raw: Any) -> Any:
+        return self._by_text[self._decode(raw)]
+
+
 class Binding:
     """One entity in one engine. Shared by its contexts and threads; only caches in it change."""
 
@@ -144,8 +157,7 @@ class Binding:
         members = {text: enum_class(text) for text in column.enum.members}
         if column.kind == "set":
             return lambda raw: frozenset([members[text] for text in column.decode(raw)])
-        by_raw: dict[Any, Any] = {**members, **{text.encode(): member for text, member in members.items()}}
-        return lambda raw: by_raw[raw] if raw in by_raw else members[column.decode(raw)]
+        return _Members(members, column.decode).__getitem__
 
     def assigned_form(self, column: ColumnSchema, checked: Any) -> Any:
         """A checked value in the shape a row keeps it: members of the generated enum, JSON in its cell.

@@ -110,7 +110,9 @@ def get_by_ids_plan(unit: EntityUnit, ids: Sequence[int]) -> Plan[list[Any]]:
     unit.binding.counts.context_miss += len(missing)
     if missing:
         rows = yield from find_rows_plan(unit, missing)
-        entities.update(zip(rows, unit.entities_from_rows(rows.values()), strict=True))
+        entities.update(
+            zip(rows, unit.entities_from_rows(rows.values(), own=not unit.owner.merges_look_ups), strict=True)
+        )
     return [entity for entity in entities.values() if entity is not None]
 
 

@@ -243,13 +243,13 @@ class _Lookup:
             stamp = binding.stamp(server)
             self.unread += [id for id, found in looked if not self._keep(id, found, stamp)]
 
-    def _by_server(self, replies: RedisReplies) -> Iterable[tuple[bytes, list[tuple[int, Any]]]]:
+    def _by_server(self, replies: RedisReplies) -> Iterable[tuple[bytes, Iterable[tuple[int, Any]]]]:
         """What the MGET found, by who answered for the key: on a cluster several."""
-        looked = list(zip(self.ids, self._found, strict=True))
+        looked = zip(self.ids, self._found, strict=True)
         if replies.servers is None:
             return ((replies.server, looked),)
         grouped: dict[bytes, list[tuple[int, Any]]] = {}
-        for server, pair in zip(replies.servers_of_keys(0, len(looked)), looked, strict=True):
+        for server, pair in zip(replies.servers_of_keys(0, len(self.ids)), looked, strict=True):
             grouped.setdefault(server, []).append(pair)
         return grouped.items()
 

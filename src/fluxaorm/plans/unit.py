@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol
 from weakref import WeakSet
 from weakref import ref as weak_reference
@@ -78,7 +79,7 @@ class EnginePort(Protocol):
         ...
 
 
-NO_SESSIONS: Final[Mapping[str, Session]] = {}
+NO_SESSIONS: Final[Mapping[str, Session]] = MappingProxyType({})
 
 
 class UnitOfWork:
@@ -157,6 +158,7 @@ class UnitOfWork:
 
 FIRST_SWEEP: Final = 512
 NO_VALUES: Final[Mapping[str, Any]] = {}
+_INT: Final = {int}
 
 
 class EntityUnit:
@@ -218,29 +220,35 @@ class EntityUnit:
             return None
         return entity
 
-    def entities_from_rows(self, rows: Iterable[Sequence[Any]]) -> list[Any]:
+    def entities_from_rows(self, rows: Collection[Sequence[Any]], *, own: bool = False) -> list[Any]:
         """Entities of rows in raw form; one already known is the same object, and refreshed unless it is being
         deleted.
+
+        ``own``: the rows that are lists belong to nobody else.
         """
         read_at = 0.0 if self.owner.identity_ttl is None else self.owner.engine.monotonic()
+        ids = [row[0] for row in rows]
+        distinct = set(ids)
+        if (
+            len(distinct) < len(ids)
+            or self.stale
+            or not self.identity.keys().isdisjoint(distinct)
+            or set(map(type, ids)) != _INT
+        ):
+            return [self.entity_from_row(row, read_at) for row in rows]
+        # as entity_from_row, without two calls for each
+        entity_class = self.entity_class
         entities: list[Any] = []
-        entity_class, identity, stale = self.entity_class, self.identity, self.stale
         for row in rows:
-            id = row[0]
-            if type(id) is not int or id in identity or id in stale:
-                entities.append(self.entity_from_row(row, read_at))
-                identity = self.identity
-                continue
-            # as entity_from_row, without two calls for each
             entity = entity_class()
-            entity._row = list(row)
+            entity._row = row if own and type(row) is list else list(row)
             entity._unit = self
             entity._old = None
             entity._state = STORED
             entity._read_at = read_at
-            identity[id] = weak_reference(entity)
             entities.append(entity)
-        if len(identity) > self._sweep_at:
+        self.identity.update(zip(ids, map(weak_reference, entities), strict=True))
+        if len(self.identity) > self._sweep_at:
             self._sweep()
         return entities
 

@@ -85,6 +85,7 @@ CLIENT_CONVERSIONS: Final[dict[int, Any]] = {**DECODERS, **_CLIENT_TEXTS}
 CLIENT_ROW_CONVERSIONS: Final[dict[int, Any]] = {
     **dict.fromkeys(_INTEGERS, int),
     **dict.fromkeys(_FLOATS, float),
+    **dict.fromkeys((*_DECIMALS, *_DATETIMES, *_DATES, *_TIMES), str),
     **_CLIENT_TEXTS,
 }
 """What mysqlclient converts by itself, in C, for less than a getter's first look at bytes costs; for entities' rows."""

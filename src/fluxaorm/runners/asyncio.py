@@ -192,9 +192,7 @@ class AsyncRunner:
     def _fresh_look_ups(self) -> PerLoop[LookUps]:
         return PerLoop(lambda: LookUps(self.run))
 
-    def _look_up_rows(
-        self, effect: LookUpRows, _: Shield, observer: Observer | None = None
-    ) -> Awaitable[Rows | None]:
+    def _look_up_rows(self, effect: LookUpRows, _: Shield, observer: Observer | None = None) -> Awaitable[Rows | None]:
         return self._look_ups.get().rows(effect, observer)
 
     def reset_after_fork(self) -> None:

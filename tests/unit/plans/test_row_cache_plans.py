@@ -230,7 +230,7 @@ def test_inside_a_transaction_every_shared_cache_is_bypassed() -> None:
     from fluxaorm.plans.effects import Session
 
     world = World(local_limit=10)
-    world.owner.sessions["default"] = Session("default")
+    world.owner.sessions = {"default": Session("default")}
 
     thing, effects = run(get_by_id_plan(world.unit, 7), (FetchRows, [ROW]))
     more, _ = run(get_by_ids_plan(world.unit, [8]), (FetchRows, [(b"8", b"eight", b"")]))

@@ -277,7 +277,8 @@ class AsyncContext(_ContextBase):
     """A unit of work for one flow of asyncio tasks; look-ups may run concurrently, a flush may not."""
 
     merges_look_ups = True
-    _running = 0
+    running = 0
+    """Plans under way."""
     _turn: asyncio.Lock | None = None
     """In a transaction there is one connection: one plan after the other."""
 
@@ -290,6 +291,10 @@ class AsyncContext(_ContextBase):
     def _run(self, plan: Plan[T]) -> Coroutine[Any, Any, T]:
         if self.closed:
             raise ContextClosedError("the context is closed; make another with engine.new_async_context()")
+        return self._run_plan(plan, self._observer, self)
+
+    def run_in_turn(self, plan: Plan[T]) -> Coroutine[Any, Any, T]:
+        """See SharedContext."""
         return self._drive(plan)
 
     def _run_alone(self, plan: Plan[T]) -> Coroutine[Any, Any, T]:
@@ -302,10 +307,10 @@ class AsyncContext(_ContextBase):
         outer = self.in_use_by
         if outer is not None and outer is asyncio.current_task():
             self._check_reentrance()
-        elif outer is not None or (alone and self._running):
+        elif outer is not None or (alone and self.running):
             plan.close()
             raise ContextMisuseError("a flush runs beside something else on this context; await one after the other")
-        self._running += 1
+        self.running += 1
         if alone:
             self.in_use_by = asyncio.current_task()
         try:
@@ -317,13 +322,13 @@ class AsyncContext(_ContextBase):
             value: T = await self._run_plan(plan, self._observer)
             return value
         finally:
-            self._running -= 1
+            self.running -= 1
             self.in_use_by = outer
 
     def _check_alone(self) -> None:
         if self.closed:
             raise ContextClosedError("the context is closed; make another with engine.new_async_context()")
-        if self._running:
+        if self.running:
             raise ContextMisuseError("a transaction begins beside something else on this context; await that first")
 
     async def _value(self, value: T) -> T:

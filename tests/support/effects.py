@@ -21,7 +21,7 @@ class AtEffect:
         self.seen = 0
         self.happened = False
         run = ctx._run_plan
-        ctx._run_plan = lambda plan, observer: run(self._watched(plan), observer)
+        ctx._run_plan = lambda plan, *others: run(self._watched(plan), *others)
 
     def _watched(self, plan: Plan[Any]) -> Plan[Any]:
         try:

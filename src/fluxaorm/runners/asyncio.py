@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from fluxaorm.errors import MySQLError, UnknownPoolError
 from fluxaorm.plans.effects import (
@@ -51,6 +51,27 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+class SharedContext(Protocol):
+    """A context whose plans may run beside one another."""
+
+    running: int
+    """Plans under way."""
+
+    @property
+    def in_use_by(self) -> Any:
+        """Who has it alone; None: nobody."""
+        ...
+
+    @property
+    def sessions(self) -> Mapping[str, Any]:
+        """Of its open transaction, in which plans wait for one another."""
+        ...
+
+    def run_in_turn(self, plan: Plan[T]) -> Coroutine[Any, Any, T]:
+        """Run a plan when something is to be said against running it at once."""
+        ...
+
+
 class AsyncRunner:
     """Runs plans on the pools of one engine; shared by all its tasks and loops."""
 
@@ -77,8 +98,12 @@ class AsyncRunner:
             CallHandler: _call_handler,
         }
 
-    async def run(self, plan: Plan[T], observer: Observer | None = None) -> T:
-        """Drive a plan to its end: its result, or what it raises."""
+    async def run(self, plan: Plan[T], observer: Observer | None = None, shared: SharedContext | None = None) -> T:
+        """Drive a plan to its end: its result, or what it raises. ``shared``: counts it while it runs."""
+        if shared is not None:
+            if shared.in_use_by is not None or shared.sessions:
+                return await shared.run_in_turn(plan)
+            shared.running += 1
         performers = self._performers
         shield = Shield()
         try:
@@ -99,6 +124,8 @@ class AsyncRunner:
             result: T = done.value
             return result
         finally:
+            if shared is not None:
+                shared.running -= 1
             if shield.cancelled:
                 shield.deliver_later()
 

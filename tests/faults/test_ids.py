@@ -20,6 +20,7 @@ from devstack.server import Server
 from devstack.wire import redis_command
 from tests.support.private_servers import StartServer
 from tests.support.sql_servers import Database
+from tests.support.waiting import wait_until
 
 PROCESSES = 8
 FAULTS = ("flush", "evict", "kill", "snapshot", "restore")
@@ -108,8 +109,12 @@ class Faults:
         self.command("FLUSHALL")
 
     def evict(self) -> None:
-        """Only the block is, as an eviction would."""
-        self.command("UNLINK", "fx:ids:TicketEntity:id")
+        """There is no memory for a moment: the server lets go of every key, and refuses what would make another."""
+        self.command("CONFIG", "SET", "maxmemory-policy", "allkeys-random", "maxmemory", "1")
+        try:
+            wait_until(lambda: self.command("DBSIZE") == 0, "everything to be evicted")
+        finally:
+            self.command("CONFIG", "SET", "maxmemory", "0")
 
     def kill(self) -> None:
         """Killed and started empty, or with what it last saved."""

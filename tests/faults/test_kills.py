@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 import time
@@ -29,7 +30,7 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
     limit = time.monotonic() + LIMIT
     while not condition():
         assert time.monotonic() < limit, f"not in time: {what}"
-        time.sleep(0.02)
+        time.sleep(0.002)
 
 
 def threads_of(database: Database) -> list[int]:
@@ -220,6 +221,44 @@ def test_too_many_connections_are_waited_for_and_then_told(poor_user: str, shell
     release(shop, taken)
 
     assert [(1,)] == list(shop.do(shop.context().mysql().query("SELECT 1")))
+    shell.close(shop.engine)
+
+
+def test_a_connection_that_somebody_else_gives_up_is_waited_for(poor_user: str, shell: Shell) -> None:
+    """The server was full for a moment only: the caller notices nothing but the wait."""
+    shop = Shop(open_engine(poor_user, None), shell, poor_user)
+    pool = shop.engine.mysql_pools["default"]
+    # what made the tables has left a connection for threads
+    held = acquire(shop, 1 if shell.name == "sync" else 0)
+    name, server = poor_user.removeprefix("mysql://").split(":")[0], pool.address.rpartition("@")[2].split("/")[0]
+    host, _, port = server.rpartition(":")
+    other = pymysql.connect(host=host, port=int(port), user=name, password="pw")
+    answers: list[Any] = []
+    ctx = shop.context()
+
+    def ask() -> None:
+        answers.extend(ctx.mysql().query("SELECT 1"))
+
+    async def ask_and_close() -> None:
+        asked = asyncio.ensure_future(ctx.mysql().query("SELECT 1"))
+        limit = time.monotonic() + LIMIT
+        while pool.asyncio.stats().open == 0:
+            assert time.monotonic() < limit
+            await asyncio.sleep(0)
+        other.close()
+        answers.extend(await asked)
+
+    if shell.name == "sync":
+        thread = threading.Thread(target=ask)
+        thread.start()
+        wait_until(lambda: pool.sync.stats().open > len(held), "one more is being opened")
+        other.close()
+        thread.join()
+    else:
+        shop.do(ask_and_close())
+    release(shop, held)
+
+    assert [(1,)] == answers
     shell.close(shop.engine)
 
 

@@ -120,9 +120,9 @@ class Registry:
         ``address``: ``host:port``, ``/path/to.sock``, ``redis://``, ``rediss://``, ``unix://``, ``redis+cluster://``,
         or empty when the options name a master and its Sentinels. Raises ConfigError.
 
-        A cluster has no database but 0, and needs only some of its nodes named. While slots move, their keys are followed;
-        while a primary is gone, its keys are served from MySQL and cannot be written to (``on_write_failure``). A primary
-        that is cut off from the others and still reached by some clients may serve these old rows until it notices.
+        A cluster has no database but 0, and needs only some of its nodes named. Slots that move are followed; while a
+        primary is gone, its keys are read from MySQL and cannot be written to (``on_write_failure``). A primary that is
+        cut off from the others, and still reached by some clients, may serve these old rows until it notices.
         """
         code = checked_code("Redis", code)
         chosen = _checked_options("Redis", code, options, RedisOptions)

@@ -250,7 +250,7 @@ class Explorer:
             unit = owner.unit_of(ThingProvider())
             for id in (ID, ID + 1) if kind == "write two" else (ID,):
                 unit.entity_from_row((id, b"", b"")).name = f"{number + 1}" + ("" if id == ID else " other")
-                owner.held.update(owner.pending)
+                owner.held = dict(owner.pending)
             return flush_plan(owner)
         return _read(owner, engine.binding(None), many=kind == "read many")
 

@@ -104,7 +104,7 @@ def test_many_keys_go_out_in_parts_and_are_published_behind_the_last() -> None:
     )
 
     assert [KEYS_A_TRIP, 3] == [len(effect.commands) for effect in effects[:2]]
-    assert ["FCALL", "PUBLISH", "PUBLISH"] == [command[0] for command in effects[1].commands]
+    assert ["FCALL", "SPUBLISH", "SPUBLISH"] == [command[0] for command in effects[1].commands]
 
 
 def test_a_part_that_fails_lets_no_commit_happen_and_is_released_with_the_others() -> None:

@@ -24,7 +24,9 @@ READERS: Final = 3
 class RegisterLoad:
     """Work on rows with ids from 1. ``wrong``: what should not be; ``refused``: writes that the cache hindered."""
 
-    def __init__(self, engine: Engine, rows: int) -> None:
+    def __init__(self, engine: Engine, rows: int, *, batches: bool = True) -> None:
+        """``batches``: every third read is one of all rows."""
+        self._batches = batches
         self._engine = engine
         self._provider: Any = engine.provider(RegisterEntity)
         self._rows = range(1, rows + 1)
@@ -114,7 +116,7 @@ class RegisterLoad:
             turn += 1
             floors = self._look()
             with self._engine.new_context() as ctx:
-                if turn % 3:
+                if turn % 3 or not self._batches:
                     self._saw(floors, [self._provider.must_get_by_id(ctx, self._rows[turn % len(self._rows)])])
                 else:
                     self._saw(floors, self._provider.get_by_ids(ctx, *self._rows))
@@ -149,7 +151,7 @@ class RegisterLoad:
             turn += 1
             floors = self._look()
             async with self._engine.new_async_context() as ctx:
-                if turn % 3:
+                if turn % 3 or not self._batches:
                     row = self._rows[turn % len(self._rows)]
                     self._saw(floors, [await self._provider.must_get_by_id(ctx, row)])
                 else:

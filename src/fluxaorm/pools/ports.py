@@ -295,6 +295,8 @@ class SyncRedis(Protocol):
     def round_trip(self, commands: Sequence[RedisCommand], watch: Watch | None = None) -> RedisReplies:
         """Send commands at once and read all replies. RedisConnectionError; nothing is ever repeated.
 
+        On a cluster a command of a primary that was lost has RedisConnectionError as its reply, unless all were lost.
+
         ``watch``: is told which connection is waited on.
         """
         ...
@@ -387,7 +389,7 @@ class RedisPool(Protocol):
 
     @property
     def client(self) -> Any:
-        """A redis-py client (``redis.Redis``) for everything else."""
+        """A redis-py client (``redis.Redis``, of a cluster ``redis.RedisCluster``) for everything else."""
         ...
 
     @property

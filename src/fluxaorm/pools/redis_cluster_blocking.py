@@ -35,7 +35,7 @@ class BlockingCluster:
 
     def round_trip(self, commands: Sequence[RedisCommand], watch: Watch | None = None) -> RedisReplies:
         """See SyncRedis."""
-        if (slot := sole_slot(commands)) is not None and (node := self._slots.owner(slot)) is not None:
+        if (slot := sole_slot(commands)) is not None and (node := self._slots.certain_owner(slot)) is not None:
             try:
                 replies = self._node(node).round_trip(commands, watch)
             except RedisConnectionError:

@@ -34,7 +34,7 @@ class LoopCluster:
 
     async def round_trip(self, commands: Sequence[RedisCommand]) -> RedisReplies:
         """See AsyncRedis."""
-        if (slot := sole_slot(commands)) is not None and (node := self._slots.owner(slot)) is not None:
+        if (slot := sole_slot(commands)) is not None and (node := self._slots.certain_owner(slot)) is not None:
             try:
                 replies = await self._node(node).begin(commands)
             except RedisConnectionError:

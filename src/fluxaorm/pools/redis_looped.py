@@ -164,7 +164,10 @@ class LoopLink(asyncio.Protocol):
         trips, self._trips = self._trips, deque()
         self.close()
         for trip in trips:
-            if not trip.future.done():
+            if trip.confirms:
+                # nobody waits for it
+                trip.future.cancel()
+            elif not trip.future.done():
                 trip.future.set_exception(RedisConnectionError(reason, pool=self._pool))
 
     def close(self) -> None:

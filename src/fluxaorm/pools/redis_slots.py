@@ -46,6 +46,10 @@ class SlotMap:
         self.is_whole = False
         """Whether every slot has an owner."""
 
+    def certain_owner(self, slot: int) -> Node | None:
+        """The same, but None too while anything is in doubt: then ask first."""
+        return None if self._doubted else self._owners[slot]
+
     def owner(self, slot: int) -> Node | None:
         """The node that owns a slot; None: nobody is known to."""
         return self._owners[slot]

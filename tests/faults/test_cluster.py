@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import redis
 
 from devstack.cluster import Cluster
 from devstack.process import wait_until
@@ -171,9 +172,16 @@ def test_local_caches_are_shut_while_the_owner_of_their_channel_is_gone(two_engi
     engines.wait_until_kept(5)
 
 
-def fail_over(cluster: Cluster) -> None:
-    cluster.primaries[0].kill()
-    replica = cluster.replicas[0]
+def fail_over(cluster: Cluster, load: RegisterLoad) -> None:
+    """Kill a primary whose replica has not heard of the last writes."""
+    primary, replica = cluster.primaries[0], cluster.replicas[0]
+    with redis.Redis(host=primary.host, port=primary.port) as client:
+        # whoever is connected stays so, but the replica does not get in again
+        client.config_set("requirepass", "from now on")
+        client.client_kill_filter(_type="replica")
+    assert wait_until(lambda: redis_info(replica.host, replica.port, "replication")["master_link_status"] == "down", 30)
+    load.wait_for(reads=30, writes=2 * ROWS)
+    primary.kill()
 
     assert wait_until(lambda: role_of(replica) == "master", 60)
 
@@ -225,9 +233,10 @@ def role_of(server: Server) -> str:
     return ""
 
 
-def restart(cluster: Cluster) -> None:
+def restart(cluster: Cluster, load: RegisterLoad) -> None:
+    """Kill a primary and start it again with nothing in it."""
     cluster.primaries[0].kill()
-    time.sleep(0.3)
+    load.wait_for(reads=30, writes=1)
     cluster.primaries[0].start()
 
 
@@ -239,7 +248,7 @@ def test_a_primary_that_dies_under_load_costs_its_keys_the_cache_until_it_is_rep
     private_cluster: StartCluster,
     shell: Shell,
     kind: str,
-    fault: Callable[[Cluster], None],
+    fault: Callable[[Cluster, RegisterLoad], None],
     batches: bool,
 ) -> None:
     """Its replica lacks the last intents, its restart all of them: neither's values are taken for those of before."""
@@ -249,7 +258,7 @@ def test_a_primary_that_dies_under_load_costs_its_keys_the_cache_until_it_is_rep
 
     with load.running(shell.name):
         load.wait_for(reads=30, writes=ROWS)
-        fault(cluster)
+        fault(cluster, load)
         load.wait_for(reads=30, writes=ROWS)
         used_again = wait_until(lambda: hits_go_on(engine), 20)
 

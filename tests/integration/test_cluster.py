@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,15 +12,15 @@ import pytest
 import redis
 import redis.asyncio
 
+from devstack.cluster import Cluster
 from devstack.proxy import Proxy
 from devstack.wire import redis_command
 from fluxaorm import Engine, Registry
-from fluxaorm.errors import PoolConnectError, PostCommitError, RedisError
+from fluxaorm.errors import DeadlineExceededError, PoolConnectError, PostCommitError, RedisError
 from fluxaorm.plans.cache_keys import stamp_for
 from fluxaorm.pools.redis_slots import slot_of
 from tests.support.killed_workers import RegisterEntity
-from tests.support.network import MakeProxy
-from tests.support.private_servers import StartCluster
+from tests.support.private_servers import private_clusters
 from tests.support.redis_servers import RedisCluster, RedisServer
 from tests.support.shells import Shell
 from tests.support.shop_engines import open_engine
@@ -75,23 +76,31 @@ def registers(mariadb_database: Database, valkey_cluster: RedisCluster, shell: S
     shell.close(engine)
 
 
+@pytest.fixture(scope="module")
+def proxied(pytestconfig: pytest.Config) -> Iterator[tuple[Cluster, tuple[Proxy, ...]]]:
+    """A cluster whose nodes announce the ports of counting proxies."""
+    with private_clusters(pytestconfig) as start, ExitStack() as running:
+        cluster = start()
+        proxies = tuple(running.enter_context(Proxy((node.host, node.port))) for node in cluster.primaries)
+        for node, proxy in zip(cluster.primaries, proxies, strict=True):
+            redis_command(node.host, node.port, "CONFIG", "SET", "cluster-announce-port", str(proxy.port))
+
+        def announced() -> bool:
+            views = [str(redis_command(node.host, node.port, "CLUSTER", "NODES")) for node in cluster.primaries]
+            return all(f":{proxy.port}@" in view for view in views for proxy in proxies)
+
+        wait_until(announced)
+        yield cluster, proxies
+
+
 @pytest.fixture
 def counted(
-    mariadb_database: Database, private_cluster: StartCluster, proxy_factory: MakeProxy, shell: Shell
+    mariadb_database: Database, proxied: tuple[Cluster, tuple[Proxy, ...]], shell: Shell
 ) -> Iterator[Registers]:
-    """On a cluster whose nodes announce the ports of counting proxies."""
-    cluster = RedisCluster.of(private_cluster())
-    proxies = tuple(proxy_factory(node) for node in cluster.nodes)
-    for (host, port), proxy in zip(cluster.nodes, proxies, strict=True):
-        redis_command(host, port, "CONFIG", "SET", "cluster-announce-port", str(proxy.port))
-
-    def announced() -> bool:
-        views = [str(redis_command(*node, "CLUSTER", "NODES")) for node in cluster.nodes]
-        return all(f":{proxy.port}@" in view for view in views for proxy in proxies)
-
-    wait_until(announced)
+    """On that cluster, with the rows cached."""
+    cluster = RedisCluster.of(proxied[0])
     engine = open_engine(mariadb_database.url, cluster.host_port, cluster.namespace, (RegisterEntity,))
-    made = Registers(engine, shell, cluster, proxies)
+    made = Registers(engine, shell, cluster, proxied[1])
     made.add()
     made.read()
     yield made
@@ -211,3 +220,17 @@ def test_a_cluster_nobody_answers_for_is_told_by_its_address() -> None:
 def test_slots_are_those_of_the_server(valkey_cluster: RedisCluster, key: str) -> None:
     """Braces decide, where there is something between the first two."""
     assert valkey_cluster.command("CLUSTER", "KEYSLOT", key) == slot_of(key) == slot_of(key.encode())
+
+
+def test_a_deadline_ends_a_look_at_many_keys_though_one_node_is_silent(counted: Registers) -> None:
+    """It is one wait, for whichever node takes longest; the links to the others are not taken for what they were."""
+    engine, silent = counted.engine, counted.proxies[1]
+    silent.stall()
+    ctx = engine.new_context(timeout=0.5) if counted.shell.name == "sync" else engine.new_async_context(timeout=0.5)
+
+    with pytest.raises(DeadlineExceededError):
+        counted.do(counted.provider.get_by_ids(ctx, *ROWS))
+    silent.resume()
+
+    assert list(ROWS) == counted.read()
+    assert list(ROWS) == counted.read()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -84,7 +85,14 @@ class StartCluster(Protocol):
 @pytest.fixture
 def private_cluster(pytestconfig: pytest.Config) -> Iterator[StartCluster]:
     """Starts clusters for this test alone, of kind valkey or redis; `node_timeout` in milliseconds."""
-    directory = _directory(pytestconfig)
+    with private_clusters(pytestconfig) as start:
+        yield start
+
+
+@contextmanager
+def private_clusters(config: pytest.Config) -> Iterator[StartCluster]:
+    """The same as a block."""
+    directory = _directory(config)
     running: list[Cluster] = []
 
     def start(kind: str = "valkey", *, replicas: bool = False, node_timeout: int = 15_000) -> Cluster:
@@ -93,11 +101,12 @@ def private_cluster(pytestconfig: pytest.Config) -> Iterator[StartCluster]:
         running.append(made)
         return made
 
-    yield start
-
-    for server in [server for each in running for server in each.servers]:
-        server.kill()
-        shutil.rmtree(directory / "data" / server.name, ignore_errors=True)
+    try:
+        yield start
+    finally:
+        for server in [server for each in running for server in each.servers]:
+            server.kill()
+            shutil.rmtree(directory / "data" / server.name, ignore_errors=True)
 
 
 def _directory(config: pytest.Config) -> Path:

@@ -313,6 +313,16 @@ def test_the_primary_is_found_through_sentinels(open_redis: OpenRedis, sentinel:
     assert "redis" == driven.pool.connect().product
 
 
+def test_connections_may_be_lost_as_often_as_it_happens(open_redis: OpenRedis, sentinel: SentinelAddress) -> None:
+    """A process outlives many outages; what it keeps of each must not add up to a limit."""
+    driven = open_redis("", master=sentinel.service, sentinels=sentinels_of(sentinel.sentinels))
+
+    products = {driven.pool.connect().product for _ in range(120)}
+
+    assert {"redis"} == products
+    assert [b"PONG"] == driven.values(("PING",))
+
+
 def test_an_unknown_master_is_named(open_redis: OpenRedis, sentinel: SentinelAddress) -> None:
     """The sentinels know none of this name."""
     driven = open_redis("", master="nobody", sentinels=sentinels_of(sentinel.sentinels))

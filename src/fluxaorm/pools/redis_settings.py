@@ -5,6 +5,7 @@ Connections for the lean path never repeat anything: redis-py would by default, 
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import redis
@@ -65,7 +66,15 @@ class RedisSettings:
         """redis-py's pool of connections to the primary, from its module for threads or that for asyncio."""
         sentinel = module.Sentinel(self._sentinels(), sentinel_kwargs=self._sentinel_arguments() | {"retry": retry})
         secure = self._address.tls is not None
-        return module.SentinelConnectionPool(self._address.master, sentinel, retry=retry, ssl=secure, **self._lean())
+        return module.SentinelConnectionPool(
+            self._address.master,
+            sentinel,
+            retry=retry,
+            ssl=secure,
+            # it counts every connection that it ever made: those lost too, and how many there may be is our pool's say
+            max_connections=sys.maxsize,
+            **self._lean(),
+        )
 
     def close(self) -> None:
         """Close the connections to Sentinels."""

@@ -24,8 +24,9 @@ class Operation:
 
 def is_linearizable(operations: Sequence[Operation], initial: int = 0) -> bool:
     """Whether one order of all operations explains what each of them saw."""
-    # a read whose answer nobody saw says nothing
-    known = [each for each in operations if each.kind == "write" or each.returned < inf]
+    # a read whose answer nobody saw says nothing, nor does a write that may not have been and that nobody read
+    seen = {each.value for each in operations if each.kind == "read" and each.returned < inf}
+    known = [each for each in operations if each.returned < inf or (each.kind == "write" and each.value in seen)]
     return _explained(sorted(known, key=lambda each: each.called), initial)
 
 

@@ -11,10 +11,10 @@ T = TypeVar("T")
 LIMIT: Final = 60.0
 
 
-def wait_until(look: Callable[[], T], what: str = "") -> T:
-    """The first answer of ``look`` that is true; AssertionError after a minute without one."""
-    deadline = time.monotonic() + LIMIT
+def wait_until(look: Callable[[], T], what: str = "", limit: float = LIMIT) -> T:
+    """The first answer of ``look`` that is true; AssertionError after ``limit`` seconds without one."""
+    deadline = time.monotonic() + limit
     while not (answer := look()):
-        assert time.monotonic() < deadline, f"waited {LIMIT:g} s in vain{f' for {what}' if what else ''}"
+        assert time.monotonic() < deadline, f"waited {limit:g} s in vain{f' for {what}' if what else ''}"
         time.sleep(0.01)
     return answer

@@ -87,6 +87,7 @@ CONNECTION_ERRORS: Final = frozenset(
 )
 
 ADVICE: Final[dict[int, str]] = {
+    3: "the server cannot write: is its disk full?",
     1040: "the server has no connection left: raise max_connections or lower max_open_connections",
     1044: "the user may not use this database: GRANT it",
     1045: "wrong user or password",
@@ -110,6 +111,7 @@ ADVICE: Final[dict[int, str]] = {
     1969: "the statement ran longer than max_statement_time",
     3024: "the statement ran longer than the server allows",
     3100: "the server is not the primary of its group, or lost the group",
+    3675: "the disk is full",
     4031: "the connection was idle for wait_timeout",
     8025: "TiDB takes at most 6 MiB in one value",
 }

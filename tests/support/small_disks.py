@@ -96,7 +96,7 @@ def small_disk(request: pytest.FixtureRequest) -> Iterator[Callable[[Server], Di
     yield make
     for server, data in taken:
         server.kill()
-        subprocess.run(["umount", "-l", str(data)], check=True)
+        _unmount(data)
 
 
 def _moved_to_tmpfs(data: Path) -> str:
@@ -117,9 +117,18 @@ def _moved_to_tmpfs(data: Path) -> str:
         data.rmdir()
         kept.rename(data)
         return reason
-    shutil.copytree(kept, data, dirs_exist_ok=True)
+    try:
+        # the sockets of a killed server are left behind
+        shutil.copytree(kept, data, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.sock*"))
+    except BaseException:
+        _unmount(data)
+        raise
     shutil.rmtree(kept)
     return ""
+
+
+def _unmount(data: Path) -> None:
+    subprocess.run(["umount", "-l", str(data)], check=True)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

@@ -57,12 +57,13 @@ def check_agreement(floor: Subject, subjects: Sequence[Subject]) -> None:
 
 def check_writes(subjects: Sequence[Subject], fetch: Callable[[str], Any]) -> None:
     """What each subject says it wrote is there; ``fetch`` runs a SELECT of one value past all subjects."""
-    for number, subject in enumerate(able(subjects, "update100"), start=1):
+    updating = [(subject, ending) for ending in ("", "_redis") for subject in able(subjects, f"update100{ending}")]
+    for number, (subject, ending) in enumerate(updating, start=1):
         ids = list(range(1, 101))
-        subject.prepare_update(ids, 0)  # type: ignore[attr-defined]  # goes with update100
-        subject.update100(ids, number * 1_000)  # type: ignore[attr-defined]  # `able` saw it
+        getattr(subject, f"prepare_update{ending}")(ids, 0)
+        getattr(subject, f"update100{ending}")(ids, number * 1_000)
         stock = fetch("SELECT SUM(stock) FROM product WHERE id <= 100")
-        assert stock == sum(number * 1_000 + position for position in range(100)), f"{subject.name}: update100"
+        assert stock == sum(number * 1_000 + position for position in range(100)), f"{subject.name}: update100{ending}"
     for subject in able(subjects, "upsert1000"):
         first = Unused.take(1_000)
         rows = [(1, "renamed", *make_rows(1, 1)[0][2:]), *make_rows(first, 999)]
@@ -70,12 +71,16 @@ def check_writes(subjects: Sequence[Subject], fetch: Callable[[str], Any]) -> No
         assert fetch(f"SELECT COUNT(*) FROM product WHERE id >= {first}") == 999, f"{subject.name}: upsert1000"
         assert fetch("SELECT name FROM product WHERE id = 1") == "renamed", f"{subject.name}: upsert1000"
         subject.upsert1000([make_rows(1, 1)[0]])  # type: ignore[attr-defined]  # `able` saw it
-    for subject in able(subjects, "insert1000"):
+    inserting = [(subject, ending) for ending in ("", "_redis") for subject in able(subjects, f"insert1000{ending}")]
+    for subject, ending in inserting:
         rows = make_rows(Unused.take(1_000), 1_000)
         count = f"SELECT COUNT(*) FROM product WHERE id >= {rows[0][0]}"
-        subject.insert1000(rows)  # type: ignore[attr-defined]  # `able` saw it
-        assert fetch(count) == 1_000, f"{subject.name}: insert1000"
-        if hasattr(subject, "delete1000"):
+        getattr(subject, f"insert1000{ending}")(rows)
+        assert fetch(count) == 1_000, f"{subject.name}: insert1000{ending}"
+        if ending and hasattr(subject, "delete_where1000"):
+            subject.delete_where1000(rows)
+            assert fetch(count) == 0, f"{subject.name}: delete_where1000"
+        elif hasattr(subject, "delete1000"):
             subject.delete1000(rows)
             assert fetch(count) == 0, f"{subject.name}: delete1000"
 

@@ -1,8 +1,9 @@
 """What things weigh: loaded objects and locally cached rows in memory, the import in time, generated code in lines.
 
 Memory is what tracemalloc says that 10,000 of them take, divided; of a subject that has ``hold``, which loads rows of
-these ids and returns what must be kept. The peak while all rows are iterated over is tracemalloc's too: what a driver
-buffers in C is not in it. The import is timed in fresh interpreters, less its dependencies'.
+these ids and returns what must be kept, or ``hold_new``, which makes objects that wait to be written. The peak while all
+rows are iterated over is tracemalloc's too: what a driver buffers in C is not in it. The import is timed in fresh
+interpreters, less its dependencies'.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ DEPENDENCIES: Final = ("asyncio", "decimal", "weakref", "msgspec", "cachebox", "
 def sizes(subjects: Sequence[Subject]) -> dict[str, float]:
     """Figure by name."""
     figures: dict[str, float] = {}
-    for name in ("hold", "hold_local"):
+    weighed = {"hold": "bytes_an_object", "hold_local": "bytes_a_local_row", "hold_new": "bytes_a_new_object"}
+    for name, what in weighed.items():
         for subject in able(subjects, name):
-            what = "bytes_an_object" if name == "hold" else "bytes_a_local_row"
             figures[f"{subject.name}_{what}"] = _bytes_each(getattr(subject, name))
     for subject in able(subjects, "iterate20000"):
         figures[f"{subject.name}_peak_bytes_of_iterate20000"] = _peak_bytes(subject.iterate20000)  # type: ignore[attr-defined]  # `able` saw it

@@ -129,4 +129,10 @@ WORKS: tuple[Work, ...] = (
     Work("upsert1000", _known_and_new_rows, 2),
     # (rows) -> 1,000 objects written before, deleted in one unit of work; how many
     Work("delete1000", _new_rows, 1, prepare="insert1000"),
+    # (rows) -> 1,000 rows written before, deleted by their ids without being loaded; how many
+    Work("delete_where1000", _new_rows, 1, prepare="insert1000"),
+    # the same as insert1000 and update100 of objects that are cached in Redis, whose keys are announced and released:
+    # the row's and, of a new one, that of its unique value
+    Work("insert1000_redis", _new_rows, 2),
+    Work("update100_redis", _changes, 5, prepare="prepare_update_redis"),
 )

@@ -13,7 +13,7 @@ import uvloop
 import fluxaorm as fx
 from benchmarks.subject import Servers
 from benchmarks.subjects.flights_fluxa import FLIGHT_ENTITIES, FluxaFlights
-from benchmarks.table import COLUMNS, ROWS, Row
+from benchmarks.table import COLUMNS, ROWS, Row, make_rows
 from benchmarks.works import HELD
 
 
@@ -160,6 +160,28 @@ class Fluxa(FluxaFlights):
                 self._provider.new_with_id(ctx, values.pop("id"), **values)
             return ctx.flush().inserted
 
+    def hold_new(self, ids: Sequence[int]) -> object:
+        ctx = self._engine.new_context()
+        for row in make_rows(ids[0] + 1_000_000_000, len(ids)):
+            values = dict(zip(COLUMNS, row, strict=True))
+            self._provider.new_with_id(ctx, values.pop("id"), **values)
+        return ctx
+
+    def insert1000_redis(self, rows: Sequence[Row]) -> int:
+        with self._cached_engine.new_context() as ctx:
+            for row in rows:
+                values = dict(zip(COLUMNS, row, strict=True))
+                self._cached.new_with_id(ctx, values.pop("id"), **values)
+            inserted: int = ctx.flush().inserted
+            return inserted
+
+    def prepare_update_redis(self, ids: Sequence[int], stock: int) -> None:
+        self._ctx = self._cached_engine.new_context()
+        self._loaded = self._cached.get_by_ids(self._ctx, *ids)
+
+    def update100_redis(self, ids: Sequence[int], stock: int) -> int:
+        return self.update100(ids, stock)
+
     def upsert1000(self, rows: Sequence[Row]) -> int:
         with self._engine.new_context() as ctx:
             return len(self._provider.save_many(ctx, [dict(zip(COLUMNS, row, strict=True)) for row in rows]))
@@ -169,6 +191,12 @@ class Fluxa(FluxaFlights):
             for product in self._provider.get_by_ids(ctx, *(row[0] for row in rows)):
                 product.delete()
             return ctx.flush().deleted
+
+    def delete_where1000(self, rows: Sequence[Row]) -> int:
+        query = fx.Query().filter(self._provider.fields.id.is_in([row[0] for row in rows]))
+        with self._engine.new_context() as ctx:
+            deleted: int = self._provider.delete_where(ctx, query)
+            return deleted
 
     def prepare_update(self, ids: Sequence[int], stock: int) -> None:
         self._ctx = self._engine.new_context()

@@ -17,7 +17,8 @@ from MySQLdb.cursors import SSCursor
 from benchmarks.subject import Servers
 from benchmarks.subjects.flights_raw import RawFlights
 from benchmarks.subjects.raw_asyncio import Multiplexed, connect_multiplexed, look_up_each, open_connections
-from benchmarks.table import COLUMNS, Row
+from benchmarks.table import COLUMNS, Row, make_rows
+from fluxaorm.plans.redis_functions import INTEND, RELEASE, library_source
 
 
 class Product:
@@ -32,6 +33,7 @@ class Product:
         ) = values  # fmt: skip
 
 
+TOKEN = "0123456789abcdef"
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM product"
 _encode = msgspec.msgpack.Encoder(decimal_format="string").encode
 _decode = msgspec.msgpack.Decoder(list[Any]).decode
@@ -58,6 +60,7 @@ class Raw(RawFlights):
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._reader = hiredis.Reader(notEnoughData=Ellipsis)
         self._prefix = f"raw:{servers.database}:"
+        self._command("FUNCTION", "LOAD", "REPLACE", library_source())
         self._fill_redis()
         self._loop = uvloop.new_event_loop()
         self._mysql: Any = self._loop.run_until_complete(open_connections(servers))
@@ -97,6 +100,10 @@ class Raw(RawFlights):
         rows = cursor.fetchall()
         cursor.close()
         return rows
+
+    def hold_new(self, ids: Sequence[int]) -> object:
+        """The values alone."""
+        return make_rows(ids[0] + 1_000_000_000, len(ids))
 
     def get_mysql(self, id: int) -> tuple[int, str, Any]:
         cursor = self._connection.cursor()
@@ -145,6 +152,30 @@ class Raw(RawFlights):
         cursor.close()
         return int(written)
 
+    def insert1000_redis(self, rows: Sequence[Row]) -> int:
+        keys = [key for row in rows for key in (f"{self._prefix}{row[0]}", f"{self._prefix}sku:{row[2]}")]
+        cursor = self._connection.cursor()
+        self._connection.begin()
+        places = ", ".join(["%s"] * len(COLUMNS))
+        written = cursor.executemany(f"INSERT INTO product ({', '.join(COLUMNS)}) VALUES ({places})", rows)
+        self._call(INTEND, keys, 30_000)
+        self._connection.commit()
+        self._call(RELEASE, keys)
+        cursor.close()
+        return int(written)
+
+    def _call(self, function: str, keys: Sequence[str], *args: int) -> None:
+        """A function of the cache protocol for each key, all in one packet."""
+        self._socket.sendall(
+            b"".join([hiredis.pack_command(("FCALL", function, 1, key, TOKEN, *args)) for key in keys])
+        )  # type: ignore[arg-type]  # its stub says tuples of one
+        for _ in keys:
+            reply = self._reader.gets()
+            while reply is Ellipsis:
+                self._reader.feed(self._socket.recv(65_536))
+                reply = self._reader.gets()
+            assert reply == b"ok", reply
+
     def upsert1000(self, rows: Sequence[Row]) -> int:
         cursor = self._connection.cursor()
         places, changes = (
@@ -162,8 +193,27 @@ class Raw(RawFlights):
         cursor.close()
         return int(deleted)
 
+    delete_where1000 = delete1000
+
     def prepare_update(self, ids: Sequence[int], stock: int) -> None:
         self._loaded = self._load(ids)
+
+    def prepare_update_redis(self, ids: Sequence[int], stock: int) -> None:
+        self._loaded = self._load(ids)
+
+    def update100_redis(self, ids: Sequence[int], stock: int) -> int:
+        keys = [f"{self._prefix}{product.id}" for product in self._loaded]
+        for position, product in enumerate(self._loaded):
+            product.stock = stock + position
+        statements = ["BEGIN"]
+        statements += [f"UPDATE product SET stock = {int(p.stock)} WHERE id = {int(p.id)}" for p in self._loaded]
+        self._connection.query("; ".join(statements))
+        while self._connection.next_result() == 0:
+            pass
+        self._call(INTEND, keys, 30_000)
+        self._connection.query("COMMIT")
+        self._call(RELEASE, keys)
+        return len(self._loaded)
 
     def update100(self, ids: Sequence[int], stock: int) -> int:
         for position, product in enumerate(self._loaded):

@@ -14,7 +14,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, rela
 
 from benchmarks.subject import Servers
 from benchmarks.subjects.flights_sqlalchemy import SQLAlchemyFlights
-from benchmarks.table import COLUMNS, STATUSES, Row
+from benchmarks.table import COLUMNS, STATUSES, Row, make_rows
 
 
 class Base(DeclarativeBase):
@@ -94,6 +94,12 @@ class SQLAlchemyORM(SQLAlchemyFlights):
         query = select(Product).where(Product.price > price).order_by(Product.created_at, Product.id).limit(20)
         with Session(self._reading) as session:
             return [product.id for product in session.scalars(query)]
+
+    def hold_new(self, ids: Sequence[int]) -> object:
+        session = Session(self._engine)
+        rows = make_rows(ids[0] + 1_000_000_000, len(ids))
+        session.add_all([Product(**dict(zip(COLUMNS, row, strict=True))) for row in rows])
+        return session
 
     def insert1000(self, rows: Sequence[Row]) -> int:
         with Session(self._engine) as session:
@@ -191,6 +197,8 @@ class SQLAlchemyCore:
         with self._engine.begin() as connection:
             done = connection.execute(delete(self._table).where(self._table.c.id.in_([row[0] for row in rows])))
         return done.rowcount
+
+    delete_where1000 = delete1000
 
     def references100(self, ids: Sequence[int]) -> list[tuple[int, str]]:
         category = Category.__table__

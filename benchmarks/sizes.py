@@ -1,8 +1,8 @@
 """What things weigh: loaded objects and locally cached rows in memory, the import in time, generated code in lines.
 
 Memory is what tracemalloc says that 10,000 of them take, divided; of a subject that has ``hold``, which loads rows of
-these ids and returns what must be kept, or ``hold_new``, which makes objects that wait to be written. The peak while all
-rows are iterated over is tracemalloc's too: what a driver buffers in C is not in it. The import is timed in fresh
+these ids and returns what must be kept, or ``hold_new``, which makes objects that wait to be written. The peak while
+all rows are iterated over is tracemalloc's too: what a driver buffers in C is not in it. The import is timed in fresh
 interpreters, less its dependencies'.
 """
 

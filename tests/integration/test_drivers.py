@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import sys
 import uuid
@@ -124,3 +125,25 @@ def test_a_package_that_a_login_needs(
 
     assert "'cryptography' package is required" in text
     assert "cannot log in this way" in text
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_a_stream_that_is_cut_off_complains_to_nobody(
+    mysql_database: Database, driver: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyMySQL's result would go on reading when it is forgotten, from a socket that is closed, and tell stderr."""
+    complaints: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", complaints.append)
+    pool = make_sql_pool("default", parse_mysql("default", mysql_database.url)[0], MySQLOptions(driver=driver))
+    connection = pool.sync.acquire()
+    connection.open_stream(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900) SELECT i FROM n"
+    )
+    first = connection.read_stream(3)
+
+    connection.abort()
+    pool.sync.release(connection)
+    del connection
+    gc.collect()
+
+    assert ([(1,), (2,), (3,)], []) == (first, complaints)

@@ -149,6 +149,9 @@ class PyMySQLConnection(BlockingMySQLConnection):
     def close(self) -> None:
         """See SyncSQLConnection."""
         self.usable = False
+        if (result := self._raw._result) is not None:
+            # forgotten in the middle of a stream it would read on
+            result.unbuffered_active = False
         with suppress(MySQLError, OSError):
             self._raw.close()
         self.abandon()

@@ -12,7 +12,6 @@ import struct
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from math import inf
 from typing import Any, Final
 
 import hiredis
@@ -51,6 +50,7 @@ class BlockingLink:
         "__weakref__",
         "_answered",
         "_confirming",
+        "_confirms",
         "_feed",
         "_gets",
         "_poll",
@@ -67,8 +67,7 @@ class BlockingLink:
     )
 
     def __init__(self, raw: Any, pool: str, seconds: float | None = None, *, confirm: bool = False) -> None:
-        self._answered = inf
-        self._confirming = False
+        self._confirms = self._confirming = False
         self._raw = raw
         self._pool = pool
         self.usable = True
@@ -97,8 +96,8 @@ class BlockingLink:
         if seconds is not None:
             raw.socket_timeout = usual
             _let_the_system_time_out(self._socket, usual)
-        if confirm:
-            self._answered = time.monotonic()
+        self._answered = time.monotonic()
+        self._confirms = confirm
 
     def _identity(self) -> bytes:
         try:
@@ -118,7 +117,7 @@ class BlockingLink:
     def send(self, commands: Sequence[RedisCommand]) -> None:
         """The first half of a round trip."""
         request = pack(commands[0]) if len(commands) == 1 else packed(commands)
-        if self._answered < time.monotonic() - CONFIRM_AFTER:
+        if self._confirms and self._answered < time.monotonic() - CONFIRM_AFTER:
             self._confirming = True
             request = pack(CONFIRM_COMMAND) + request
         try:
@@ -129,34 +128,33 @@ class BlockingLink:
 
     def receive(self, count: int) -> RedisReplies:
         """The second half: the replies to that many commands."""
+        gets = self._gets
+        values: list[Any] = []
         try:
-            if self._confirming:
-                self._confirming = False
-                self._server = identity_renewed(self._server, self._next_replies(1)[0])
-            values = self._next_replies(count)
+            for _ in range(count + self._confirming):
+                reply = gets()
+                while reply is NOTHING_YET:
+                    received = self._recv(READ_BYTES)
+                    if not received:
+                        raise ConnectionError("the server closed the connection")
+                    self._feed(received)
+                    reply = gets()
+                values.append(reply)
+            if self._confirms:
+                self._note_answer(values)
         except BaseException as error:
             self._give_up(error)
             raise
         if self._refusals.demoted:
             # the next connection finds out who is the primary now
             self.usable = False
-        if self._answered != inf:
-            self._answered = time.monotonic()
         return RedisReplies(values, self._server)
 
-    def _next_replies(self, wanted: int) -> list[Any]:
-        gets = self._gets
-        values: list[Any] = []
-        while len(values) < wanted:
-            reply = gets()
-            if reply is not NOTHING_YET:
-                values.append(reply)
-                continue
-            received = self._recv(READ_BYTES)
-            if not received:
-                raise ConnectionError("the server closed the connection")
-            self._feed(received)
-        return values
+    def _note_answer(self, values: list[Any]) -> None:
+        self._answered = time.monotonic()
+        if self._confirming:
+            self._confirming = False
+            self._server = identity_renewed(self._server, values.pop(0))
 
     def _give_up(self, error: BaseException) -> None:
         """Raise what it means; whatever it was, what the server says next belongs to nobody."""
@@ -237,7 +235,8 @@ class BlockingRedis:
         try:
             if watch is not None:
                 watch.enter(link)
-            return link.round_trip(commands)
+            link.send(commands)
+            return link.receive(len(commands))
         finally:
             if watch is not None:
                 watch.leave()

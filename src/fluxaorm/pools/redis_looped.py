@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from math import inf
 from typing import Any
 
 import hiredis
@@ -36,16 +35,21 @@ from fluxaorm.pools.redis_wire import (
 class _Trip:
     """One round trip under way."""
 
-    __slots__ = ("confirms", "count", "future", "sent", "values")
+    __slots__ = ("count", "future", "sent", "values")
+    confirms = False
 
-    def __init__(
-        self, count: int, future: asyncio.Future[RedisReplies], sent: float, *, confirms: bool = False
-    ) -> None:
-        self.confirms = confirms
+    def __init__(self, count: int, future: asyncio.Future[RedisReplies], sent: float) -> None:
         self.count = count
         self.future = future
         self.sent = sent
         self.values: list[Any] = []
+
+
+class _Confirmation(_Trip):
+    """That of the question who the server is, which nobody waits for."""
+
+    __slots__ = ()
+    confirms = True
 
 
 class LoopLink(asyncio.Protocol):
@@ -57,7 +61,8 @@ class LoopLink(asyncio.Protocol):
         ``confirm``: after a pause it asks the server again who it is.
         """
         self._confirm = confirm
-        self._spoke = inf
+        self._confirms = False
+        self._spoke = 0.0
         self.usable = True
         self._raw = raw
         self._pool = pool
@@ -76,8 +81,8 @@ class LoopLink(asyncio.Protocol):
         """Ask who the server is. RedisConnectionError."""
         try:
             self._server = identity_from((await self.send(IDENTITY_COMMANDS)).values)
-            if self._confirm:
-                self._spoke = self._loop.time()
+            self._spoke = self._loop.time()
+            self._confirms = self._confirm
         except RedisConnectionError:
             raise
         except RedisError as error:
@@ -85,25 +90,26 @@ class LoopLink(asyncio.Protocol):
 
     def send(self, commands: Sequence[RedisCommand]) -> asyncio.Future[RedisReplies]:
         """The replies, later."""
-        now = self._loop.time()
-        if self._spoke < now - CONFIRM_AFTER:
-            _ = self._enqueue((CONFIRM_COMMAND,), now, confirms=True)
-        if self._spoke != inf:
-            self._spoke = now
-        return self._enqueue(commands, now)
-
-    def _enqueue(
-        self, commands: Sequence[RedisCommand], now: float, *, confirms: bool = False
-    ) -> asyncio.Future[RedisReplies]:
         request = packed(commands)
+        now = self._loop.time()
+        if self._confirms:
+            request = self._confirming(now) + request
         future: asyncio.Future[RedisReplies] = self._loop.create_future()
         if not self._outgoing:
             self._loop.call_soon(self._write)
         self._outgoing.append(request)
-        self._trips.append(_Trip(len(commands), future, now, confirms=confirms))
+        self._trips.append(_Trip(len(commands), future, now))
         if self._watch is None and self._timeout:
             self._watch = self._loop.call_later(self._timeout, self._look_at_the_oldest)
         return future
+
+    def _confirming(self, now: float) -> bytes:
+        """After a pause: what to send first."""
+        spoke, self._spoke = self._spoke, now
+        if now - spoke < CONFIRM_AFTER:
+            return b""
+        self._trips.append(_Confirmation(1, self._loop.create_future(), now))
+        return packed((CONFIRM_COMMAND,))
 
     def _write(self) -> None:
         outgoing, self._outgoing = self._outgoing, []

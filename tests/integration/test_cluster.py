@@ -234,3 +234,23 @@ def test_a_deadline_ends_a_look_at_many_keys_though_one_node_is_silent(counted: 
 
     assert list(ROWS) == counted.read()
     assert list(ROWS) == counted.read()
+
+
+def test_every_node_is_logged_in_to_as_the_address_says(
+    mariadb_database: Database, proxied: tuple[Cluster, tuple[Proxy, ...]], shell: Shell
+) -> None:
+    """Also those that the address does not name."""
+    cluster = RedisCluster.of(proxied[0])
+    for node in cluster.nodes:
+        redis_command(*node, "ACL", "SETUSER", "app", "on", ">secret", "~*", "&*", "+@all")
+    address = cluster.host_port.replace("://", "://app:secret@")
+
+    engine = open_engine(mariadb_database.url, address, cluster.namespace, (RegisterEntity,))
+    made = Registers(engine, shell, cluster)
+    made.add()
+    values = made.read()
+
+    assert list(ROWS) == values
+    assert all("user=app" in str(redis_command(*node, "CLIENT", "LIST")) for node in cluster.nodes)
+    assert "secret" not in repr(engine.redis())
+    shell.close(engine)

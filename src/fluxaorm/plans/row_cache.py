@@ -257,7 +257,10 @@ class _Lookup:
         """Take a value over when it counts."""
         counts = self.binding.counts
         if not isinstance(found, bytes):
-            counts.redis_miss += 1
+            if found is None:
+                counts.redis_miss += 1
+            else:
+                counts.redis_error += 1
             return False
         if not is_value(found):
             counts.redis_held += 1
@@ -278,6 +281,10 @@ class _Lookup:
         commands: list[RedisCommand] = []
         for id in self.unread:
             found = found_by_id[id]
+            if isinstance(found, RedisError):
+                # its primary is lost, the others are not
+                owner.engine.cache_outage(self.binding.redis_pool, found)
+                continue
             foreign = isinstance(found, bytes)
             if foreign and not (is_value(found) and self.binding.reads_redis):
                 continue

@@ -6,7 +6,7 @@ import pytest
 
 from fluxaorm.errors import RedisConnectionError, RedisError
 from fluxaorm.plans.cache_keys import encode_row
-from fluxaorm.plans.effects import FetchRows, RedisRoundTrip
+from fluxaorm.plans.effects import FetchRows, RedisReplies, RedisRoundTrip
 from fluxaorm.plans.reads import get_by_id_plan, get_by_ids_plan
 from fluxaorm.plans.redis_functions import DROP, FILL, SWAP
 from tests.unit.plans.world import World, replies, run, words
@@ -211,6 +211,45 @@ def test_many_ids_lease_only_what_is_missing() -> None:
     assert (2, 3, 4) == effects[2].args
     assert [FILL, FILL] == [command[1] for command in effects[3].commands]
     assert [1, 2, 3, 4] == [thing.id for thing in things]
+
+
+def test_many_ids_of_several_primaries_count_by_the_stamp_of_their_own() -> None:
+    """On a cluster a value is compared with the primary that gave it, and filled for the one that gave the lease."""
+    world = World()
+    stamp = world.unit.binding.stamp
+    first, second, third = b"run1 repl1", b"run2 repl2", b"run3 repl3"
+    seven, eight = encode_row(stamp(first), (b"7", b"x", b"")), encode_row(stamp(second), (b"8", b"x", b""))
+    nine = encode_row(stamp(first), (b"9", b"old", b""))
+    found = RedisReplies([[seven, eight, nine, None]], first, [[first, second, second, third]])
+    leased = RedisReplies([1, None], second, [second, third])
+    rows = [(b"9", b"nine", b""), (b"10", b"ten", b"")]
+
+    _, effects = run(
+        get_by_ids_plan(world.unit, [7, 8, 9, 10]),
+        (RedisRoundTrip, found),
+        (RedisRoundTrip, leased),
+        (FetchRows, rows),
+        (RedisRoundTrip, replies(1, 1)),
+    )
+
+    assert (9, 10) == effects[2].args
+    filled = [words(effects[3], position)[5] for position in range(2)]
+    assert [encode_row(stamp(second), rows[0]), encode_row(stamp(third), rows[1])] == filled
+
+
+def test_many_ids_of_which_one_primary_is_lost_are_not_asked_of_it_again() -> None:
+    """Its keys come from the database and are counted as errors; the others' are hits."""
+    world = World()
+    lost = RedisConnectionError("connection lost", pool="default")
+
+    things, _ = run(
+        get_by_ids_plan(world.unit, [7, 8]),
+        (RedisRoundTrip, replies([cached(world), lost])),
+        (FetchRows, [(b"8", b"eight", b"")]),
+    )
+
+    assert ["seven", "eight"] == [thing.name for thing in things]
+    assert (1, 1, 0) == tuple(getattr(world.unit.binding.counts, f"redis_{name}") for name in ("hit", "error", "miss"))
 
 
 def test_a_row_filled_between_the_two_looks_is_not_read_again() -> None:

@@ -2,9 +2,12 @@
 
 Pure; see the coherence protocol in the docs.
 
-A key holds nothing, a value (MessagePack ``[stamp, column, ...]``), a lease ``L<token>`` or write intents
-``W<token>:<deadline>;...``. A row that does not exist is cached as ``[stamp]``. The first byte tells them apart,
+A key holds nothing, a value (MessagePack ``[stamp, column, ..., seal]``), a lease ``L<token>`` or write intents
+``W<token>:<deadline>;...``. A row that does not exist is cached as ``[stamp, seal]``. The first byte tells them apart,
 since a MessagePack array never starts with these letters.
+
+The seal is the CRC-32 of all that is before it. Cells are decoded when somebody asks for them, which is too late to
+find that one is nonsense and to read the row from the database: so a value counts as it was stored, or not at all.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import time, timedelta
 from typing import Any, Final
+from zlib import crc32
 
 import msgspec
 
@@ -22,6 +26,10 @@ LEASE_MS: Final = 3_000
 INTENT_MS: Final = 30_000
 PUBLISH: Final = "SPUBLISH"
 """Changes are published on sharded channels: on a cluster the owner of the channel's slot tells its listeners alone."""
+
+SEALED: Final = 0x2144DF1C
+"""The CRC-32 of whatever ends in its own CRC-32, its lowest byte first."""
+_OPEN: Final = bytes(4)
 
 _encode = msgspec.msgpack.Encoder(decimal_format="string").encode
 _decode = msgspec.msgpack.Decoder(list[Any]).decode
@@ -44,12 +52,17 @@ def lease_command(key: str, lease: str) -> tuple[str | int, ...]:
 
 def stamp_for(fingerprint: str, server: bytes) -> bytes:
     """What a value must start with to count: the schema and the Redis primary's identity, hashed to 8 bytes."""
-    return hashlib.blake2b(fingerprint.encode() + b"|" + server, digest_size=8).digest()
+    return hashlib.blake2b(fingerprint.encode() + b"|sealed|" + server, digest_size=8).digest()
 
 
 def encode_row(stamp: bytes, row: Sequence[Any] | None) -> bytes:
     """The value of a row in raw form, or of a missing row (None)."""
-    return _encode((stamp,) if row is None else (stamp, *map(_portable, row)))
+    return _sealed((stamp,) if row is None else (stamp, *map(_portable, row)))
+
+
+def _sealed(cells: Sequence[Any]) -> bytes:
+    content = _encode((*cells, _OPEN))[: -len(_OPEN)]
+    return content + crc32(content).to_bytes(len(_OPEN), "little")
 
 
 def _portable(value: Any) -> Any:
@@ -69,14 +82,29 @@ def duration_text(value: timedelta | time) -> str:
 
 def decode_row(value: bytes, stamp: bytes, width: int) -> list[Any] | Absent | None:
     """The row of a value, ABSENT, or None when it is not a value of this stamp (foreign, poisoned, truncated)."""
+    # what _contents does, without two calls for each row
+    if crc32(value) != SEALED:
+        return None
+    try:
+        cells = _decode(value)
+    except (ValueError, RecursionError):
+        return None
+    if len(cells) != width + 2:
+        return ABSENT if cells[:-1] == [stamp] else None
+    if cells[0] != stamp:
+        return None
+    del cells[0], cells[-1]
+    return cells
+
+
+def _contents(value: bytes, stamp: bytes) -> list[Any] | None:
+    """What is between stamp and seal, or None when it is not as it was stored."""
+    if crc32(value) != SEALED:
+        return None
     cells = _cells(value)
-    if not cells or cells[0] != stamp:
+    if not cells or cells[0] != stamp or len(cells) == 1:
         return None
-    if len(cells) == 1:
-        return ABSENT
-    if len(cells) != width + 1:
-        return None
-    del cells[0]
+    del cells[0], cells[-1]
     return cells
 
 
@@ -148,16 +176,13 @@ def is_foreign(value: bytes, stamp: bytes) -> bool:
 
 def encode_list(stamp: bytes, items: Sequence[Any]) -> bytes:
     """The value of a key that is no row: an id, or many."""
-    return _encode((stamp, *items))
+    return _sealed((stamp, *items))
 
 
 def decode_ids(value: bytes, stamp: bytes) -> list[int] | None:
     """The ids of such a value, or None when it is not one of this stamp."""
-    cells = _cells(value)
-    if not cells or cells[0] != stamp:
-        return None
-    del cells[0]
-    return cells if _are_ids(cells) else None
+    cells = _contents(value, stamp)
+    return cells if cells is not None and _are_ids(cells) else None
 
 
 def is_value(reply: bytes) -> bool:

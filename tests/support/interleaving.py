@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fluxaorm.plans.effects import Effect, LookUpRows, Plan
+from fluxaorm.plans.effects import Effect, FetchRows, LookUpRows, Plan, RedisRoundTrip
 
 
 def with_action_before(
@@ -24,6 +24,24 @@ def with_action_before(
             done = True
             action()
         reply = yield effect
+
+
+def overtaken(reader: Plan[Any], writer: Callable[[], None]) -> Plan[Any]:
+    """A reader that misses and is overtaken by a writer between its look at the database and its fill of the cache.
+
+    AssertionError when it came to no fill.
+    """
+    selected = filling = False
+
+    def is_fill(effect: Effect[Any]) -> bool:
+        nonlocal selected, filling
+        selected = selected or isinstance(effect, FetchRows)
+        filling = filling or (selected and isinstance(effect, RedisRoundTrip))
+        return filling
+
+    result = yield from with_action_before(reader, is_fill, writer)
+    assert filling, "the reader filled nothing, so nobody overtook it"
+    return result
 
 
 def unmerged(plan: Plan[Any]) -> Plan[Any]:

@@ -97,6 +97,33 @@ def test_one_row_for_two_contexts_is_two_entities(merging: Shop) -> None:
     assert ("Changed", "User 7") == (one.name, other.name)
 
 
+def test_rows_read_together_are_each_contexts_own(merging: Shop) -> None:
+    """The same, of many rows at once."""
+    contexts = [merging.context() for _ in range(2)]
+    merging.do(merging.users.get_by_ids(merging.context(), 7, 8))
+
+    ours, others = merging.shell.together([merging.users.get_by_ids(ctx, 7, 8) for ctx in contexts])
+    for user in ours:
+        user.name = "Changed"
+
+    assert ["Changed", "Changed"] == [user.name for user in ours]
+    assert ["User 7", "User 8"] == [user.name for user in others]
+
+
+def test_a_look_up_awaited_in_a_transaction_is_in_it(merging: Shop) -> None:
+    """What counts is when it is awaited: a transaction that began after the call is not read past."""
+    ctx = merging.context()
+
+    async def look_up() -> str:
+        called_before = merging.users.get_by_id(ctx, 7)
+        async with ctx.transaction():
+            await ctx.mysql().exec("UPDATE UserEntity SET name = 'Inside' WHERE id = 7")
+            inside: str = (await called_before).name
+        return inside
+
+    assert "Inside" == merging.do(look_up())
+
+
 def test_one_context_gets_one_object_from_concurrent_look_ups(merging: Shop) -> None:
     """gather in one request keeps the identity map whole."""
     ctx = merging.context()

@@ -94,6 +94,21 @@ def test_local_hit_needs_no_round_trip(counted: Counted) -> None:
     assert "Books" == found.name
 
 
+def test_context_and_local_hits_need_no_plan(counted: Counted) -> None:
+    """Making a plan and driving it costs several times what the look-up itself does."""
+    writer, reader = counted.context(), counted.context()
+    category = counted.do(counted.categories.new(writer, name="Books"))
+    counted.do(writer.flush())
+    counted.do(counted.categories.get_by_id(counted.context(), category.id))
+    reader._run_plan = None
+
+    local = counted.do(counted.categories.get_by_id(reader, category.id))
+    context = counted.do(counted.categories.must_get_by_id(reader, category.id))
+
+    assert local is context
+    assert "Books" == local.name
+
+
 def test_miss_costs_two_redis_and_one_mysql_and_a_hit_one_redis(counted: Counted) -> None:
     """Look and lease, read, fill; then one look."""
     (id,) = add_users(counted, 1)

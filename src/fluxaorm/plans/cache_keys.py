@@ -56,8 +56,8 @@ def stamp_for(fingerprint: str, server: bytes) -> bytes:
 
 
 def encode_row(stamp: bytes, row: Sequence[Any] | None) -> bytes:
-    """The value of a row in raw form, or of a missing row (None)."""
-    return _sealed((stamp,) if row is None else (stamp, *map(_portable, row)))
+    """The value of a row in raw form, its id a number whatever the driver made of it; or of a missing row (None)."""
+    return _sealed((stamp,) if row is None else (stamp, int(row[0]), *map(_portable, row[1:])))
 
 
 def _sealed(cells: Sequence[Any]) -> bytes:
@@ -110,18 +110,19 @@ def _contents(value: bytes, stamp: bytes) -> list[Any] | None:
 
 def row_start(stamp: bytes, width: int) -> bytes:
     """What the value of a row of ``width`` columns begins with, up to its first column."""
-    return _encode((stamp, *[None] * width))[:-width]
+    behind = width + 1
+    return _encode((stamp, *[None] * behind))[:-behind]
 
 
 def plain_row(value: Any, start: bytes, id: int) -> list[Any] | None:
     """The row of an id whose value counts beyond doubt; None: ``decode_row`` says more of it, if it is a value."""
-    if type(value) is not bytes or not value.startswith(start):
+    if type(value) is not bytes or not value.startswith(start) or crc32(value) != SEALED:
         return None
     try:
         cells = _decode(value)
     except (ValueError, RecursionError):
         return None
-    del cells[0]
+    del cells[0], cells[-1]
     return cells if cells[0] == id else None
 
 
@@ -132,13 +133,13 @@ def plain_rows(looked: Iterable[tuple[int, Any]], start: bytes) -> tuple[dict[in
     decode = _decode
     for id, value in looked:
         # as plain_row, without a call for each
-        if type(value) is bytes and value.startswith(start):
+        if type(value) is bytes and value.startswith(start) and crc32(value) == SEALED:
             try:
                 cells = decode(value)
             except (ValueError, RecursionError):
                 doubtful.append((id, value))
                 continue
-            del cells[0]
+            del cells[0], cells[-1]
             if cells[0] == id:
                 rows[id] = cells
                 continue

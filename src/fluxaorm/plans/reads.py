@@ -44,12 +44,18 @@ def get_by_id_plan(unit: EntityUnit, id: int, must: bool = False) -> Plan[Any]:
     return None
 
 
-def near_entity(unit: EntityUnit, id: int) -> Any:
-    """The entity of an id whose row is in the local cache, found without a plan; None: let the plan look.
+def entity_at_hand(unit: EntityUnit, id: int) -> Any:
+    """The entity of an id that the context has, or whose row the local cache has, found without a plan.
 
-    For an id that the identity map has no entity of.
+    None: let the plan look.
     """
     owner, binding = unit.owner, unit.binding
+    ref = unit.identity.get(id)
+    if ref is not None and owner.plain_identity:
+        entity = ref()
+        if entity is not None:
+            binding.counts.context_hit += 1
+            return entity
     local = binding.local
     if (
         local is None

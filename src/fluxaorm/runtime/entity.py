@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from fluxaorm.entity.json_value import JsonValue
 from fluxaorm.entity.schema import UNSET, GroupSchema
 from fluxaorm.errors import DetachedEntityError, EntityNotFoundError, FieldValueError, ReadOnlyEntityError
-from fluxaorm.plans.reads import get_by_id_plan, get_by_ids_plan
+from fluxaorm.plans.reads import entity_at_hand, get_by_id_plan, get_by_ids_plan
 from fluxaorm.plans.tracked import DELETING, GONE, NEW, SNAPSHOT, STORED, Change, TrackedEntity
 from fluxaorm.runtime.sync_or_async import ready, run_plan
 
@@ -203,7 +203,11 @@ class EntityBase(TrackedEntity):
 
     def _reference(self, ctx: Any, provider: Provider[R, Any, Any], position: int) -> R | None:
         id = self._decoded(position)
-        return ready(ctx, None) if id is None else run_plan(ctx, get_by_id_plan(ctx.unit_of(provider), id))
+        if id is None:
+            return ready(ctx, None)
+        unit = ctx.units.get(provider) or ctx.unit_of(provider)
+        entity = entity_at_hand(unit, id)
+        return run_plan(ctx, get_by_id_plan(unit, id)) if entity is None else ready(ctx, entity)
 
     def _must_reference(self, ctx: Any, provider: Provider[R, Any, Any], position: int) -> R:
         id = self._decoded(position)

@@ -42,14 +42,7 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
         unit = ctx.units.get(self) or ctx.unit_of(self)
         if for_update:
             return run_plan(ctx, reads.get_for_update_plan(unit, id))
-        entity: Any
-        ref = unit.identity.get(id)
-        if ref is not None and ctx.plain_identity:
-            entity = ref()
-            if entity is not None:
-                unit.binding.counts.context_hit += 1
-                return ready(ctx, entity)
-        entity = reads.near_entity(unit, id)
+        entity = reads.entity_at_hand(unit, id)
         return run_plan(ctx, reads.get_by_id_plan(unit, id)) if entity is None else ready(ctx, entity)
 
     @sync_or_async
@@ -58,7 +51,8 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
         unit = ctx.units.get(self) or ctx.unit_of(self)
         if for_update:
             return run_plan(ctx, reads.must_get_for_update_plan(unit, id))
-        return run_plan(ctx, reads.get_by_id_plan(unit, id, must=True))
+        entity = reads.entity_at_hand(unit, id)
+        return run_plan(ctx, reads.get_by_id_plan(unit, id, must=True)) if entity is None else ready(ctx, entity)
 
     @sync_or_async
     def get_by_ids(self, ctx: AnyContext, *ids: int) -> list[E]:

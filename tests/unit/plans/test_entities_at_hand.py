@@ -1,0 +1,92 @@
+"""Entities found without a plan, of rows in the local cache: when that is allowed, and what is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from fluxaorm.plans.cache_keys import ABSENT
+from fluxaorm.plans.effects import Session
+from fluxaorm.plans.reads import entity_at_hand
+from tests.unit.plans.world import World
+
+ROW = (7, b"seven", b"")
+
+
+def world_with(row: Any) -> World:
+    """A world whose local cache has what ``row`` says of 7."""
+    world = World(local_limit=10)
+    local = world.unit.binding.local
+    assert local is not None
+    local.put(7, row, local.mark(7))
+    return world
+
+
+def test_a_row_in_the_process_is_an_entity_at_once() -> None:
+    """It is the context's own from then on, and counted as a plan would count it."""
+    world = world_with(ROW)
+    counts = world.unit.binding.counts
+
+    found = entity_at_hand(world.unit, 7)
+    found.name = "changed"
+
+    assert (found, "changed") == (world.unit.known(7), found.name)
+    assert (1, 1, 0) == (counts.context_miss, counts.local_hit, counts.local_miss)
+    assert world.unit.binding.local is not None
+    assert ROW == world.unit.binding.local.get(7)
+
+
+def _in_a_transaction(world: World) -> None:
+    world.owner.sessions = {"default": Session("default")}
+
+
+def _in_use(world: World) -> None:
+    world.owner.in_use_by = 1
+
+
+def _with_a_ttl(world: World) -> None:
+    world.owner.identity_ttl, world.owner.plain_identity = 1.0, False
+
+
+def _without_a_local_cache(world: World) -> None:
+    world.unit.binding.local = None
+
+
+@pytest.mark.parametrize("make", [_in_a_transaction, _in_use, _with_a_ttl, _without_a_local_cache])
+def test_whatever_is_out_of_the_ordinary_is_the_plans(make: Callable[[World], None]) -> None:
+    """A transaction reads past every cache, and only a plan finds out that two threads use one context."""
+    world = world_with(ROW)
+    make(world)
+
+    found = entity_at_hand(world.unit, 7)
+
+    assert found is None
+    assert 0 == world.unit.binding.counts.context_miss
+
+
+@pytest.mark.parametrize(("row", "id"), [(ABSENT, 7), (ROW, 8), (ROW, True), (ROW, "7")])
+def test_missing_rows_and_what_is_no_id_are_the_plans(row: Any, id: Any) -> None:
+    """The plan knows what to raise, and counts."""
+    world = world_with(row)
+
+    found = entity_at_hand(world.unit, id)
+
+    assert found is None
+    assert 0 == world.unit.binding.counts.local_hit
+
+
+def test_a_stale_entity_is_refreshed_in_place() -> None:
+    """One row is one object, also after a transaction made it stale."""
+    world = world_with(ROW)
+    first = entity_at_hand(world.unit, 7)
+    world.owner.make_stale()
+    local = world.unit.binding.local
+    assert local is not None
+    local.put(7, (7, b"newer", b""), local.mark(7))
+
+    again = entity_at_hand(world.unit, 7)
+
+    assert first is again
+    assert "newer" == first.name

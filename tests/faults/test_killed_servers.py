@@ -7,14 +7,12 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 
 import fluxaorm as fx
 from devstack.server import Server
 from fluxaorm.errors import CommitUnknownError, MySQLConnectionError
-from tests.support.blocks import block
 from tests.support.effects import AtEffect
 from tests.support.measured import Measured
 from tests.support.private_servers import StartServer
@@ -22,41 +20,20 @@ from tests.support.redis_servers import RedisServer
 from tests.support.shells import open_shell
 from tests.support.shop_engines import Shop, open_engine
 from tests.support.sql_servers import Database, SqlServer
+from tests.support.three_tables import ALL, NOTHING, flush, pend, written
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
 SERVER_KILLS = {"mysql": 15, "mariadb": 30}
 """45 in all; MariaDB is back sooner. Both write their log at each commit, as the devstack starts them."""
 MOMENTS = ("before", "during", "after")
-ALL, NOTHING = (True, True, True), (False, False, False)
 
 
 class Victim:
-    """A server of the test's own, an engine on it in each shell, and what its three tables hold."""
+    """A server of the test's own, and an engine on it in each shell."""
 
     def __init__(self, server: Server, shops: list[Shop], database: Database) -> None:
         self.server, self.shops, self.database = server, shops, database
-
-    def pend(self, shop: Shop, ctx: Any, name: str) -> list[Any]:
-        """An insert, a change and a removal in three tables, which wait for a flush."""
-        first = shop.context()
-        counter, note = shop.do(shop.counters.new(first, label=name)), shop.do(shop.notes.new(first, text=name))
-        shop.do(first.flush())
-        user = shop.do(shop.users.new(ctx, name=name, email=f"{name}@example.com"))
-        counter = shop.do(shop.counters.must_get_by_id(ctx, counter.id))
-        counter.hits += 1
-        note = shop.do(shop.notes.must_get_by_id(ctx, note.id))
-        note.delete()
-        return [user, counter, note]
-
-    def written(self, name: str) -> tuple[bool, bool, bool]:
-        """Is the user there, the counter raised, the note gone."""
-        ((users, hits, notes),) = self.database.execute(
-            "SELECT (SELECT COUNT(*) FROM UserEntity WHERE name = %s), "
-            "(SELECT hits FROM CounterEntity WHERE label = %s), (SELECT COUNT(*) FROM NoteEntity WHERE text = %s)",
-            *(name, name, name),
-        )
-        return users == 1, hits == 1, notes == 0
 
 
 @contextmanager
@@ -72,14 +49,6 @@ def opened(kind: str, server: Server, valkey: RedisServer) -> Iterator[Victim]:
         yield Victim(server, shops, database)
         for shop in shops:
             shop.shell.close(shop.engine)
-
-
-def flush(shop: Shop, ctx: Any, explicit: bool) -> None:
-    if not explicit:
-        shop.do(ctx.flush())
-        return
-    with block(shop, ctx):
-        shop.do(ctx.flush())
 
 
 @pytest.mark.parametrize(("kind", "first"), [("mysql", 0), ("mariadb", 1)])
@@ -98,7 +67,7 @@ def test_a_killed_server_kept_all_or_nothing(
             shop, explicit = victim.shops[(kill + first) % 2], bool(kill // 2 % 2)
             number, moment = kill // len(MOMENTS) % effects, MOMENTS[kill % len(MOMENTS)]
             ends[killed_at(victim, shop, explicit, number, moment, f"k{kill}")] += 1
-        kept = [victim.written(f"k{kill}") for kill in range(kills)]
+        kept = [written(victim.database, f"k{kill}") for kill in range(kills)]
 
     measured(f"{kind} kills", f"{ends.total()} in {time.monotonic() - started:.0f} s: {dict(ends)}")
     assert kills == ends.total() >= effects * len(MOMENTS)
@@ -111,7 +80,7 @@ def counted_effects(victim: Victim) -> int:
     effects: set[int] = set()
     for at, shop in enumerate(victim.shops):
         ctx = shop.context()
-        victim.pend(shop, ctx, f"warm{at}")
+        pend(shop, ctx, f"warm{at}")
         counted = AtEffect(ctx, -1, lambda: None)
         flush(shop, ctx, False)
         effects.add(counted.seen)
@@ -122,7 +91,7 @@ def counted_effects(victim: Victim) -> int:
 def killed_at(victim: Victim, shop: Shop, explicit: bool, number: int, moment: str, name: str) -> str:
     """Flush, kill the server meanwhile and start it again: how the flush ended."""
     ctx = shop.context()
-    made = victim.pend(shop, ctx, name)
+    made = pend(shop, ctx, name)
     killer = threading.Timer(0.0005, victim.server.kill)
     at = AtEffect(ctx, number, killer.start if moment == "during" else victim.server.kill, moment == "after")
     end = "returned"
@@ -136,7 +105,7 @@ def killed_at(victim: Victim, shop: Shop, explicit: bool, number: int, moment: s
     if moment == "during":
         killer.join()
     victim.server.start()
-    there = victim.written(name)
+    there = written(victim.database, name)
 
     where = f"{moment} effect {number} of a {'block' if explicit else 'flush'}: {end}"
     assert at.happened, where

@@ -17,6 +17,7 @@ from devstack.proxy import Direction, Verdict
 from fluxaorm.errors import CommitUnknownError, MySQLConnectionError, MySQLError
 from tests.support.blocks import block
 from tests.support.fragile import Fragile
+from tests.support.kills import kill_all, threads_of
 from tests.support.private_servers import StartServer
 from tests.support.shells import Shell
 from tests.support.shop_engines import Shop, open_engine
@@ -31,17 +32,6 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
     while not condition():
         assert time.monotonic() < limit, f"not in time: {what}"
         time.sleep(0.002)
-
-
-def threads_of(database: Database) -> list[int]:
-    sql = "SELECT id FROM information_schema.processlist WHERE db = %s AND id <> CONNECTION_ID()"
-    return [int(id) for (id,) in database.server.execute(sql, database.name)]
-
-
-def kill_all(database: Database) -> None:
-    for thread in threads_of(database):
-        database.server.execute(f"KILL {thread}")
-    wait_until(lambda: not threads_of(database), "the killed threads are gone")
 
 
 def kill_at(shop: Fragile, word: bytes, way: Direction) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -18,6 +18,7 @@ from tests.support.shop import ENTITIES
 from tests.support.shop_engines import Shop
 from tests.support.waiting import wait_until
 
+Driver = Literal["", "pymysql"]
 pytestmark = pytest.mark.fault
 PATIENT = 100.0
 """Seconds that the options allow; nobody may wait so long here."""
@@ -25,11 +26,11 @@ GENEROUS = 40.0
 
 
 @pytest.fixture
-def open_patient(fragile: Fragile, shell: Shell) -> Iterator[Callable[[Any], Shop]]:
+def open_patient(fragile: Fragile, shell: Shell) -> Iterator[Callable[[Driver], Shop]]:
     """Makes engines behind the proxies that would wait for long, with a driver for threads."""
     shops: list[Shop] = []
 
-    def opened(driver: Any) -> Shop:
+    def opened(driver: Driver) -> Shop:
         registry = fx.Registry()
         options = fx.MySQLOptions(driver=driver, connect_timeout=PATIENT, pool_timeout=PATIENT)
         registry.register_mysql(fragile.url, options=options)
@@ -60,7 +61,7 @@ def ends_in_time(call: Callable[[], Any], kind: type[BaseException]) -> None:
 
 @pytest.mark.parametrize(("store", "driver"), [("mysql", ""), ("mysql", "pymysql"), ("redis", "")])
 def test_opening_a_connection_takes_no_longer_than_the_context_has(
-    fragile: Fragile, open_patient: Callable[[Any], Shop], store: str, driver: str
+    fragile: Fragile, open_patient: Callable[[Driver], Shop], store: str, driver: Driver
 ) -> None:
     """The server accepts and says nothing; ``connect_timeout`` is far away, the deadline is not."""
     proxy: Proxy = getattr(fragile, store)

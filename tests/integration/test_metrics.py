@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from tests.support.local_caches import wait_until_open
 from tests.support.redis_servers import RedisServer
 from tests.support.shells import Shell
 from tests.support.shop_engines import Shop
+from tests.support.sql_servers import Database
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -143,20 +147,49 @@ def test_raw_sql_is_counted_by_operation_and_source(measured_shop: Shop, prometh
     assert {"operation=exec": 1.0} == counts(prometheus, "fluxaorm_db_queries_errors_total", "reports")
 
 
-def test_connections_for_threads_are_counted(measured_shop: Shop, prometheus: CollectorRegistry) -> None:
-    """A pool that is too small shows as callers that wait."""
-    pool = measured_shop.engine.mysql_pool().sync
-    connection = pool.acquire()
-
-    states = {
-        state: prometheus.get_sample_value(
-            "fluxaorm_pool_connections", {"store": "mysql", "pool": "default", "state": state}
-        )
-        for state in ("idle", "used", "waiting")
+def states(prometheus: CollectorRegistry) -> dict[str, float | None]:
+    """Of the connections to SQL."""
+    name, labels = "fluxaorm_pool_connections", {"store": "mysql", "pool": "default"}
+    return {
+        state: prometheus.get_sample_value(name, labels | {"state": state}) for state in ("idle", "used", "waiting")
     }
-    pool.release(connection)
 
-    assert {"idle": 0.0, "used": 1.0, "waiting": 0.0} == states
+
+def test_connections_and_those_who_wait_for_one_are_counted(
+    mysql_database: Database, shell: Shell, prometheus: CollectorRegistry
+) -> None:
+    """A pool that is too small shows as callers that wait, for threads and for tasks."""
+    registry = fx.Registry()
+    registry.register_mysql(mysql_database.url, options=fx.MySQLOptions(max_open_connections=2))
+    registry.enable_metrics(prometheus)
+    engine = registry.validate()
+    pool = engine.mysql_pool()
+    seen: list[dict[str, float | None]] = []
+
+    def use_up() -> None:
+        taken = [pool.sync.acquire() for _ in range(2)]
+        waiter = threading.Thread(target=lambda: pool.sync.release(pool.sync.acquire()))
+        waiter.start()
+        wait_until(lambda: states(prometheus)["waiting"], "a caller to wait")
+        seen.append(states(prometheus))
+        for connection in taken:
+            pool.sync.release(connection)
+        waiter.join()
+
+    async def use_up_in_loop() -> None:
+        taken = [await pool.asyncio.acquire() for _ in range(2)]
+        waiter = asyncio.ensure_future(pool.asyncio.acquire())
+        await asyncio.sleep(0)
+        seen.append(states(prometheus))
+        for connection in taken:
+            pool.asyncio.release(connection)
+        pool.asyncio.release(await waiter)
+
+    use_up() if shell.name == "sync" else shell.do(use_up_in_loop())
+    seen.append(states(prometheus))
+
+    assert [{"idle": 0.0, "used": 2.0, "waiting": 1.0}, {"idle": 2.0, "used": 0.0, "waiting": 0.0}] == seen
+    shell.close(engine)
 
 
 def test_requests_of_each_cache_tier_are_counted_by_entity_and_result(

@@ -122,7 +122,7 @@ class PoolConnections(Collector):
         return [
             GaugeMetricFamily(
                 "fluxaorm_pool_connections",
-                "Connections for threads, and callers that wait for one",
+                "Connections, and callers that wait for one",
                 labels=("store", "pool", "state"),
             )
         ]
@@ -147,9 +147,9 @@ class PoolConnections(Collector):
 
 def _stats_of(engine: Engine) -> Iterator[tuple[str, str, PoolStats]]:
     for code, sql in engine.mysql_pools.items():
-        yield "mysql", code, sql.sync.stats()
+        yield "mysql", code, sql.stats()
     for code, redis in engine.redis_pools.items():
-        yield "redis", code, redis.sync.stats()
+        yield "redis", code, redis.stats()
 
 
 _lock = threading.Lock()

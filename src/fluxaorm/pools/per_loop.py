@@ -41,6 +41,11 @@ class PerLoop(Generic[T]):
         for loop in [each for each in self._by_loop if each.is_closed()]:
             self._by_loop.pop(loop, None)
 
+    def running(self) -> list[T]:
+        """Those of all loops that were not closed; they belong to other threads."""
+        with self._lock:
+            return [each for loop, each in self._by_loop.items() if not loop.is_closed()]
+
     def take(self) -> T | None:
         """That of the running loop, if there is one; from now on it has none."""
         self._last = None

@@ -7,7 +7,7 @@ interrupted half-way, cancelled) its ``usable`` is False: the pool closes it and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
@@ -41,6 +41,12 @@ class PoolStats:
     open: int
     idle: int
     waiting: int
+
+
+def total(stats: Iterable[PoolStats]) -> PoolStats:
+    """Those of several pools together."""
+    each = list(stats)
+    return PoolStats(sum(one.open for one in each), sum(one.idle for one in each), sum(one.waiting for one in each))
 
 
 class Pooled(Protocol):
@@ -276,6 +282,10 @@ class SQLPool(Protocol):
         """Its connections for the running event loop, made on first use in it."""
         ...
 
+    def stats(self) -> PoolStats:
+        """Its connections for threads and for all event loops at this moment. Safe for threads."""
+        ...
+
     def close(self) -> None:
         """Close the connections for threads, and forget those of loops that no longer run."""
         ...
@@ -395,6 +405,10 @@ class RedisPool(Protocol):
     @property
     def async_client(self) -> Any:
         """A ``redis.asyncio.Redis`` client of the running loop."""
+        ...
+
+    def stats(self) -> PoolStats:
+        """As SQLPool.stats."""
         ...
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ import msgspec
 
 from fluxaorm.errors import PoolConnectError, RedisError
 from fluxaorm.pools.per_loop import PerLoop
-from fluxaorm.pools.ports import AsyncRedis, PoolLimits, RedisServer, Subscription, SyncRedis
+from fluxaorm.pools.ports import AsyncRedis, PoolLimits, PoolStats, RedisServer, Subscription, SyncRedis, total
 from fluxaorm.pools.redis_blocking import BlockingLink, BlockingRedis
 from fluxaorm.pools.redis_looped import LoopRedis
 from fluxaorm.pools.redis_settings import RedisSettings
@@ -122,6 +122,10 @@ class LeanRedisPool:
     def async_client(self) -> Any:
         """The same of the running loop: ``redis.asyncio.Redis`` or ``redis.asyncio.RedisCluster``."""
         return self._async_clients.get()
+
+    def stats(self) -> PoolStats:
+        """See RedisPool."""
+        return total([self.sync.stats(), *(each.stats() for each in self._looped.running())])
 
     def close(self) -> None:
         """See RedisPool. An embedded server stops when nobody in this process uses it any more."""

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from fluxaorm.errors import RedisConnectionError
 from fluxaorm.plans.effects import RedisCommand, RedisReplies
-from fluxaorm.pools.ports import PoolLimits, PoolStats
+from fluxaorm.pools.ports import PoolLimits, PoolStats, total
 from fluxaorm.pools.redis_blocking import BlockingLink, BlockingRedis
 from fluxaorm.pools.redis_cluster_plans import Answers, ClusterPlan, Wave, is_redirected, trip_plan
 from fluxaorm.pools.redis_routes import sole_slot
@@ -105,10 +105,7 @@ class BlockingCluster:
 
     def stats(self) -> PoolStats:
         """See SyncRedis."""
-        stats = [links.stats() for links in list(self._nodes.values())]
-        return PoolStats(
-            sum(each.open for each in stats), sum(each.idle for each in stats), sum(each.waiting for each in stats)
-        )
+        return total(links.stats() for links in list(self._nodes.values()))
 
     def close(self) -> None:
         """See SyncRedis."""

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from fluxaorm.errors import RedisConnectionError
 from fluxaorm.plans.effects import RedisCommand, RedisReplies
-from fluxaorm.pools.ports import PoolStats
+from fluxaorm.pools.ports import PoolStats, total
 from fluxaorm.pools.redis_cluster_plans import Answers, ClusterPlan, Wave, is_redirected, trip_plan
 from fluxaorm.pools.redis_looped import LoopRedis
 from fluxaorm.pools.redis_routes import sole_slot
@@ -88,10 +88,7 @@ class LoopCluster:
 
     def stats(self) -> PoolStats:
         """See AsyncRedis."""
-        stats = [link.stats() for link in self._nodes.values()]
-        return PoolStats(
-            sum(each.open for each in stats), sum(each.idle for each in stats), sum(each.waiting for each in stats)
-        )
+        return total(link.stats() for link in list(self._nodes.values()))
 
     async def aclose(self) -> None:
         """See AsyncRedis."""

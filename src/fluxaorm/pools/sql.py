@@ -14,7 +14,7 @@ from fluxaorm.errors import FluxaError, MySQLConnectionError, MySQLError, PoolCo
 from fluxaorm.pools.blocking import BlockingPool
 from fluxaorm.pools.looped import LoopPool
 from fluxaorm.pools.per_loop import PerLoop
-from fluxaorm.pools.ports import PoolLimits
+from fluxaorm.pools.ports import PoolLimits, PoolStats, total
 
 if TYPE_CHECKING:
     from fluxaorm.addresses import MySQLAddress, SQLiteAddress
@@ -128,6 +128,10 @@ class SQLPoolBase(ABC):
     def _expiry(self) -> float:
         """When a connection opened now is replaced: not all at once that were opened together."""
         return time.monotonic() + self.limits.lifetime * random.uniform(0.9, 1.0)
+
+    def stats(self) -> PoolStats:
+        """See SQLPool."""
+        return total([self.sync.stats(), *(each.stats() for each in self._looped.running())])
 
     def close(self) -> None:
         """See SQLPool."""

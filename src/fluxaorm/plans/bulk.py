@@ -2,7 +2,8 @@
 
 Decides; no I/O. What is written is a step's affair (``bulk_changes``, ``bulk_rows``): it works in a session and tells
 which rows it touched. Bulk writes know no entities: those of this context that they touched are read again by their
-next look-up, and no callbacks run.
+next look-up, and no callbacks run. Look-ups by unique values that are kept in Redis are not announced: one that
+no longer holds is found out by the row it leads to, and costs a query.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -296,6 +297,21 @@ def test_contexts_are_made_until_the_engine_is_closed() -> None:
     for make in (engine.new_context, engine.new_async_context):
         with pytest.raises(ContextClosedError, match="the engine is closed"):
             make()
+
+
+def test_sql_on_an_engine_is_no_context_and_ends_with_it(tmp_path: Path) -> None:
+    """A script may ask the database while the engine is still being set up; a closed engine answers nothing."""
+    registry = Registry()
+    registry.register_mysql(f"sqlite:///{tmp_path}/app.db")
+    engine = registry.validate()
+
+    row = engine.mysql().query_row("SELECT ?", 1)
+    noted = engine.has_contexts
+    engine.close()
+
+    assert ((1,), False) == (row, noted)
+    with pytest.raises(ContextClosedError, match="the engine is closed"):
+        engine.mysql().exec("SELECT 1")
 
 
 def test_an_engine_closes_itself_at_the_end_of_a_block() -> None:

@@ -93,8 +93,8 @@ def test_decimals(connection: SyncSQLConnection, value: Decimal) -> None:
 def test_datetimes(connection: SyncSQLConnection, value: datetime) -> None:
     """Naive ones as they are, aware ones in UTC, both with their microseconds."""
     naive, aware = (
-        row.decode()
-        for row in connection.fetch(
+        (text_of(cell) or b"").decode()
+        for cell in connection.fetch(
             "SELECT CAST(? AS DATETIME(6)), CAST(? AS DATETIME(6))", (value, value.replace(tzinfo=UTC))
         )[0]
     )
@@ -107,7 +107,7 @@ def test_datetimes(connection: SyncSQLConnection, value: datetime) -> None:
 @given(st.timedeltas(min_value=timedelta(hours=-838), max_value=timedelta(hours=838)))
 def test_durations(connection: SyncSQLConnection, value: timedelta) -> None:
     """Negative ones, and more than a day."""
-    text = connection.fetch("SELECT CAST(? AS TIME(6))", (value,))[0][0].decode()
+    text = (text_of(connection.fetch("SELECT CAST(? AS TIME(6))", (value,))[0][0]) or b"").decode()
 
     sign = -1 if text.startswith("-") else 1
     hours, minutes, seconds = text.lstrip("-").split(":")

@@ -50,7 +50,7 @@ class _Found:
     columns: list[ColumnDefinition] = field(default_factory=list[ColumnDefinition])
     indexes: defaultdict[str, list[Values]] = field(default_factory=lambda: defaultdict(list))
     foreign_keys: defaultdict[str, list[Values]] = field(default_factory=lambda: defaultdict(list))
-    checks: dict[str, str] = field(default_factory=dict[str, str])
+    checks: set[str] = field(default_factory=set[str])
 
 
 def tables_from(rows: Iterable[Sequence[Any]], *, mariadb: bool) -> dict[str, TableDefinition]:
@@ -78,7 +78,7 @@ def _note(found: _Found, row: list[str | None], mariadb: bool) -> None:
     elif what == "foreign key":
         found.foreign_keys[name].append(values)
     elif what == "check":
-        found.checks[name] = values[0] or ""
+        found.checks.add((values[0] or "").lower())
 
 
 def _column(name: str, values: Values, mariadb: bool) -> ColumnDefinition:
@@ -139,9 +139,9 @@ def _table(name: str, found: _Found, mariadb: bool) -> TableDefinition:
     )
 
 
-def _json_column(column: ColumnDefinition, checks: dict[str, str]) -> ColumnDefinition:
-    """MariaDB's JSON is a longtext with a check."""
-    if column.type == "longtext" and checks.get(column.name, "").lower() == f"json_valid(`{column.name.lower()}`)":
+def _json_column(column: ColumnDefinition, checks: set[str]) -> ColumnDefinition:
+    """MariaDB's JSON is a longtext with a check, which keeps its name when the column is renamed."""
+    if column.type == "longtext" and f"json_valid(`{column.name.lower()}`)" in checks:
         return replace(column, type="json", collation=None)
     return column
 

@@ -236,7 +236,7 @@ def _main(url: str, redis: str, namespace: str, directory: Path, kills: int, ope
                 continue
             next_kill = time.monotonic() + chance.uniform(0.5, 1.5) * LIFE_SECONDS / len(WORKERS)
             slot = chance.randrange(len(WORKERS))
-            _kill(children[slot])
+            assert _kill(children[slot]), "a worker ended by itself"
             killed += 1
             children[slot] = _forked(engine, directory, shared, number, WORKERS[slot])
             number += 1
@@ -252,9 +252,11 @@ def operations_done(directory: Path) -> int:
     return sum(path.stat().st_size for path in directory.iterdir()) // (2 * RECORD.size)
 
 
-def _kill(child: int) -> None:
+def _kill(child: int) -> bool:
+    """Whether it lived until then."""
     os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,10 @@ GOOD = {
     "a killed write that happened": [write(1, 0), read(0, 1, 2), read(1, 3, 4)],
     "a killed write that never happened": [write(1, 0), read(0, 1, 2), write(2, 3, 4), read(2, 5, 6)],
     "a killed write that happened late": [write(1, 0), write(2, 1, 2), read(2, 3, 4), read(1, 5, 6)],
-}
+    "many killed writes that nobody saw": [
+        *(write(at, at) for at in range(1, 40)), *(read(0, at, at + 0.5) for at in range(1, 40)),
+    ],
+}  # fmt: skip
 BAD = {
     "a stale read after a write returned": [write(1, 0, 1), read(0, 2, 3)],
     "a read that goes backwards": [write(1, 0, 10), read(1, 1, 2), read(0, 3, 4)],

@@ -12,8 +12,9 @@ from fluxaorm.plans.cache_keys import ABSENT, decode_ids, decode_row, encode_lis
 
 STAMP = bytes(range(8))
 CELLS = st.none() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.text() | st.binary()
-ROWS = st.lists(CELLS, min_size=1, max_size=8)
-IDS = st.lists(st.integers(0, 2**64 - 1), max_size=8)
+ID = st.integers(0, 2**64 - 1)
+ROWS = st.tuples(ID, st.lists(CELLS, max_size=8)).map(lambda drawn: [drawn[0], *drawn[1]])
+IDS = st.lists(ID, max_size=8)
 
 
 @st.composite

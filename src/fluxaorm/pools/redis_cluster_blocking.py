@@ -13,7 +13,7 @@ from fluxaorm.errors import RedisConnectionError
 from fluxaorm.plans.effects import RedisCommand, RedisReplies
 from fluxaorm.pools.ports import PoolLimits, PoolStats, total
 from fluxaorm.pools.redis_blocking import BlockingLink, BlockingRedis
-from fluxaorm.pools.redis_cluster_plans import Answers, ClusterPlan, Wave, is_redirected, trip_plan
+from fluxaorm.pools.redis_cluster_plans import Answers, ClusterPlan, Wave, is_undone, trip_plan
 from fluxaorm.pools.redis_routes import sole_slot
 from fluxaorm.pools.redis_slots import Node, SlotMap
 from fluxaorm.pools.watching import Watch
@@ -35,16 +35,17 @@ class BlockingCluster:
 
     def round_trip(self, commands: Sequence[RedisCommand], watch: Watch | None = None) -> RedisReplies:
         """See SyncRedis."""
+        undone = None
         if (slot := sole_slot(commands)) is not None and (node := self._slots.certain_owner(slot)) is not None:
             try:
                 replies = self._node(node).round_trip(commands, watch)
             except RedisConnectionError:
                 self._slots.doubt(node)
                 raise
-            if not is_redirected(replies.values[0]):
+            if not is_undone(commands[0], replies.values[0]):
                 return replies
-            self._slots.doubt()
-        return self.run(trip_plan(self._slots, self._code, commands), watch)
+            undone = node, replies.values[0]
+        return self.run(trip_plan(self._slots, self._code, commands, undone), watch)
 
     def run(self, plan: ClusterPlan[T], watch: Watch | None = None) -> T:
         """Drive a plan to its end."""

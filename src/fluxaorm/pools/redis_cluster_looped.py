@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from fluxaorm.errors import RedisConnectionError
 from fluxaorm.plans.effects import RedisCommand, RedisReplies
 from fluxaorm.pools.ports import PoolStats, total
-from fluxaorm.pools.redis_cluster_plans import Answers, ClusterPlan, Wave, is_redirected, trip_plan
+from fluxaorm.pools.redis_cluster_plans import Answers, ClusterPlan, Wave, is_undone, trip_plan
 from fluxaorm.pools.redis_looped import LoopRedis
 from fluxaorm.pools.redis_routes import sole_slot
 from fluxaorm.pools.redis_slots import Node, SlotMap
@@ -34,16 +34,17 @@ class LoopCluster:
 
     async def round_trip(self, commands: Sequence[RedisCommand]) -> RedisReplies:
         """See AsyncRedis."""
+        undone = None
         if (slot := sole_slot(commands)) is not None and (node := self._slots.certain_owner(slot)) is not None:
             try:
                 replies = await self._node(node).begin(commands)
             except RedisConnectionError:
                 self._slots.doubt(node)
                 raise
-            if not is_redirected(replies.values[0]):
+            if not is_undone(commands[0], replies.values[0]):
                 return replies
-            self._slots.doubt()
-        return await self._run(trip_plan(self._slots, self._code, commands))
+            undone = node, replies.values[0]
+        return await self._run(trip_plan(self._slots, self._code, commands, undone))
 
     async def _run(self, plan: ClusterPlan[T]) -> T:
         try:

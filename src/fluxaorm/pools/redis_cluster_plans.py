@@ -37,14 +37,34 @@ def is_redirected(reply: Any) -> bool:
     return isinstance(reply, RedisError) and reply.reason.startswith(_REDIRECTIONS)
 
 
-def trip_plan(slots: SlotMap, pool: str, commands: Sequence[RedisCommand]) -> ClusterPlan[RedisReplies]:
-    """The replies in order. RedisConnectionError when no node that was needed could be reached."""
+def is_undone(command: RedisCommand, reply: Any) -> bool:
+    """Whether a command did nothing and is to be sent again."""
+    return isinstance(reply, RedisError) and (is_redirected(reply) or _expired_on_its_way(command, reply))
+
+
+def _expired_on_its_way(command: RedisCommand, reply: RedisError) -> bool:
+    """Whether one of our functions, which had done nothing yet, lost its key while the slot is moved.
+
+    A key that has expired still counts when the node decides to run the function, and no more when that looks at it.
+    """
+    return "non local key in a cluster" in reply.reason and is_ours(command)
+
+
+def trip_plan(
+    slots: SlotMap, pool: str, commands: Sequence[RedisCommand], undone: tuple[Node, Any] | None = None
+) -> ClusterPlan[RedisReplies]:
+    """The replies in order. RedisConnectionError when no node that was needed could be reached.
+
+    ``undone``: what a node has replied already to the only command.
+    """
     yield from up_to_date_plan(slots, pool)
     if len(commands) == 1 and commands[0][0] == "SCAN":
         return (yield from scan_plan(slots, pool, commands[0]))
-    if len(commands) == 1 and commands[0][0] == "MGET" and slots.is_whole:
+    if len(commands) == 1 and commands[0][0] == "MGET" and len(commands[0]) > 1 and slots.is_whole:
         return (yield from _look_plan(slots, pool, commands[0][1:]))
     parts = parts_of(commands, slots.members, pool)
+    if undone is not None:
+        parts[0].answered_by, parts[0].reply = undone
     yield from _deliver_plan(slots, pool, [part for part in parts if not part.publishes])
     yield from _deliver_plan(slots, pool, [part for part in parts if part.publishes])
     lost = [part.reply for part in parts if isinstance(part.reply, RedisConnectionError)]
@@ -74,25 +94,31 @@ def _look_plan(slots: SlotMap, pool: str, keys: RedisCommand) -> ClusterPlan[Red
             replies, server = answer.values, answer.server
         for position, value in zip(own, replies, strict=True):
             values[position], servers[position] = value, server
-    refused = [position for position, value in enumerate(values) if isinstance(value, RedisError)]
+    refused = {
+        position: node
+        for node, own in positions.items()
+        for position in own
+        if isinstance(values[position], RedisError)
+    }
     if refused:
         yield from _look_again_plan(slots, pool, keys, refused, values, servers)
     return RedisReplies([values], servers[0], [servers])
 
 
 def _look_again_plan(
-    slots: SlotMap, pool: str, keys: RedisCommand, refused: Sequence[int], values: list[Any], servers: list[bytes]
+    slots: SlotMap, pool: str, keys: RedisCommand, refused: Mapping[int, Node], values: list[Any], servers: list[bytes]
 ) -> ClusterPlan[None]:
-    """Replace what was refused. RedisConnectionError when nothing could be reached."""
+    """Ask for what was redirected. RedisConnectionError when nothing could be reached."""
     lost = [values[position] for position in refused if isinstance(values[position], RedisConnectionError)]
     if len(lost) == len(values):
         raise lost[0]
-    parts = [
-        Part(position, ("GET", keys[position]), slot_of(keys[position]))
-        for position in refused
-        if not isinstance(values[position], RedisConnectionError)
-    ]
-    slots.doubt()
+    parts: list[Part] = []
+    for position, node in refused.items():
+        values[position] = found(values[position])
+        if is_redirected(values[position]):
+            part = Part(position, ("GET", keys[position]), slot_of(keys[position]))
+            part.answered_by, part.reply = node, values[position]
+            parts.append(part)
     yield from _deliver_plan(slots, pool, parts)
     for part in parts:
         values[part.position], servers[part.position] = found(part.reply), part.server
@@ -118,18 +144,17 @@ def up_to_date_plan(slots: SlotMap, pool: str) -> ClusterPlan[None]:
 
 def _deliver_plan(slots: SlotMap, pool: str, parts: list[Part]) -> ClusterPlan[None]:
     """Give each part its reply."""
-    waiting = [part for part in parts if part.reply is None]
+    waiting = [part for part in parts if part.reply is None or _goes_on(slots, part)]
     for _ in range(TRIES):
         if not waiting:
             return
+        if any(part.pauses for part in waiting):
+            yield RETRY_PAUSE
+        yield from up_to_date_plan(slots, pool)
         wave, sent = _addressed(slots, pool, waiting)
         if wave:
             _take_answers(slots, sent, (yield wave))
         waiting = [part for part in waiting if _goes_on(slots, part)]
-        if any(part.pauses for part in waiting):
-            yield RETRY_PAUSE
-        if waiting:
-            yield from up_to_date_plan(slots, pool)
 
 
 def _addressed(slots: SlotMap, pool: str, parts: Sequence[Part]) -> tuple[Wave, dict[Node, list[Part]]]:
@@ -167,10 +192,7 @@ def _goes_on(slots: SlotMap, part: Part) -> bool:
     """Whether a part is to be sent again, and where."""
     part.pauses = False
     reply = part.reply
-    if _expired_on_its_way(part):
-        part.pauses = True
-        return True
-    if not is_redirected(reply):
+    if not is_undone(part.command, reply):
         return False
     kind, _, rest = reply.reason.partition(" ")
     if kind in ("MOVED", "ASK"):
@@ -181,7 +203,7 @@ def _goes_on(slots: SlotMap, part: Part) -> bool:
             slots.met(node)
         else:
             slots.moved(part.slot, node)
-    elif kind == "TRYAGAIN":
+    elif kind != "CLUSTERDOWN":
         part.pauses = True
     else:
         # once: it may be only one node that has not heard yet
@@ -191,15 +213,6 @@ def _goes_on(slots: SlotMap, part: Part) -> bool:
             return False
         part.was_down = True
     return True
-
-
-def _expired_on_its_way(part: Part) -> bool:
-    """Whether one of our functions, which had done nothing yet, lost its key while the slot is moved.
-
-    A key that has expired still counts when the node decides to run the function, and no more when that looks at it.
-    """
-    reply = part.reply
-    return isinstance(reply, RedisError) and "non local key in a cluster" in reply.reason and is_ours(part.command)
 
 
 def scan_plan(slots: SlotMap, pool: str, command: RedisCommand) -> ClusterPlan[RedisReplies]:

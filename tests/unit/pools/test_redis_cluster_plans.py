@@ -89,7 +89,7 @@ def test_mget_is_cut_and_joined() -> None:
     """A key of another type is nothing, as for a server's MGET."""
     run = Run([("MGET", ONE, TWO, THREE)], lambda node, _: error("WRONGTYPE no") if node == B else node[0])
 
-    assert [["a", None, "c"]] == run.replies.values
+    assert ([["a", None, "c"]], 1) == (run.replies.values, len(run.waves))
     assert [b"a", b"b", b"c"] == run.replies.servers_of_keys(0, 3)
 
 
@@ -110,6 +110,14 @@ def test_a_moved_key_is_followed_and_remembered() -> None:
     assert [{A: [("GET", ONE)], B: [("GET", TWO)]}, {C: [("GET", TWO)]}] == run.waves
     assert ["a", "c"] == run.replies.values
     assert C == run.slots.owner(slot_of(TWO))
+
+
+def test_a_key_of_mget_that_moved_is_asked_for_alone() -> None:
+    """The others' values stand, and so do their servers."""
+    run = Run([("MGET", ONE, TWO)], lambda node, _: error(f"MOVED {slot_of(TWO)} c:3") if node == B else node[0])
+
+    assert [{A: [("GET", ONE)], B: [("GET", TWO)]}, {C: [("GET", TWO)]}] == run.waves
+    assert ([["a", "c"]], [b"a", b"c"]) == (run.replies.values, run.replies.servers_of_keys(0, 2))
 
 
 def test_a_key_on_its_way_is_asked_for_once_where_it_goes() -> None:

@@ -74,16 +74,22 @@ def _prepare(shop: Shop, names: list[str]) -> list[tuple[int, int]]:
     return [(counter.id, note.id) for counter, note in zip(counters, notes, strict=True)]
 
 
-def _change(shop: Shop, ctx: Any, name: str, ids: tuple[int, int]) -> None:
-    shop.do(shop.users.new(ctx, name=name, email=f"{name}@example.com"))
-    shop.do(shop.counters.must_get_by_id(ctx, ids[0])).hits += 1
-    shop.do(shop.notes.must_get_by_id(ctx, ids[1])).delete()
+def _change(shop: Shop, ctx: Any, name: str, ids: tuple[int, int]) -> list[Any]:
+    user = shop.do(shop.users.new(ctx, name=name, email=f"{name}@example.com"))
+    counter = shop.do(shop.counters.must_get_by_id(ctx, ids[0]))
+    counter.hits += 1
+    note = shop.do(shop.notes.must_get_by_id(ctx, ids[1]))
+    note.delete()
+    return [user, counter, note]
 
 
-def _flush(shop: Shop, ctx: Any, explicit: bool) -> None:
+def _flush(shop: Shop, ctx: Any, made: list[Any], explicit: bool) -> None:
+    """At once; in a block one by one, so that there are moments between the three."""
+
     async def in_block() -> None:
         async with ctx.transaction():
-            await ctx.flush()
+            for each in made:
+                await ctx.flush(each)
 
     if not explicit:
         shop.do(ctx.flush())
@@ -91,7 +97,8 @@ def _flush(shop: Shop, ctx: Any, explicit: bool) -> None:
         shop.do(in_block())
     else:
         with ctx.transaction():
-            ctx.flush()
+            for each in made:
+                ctx.flush(each)
 
 
 def _warm(shop: Shop, names: list[str]) -> tuple[list[Moment], float]:
@@ -100,10 +107,10 @@ def _warm(shop: Shop, names: list[str]) -> tuple[list[Moment], float]:
     started = time.monotonic()
     for explicit, name, ids in zip((False, True), names, _prepare(shop, names), strict=True):
         ctx = shop.context()
-        _change(shop, ctx, name, ids)
+        made = _change(shop, ctx, name, ids)
         counted = AtEffect(ctx, -1, lambda: None)
         started = time.monotonic()
-        _flush(shop, ctx, explicit)
+        _flush(shop, ctx, made, explicit)
         moments += [Moment(explicit, number, after) for number in range(counted.seen) for after in (False, True)]
     return moments, time.monotonic() - started
 
@@ -118,12 +125,12 @@ def _in_child(engine: Any, shell: str, name: str, ids: tuple[int, int], moment: 
         with open_shell(shell) as opened:
             shop = Shop(engine, opened, "")
             ctx = shop.context()
-            _change(shop, ctx, name, ids)
+            made = _change(shop, ctx, name, ids)
             if moment.number < 0:
                 threading.Timer(moment.seconds, _die).start()
             else:
                 AtEffect(ctx, moment.number, _die, moment.after)
-            _flush(shop, ctx, moment.explicit)
+            _flush(shop, ctx, made, moment.explicit)
             status = RETURNED
             _SAID[int(name.removeprefix("k"))] = RETURNED
             if moment.number < 0:

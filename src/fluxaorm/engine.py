@@ -143,7 +143,8 @@ class Engine:
         """A unit of work for one thread, best in a ``with`` block. ContextClosedError when the engine is closed.
 
         ``timeout``: seconds from now for everything done through it. When they are over, what is under way is ended
-        (a statement is killed on the server) with DeadlineExceededError, but no COMMIT, no lone statement, no clean-up.
+        (a statement is killed on the server) with DeadlineExceededError, but no COMMIT, no lone statement, no clean-up:
+        those have ten seconds more, after which CommitUnknownError tells of a server that does not answer.
         ContextMisuseError when it is not positive.
         """
         self._note_context()

@@ -19,7 +19,7 @@ from fluxaorm.plans.creation import check_chosen_id, draft
 from fluxaorm.plans.effects import Plan, Session, Statement
 from fluxaorm.plans.flush_work import StatementTag
 from fluxaorm.plans.ids import keep_ids_above_plan, take_ids_plan
-from fluxaorm.plans.key_lookups import Keys, ids_of_keys_plan, still_there_plan
+from fluxaorm.plans.key_lookups import Keys, ids_of_keys_plan, landed_plan, still_there_plan
 from fluxaorm.plans.moments import Moments
 from fluxaorm.plans.row_params import Params, parts_of
 from fluxaorm.plans.save_order import in_lock_order, key_of
@@ -187,7 +187,7 @@ class _Batch:
         for index in self.uniques:
             keys = self._keys(index, [row for row in unsure if row.existing is None])
             lock = self.unit.owner.open_transaction is not None
-            for row, id in (yield from ids_of_keys_plan(self.unit, session, keys, lock=lock, expected=True)).items():
+            for row, id in (yield from landed_plan(self.unit, session, keys, lock=lock)).items():
                 row.existing = id
         ids = self.ids()
         for row in unsure:

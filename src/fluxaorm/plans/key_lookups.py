@@ -6,7 +6,7 @@ asked again, value by value.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final, Generic, TypeVar
 
 from fluxaorm.entity.schema import UNSET, IndexSchema
@@ -38,6 +38,13 @@ class Keys(Generic[K]):
         if not any(value is None or value is UNSET for value in values):
             self.values[of] = values
             self.ids[of] = entity._row[0]
+
+    def without(self, others: Collection[K]) -> Keys[K]:
+        """Those of everybody else."""
+        rest: Keys[K] = Keys(self.index)
+        rest.values = {of: values for of, values in self.values.items() if of not in others}
+        rest.ids = {of: self.ids[of] for of in rest.values}
+        return rest
 
 
 def ids_of_keys_plan(
@@ -103,13 +110,33 @@ def _one_by_one_plan(
     return found
 
 
+def landed_plan(unit: EntityUnit, session: Session, keys: Keys[K], *, lock: bool) -> Plan[dict[K, int]]:
+    """The ids of the rows that were written with these values and nobody else's.
+
+    Nearly all are where they are expected, and found there by id, which costs less than to look for their values.
+    """
+    found: dict[K, int] = {}
+    owners = list(keys.values)
+    for start in range(0, len(owners), KEYS_A_QUERY):
+        part = owners[start : start + KEYS_A_QUERY]
+        now = yield from _values_of_ids_plan(unit, session, keys.index, [keys.ids[owner] for owner in part], lock=lock)
+        for owner in part:
+            id = keys.ids[owner]
+            if now.get(id) == keys.values[owner]:
+                found[owner] = id
+    rest = keys.without(found)
+    if rest.values:
+        found.update((yield from ids_of_keys_plan(unit, session, rest, lock=lock, expected=True)))
+    return found
+
+
 def still_there_plan(unit: EntityUnit, session: Session, keys: Keys[K]) -> Plan[bool]:
     """Lock the rows these values were found in, and say whether they still have them."""
     owners = list(keys.values)
     for start in range(0, len(owners), KEYS_A_QUERY):
         part = owners[start : start + KEYS_A_QUERY]
         ids = sorted({keys.ids[owner] for owner in part})
-        now = yield from _values_of_ids_plan(unit, session, keys.index, ids)
+        now = yield from _values_of_ids_plan(unit, session, keys.index, ids, lock=True)
         doubtful = [owner for owner in part if now.get(keys.ids[owner]) != keys.values[owner]]
         if doubtful:
             found = yield from _one_by_one_plan(unit, session, keys, doubtful, lock=True)
@@ -119,12 +146,12 @@ def still_there_plan(unit: EntityUnit, session: Session, keys: Keys[K]) -> Plan[
 
 
 def _values_of_ids_plan(
-    unit: EntityUnit, session: Session, index: IndexSchema, ids: Sequence[int]
+    unit: EntityUnit, session: Session, index: IndexSchema, ids: Sequence[int], *, lock: bool
 ) -> Plan[dict[int, tuple[Any, ...]]]:
     dialect, columns = unit.binding.dialect, unit.schema.columns
     select = ", ".join(dialect.column_expression(columns[position]) for position in (0, *index.positions))
     condition = dialect.rows_in([columns[0].name], len(ids))
-    sql = f"SELECT {select} FROM {unit.binding.quoted_table} WHERE {condition}{_alive(unit)}{_lock(unit, True)}"
+    sql = f"SELECT {select} FROM {unit.binding.quoted_table} WHERE {condition}{_alive(unit)}{_lock(unit, lock)}"
     rows = yield from FetchRows(session, sql, ids)
     return {
         int(row[0]): tuple(unit.python_value(at, raw) for at, raw in zip(index.positions, row[1:], strict=True))

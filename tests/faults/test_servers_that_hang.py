@@ -108,7 +108,7 @@ def test_what_is_not_cut_off_is_given_up_after_a_while(
     fragile.do(fragile.counters.new_many(warm := fragile.context(), 10))
     fragile.do(fragile.notes.new_many(warm, 10))
     warm.clear_flush()
-    ctx = limited(fragile, 2.0)
+    ctx = limited(fragile, 3.0)
     fragile.do(fragile.counters.new(ctx, label="a"))
     if word == "COMMIT":
         fragile.do(fragile.notes.new(ctx, text="a"))

@@ -60,8 +60,10 @@ def trip_plan(
     yield from up_to_date_plan(slots, pool)
     if len(commands) == 1 and commands[0][0] == "SCAN":
         return (yield from scan_plan(slots, pool, commands[0]))
-    if len(commands) == 1 and commands[0][0] == "MGET" and len(commands[0]) > 1 and slots.is_whole:
-        return (yield from _look_plan(slots, pool, commands[0][1:]))
+    if len(commands) == 1 and commands[0][0] == "MGET" and len(commands[0]) > 1:
+        owned = _positions_by_owner(slots, commands[0][1:])
+        if owned is not None:
+            return (yield from _look_plan(slots, pool, commands[0][1:], owned))
     parts = parts_of(commands, slots.members, pool)
     if undone is not None:
         parts[0].answered_by, parts[0].reply = undone
@@ -75,13 +77,21 @@ def trip_plan(
     return joined(commands, parts)
 
 
-def _look_plan(slots: SlotMap, pool: str, keys: RedisCommand) -> ClusterPlan[RedisReplies]:
-    """One MGET, the commonest of batches, with as little ado as it takes; the keys that moved go the long way."""
+def _positions_by_owner(slots: SlotMap, keys: RedisCommand) -> dict[Node, list[int]] | None:
+    """Where in ``keys`` the keys of each node stand; None when one has no owner."""
     positions: dict[Node, list[int]] = {}
     for position, key in enumerate(keys):
         node = slots.owner(slot_of(key))
-        assert node is not None
+        if node is None:
+            return None
         positions.setdefault(node, []).append(position)
+    return positions
+
+
+def _look_plan(
+    slots: SlotMap, pool: str, keys: RedisCommand, positions: Mapping[Node, list[int]]
+) -> ClusterPlan[RedisReplies]:
+    """One MGET, the commonest of batches, with as little ado as it takes; the keys that moved go the long way."""
     answers: Answers = yield {node: [("GET", keys[at]) for at in own] for node, own in positions.items()}
     values: list[Any] = [None] * len(keys)
     servers = [b""] * len(keys)

@@ -141,6 +141,15 @@ def test_a_cancelled_statement_is_ended_on_the_server(aio: Shop, mysql_database:
     wait_until(lambda: not mysql_database.execute(listed, "%of_cancellation%"), "the statement is killed")
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Whoever starts the tests in the background of a shell lets them ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("driver", ["mysqlclient", "pymysql"])
 @pytest.mark.parametrize("alone", [True, False], ids=["alone", "block"])
 def test_an_interrupt_inside_a_driver_closes_the_connection(mysql_database: Database, driver: str, alone: bool) -> None:

@@ -181,7 +181,7 @@ def test_what_is_cancelled_leaves_nothing_half_done(
 
 
 class TicketEntity(Entity, id_block=5):
-    """Small blocks: ids are reserved in MySQL all the time."""
+    """Small blocks: of two times that three ids are taken, one reserves the next in MySQL and hands it to Redis."""
 
     id: UInt64
 
@@ -196,7 +196,7 @@ def test_ids_whose_reservation_was_cancelled_are_handed_out_to_nobody_twice(
         ctx = shop.context()
 
         async def take() -> None:
-            taken.extend(ticket.id for ticket in await tickets.new_many(ctx, 7))
+            taken.extend(ticket.id for ticket in await tickets.new_many(ctx, 3))
 
         reached, _ = await cancelled_at(ctx, number, turns, take())
         ctx.clear_flush()
@@ -211,8 +211,8 @@ def test_ids_whose_reservation_was_cancelled_are_handed_out_to_nobody_twice(
                 break
         shell.close(engine)
 
-    assert number >= 2
-    assert len(taken) == len(set(taken)) >= 7
+    assert number >= 3
+    assert len(taken) == len(set(taken)) >= 18
 
 
 def test_an_alter_that_waits_for_a_lock_can_be_cancelled(mysql_database: Database) -> None:

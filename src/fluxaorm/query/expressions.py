@@ -28,7 +28,7 @@ class Expression(Generic[V_co]):
 
     def _operands(self) -> Iterator[FieldKey]:
         """Every field it needs."""
-        raise NotImplementedError
+        raise NotImplementedError  # each kind says it; an ABC would make every isinstance() slow
 
 
 class Numeric(Expression[V], Generic[V, O]):
@@ -36,7 +36,7 @@ class Numeric(Expression[V], Generic[V, O]):
 
     def _operand_types(self) -> tuple[tuple[type[Any], ...], str]:
         """What it is computed with: the types, and in words."""
-        raise NotImplementedError
+        raise NotImplementedError  # each kind says it; an ABC would make every isinstance() slow
 
     def __add__(self, other: O | Numeric[Any, O]) -> Computed[V, O]:
         return self._computed("+", self, other)
@@ -67,6 +67,13 @@ def _checked(operand: Any, takes: tuple[type[Any], ...], words: str) -> Any:
     return operand
 
 
+def _fields_of(*operands: Any) -> Iterator[FieldKey]:
+    """Every field that these operands need; a value needs none."""
+    for operand in operands:
+        if isinstance(operand, Expression):
+            yield from operand._operands()
+
+
 class Computed(Numeric[V, O], Generic[V, O]):
     """Two operands and what is done with them."""
 
@@ -86,9 +93,7 @@ class Computed(Numeric[V, O], Generic[V, O]):
 
     def _operands(self) -> Iterator[FieldKey]:
         """Every field it needs."""
-        for operand in (self.left, self.right):
-            if isinstance(operand, Expression):
-                yield from operand._operands()
+        return _fields_of(self.left, self.right)
 
     def __repr__(self) -> str:
         """Shows no value: it may be a secret."""
@@ -116,9 +121,7 @@ class Coalesced(Expression[V_co], Generic[V_co]):
 
     def _operands(self) -> Iterator[FieldKey]:
         """Every field it needs."""
-        for operand in (self.field, self.other):
-            if isinstance(operand, Expression):
-                yield from operand._operands()
+        return _fields_of(self.field, self.other)
 
     def __repr__(self) -> str:
         """Shows no value: it may be a secret."""
@@ -161,9 +164,7 @@ class Joined(Textual[T_co], Generic[T_co]):
 
     def _operands(self) -> Iterator[FieldKey]:
         """Every field it needs."""
-        for operand in (self.left, self.right):
-            if isinstance(operand, Expression):
-                yield from operand._operands()
+        return _fields_of(self.left, self.right)
 
     def __repr__(self) -> str:
         """Shows no value: it may be a secret."""
@@ -198,7 +199,7 @@ class Moved(Moment[V_co], Generic[V_co]):
 
     def _operands(self) -> Iterator[FieldKey]:
         """Every field it needs."""
-        yield from self.moment._operands()
+        return self.moment._operands()
 
     def __repr__(self) -> str:
         """Shows no value: it may be a secret."""

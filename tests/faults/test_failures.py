@@ -21,7 +21,7 @@ from fluxaorm.errors import (
     StaleEntityError,
     TransactionLostError,
 )
-from tests.support.blocks import block
+from tests.support.blocks import block, flush
 from tests.support.fragile import Fragile
 from tests.support.network import MakeProxy
 from tests.support.redis_servers import RedisServer
@@ -353,15 +353,8 @@ def test_a_second_pool_that_fails_is_told_apart(pair: Fragile, explicit: bool) -
     second = pair.do(provider(pair, SecondEntity).new(ctx, name="b"))
     once(pair.mysql, Direction.REQUEST, b"COMMIT", lambda: Verdict.CUT)
 
-    def write() -> None:
-        if not explicit:
-            pair.do(ctx.flush())
-            return
-        with block(pair, ctx):
-            pair.do(ctx.flush())
-
     with pytest.raises(PartialCommitError) as caught:
-        write()
+        flush(pair, ctx, explicit)
     unsaved = (first.is_new, second.is_new)
     result = pair.do(ctx.flush())
 
@@ -400,18 +393,12 @@ def test_rows_that_were_committed_are_followed_by_what_follows_a_commit(
         if entry.operation == "COMMIT":
             valkey.command("SET", key, "somebody's, from the old rows")
 
-    def write() -> None:
-        one.name, two.name = "A", "B"
-        ctx.invalidate_key(key)
-        ctx.register_query_logger(refill, redis=False)
-        if not explicit:
-            pair.do(ctx.flush())
-            return
-        with block(pair, ctx):
-            pair.do(ctx.flush())
+    one.name, two.name = "A", "B"
+    ctx.invalidate_key(key)
+    ctx.register_query_logger(refill, redis=False)
 
     with pytest.raises(PartialCommitError) as caught:
-        write()
+        flush(pair, ctx, explicit)
     after_one, left = list(called), valkey.command("EXISTS", key)
     seen = pair.do(first.get_by_id(pair.context(), one.id)).name
     pair.do(ctx.flush())

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from devstack.proxy import Direction, Verdict
-from fluxaorm.errors import CommitUnknownError, MySQLConnectionError
+from fluxaorm.errors import MySQLConnectionError
+from tests.support.blocks import flush
 from tests.support.fragile import Fragile
 from tests.support.kills import kill_all, threads_of
-from tests.support.three_tables import ALL, NOTHING, flush, pend, written
+from tests.support.three_tables import ALL, ALLOWED, NOTHING, end_of_flush, pend, written
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.fault
@@ -73,19 +74,13 @@ def killed_at(shop: Fragile, explicit: bool, number: int, moment: str, ends: Cou
     ctx, name = shop.context(), f"{moment}{number}"
     made = pend(shop, ctx, name)
     kill = KillAt(shop, number, moment)
-    end = "returned"
 
-    try:
-        flush(shop, ctx, explicit)
-    except CommitUnknownError:
-        end = "unknown"
-    except MySQLConnectionError:
-        end = "failed"
+    end = end_of_flush(shop, ctx, explicit)
     kill.end()
     there = written(shop.database, name)
 
     where = f"{moment} request {number}: {end}"
-    assert there in {"returned": [ALL], "failed": [NOTHING], "unknown": [ALL, NOTHING]}[end], where
+    assert there in ALLOWED[end], where
     if there == NOTHING:
         assert [True, True] == [made[0].is_new, made[1].is_dirty], where
         shop.do(ctx.flush())

@@ -12,7 +12,7 @@ import pytest
 
 import fluxaorm as fx
 from devstack.server import Server
-from fluxaorm.errors import CommitUnknownError, MySQLConnectionError
+from tests.support.blocks import flush
 from tests.support.effects import AtEffect
 from tests.support.measured import Measured
 from tests.support.private_servers import StartServer
@@ -20,7 +20,7 @@ from tests.support.redis_servers import RedisServer
 from tests.support.shells import open_shell
 from tests.support.shop_engines import Shop, open_engine
 from tests.support.sql_servers import Database, SqlServer
-from tests.support.three_tables import ALL, NOTHING, flush, pend, written
+from tests.support.three_tables import ALL, ALLOWED, NOTHING, end_of_flush, pend, written
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
@@ -94,14 +94,8 @@ def killed_at(victim: Victim, shop: Shop, explicit: bool, number: int, moment: s
     made = pend(shop, ctx, name)
     killer = threading.Timer(0.0005, victim.server.kill)
     at = AtEffect(ctx, number, killer.start if moment == "during" else victim.server.kill, moment == "after")
-    end = "returned"
 
-    try:
-        flush(shop, ctx, explicit)
-    except CommitUnknownError:
-        end = "unknown"
-    except MySQLConnectionError:
-        end = "failed"
+    end = end_of_flush(shop, ctx, explicit)
     if moment == "during":
         killer.join()
     victim.server.start()
@@ -109,7 +103,7 @@ def killed_at(victim: Victim, shop: Shop, explicit: bool, number: int, moment: s
 
     where = f"{moment} effect {number} of a {'block' if explicit else 'flush'}: {end}"
     assert at.happened, where
-    assert there in {"returned": [ALL], "failed": [NOTHING], "unknown": [ALL, NOTHING]}[end], where
+    assert there in ALLOWED[end], where
     if there == NOTHING:
         assert [True, True] == [made[0].is_new, made[1].is_dirty], where
         assert fx.FlushResult(inserted=1, updated=1, deleted=1) == shop.do(ctx.flush()), where

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 import fluxaorm as fx
+from devstack.proxy import Proxy
 from devstack.sentinel import SentinelGroup
+from devstack.server import Server
 from fluxaorm.engine import Engine
 from fluxaorm.plans import binding
 from fluxaorm.plans.cache_keys import stamp_for
@@ -83,6 +85,33 @@ class Watched:
         self.history.append(Operation("write", value, called, time.monotonic()))
 
 
+def watched_with_a_cached_row(directory: Path, redis: str) -> Watched:
+    """A register that Redis holds as it is in the table."""
+    watched = Watched(f"sqlite:///{directory}/app.db", redis)
+    watched.add(1)
+    watched.read()
+    watched.read_from_cache()
+    return watched
+
+
+def primary_and_replica(start: StartServer) -> tuple[Server, Server]:
+    """Two servers, of which the second follows the first."""
+    primary = start("redis", "--repl-diskless-sync-delay", "0")
+    return primary, start("redis", "--replicaof", primary.host, str(primary.port))
+
+
+def promote(server: Server, proxy: Proxy) -> None:
+    """Make a server the primary that everybody talks to from now on."""
+    command(server, "REPLICAOF", "NO", "ONE")
+    lead_to(server, proxy)
+
+
+def lead_to(server: Server, proxy: Proxy) -> None:
+    """Let everybody talk to this server from now on."""
+    proxy.target = (server.host, server.port)
+    proxy.cut()
+
+
 def weaken(monkeypatch: pytest.MonkeyPatch, kept: Callable[[list[bytes]], list[bytes]]) -> None:
     """Keep only a part of what a stamp says of the server: its run id and its replication id."""
 
@@ -112,10 +141,7 @@ def test_what_an_older_snapshot_holds_counts_only_without_the_servers_identity(
     weaken(monkeypatch, kept)
     server = private_server("valkey")
     snapshots = Snapshots(server, tmp_path / "snapshots")
-    watched = Watched(f"sqlite:///{tmp_path}/app.db", f"{server.host}:{server.port}")
-    watched.add(1)
-    watched.read()
-    watched.read_from_cache()
+    watched = watched_with_a_cached_row(tmp_path, f"{server.host}:{server.port}")
     snapshots.take()
     watched.write(7)
 
@@ -137,21 +163,15 @@ def test_what_a_replica_without_the_last_writes_holds_counts_only_without_the_se
 ) -> None:
     """A fail-over promotes what there is; replication does not wait for anybody."""
     weaken(monkeypatch, kept)
-    primary = private_server("redis", "--repl-diskless-sync-delay", "0")
-    replica = private_server("redis", "--replicaof", primary.host, str(primary.port))
+    primary, replica = primary_and_replica(private_server)
     proxy = proxy_factory((primary.host, primary.port))
-    watched = Watched(f"sqlite:///{tmp_path}/app.db", f"{proxy.host}:{proxy.port}")
-    watched.add(1)
-    watched.read()
-    watched.read_from_cache()
+    watched = watched_with_a_cached_row(tmp_path, f"{proxy.host}:{proxy.port}")
     wait_until_following(replica, primary)
     deafen(replica, primary)
     watched.write(7)
 
     primary.kill()
-    command(replica, "REPLICAOF", "NO", "ONE")
-    proxy.target = (replica.host, replica.port)
-    proxy.cut()
+    promote(replica, proxy)
     watched.read_from_cache()
 
     assert coherent == is_linearizable(watched.history)
@@ -169,24 +189,17 @@ def test_what_a_primary_that_was_replaced_and_is_back_holds_counts_only_without_
 ) -> None:
     """It is the very same process, so that its run id tells nothing."""
     weaken(monkeypatch, kept)
-    first = private_server("redis", "--repl-diskless-sync-delay", "0")
-    second = private_server("redis", "--replicaof", first.host, str(first.port))
+    first, second = primary_and_replica(private_server)
     proxy = proxy_factory((first.host, first.port))
-    watched = Watched(f"sqlite:///{tmp_path}/app.db", f"{proxy.host}:{proxy.port}")
-    watched.add(1)
-    watched.read()
-    watched.read_from_cache()
+    watched = watched_with_a_cached_row(tmp_path, f"{proxy.host}:{proxy.port}")
     wait_until_following(second, first)
     command(second, "REPLICAOF", "NO", "ONE")
     deafen(first, second)
-    proxy.target = (second.host, second.port)
-    proxy.cut()
+    lead_to(second, proxy)
     watched.read_from_cache()
     watched.write(7)
 
-    command(first, "REPLICAOF", "NO", "ONE")
-    proxy.target = (first.host, first.port)
-    proxy.cut()
+    promote(first, proxy)
     watched.read_from_cache()
 
     assert coherent == is_linearizable(watched.history)

@@ -40,3 +40,12 @@ def _entered(shop: Shop, opened: Any) -> Iterator[Any]:
         raise
     else:
         leave(None, None)
+
+
+def flush(shop: Shop, ctx: Any, explicit: bool) -> None:
+    """Alone, or ``explicit``: in a block of its own."""
+    if not explicit:
+        shop.do(ctx.flush())
+        return
+    with block(shop, ctx):
+        shop.do(ctx.flush())

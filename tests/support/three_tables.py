@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tests.support.blocks import block
+from fluxaorm.errors import CommitUnknownError, MySQLConnectionError
+from tests.support.blocks import flush
 from tests.support.shop_engines import Shop
 from tests.support.sql_servers import Database
 
@@ -12,6 +13,8 @@ Written = tuple[bool, bool, bool]
 """Is the user there, the counter raised, the note gone."""
 ALL: Final[Written] = (True, True, True)
 NOTHING: Final[Written] = (False, False, False)
+ALLOWED: Final[dict[str, list[Written]]] = {"returned": [ALL], "failed": [NOTHING], "unknown": [ALL, NOTHING]}
+"""End of a flush -> what may be there then."""
 
 
 def pend(shop: Shop, ctx: Any, name: str) -> list[Any]:
@@ -27,13 +30,15 @@ def pend(shop: Shop, ctx: Any, name: str) -> list[Any]:
     return [user, counter, note]
 
 
-def flush(shop: Shop, ctx: Any, explicit: bool) -> None:
-    """Alone, or in a block of its own."""
-    if not explicit:
-        shop.do(ctx.flush())
-        return
-    with block(shop, ctx):
-        shop.do(ctx.flush())
+def end_of_flush(shop: Shop, ctx: Any, explicit: bool) -> str:
+    """Flush while something is killed; how that ended: ``returned``, ``failed`` or ``unknown``."""
+    try:
+        flush(shop, ctx, explicit)
+    except CommitUnknownError:
+        return "unknown"
+    except MySQLConnectionError:
+        return "failed"
+    return "returned"
 
 
 def written(database: Database, name: str) -> Written:

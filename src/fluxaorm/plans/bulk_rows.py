@@ -12,12 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final, Literal, TypeAlias, cast
 
-from fluxaorm.entity.schema import UNSET, IndexSchema
-from fluxaorm.errors import FluxaError, MissingValueError, QueryError
+from fluxaorm.entity.schema import UNSET, IndexSchema, Unset
+from fluxaorm.errors import FluxaError, QueryError
 from fluxaorm.plans.bulk import Outcome, written_plan
 from fluxaorm.plans.creation import check_chosen_id, draft
 from fluxaorm.plans.effects import Plan, Session, Statement
-from fluxaorm.plans.flush_work import StatementTag
+from fluxaorm.plans.flush_work import StatementTag, missing_values
 from fluxaorm.plans.ids import keep_ids_above_plan, take_ids_plan
 from fluxaorm.plans.key_lookups import Keys, ids_of_keys_plan, landed_plan, still_there_plan
 from fluxaorm.plans.moments import Moments
@@ -114,10 +114,8 @@ class _Checker:
         for position, value in self._automatic:
             if row[position] is UNSET:
                 row[position] = value
-        missing = [at for at, value in enumerate(row) if value is UNSET]
-        if missing:
-            schema = self._unit.schema
-            raise MissingValueError(schema.name, row[0], [schema.columns[at].attribute for at in missing])
+        if Unset in set(map(type, row)):
+            raise missing_values(self._unit.binding, row)
 
 
 class _Batch:

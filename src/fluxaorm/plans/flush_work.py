@@ -241,7 +241,7 @@ def _insert_statements(binding: Binding, writes: list[EntityWrite]) -> list[Stat
             for part, params in parts_of(binding, entities, rows)
         ]
     except UnsetValueError as error:
-        raise _missing(binding, rows[error.row]) from None
+        raise missing_values(binding, rows[error.row]) from None
 
 
 def _inserted_row(write: EntityWrite) -> list[Any]:
@@ -251,7 +251,8 @@ def _inserted_row(write: EntityWrite) -> list[Any]:
     return row
 
 
-def _missing(binding: Binding, row: list[Any]) -> MissingValueError:
+def missing_values(binding: Binding, row: Sequence[Any]) -> MissingValueError:
+    """What is to be raised for a row that lacks values."""
     columns = binding.schema.columns
     missing = [columns[position].attribute for position, value in enumerate(row) if value is UNSET]
     return MissingValueError(binding.schema.name, row[0], missing)

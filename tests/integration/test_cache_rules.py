@@ -13,6 +13,7 @@ from fluxaorm import Entity, Float32, UInt64
 from fluxaorm.errors import EntityGoneError, MySQLError
 from fluxaorm.plans.effects import FetchRows
 from fluxaorm.plans.reads import get_by_id_plan
+from fluxaorm.plans.redis_functions import LIBRARY, library_source
 from tests.support.cached import Cached, OpenCached, SeatEntity, ShelfEntity, StoolEntity
 from tests.support.interleaving import overtaken, with_action_before
 from tests.support.local_caches import wait_until_open
@@ -377,3 +378,27 @@ def test_another_processes_engine_with_the_same_options_sees_the_same_keys(open_
 
     assert "a" == read(there, id).name
     assert 1 == there.engine.binding(there.provider).counts.redis_hit
+
+
+def test_another_version_of_the_functions_stays_beside_this_one(open_cached: OpenCached) -> None:
+    """A server that two versions of the library share runs for each what it brought along: here the other one would
+    announce nothing.
+    """
+    shelves = open_cached(ShelfEntity)
+    hash, other = LIBRARY.rpartition("_")[2], f"{os.getpid():016x}"
+    source = library_source().replace(hash, other).replace("live[#live + 1] =", "local _ =")
+    name = LIBRARY.replace(hash, other)
+    shelves.redis.command("FUNCTION", "LOAD", "REPLACE", source)
+    try:
+        id = shelves.add(name="a")
+        ctx = shelves.context()
+        shelf = shelves.do(shelves.provider.must_get_by_id(ctx, id))
+        shelf.name = "b"
+        shelves.do(ctx.flush())
+        seen = read(shelves, id).name
+        loaded = [shelves.redis.command("FUNCTION", "LIST", "LIBRARYNAME", each) for each in (LIBRARY, name)]
+    finally:
+        shelves.redis.command("FUNCTION", "DELETE", name)
+
+    assert "b" == seen
+    assert all(loaded)

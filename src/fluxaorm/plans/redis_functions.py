@@ -3,28 +3,20 @@
 Each writes once, last, so that one which fails has done nothing; never a DEL before a SET, since a key that is deleted
 while its slot is moved can only be written to at the slot's next owner.
 
-The source is written here, sent by ``call_plan`` when a server does not know it yet, and repeated. Names carry the
-version, since they are global on a server and old and new versions of the library may run side by side.
+The source is written here, sent by ``redis_plan`` when a server does not know it yet, and repeated. The library's and
+the functions' names end in a hash of that source: they are global on a server, where other versions may run beside this
+one, and neither must run the other's functions nor replace them.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any, Final
 
 from fluxaorm.errors import RedisError
 from fluxaorm.plans.cache_keys import PUBLISH
 from fluxaorm.plans.effects import Plan, RedisCommand, RedisReplies, RedisRoundTrip, ShieldedRedisRoundTrip
-from fluxaorm.version import VERSION
-
-_SUFFIX: Final = VERSION.replace(".", "_")
-INTEND: Final = f"fx_intend_{_SUFFIX}"
-RELEASE: Final = f"fx_release_{_SUFFIX}"
-FILL: Final = f"fx_fill_{_SUFFIX}"
-SWAP: Final = f"fx_swap_{_SUFFIX}"
-DROP: Final = f"fx_drop_{_SUFFIX}"
-TAKE_IDS: Final = f"fx_take_ids_{_SUFFIX}"
-INSTALL_IDS: Final = f"fx_install_ids_{_SUFFIX}"
 
 _BODY: Final = """
 local function now_ms()
@@ -134,22 +126,33 @@ end
 """
 
 
-def _registration(name: str, function: str) -> str:
-    return (
-        f"redis.register_function{{function_name='{name}', callback={function}, flags={{'allow-oom'}}}}"
-        if function in ("intend", "release", "drop")
-        else f"redis.register_function('{name}', {function})"
-    )
+_INTO_FULL_MEMORY: Final = ("intend", "release", "drop")
+"""What a server that has no memory left takes all the same: it keeps caches true."""
+
+
+def _registration(function: str) -> str:
+    flags = "{'allow-oom'}" if function in _INTO_FULL_MEMORY else "{}"
+    return f"redis.register_function{{function_name='fx_{function}_' .. hash, callback={function}, flags={flags}}}"
+
+
+_REGISTRATIONS: Final = "\n".join(
+    map(_registration, ("intend", "release", "fill", "swap", "drop", "take_ids", "install_ids"))
+)
+_HASH: Final = hashlib.blake2b(f"{_BODY}\n{_REGISTRATIONS}".encode(), digest_size=8).hexdigest()
+
+LIBRARY: Final = f"fluxaorm_{_HASH}"
+INTEND: Final = f"fx_intend_{_HASH}"
+RELEASE: Final = f"fx_release_{_HASH}"
+FILL: Final = f"fx_fill_{_HASH}"
+SWAP: Final = f"fx_swap_{_HASH}"
+DROP: Final = f"fx_drop_{_HASH}"
+TAKE_IDS: Final = f"fx_take_ids_{_HASH}"
+INSTALL_IDS: Final = f"fx_install_ids_{_HASH}"
 
 
 def library_source() -> str:
     """The Lua source to load."""
-    functions = {
-        INTEND: "intend", RELEASE: "release", FILL: "fill", SWAP: "swap", DROP: "drop",
-        TAKE_IDS: "take_ids", INSTALL_IDS: "install_ids",
-    }  # fmt: skip
-    registered = "\n".join(_registration(name, function) for name, function in functions.items())
-    return f"#!lua name=fluxaorm_{_SUFFIX}\n{_BODY}\n{registered}\n"
+    return f"#!lua name={LIBRARY}\nlocal hash = '{_HASH}'\n{_BODY}\n{_REGISTRATIONS}\n"
 
 
 def function_call(name: str, key: str, *args: bytes | str | int) -> RedisCommand:

@@ -7,6 +7,7 @@ blocks or is awaited. A context serves one thread or one flow of tasks.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from threading import get_ident
@@ -127,11 +128,17 @@ class _ContextBase(UnitOfWork):
     def register_query_logger(
         self, handler: Callable[[Any, QueryLogEntry], None], *, mysql: bool = True, redis: bool = True
     ) -> None:
-        """Call ``handler(ctx, entry)`` after each statement and Redis round trip of this context."""
+        """Call ``handler(ctx, entry)`` after each statement and Redis round trip of this context.
+
+        What it raises is logged once (logger ``fluxaorm.observe``) and changes nothing. ContextMisuseError: it is a
+        coroutine function, which nobody would await.
+        """
         from fluxaorm.observe.query_log import QueryLoggers
 
+        if inspect.iscoroutinefunction(handler):
+            raise ContextMisuseError(f"the query logger {handler!r} is a coroutine function: it must be a plain one")
         if self._observer is None:
-            self._observer = QueryLoggers(self)
+            self._observer = QueryLoggers(self, self.engine.failing_handlers)
         self._observer.add(handler, mysql=mysql, redis=redis)
 
     def _check_reentrance(self) -> None:

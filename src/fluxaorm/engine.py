@@ -30,6 +30,7 @@ from fluxaorm.errors import (
     StaleGeneratedCodeError,
     UnknownPoolError,
 )
+from fluxaorm.observe.failing_handlers import FailingHandlers
 from fluxaorm.plans.binding import Binding, DisabledCaches
 from fluxaorm.plans.cache_keys import channel_of, key_prefix
 from fluxaorm.plans.row_reader import RowReader
@@ -109,6 +110,7 @@ class Engine:
         self.monotonic: Callable[[], float] = time.monotonic
         self.cache_outages = CacheOutages(time.monotonic)
         self.metrics = tuple(metrics)
+        self.failing_handlers = FailingHandlers()
         self.has_contexts = False
         """Whether a context was made: from then on nothing of the engine may be set up any more."""
         self._careless_redis_pools = careless_redis_pools

@@ -1,4 +1,7 @@
-"""The query log: effects turned into entries for the handlers a user registered. Sees everything, changes nothing."""
+"""The query log: effects turned into entries for the handlers a user registered. Sees everything, changes nothing.
+
+What a handler raises is logged and goes no further, but for what interrupts the program (KeyboardInterrupt).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from fluxaorm.errors import RedisError
+from fluxaorm.observe.failing_handlers import FailingHandlers
 from fluxaorm.plans.cache_keys import is_value
 from fluxaorm.plans.effects import (
     Begin,
@@ -66,8 +70,9 @@ Handler = Callable[[Any, QueryLogEntry], None]
 class QueryLoggers:
     """The handlers of one context; called by the runner with each effect it performed."""
 
-    def __init__(self, ctx: Context | AsyncContext | Any) -> None:
+    def __init__(self, ctx: Context | AsyncContext | Any, failing: FailingHandlers) -> None:
         self._ctx = ctx
+        self.failing = failing
         self._handlers: list[tuple[Handler, frozenset[Store]]] = []
 
     def add(self, handler: Handler, *, mysql: bool, redis: bool) -> None:
@@ -77,7 +82,7 @@ class QueryLoggers:
 
     def for_context(self, ctx: Context | AsyncContext | Any) -> QueryLoggers:
         """The same handlers for another context."""
-        loggers = QueryLoggers(ctx)
+        loggers = QueryLoggers(ctx, self.failing)
         loggers._handlers = list(self._handlers)
         return loggers
 
@@ -85,13 +90,24 @@ class QueryLoggers:
         self, effect: Effect[Any], reply: Any, error: BaseException | None, microseconds: int, started: float
     ) -> None:
         """The runner's observer."""
-        seen = _see(effect, reply, error, microseconds, started)
-        if seen is None:
-            return
-        entry = seen.entry(self._ctx)
+        try:
+            seen = _see(effect, reply, error, microseconds, started)
+            if seen is not None:
+                self._tell_all(seen.entry(self._ctx))
+        except Exception as failure:  # noqa: BLE001 - as below
+            self.failing.note(self, failure)
+
+    def _tell_all(self, entry: QueryLogEntry) -> None:
         for handler, stores in self._handlers:
             if entry.store in stores:
-                handler(self._ctx, entry)
+                self.tell(handler, entry)
+
+    def tell(self, handler: Handler, entry: QueryLogEntry) -> None:
+        """Call a handler; what it raises is logged once."""
+        try:
+            handler(self._ctx, entry)
+        except Exception as error:  # noqa: BLE001 - who watches must not end what is watched
+            self.failing.note(handler, error)
 
     def shared_with(self, others: Sequence[QueryLoggers]) -> SharedQueryLoggers:
         """For look-ups of several contexts that were merged."""
@@ -103,15 +119,19 @@ class SharedQueryLoggers:
 
     def __init__(self, members: Sequence[QueryLoggers]) -> None:
         self._members = members
-        self._failures: dict[int, Exception] = {}
 
     def __call__(
         self, effect: Effect[Any], reply: Any, error: BaseException | None, microseconds: int, started: float
     ) -> None:
         """The runner's observer."""
-        seen = _see(effect, reply, error, microseconds, started)
-        if seen is None:
-            return
+        try:
+            seen = _see(effect, reply, error, microseconds, started)
+            if seen is not None:
+                self._tell_all(seen)
+        except Exception as failure:  # noqa: BLE001 - who watches must not end what is watched
+            self._members[0].failing.note(self, failure)
+
+    def _tell_all(self, seen: _Seen) -> None:
         told: set[tuple[int, int]] = set()
         for member in self._members:
             entry = seen.entry(member._ctx)
@@ -119,21 +139,11 @@ class SharedQueryLoggers:
                 identity = _identity(handler)
                 if identity not in told and entry.store in stores:
                     told.add(identity)
-                    self._tell(member, handler, entry)
-
-    def _tell(self, member: QueryLoggers, handler: Handler, entry: QueryLogEntry) -> None:
-        try:
-            handler(member._ctx, entry)
-        except Exception as error:  # noqa: BLE001 - raised to the callers of this context, and to no others
-            self._failures.setdefault(id(member), error)
+                    member.tell(handler, entry)
 
     def shared_with(self, others: Sequence[QueryLoggers]) -> SharedQueryLoggers:
         """With more of them."""
         return SharedQueryLoggers([*self._members, *others])
-
-    def failure_of(self, observer: object) -> Exception | None:
-        """What a handler of one context raised, first."""
-        return self._failures.get(id(observer))
 
 
 def _identity(handler: Handler) -> tuple[int, int]:
@@ -231,7 +241,7 @@ def _word(word: bytes | str | int) -> str:
 
 
 def _verb(sql: str) -> str:
-    return sql.split(None, 1)[0].upper()
+    return next(iter(sql.split(None, 1)), "").upper()
 
 
 def _pool(target: str | Session) -> str:

@@ -119,6 +119,9 @@ def call_after_plan(owner: UnitOfWork, events: Sequence[AfterEvent]) -> Plan[lis
                 yield from CallHandler(handler, (owner, *event.args))
             except Exception as error:  # noqa: BLE001 - the caller raises them all, when all handlers ran
                 failures.append(error)
+            except BaseException as interruption:
+                interruption.add_note("the rows of this flush are durable; not all of its after-handlers were called")
+                raise
     return failures
 
 

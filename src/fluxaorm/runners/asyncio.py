@@ -41,6 +41,7 @@ from fluxaorm.plans.effects import (
 )
 from fluxaorm.pools.per_loop import PerLoop
 from fluxaorm.runners.look_ups import LookUps, Rows
+from fluxaorm.runners.observer import Watched
 from fluxaorm.runners.outcomes import begin_stream, connection_of, end_stream, open_connection_of, unknown_outcome
 from fluxaorm.runners.shield import Shield
 
@@ -106,34 +107,43 @@ class AsyncRunner:
             shared.running += 1
         performers = self._performers
         shield = Shield()
+        watched = None if observer is None else Watched(observer)
         try:
             effect = next(plan)
             while True:
                 try:
                     if shield.cancelled and not _is_shielded(effect):
                         shield.deliver()
-                    if observer is None:
+                    if watched is None:
                         reply = await performers[type(effect)](effect, shield)
                     else:
-                        reply = await self._perform_observed(effect, shield, observer)
+                        if not _is_shielded(effect):
+                            watched.deliver()
+                        reply = await self._perform_observed(effect, shield, watched)
                 except BaseException as error:  # noqa: BLE001 - it is the plan that handles it
                     effect = plan.throw(error)
                 else:
                     effect = plan.send(reply)
         except StopIteration as done:
+            if watched is not None:
+                watched.deliver()
             result: T = done.value
             return result
+        except BaseException as error:
+            if watched is not None:
+                watched.deliver(error)
+            raise
         finally:
             if shared is not None:
                 shared.running -= 1
             if shield.cancelled:
                 shield.deliver_later()
 
-    async def _perform_observed(self, effect: Effect[Any], shield: Shield, observer: Observer) -> Any:
+    async def _perform_observed(self, effect: Effect[Any], shield: Shield, observer: Watched) -> Any:
         if type(effect) is Parallel:
             return await self._parallel(effect, shield, observer)
         if type(effect) is LookUpRows:
-            return await self._look_up_rows(effect, shield, observer)
+            return await self._look_up_rows(effect, shield, observer.observer)
         started = time.monotonic()
         try:
             reply = await self._performers[type(effect)](effect, shield)
@@ -311,7 +321,7 @@ class AsyncRunner:
 
     # others
 
-    async def _parallel(self, effect: Parallel, _: Shield, observer: Observer | None = None) -> list[Any]:
+    async def _parallel(self, effect: Parallel, _: Shield, observer: Watched | None = None) -> list[Any]:
         """All run to their ends, also after one failed; the error of the first that did is raised."""
         performed = [self._perform_apart(each, observer) for each in effect.effects]
         replies = await asyncio.gather(*performed, return_exceptions=True)
@@ -320,7 +330,7 @@ class AsyncRunner:
                 raise reply
         return replies
 
-    async def _perform_apart(self, effect: Effect[Any], observer: Observer | None) -> Any:
+    async def _perform_apart(self, effect: Effect[Any], observer: Watched | None) -> Any:
         """In a task of its own, which has its own cancellation."""
         shield = Shield()
         if observer is not None:

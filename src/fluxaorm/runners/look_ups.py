@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, S
 from typing import Any, Final, TypeAlias
 
 from fluxaorm.plans.effects import LookUpRows, Plan, Row, RowReaderPort
-from fluxaorm.runners.observer import Observer, SharedObserver
+from fluxaorm.runners.observer import Observer
 
 Rows: TypeAlias = Mapping[int, Row]
 RunPlan: TypeAlias = Callable[[Plan[Rows], "Observer | None"], Coroutine[Any, Any, Rows]]
@@ -101,7 +101,7 @@ class LookUps:
             if not isinstance(error, Exception):
                 raise
         else:
-            _deliver(rows, callers, shared)
+            _deliver(rows, callers)
 
 
 def _groups(callers: Sequence[_Caller], most: int) -> Iterator[list[_Caller]]:
@@ -118,16 +118,13 @@ def _groups(callers: Sequence[_Caller], most: int) -> Iterator[list[_Caller]]:
         yield group
 
 
-def _shared_observer(callers: Sequence[_Caller]) -> SharedObserver | None:
+def _shared_observer(callers: Sequence[_Caller]) -> Observer | None:
     """One for all contexts that are observed."""
     observers = list({id(caller.observer): caller.observer for caller in callers if caller.observer}.values())
     return observers[0].shared_with(observers[1:]) if observers else None
 
 
-def _deliver(rows: Rows, callers: Sequence[_Caller], shared: SharedObserver | None) -> None:
+def _deliver(rows: Rows, callers: Sequence[_Caller]) -> None:
     for caller in callers:
-        failure = None if shared is None else shared.failure_of(caller.observer)
-        if failure is not None:
-            caller.fail(failure)
-        elif not caller.future.done():
+        if not caller.future.done():
             caller.future.set_result(rows)

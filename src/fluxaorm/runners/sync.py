@@ -35,6 +35,7 @@ from fluxaorm.plans.effects import (
     Sleep,
     Stream,
 )
+from fluxaorm.runners.observer import Watched
 from fluxaorm.runners.outcomes import begin_stream, connection_of, end_stream, open_connection_of, unknown_outcome
 from fluxaorm.runners.parallel import merged_by_pool, split_replies
 
@@ -90,20 +91,27 @@ class SyncRunner:
             return result
 
     def _run_observed(self, plan: Plan[T], observer: Observer) -> T:
+        watched = Watched(observer)
         try:
             effect = next(plan)
             while True:
                 try:
-                    reply = self._perform_observed(effect, observer)
+                    if not effect.shielded:
+                        watched.deliver()
+                    reply = self._perform_observed(effect, watched)
                 except BaseException as error:  # noqa: BLE001 - it is the plan that handles it
                     effect = plan.throw(error)
                 else:
                     effect = plan.send(reply)
         except StopIteration as done:
+            watched.deliver()
             result: T = done.value
             return result
+        except BaseException as error:
+            watched.deliver(error)
+            raise
 
-    def _perform_observed(self, effect: Effect[Any], observer: Observer) -> Any:
+    def _perform_observed(self, effect: Effect[Any], observer: Watched) -> Any:
         if type(effect) is Parallel:
             return self._parallel(effect, observer)
         started = time.monotonic()
@@ -267,7 +275,7 @@ class SyncRunner:
 
     # others
 
-    def _parallel(self, effect: Parallel, observer: Observer | None = None) -> list[Any]:
+    def _parallel(self, effect: Parallel, observer: Watched | None = None) -> list[Any]:
         """All are performed, also after one failed; the error of the first that did is raised."""
         replies: list[Any] = [None] * len(effect.effects)
         failure: Exception | None = None

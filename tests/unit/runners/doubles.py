@@ -13,7 +13,7 @@ from fluxaorm.errors import MySQLConnectionError
 from fluxaorm.plans.effects import Effect, Plan, RedisReplies
 from fluxaorm.pools.ports import PoolStats
 from fluxaorm.runners.asyncio import AsyncRunner
-from fluxaorm.runners.observer import Observer, SharedObserver
+from fluxaorm.runners.observer import Observer
 from fluxaorm.runners.sync import SyncRunner
 
 T = TypeVar("T")
@@ -220,7 +220,7 @@ class Watching:
     ) -> None:
         self._tell(effect, reply, error, microseconds, started)
 
-    def shared_with(self, others: Sequence[Any]) -> SharedObserver:
+    def shared_with(self, others: Sequence[Any]) -> Observer:
         raise AssertionError("nothing is looked up here")
 
 

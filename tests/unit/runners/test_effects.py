@@ -332,6 +332,50 @@ def test_an_interruption_reaches_the_plan(world: World) -> None:
     assert 0 == world.connections.out
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_interrupted_observer_undoes_nothing(world: World, fails: bool) -> None:
+    """Ctrl-C while a COMMIT is logged must not make it look as if it had failed; it ends the program all the same."""
+    steps: list[Any] = []
+    world.script.answers |= {"commit": REFUSED if fails else None}
+    session = Session("default")
+
+    def interrupted(effect: Effect[Any], *_: Any) -> None:
+        if isinstance(effect, Commit):
+            raise KeyboardInterrupt
+
+    def plan() -> Plan[None]:
+        yield from Begin(session)
+        try:
+            yield from Commit(session)
+            steps.append("committed")
+        except DeadlockError:
+            steps.append("refused")
+        yield from ShieldedRedisRoundTrip("default", (("DEL", "a"),))
+        steps.append("released")
+        try:
+            yield from FetchRows("default", "SELECT 1")
+        except KeyboardInterrupt:
+            steps.append("interrupted")
+            raise
+
+    with pytest.raises(KeyboardInterrupt):
+        world.run(plan(), Watching(interrupted))
+    assert ["refused" if fails else "committed", "released", "interrupted"] == steps
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_interrupted_observer_is_told_of_at_the_latest_when_a_plan_ends(world: World, fails: bool) -> None:
+    """The last effect of a plan may be the one that is logged."""
+    world.script.answers |= {"fetch": REFUSED if fails else [(1,)]}
+
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        world.run(one(FetchRows("default", "SELECT 1")), Watching(interrupted))
+    assert (REFUSED if fails else None) is caught.value.__cause__
+
+
 def test_a_coroutine_function_is_no_handler_for_threads() -> None:
     """Nobody would await it: the error says what to do instead."""
 

@@ -40,11 +40,10 @@ def look_up(reader: Reader, *ids: int) -> Plan[list[Row] | None]:
 
 
 class Log:
-    """Observes for one context; ``fails``: like a user's handler with a mistake in it."""
+    """Observes for one context."""
 
-    def __init__(self, fails: bool = False) -> None:
+    def __init__(self) -> None:
         self.seen: list[str] = []
-        self.fails = fails
 
     def __call__(
         self, effect: Effect[Any], reply: Any, error: BaseException | None, microseconds: int, started: float
@@ -69,9 +68,6 @@ class SharedLog:
 
     def shared_with(self, others: Sequence[Log]) -> SharedLog:
         return SharedLog([*self.logs, *others])
-
-    def failure_of(self, observer: Any) -> BaseException | None:
-        return ValueError("a mistake") if observer is not None and observer.fails else None
 
 
 def together(*runs: Coroutine[Any, Any, Any]) -> list[Any]:
@@ -211,17 +207,6 @@ def test_every_observed_context_sees_a_merged_read_once(async_world: AsyncWorld)
     )  # fmt: skip
 
     assert (["FetchRows"], ["FetchRows"]) == (one.seen, other.seen)
-
-
-def test_what_a_query_logger_raises_reaches_its_own_context_only(async_world: AsyncWorld) -> None:
-    """A mistake in one request's handler must not fail the requests of others."""
-    reader = Reader()
-    run = async_world.runner.run
-
-    found = together(run(look_up(reader, 1), Log(fails=True)), run(look_up(reader, 2), Log()), run(look_up(reader, 3)))
-
-    assert isinstance(found[0], ValueError)
-    assert [[(2,)], [(3,)]] == found[1:]
 
 
 def test_loops_of_several_threads_do_not_meet(async_world: AsyncWorld) -> None:

@@ -79,7 +79,7 @@ def test_the_definitions_give_no_alters_but_the_listed(legacy: Database, importe
         providers = [engine.provider(definition) for definition in engine.registry.entities.values()]
 
     assert _shown(alters) == _shown(found.alters)
-    assert 5 == len(providers)
+    assert 6 == len(providers)
 
 
 def _shown(alters: Any) -> list[tuple[Any, ...]]:

@@ -19,6 +19,7 @@ from fluxaorm.dialects.mysql_errors import (
     MISSING_TABLE,
     OUT_OF_RANGE,
     REFUSED_ALGORITHMS,
+    REFUSED_NULL,
     duplicate_of,
     error_of,
     row_in_message,
@@ -196,6 +197,10 @@ class MySQLFamily(Dialect):
         """See ``mysql_errors``."""
         return error.errno in OUT_OF_RANGE
 
+    def is_refused_null(self, error: MySQLError) -> bool:
+        """See ``mysql_errors``."""
+        return error.errno == REFUSED_NULL
+
     def ids_table_ddl(self) -> str:
         """Names of tables compare byte by byte."""
         return (
@@ -208,7 +213,7 @@ class MySQLFamily(Dialect):
     def ids_first_row(self, table: str, id_column: str) -> str:
         """See the port."""
         ids, reserved = self.quote(IDS_TABLE), self.quote("reserved")
-        largest = f"(SELECT COALESCE(MAX({self.quote(id_column)}), 0) FROM {self.quote(table)})"
+        largest = f"(SELECT GREATEST(COALESCE(MAX({self.quote(id_column)}), 0), 0) FROM {self.quote(table)})"
         unchanged = f"ON DUPLICATE KEY UPDATE {reserved} = {ids}.{reserved}"
         return f"INSERT INTO {ids} ({self.quote('entity')}, {reserved}) VALUES (?, {largest}) {unchanged}"
 

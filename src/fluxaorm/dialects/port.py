@@ -186,6 +186,10 @@ class Dialect(ABC):
     def is_out_of_range(self, error: MySQLError) -> bool:
         """Whether a number that the server computed has no place in its type."""
 
+    @abstractmethod
+    def is_refused_null(self, error: MySQLError) -> bool:
+        """Whether a column that is NOT NULL was to become NULL."""
+
     def is_missing_right(self, error: MySQLError) -> bool:
         """Whether the statement failed because the user may not do it."""
         return False

@@ -24,6 +24,7 @@ from fluxaorm.dialects.sqlite_errors import (
     is_missing_column,
     is_missing_table,
     is_out_of_range,
+    is_refused_null,
 )
 from fluxaorm.dialects.sqlite_introspection import INTROSPECTION_SQL, tables_from
 from fluxaorm.dialects.sqlite_misfits import misfits
@@ -153,6 +154,10 @@ class SQLite(Dialect):
         """See ``sqlite_errors``."""
         return is_out_of_range(error)
 
+    def is_refused_null(self, error: MySQLError) -> bool:
+        """See ``sqlite_errors``."""
+        return is_refused_null(error)
+
     def ids_table_ddl(self) -> str:
         """See the port."""
         columns = "`entity` TEXT NOT NULL PRIMARY KEY, `reserved` INTEGER NOT NULL"
@@ -160,7 +165,7 @@ class SQLite(Dialect):
 
     def ids_first_row(self, table: str, id_column: str) -> str:
         """See the port."""
-        largest = f"(SELECT COALESCE(MAX({self.quote(id_column)}), 0) FROM {self.quote(table)})"
+        largest = f"(SELECT MAX(COALESCE(MAX({self.quote(id_column)}), 0), 0) FROM {self.quote(table)})"
         names = f"({self.quote('entity')}, {self.quote('reserved')})"
         return f"INSERT INTO {self.quote(IDS_TABLE)} {names} VALUES (?, {largest}) ON CONFLICT DO NOTHING"
 

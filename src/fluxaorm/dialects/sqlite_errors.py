@@ -67,6 +67,11 @@ def is_missing_table(error: MySQLError) -> bool:
     return _MISSING_TABLE in error.reason
 
 
+def is_refused_null(error: MySQLError) -> bool:
+    """SQLite has no number for it."""
+    return "NOT NULL constraint failed" in error.reason
+
+
 def is_out_of_range(error: MySQLError) -> bool:
     """An integer that is too large becomes a REAL, which its column does not take."""
     return "cannot store REAL value in INTEGER column" in error.reason

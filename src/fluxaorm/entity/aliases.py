@@ -25,6 +25,11 @@ class IntegerType:
         """Whether it holds no negative number."""
         return self.minimum == 0
 
+    @property
+    def lowest_id(self) -> int:
+        """The least id that a program may choose; rows of other programs have any."""
+        return 1 if self.unsigned else self.minimum
+
 
 def _signed(name: str, mysql: str, bits: int) -> IntegerType:
     return IntegerType(name, mysql, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1)

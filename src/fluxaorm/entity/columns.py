@@ -22,7 +22,7 @@ from fluxaorm.entity.type_source import Source, class_source, source_of
 from fluxaorm.entity.world import World
 
 _TIMESTAMPS: Final[Mapping[str, AutoValue]] = {"created_at": "created_at", "updated_at": "updated_at"}
-_NO_ID: Final = "must be an unsigned integer and never None, as id: UInt64"
+_NO_ID: Final = "must be an integer type and never None, as id: UInt64"
 _ATTRIBUTE_SUFFIX: Final = {"reference": "_id", "references": "_ids"}
 
 
@@ -206,7 +206,7 @@ class ColumnCollector:
         return replace(found, argument=self._evaluated(found.argument, request)) if found.kind == "json" else found
 
     def _check_id(self, found: FieldType, request: FieldRequest) -> None:
-        if found.kind != "uint" or request.shape.nullable:
+        if found.kind not in ("uint", "int") or request.shape.nullable:
             raise self.refuse(request.where, _NO_ID)
         if "default" in request.options or "default_factory" in request.options:
             raise self.refuse(request.where, "has no default: new() gives ids")

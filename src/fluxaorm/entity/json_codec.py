@@ -145,14 +145,14 @@ def _attributes(item: Any) -> list[Any]:
     return [getattr(item, name, None) for name in names]
 
 
-def references_codec(target: str, maximum: int) -> Codec:
+def references_codec(target: str, minimum: int, maximum: int) -> Codec:
     """Lists of ids of one entity, in order; its entities count as their ids."""
     decoder = msgspec.json.Decoder(list[int])
 
     def check_references(value: Any) -> list[int]:
         if not is_iterable(value):
             raise wrong_type(value, f"a list of ids of {target}")
-        return [_id_of(item, target, maximum) for item in value]
+        return [_id_of(item, target, minimum, maximum) for item in value]
 
     def decode_references(raw: Any) -> Any:
         return decoder.decode(raw) if isinstance(raw, bytes | str) else raw
@@ -160,13 +160,13 @@ def references_codec(target: str, maximum: int) -> Codec:
     return check_references, encode_json, decode_references
 
 
-def _id_of(item: Any, target: str, maximum: int) -> int:
+def _id_of(item: Any, target: str, minimum: int, maximum: int) -> int:
     entity: str = getattr(item, "_entity_name", "")
     if entity and entity != target:
         raise ValueError(f"must hold ids of {target}, not a {entity}")
     id = item.id if entity else item
     if not isinstance(id, int) or isinstance(id, bool):
         raise ValueError(f"must hold ids of {target}, not {type(id).__name__}")
-    if not 1 <= id <= maximum:
-        raise ValueError(f"must hold ids of 1 to {maximum}")
+    if not minimum <= id <= maximum:
+        raise ValueError(f"must hold ids of {minimum} to {maximum}")
     return int(id)

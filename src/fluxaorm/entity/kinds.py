@@ -94,8 +94,8 @@ def _integer(integer: IntegerType, minimum: int | None = None) -> ColumnType:
 
 
 def id_type(integer: IntegerType) -> ColumnType:
-    """The column ``id``: ids start at 1."""
-    return _integer(integer, 1)
+    """The column ``id``."""
+    return _integer(integer, integer.lowest_id)
 
 
 def _float(options: Options, argument: Any) -> ColumnType:
@@ -233,7 +233,7 @@ def _reference(options: Options, argument: Target) -> ColumnType:
 
 @lru_cache
 def _reference_type(name: str, integer: IntegerType) -> ColumnType:
-    plain = _integer(integer, 1)
+    plain = id_type(integer)
     return ColumnType(
         plain.mysql_type,
         plain.check,
@@ -247,7 +247,9 @@ def _reference_type(name: str, integer: IntegerType) -> ColumnType:
 
 def _references(options: Options, argument: Target) -> ColumnType:
     return ColumnType(
-        "json", *references_codec(argument.name, argument.id.maximum), f"ids of {argument.name}, in order"
+        "json",
+        *references_codec(argument.name, argument.id.lowest_id, argument.id.maximum),
+        f"ids of {argument.name}, in order",
     )
 
 

@@ -77,7 +77,7 @@ def _note_id_type(cls: type[Any], world: World) -> None:
         found = field_type_of(shape_of(declared.hint, world.namespace(declared.owner, cls).evaluate))
     except (HintError, ValueError):
         return
-    if found.kind == "uint":
+    if found.kind in ("uint", "int"):
         world.id_types[cls.__name__] = found.argument
 
 
@@ -144,7 +144,7 @@ def _ordered_fields(cls: type[Any], world: World) -> list[DeclaredField]:
     fields, problems = world.fields(cls), world.problems
     id = fields.get("id")
     if id is None:
-        problems.add(cls.__name__, "has no id; its first field must be an unsigned integer, as id: UInt64")
+        problems.add(cls.__name__, "has no id; its first field must be an integer, as id: UInt64")
         return list(fields.values())
     first = next(iter(fields))
     if first != "id" and id.owner is fields[first].owner:
@@ -155,6 +155,7 @@ def _ordered_fields(cls: type[Any], world: World) -> list[DeclaredField]:
 def _add_fake_delete(collector: ColumnCollector) -> int | None:
     columns = collector.columns
     id, position = columns[0], len(columns)
+    least = min(0, id.minimum or 0)
     if any(FAKE_DELETE in (column.field.lower(), column.name.lower()) for column in columns):
         told = "soft_delete=True makes this column itself; remove the field"
         collector.problems.add(f"{collector.name}.{FAKE_DELETE}", told)
@@ -165,16 +166,16 @@ def _add_fake_delete(collector: ColumnCollector) -> int | None:
             name=FAKE_DELETE,
             field=FAKE_DELETE,
             attribute=FAKE_DELETE,
-            kind="uint",
+            kind=id.kind,
             annotation="int",
             imports=(),
             nullable=False,
             mysql_type=id.mysql_type,
-            check=int_check(0, _largest_id(columns)),
+            check=int_check(least, _largest_id(columns)),
             encode=as_is,
             decode=decode_int,
             default=0,
-            minimum=0,
+            minimum=least,
             maximum=id.maximum,
             auto="fake_delete",
             description="0 while the row is alive, its id once deleted",

@@ -208,6 +208,11 @@ class EntitySchema:
         return self.table
 
     @property
+    def id_minimum(self) -> int:
+        """The least id that a row may have: 0, of a signed type its minimum. Generated ids start at 1."""
+        return min(0, self.columns[0].minimum or 0)
+
+    @property
     def unique_indexes(self) -> tuple[IndexSchema, ...]:
         """The unique indexes besides the primary key."""
         return tuple(index for index in self.indexes if index.unique)

@@ -28,6 +28,7 @@ from fluxaorm.plans.effects import (
 from fluxaorm.plans.flush_work import StatementTag, encoded
 from fluxaorm.plans.row_params import ROWS_A_STATEMENT
 from fluxaorm.plans.search import check_query
+from fluxaorm.plans.soft_delete import zero_id_error
 from fluxaorm.plans.unit import EntityUnit
 from fluxaorm.query.assignments import SetClause
 from fluxaorm.query.expressions import Expression
@@ -72,13 +73,22 @@ def _position_of(unit: EntityUnit, name: str) -> int:
 
 
 def delete_where_plan(unit: EntityUnit, query: Query, *, force: bool) -> Plan[int]:
-    """Delete all rows that match, or mark them deleted where the entity has soft delete; their number."""
+    """Delete all rows that match, or mark them deleted where the entity has soft delete; their number.
+
+    NotSupportedError when the row with id 0 is to be marked.
+    """
     mark = unit.schema.soft_delete_position
     if mark is None or force:
         return (yield from _change_plan(unit, check_query(query), f"DELETE FROM {unit.binding.quoted_table}", ()))
     clause = SetClause(unit.schema, unit.binding.dialect)
-    clause.add_sql(mark, unit.binding.quoted_id)
-    return (yield from _set_plan(unit, check_query(query), clause, {mark}))
+    # a mark of 0 would mean that the row is alive: NULL is refused, and all rows stay as they are
+    clause.add_sql(mark, f"NULLIF({unit.binding.quoted_id}, 0)")
+    try:
+        return (yield from _set_plan(unit, check_query(query), clause, {mark}))
+    except MySQLError as error:
+        if not unit.binding.dialect.is_refused_null(error):
+            raise
+        raise zero_id_error(unit.schema.name) from error
 
 
 def _set_plan(unit: EntityUnit, query: Query, clause: SetClause, taken: set[int]) -> Plan[int]:

@@ -149,7 +149,7 @@ def _cells(value: bytes) -> list[Any] | None:
 
 
 def _are_ids(cells: list[Any]) -> bool:
-    return not cells or (set(map(type, cells)) == {int} and min(cells) >= 0)
+    return not cells or set(map(type, cells)) == {int}
 
 
 def is_row_of(row: Sequence[Any], id: int) -> bool:

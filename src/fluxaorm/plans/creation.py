@@ -39,7 +39,8 @@ def check_chosen_id(unit: EntityUnit, id: Any) -> None:
     """Refuse what cannot be the id of a row. QueryError, IdExhaustedError."""
     check_id(unit, id)
     if id == 0:
-        raise QueryError(f"{unit.schema.name}: an id starts at 1, got 0")
+        # servers take a 0 for "the next number of yours", and soft delete takes it for "alive"
+        raise QueryError(f"{unit.schema.name}: an id starts at 1, or is negative where its type is signed, got 0")
     if id > unit.schema.id_maximum:
         raise IdExhaustedError(unit.schema.name, unit.schema.id_maximum)
 

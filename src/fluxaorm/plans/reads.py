@@ -126,8 +126,10 @@ def check_id(unit: EntityUnit, id: Any) -> None:
     """Refuse what cannot be an id: QueryError names the entity and the value."""
     if type(id) is not int and (isinstance(id, bool) or not isinstance(id, int)):
         raise QueryError(f"{unit.schema.name}: an id is an int, not {type(id).__name__} {id!r}")
-    if id < 0:
-        raise QueryError(f"{unit.schema.name}: an id is not negative, got {id}")
+    least = unit.schema.id_minimum
+    if id < least:
+        told = f"is at least {least}" if least else "is not negative"
+        raise QueryError(f"{unit.schema.name}: an id {told}, got {id}")
 
 
 def read_at(unit: EntityUnit) -> float:

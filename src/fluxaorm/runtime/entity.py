@@ -9,6 +9,7 @@ from fluxaorm.entity.json_value import JsonValue
 from fluxaorm.entity.schema import UNSET, GroupSchema
 from fluxaorm.errors import DetachedEntityError, EntityNotFoundError, FieldValueError, ReadOnlyEntityError
 from fluxaorm.plans.reads import entity_at_hand, get_by_id_plan, get_by_ids_plan
+from fluxaorm.plans.soft_delete import zero_id_error
 from fluxaorm.plans.tracked import DELETING, GONE, NEW, SNAPSHOT, STORED, Change, TrackedEntity
 from fluxaorm.runtime.sync_or_async import ready, run_plan
 
@@ -76,11 +77,14 @@ class EntityBase(TrackedEntity):
         """Delete the row at the next flush, or mark it deleted where the entity has soft delete; of a new entity,
         forget it.
 
-        Raises DetachedEntityError when the context is closed.
+        Raises DetachedEntityError when the context is closed, NotSupportedError for soft delete of the id 0, which
+        would mean that the row is alive.
         """
         position = self._unit.schema.soft_delete_position
         if position is None or self._state == NEW:
             self._force_delete()
+        elif not self._row[0]:
+            raise zero_id_error(self._unit.schema.name)
         else:
             self._assign(position, self._row[0])
 

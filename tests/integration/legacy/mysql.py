@@ -2,11 +2,10 @@
 
 Not entities:
 - `big_orders`: it is a view
-- `codes`: its key `code` is varchar(10); an entity has a single unsigned integer key
-- `log`: it has no primary key; an entity has a single unsigned integer key
+- `codes`: its key `code` is varchar(10); an entity has a single integer key
+- `log`: it has no primary key; an entity has a single integer key
 - `order_items`: its primary key is made of `order_id`, `position`; an entity has a
-  single unsigned integer key
-- `signed`: its key `id` is int; an entity has a single unsigned integer key
+  single integer key
 - `weird name`: its name must hold only ASCII letters, digits and _
 """
 
@@ -131,7 +130,7 @@ class OrdersEntity(Entity, table="orders"):
     category_id: Reference[CategoriesEntity] | None = None
     category: str = Field(default="none", length=30)
     parent: Reference[OrdersEntity] | None = None
-    signed_id: Int32 | None = None
+    signed: Reference[SignedEntity] | None = Field(default=None, column="signed_id")
     total: Decimal = Field(default=Decimal("0.00"), unique=True, precision=12, scale=2)
     weight: float | None = None
     ratio: Float32 = 0.1
@@ -150,7 +149,7 @@ class OrdersEntity(Entity, table="orders"):
     updated_at: datetime
     indexes = (
         Index("customer", name="orders_customer"),
-        Index("signed_id", name="to_signed"),
+        Index("signed", name="to_signed"),
     )
     # left out: column `place`: point: no field holds a point
     # left out: column `corner`: geometry: no field holds a geometry; rows cannot be
@@ -161,7 +160,12 @@ class OrdersEntity(Entity, table="orders"):
     # can be declared
     # left out: index `words`: fulltext: only plain indexes over whole columns can be
     # declared
-    # left out: foreign key `orders_signed`: `signed` is no entity of this module
+
+
+class SignedEntity(Entity, table="signed"):
+    """A row of `signed`."""
+
+    id: Int32
 
 
 class WideEntity(Entity, table="wide"):

@@ -75,7 +75,7 @@ def test_tables_of_another_program_become_the_nearest_that_can_be(command: Comma
     content = json.loads(outcome.out)
 
     assert ["users"] == [entity["table"] for entity in content["entities"]]
-    assert {"heavy": "it is a view", "tags": "its key `name` is text; an entity has a single unsigned integer key"} == {
+    assert {"heavy": "it is a view", "tags": "its key `name` is text; an entity has a single integer key"} == {
         refused["name"]: refused["reason"] for refused in content["refused"]
     }
     assert 'class UsersEntity(Entity, table="users"):\n' in content["module"]

@@ -11,7 +11,7 @@ from fluxaorm.dialects.tables import ColumnDefinition, ForeignKeyDefinition, Tab
 from fluxaorm.entity.names import identifier_problem, table_problem
 from fluxaorm.entity.resolve import FAKE_DELETE
 
-_WANTED = "an entity has a single unsigned integer key"
+_WANTED = "an entity has a single integer key"
 
 
 def table_refusal(table: TableDefinition) -> str:
@@ -42,10 +42,7 @@ def key_of(table: TableDefinition) -> ColumnDefinition:
 
 def id_type(key: ColumnDefinition) -> str:
     """``UInt32`` for a key of that type; "" for one that cannot be an id."""
-    name = integer_name(parse_type(key.type)) or ""
-    if key.type == "integer":
-        return "UInt64"  # SQLite's own key
-    return name if name.startswith("U") else ""
+    return integer_name(parse_type(key.type)) or ""
 
 
 def is_soft_deleted(table: TableDefinition) -> bool:

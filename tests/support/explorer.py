@@ -36,10 +36,10 @@ from fluxaorm.plans.effects import (
 from fluxaorm.plans.flush import flush_plan
 from fluxaorm.plans.row_cache import read_row_plan, read_rows_plan
 from fluxaorm.plans.unit import UnitOfWork
+from fluxaorm.pools.redis_wire import IDENTITY_COMMANDS, identity_from
 from tests.unit.plans.world import StateOnlyEngine, ThingProvider, thing_schema
 
 ID: Final = 7
-SERVER: Final = b"run replid"
 NEVER: Final = "9999999999999"
 """The deadline that canonical contents show in the place of a real one."""
 Reply = tuple[str, Any]
@@ -114,7 +114,9 @@ class Explorer:
         self._engines = [self._engine(number) for number in range(len(kinds))]
         binding = self._engines[0].binding(None)
         self._key = binding.row_key(ID)
-        self._stamp = binding.stamp(SERVER)
+        self._server = identity_from(send(IDENTITY_COMMANDS))
+        """The functions ask who the server is."""
+        self._stamp = binding.stamp(self._server)
         self._next: dict[tuple[int, tuple[Reply, ...]], tuple[str, Any]] = {}
         self._done: dict[tuple[bytes | None, tuple[RedisCommand, ...]], tuple[tuple[Any, ...], bytes | None]] = {}
 
@@ -235,7 +237,7 @@ class Explorer:
         try:
             effect = next(plan)
             for reply in replies:
-                effect = _fed(plan, reply)
+                effect = _fed(plan, reply, self._server)
         except StopIteration as stop:
             return "return", stop.value
         except FluxaError as error:
@@ -327,7 +329,7 @@ def _read(owner: UnitOfWork, binding: Any, *, many: bool) -> Plan[int]:
     return int(row[1])
 
 
-def _fed(plan: Plan[Any], reply: Reply) -> Effect[Any]:
+def _fed(plan: Plan[Any], reply: Reply, server: bytes) -> Effect[Any]:
     kind, value = reply
     if kind == "raise":
         error: FluxaError
@@ -339,7 +341,7 @@ def _fed(plan: Plan[Any], reply: Reply) -> Effect[Any]:
             error = MySQLError("refused", errno=3819, pool="default")
         return plan.throw(error)
     if kind == "redis":
-        return plan.send(RedisReplies([list(each) if isinstance(each, tuple) else each for each in value], SERVER))
+        return plan.send(RedisReplies([list(each) if isinstance(each, tuple) else each for each in value], server))
     if kind == "rows":
         return plan.send(_rows(value))
     if kind == "done":

@@ -80,28 +80,24 @@ def _refill_from_redis_plan(binding: Binding, pool: str, count: int, *, whole: b
     reply = replies.values[0]
     if isinstance(reply, RedisError):
         raise reply
-    server = replies.server.decode("ascii", "replace")
     taken = 0
-    # ids of a block made under another identity may have been handed out before the server restarted from a snapshot,
-    # or after it was cut off from the replica that took its place
-    if reply is not None and reply[3].decode() == server:
+    if reply is not None:
         first, taken = int(reply[0]) + reply[1], reply[2]
         binding.ids.add(first, first + taken - 1)
     if not taken or (whole and taken < count):
-        yield from _install_block_plan(binding, pool, server, count - taken)
+        yield from _install_block_plan(binding, pool, count - taken)
 
 
-def _install_block_plan(binding: Binding, pool: str, server: str, count: int) -> Plan[None]:
-    """Reserve a block, keep the first ``count`` ids, and give Redis the rest to share out.
-
-    ``server``: the identity of the primary that is to share them out; under another one they are nobody's.
+def _install_block_plan(binding: Binding, pool: str, count: int) -> Plan[None]:
+    """Reserve a block, keep the first ``count`` ids, and give Redis the rest to share out as long as it is the same
+    primary: under another one they are nobody's.
     """
     size = max(block_size(binding), count)
     first, last = yield from _reserve_plan(binding, size)
     size = last - first + 1
     kept = min(count, size)
     if size > kept:
-        install = function_call(INSTALL_IDS, binding.id_key, server, str(first), size, kept)
+        install = function_call(INSTALL_IDS, binding.id_key, str(first), size, kept)
         replies = yield from redis_plan(pool, (install,))
         if replies.values[0] != 1:
             # another process's block is there: this one is ours alone, so nothing of it is lost

@@ -16,7 +16,7 @@ from fluxaorm.plans.unit import UnitOfWork
 class KeyReader:
     """One reader and one key. ``mine``: whether the key held this reader's lease when last seen."""
 
-    __slots__ = ("_key", "_lease", "_owner", "_pool", "binding", "mine", "stamp")
+    __slots__ = ("_key", "_lease", "_owner", "_pool", "binding", "mine", "server", "stamp")
 
     def __init__(self, owner: UnitOfWork, binding: Binding, pool: str, key: str, lease: str = "") -> None:
         """``lease``: which somebody has asked for already."""
@@ -26,8 +26,8 @@ class KeyReader:
         self._key = key
         self._lease = lease or f"L{owner.engine.tokens.take()}"
         self.mine = False
-        self.stamp = b""
-        """Of the server that answered last, or gave the lease."""
+        self.server = self.stamp = b""
+        """Who answered last, or gave the lease; what values must start with there."""
 
     def look_plan(self) -> Plan[bytes | None]:
         """The value that is there, whether it counts or not, or None. One round trip; 2 when Redis is full."""
@@ -52,7 +52,7 @@ class KeyReader:
             found = replies.values[0]
         else:
             self.mine = found is None
-        self.stamp = self.binding.stamp(replies.server)
+        self._answered_by(replies.server)
         if found is None:
             self.binding.counts.redis_miss += 1
         elif not isinstance(found, bytes):
@@ -63,21 +63,24 @@ class KeyReader:
             self.binding.counts.redis_held += 1
         return None
 
+    def _answered_by(self, server: bytes) -> None:
+        self.server, self.stamp = server, self.binding.stamp(server)
+
     def swap_plan(self, found: bytes) -> Plan[None]:
         """Turn a value that does not count into this reader's lease, unless somebody was faster."""
         try:
-            command = function_call(SWAP, self._key, found, self._lease, LEASE_MS)
+            command = function_call(SWAP, self._key, found, self._lease, LEASE_MS, self.server)
             replies = yield from redis_plan(self._pool, (command,))
         except RedisError as error:
             self.outage(error)
             return
+        # of whoever gave it, which is the one that held the value
         self.mine = replies.values[0] == 1
-        self.stamp = self.binding.stamp(replies.server)
 
     def fill_plan(self, value: bytes) -> Plan[bool]:
         """Store the value if the lease is still this reader's; whether it was."""
         ttl = self.binding.schema.cache.ttl_ms
-        return (yield from self._settle_plan(FILL, value, ttl))
+        return (yield from self._settle_plan(FILL, value, ttl, self.server))
 
     def drop_plan(self) -> Plan[bool]:
         """Give the lease back without a value; whether it was still this reader's."""

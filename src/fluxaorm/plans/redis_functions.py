@@ -24,6 +24,19 @@ local function now_ms()
   return t[1] * 1000 + math.floor(t[2] / 1000)
 end
 
+-- who this server is at this moment, as a connection learns it; asked once a millisecond, in which no primary can be
+-- replaced and be back
+local known, known_at = '', -1
+local function identity()
+  local now = now_ms()
+  if now ~= known_at then
+    local info = redis.call('INFO', 'server', 'replication')
+    known = string.match(info, 'run_id:(%x+)') .. ' ' .. string.match(info, 'master_replid:(%x+)')
+    known_at = now
+  end
+  return known
+end
+
 -- live intents of a key as a list of {token, deadline}
 local function live_intents(content, now)
   local live = {}
@@ -75,16 +88,16 @@ local function release(keys, args)
   return 'ok'
 end
 
--- store a value only where my lease still is
+-- store a value only where my lease still is, and where the server is still the one that gave it
 local function fill(keys, args)
-  if content_of(keys[1]) ~= args[1] then return 0 end
+  if content_of(keys[1]) ~= args[1] or identity() ~= args[4] then return 0 end
   redis.call('SET', keys[1], args[2], 'PX', args[3])
   return 1
 end
 
--- turn a value that does not count into a lease
+-- turn a value that does not count into a lease; on another server than the reader believes it may count
 local function swap(keys, args)
-  if content_of(keys[1]) ~= args[1] then return 0 end
+  if content_of(keys[1]) ~= args[1] or identity() ~= args[4] then return 0 end
   redis.call('SET', keys[1], args[2], 'PX', args[3])
   return 1
 end
@@ -96,16 +109,17 @@ local function drop(keys, args)
   return 1
 end
 
--- the next ids of the block in the hash with the run id it was made under, or nothing; `first` stays text, since it
--- may pass 2^53
+-- the next ids of the block in the hash, or nothing; `first` stays text, since it may pass 2^53. Ids of a block made
+-- under another identity may have been handed out before the server restarted from a snapshot, or after it was cut off
+-- from the replica that took its place
 local function take_ids(keys, args)
   local block = redis.call('HMGET', keys[1], 'offset', 'size', 'run', 'first')
-  if not block[1] then return nil end
+  if not block[1] or block[3] ~= identity() then return nil end
   local offset, size = tonumber(block[1]), tonumber(block[2])
   if offset >= size then return nil end
   local count = math.min(tonumber(args[1]), size - offset)
   redis.call('HSET', keys[1], 'offset', offset + count)
-  return {block[4], offset, count, block[3]}
+  return {block[4], offset, count}
 end
 
 -- is decimal text a above b (ids may pass 2^53)
@@ -116,11 +130,11 @@ end
 
 -- put a fresh block in place unless one that is as high, or still has ids, is there
 local function install_ids(keys, args)
-  local block = redis.call('HMGET', keys[1], 'offset', 'size', 'run', 'first')
-  if block[1] and block[3] == args[1] then
-    if not above(args[2], block[4]) or tonumber(block[1]) < tonumber(block[2]) then return 0 end
+  local block, server = redis.call('HMGET', keys[1], 'offset', 'size', 'run', 'first'), identity()
+  if block[1] and block[3] == server then
+    if not above(args[1], block[4]) or tonumber(block[1]) < tonumber(block[2]) then return 0 end
   end
-  redis.call('HSET', keys[1], 'first', args[2], 'size', args[3], 'offset', args[4], 'run', args[1])
+  redis.call('HSET', keys[1], 'first', args[1], 'size', args[2], 'offset', args[3], 'run', server)
   return 1
 end
 """

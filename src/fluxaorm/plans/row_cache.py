@@ -120,7 +120,7 @@ def _counted(binding: Binding, found: bytes, stamp: bytes, id: int) -> list[Any]
 
 
 Settled = tuple[str, str, bytes, "Row | None"]
-"""Key, lease, stamp of the server that gave the lease, row."""
+"""Key, lease, who gave it, row."""
 
 
 def _settle_plan(owner: UnitOfWork, binding: Binding, leases: Sequence[Settled]) -> Plan[list[bool]]:
@@ -131,7 +131,10 @@ def _settle_plan(owner: UnitOfWork, binding: Binding, leases: Sequence[Settled])
     ttl = binding.schema.cache.ttl_ms
     commands: list[RedisCommand]
     if binding.fills_redis:
-        commands = [function_call(FILL, key, lease, encode_row(stamp, row), ttl) for key, lease, stamp, row in leases]
+        commands = [
+            function_call(FILL, key, lease, encode_row(binding.stamp(server), row), ttl, server)
+            for key, lease, server, row in leases
+        ]
     else:
         commands = [function_call(DROP, key, lease) for key, lease, _, _ in leases]
     try:
@@ -206,7 +209,7 @@ def _shared_rows_plan(
     if lookup.unread:
         yield from select_rows_plan(binding.mysql_pool, binding, lookup.unread, rows)
     if lookup.leases:
-        settled = [(key, lease, stamp, rows.get(id)) for id, (key, lease, stamp) in lookup.leases.items()]
+        settled = [(key, lease, server, rows.get(id)) for id, (key, lease, server) in lookup.leases.items()]
         still_mine = yield from _settle_plan(owner, binding, settled)
         lookup.coherent += [id for id, mine in zip(lookup.leases, still_mine, strict=True) if mine]
     return lookup.coherent
@@ -223,6 +226,8 @@ class _Lookup:
         self.coherent: list[int] = []
         self.leases: dict[int, tuple[str, str, bytes]] = {}
         self._found: list[Any] = []
+        self._found_by: dict[int, bytes] = {}
+        """Who said so of the ids that are still to be read."""
 
     def look_plan(self) -> Plan[None]:
         """One MGET for all."""
@@ -241,7 +246,9 @@ class _Lookup:
                 self.rows.update(hits)
                 self.coherent += hits
             stamp = binding.stamp(server)
-            self.unread += [id for id, found in looked if not self._keep(id, found, stamp)]
+            unread = [id for id, found in looked if not self._keep(id, found, stamp)]
+            self._found_by.update(dict.fromkeys(unread, server))
+            self.unread += unread
 
     def _by_server(self, replies: RedisReplies) -> Iterable[tuple[bytes, Iterable[tuple[int, Any]]]]:
         """What the MGET found, by who answered for the key: on a cluster several."""
@@ -290,15 +297,23 @@ class _Lookup:
                 continue
             key, lease = self.binding.row_key(id), f"L{owner.engine.tokens.take()}"
             asked.append((id, key, lease, foreign))
-            commands.append(function_call(SWAP, key, found, lease, LEASE_MS) if foreign else lease_command(key, lease))
+            commands.append(
+                function_call(SWAP, key, found, lease, LEASE_MS, self._found_by[id])
+                if foreign
+                else lease_command(key, lease)
+            )
         if commands:
             self._take_leases(asked, (yield from redis_plan(self.binding.redis_pool, commands)))
 
     def _take_leases(self, asked: Sequence[tuple[int, str, str, bool]], replies: RedisReplies) -> None:
         for number, (id, key, lease, foreign) in enumerate(asked):
-            reply, stamp = replies.values[number], self.binding.stamp(replies.server_of(number))
-            if (reply == 1) if foreign else (reply is None):
-                self.leases[id] = (key, lease, stamp)
-            elif not foreign and isinstance(reply, bytes) and self._keep(id, reply, stamp):
+            reply, server = replies.values[number], replies.server_of(number)
+            if foreign:
+                if reply == 1:
+                    # of the very server that had the value
+                    self.leases[id] = (key, lease, self._found_by[id])
+            elif reply is None:
+                self.leases[id] = (key, lease, server)
+            elif isinstance(reply, bytes) and self._keep(id, reply, self.binding.stamp(server)):
                 # somebody filled it between the two looks
                 self.unread.remove(id)

@@ -37,20 +37,20 @@ from fluxaorm.pools.redis_wire import (
 from fluxaorm.pools.watching import Watch, shut_down
 
 READ_BYTES: Final = 65_536
+_CONFIRMATION: Final = pack(CONFIRM_COMMAND)
 
 
 class BlockingLink:
     """One connection. ``raw``: redis-py's, not yet connected. RedisConnectionError when it cannot be.
 
-    ``seconds``: at most so long for each step until it is open, if they are fewer than the options'. ``confirm``: after
-    a pause it asks the server again who it is.
+    ``seconds``: at most so long for each step until it is open, if they are fewer than the options'. From time to time
+    it asks the server again who it is, along with what it is sent.
     """
 
     __slots__ = (
         "__weakref__",
-        "_answered",
+        "_asked",
         "_confirming",
-        "_confirms",
         "_feed",
         "_gets",
         "_poll",
@@ -66,8 +66,9 @@ class BlockingLink:
         "usable",
     )
 
-    def __init__(self, raw: Any, pool: str, seconds: float | None = None, *, confirm: bool = False) -> None:
-        self._confirms = self._confirming = False
+    def __init__(self, raw: Any, pool: str, seconds: float | None = None) -> None:
+        self._confirming = False
+        self._asked = float("inf")
         self._raw = raw
         self._pool = pool
         self.usable = True
@@ -92,12 +93,12 @@ class BlockingLink:
         self._feed = reader.feed
         self._gets = reader.gets
         self._server = b""
+        asked = time.monotonic()
         self._server = self._identity()
+        self._asked = asked
         if seconds is not None:
             raw.socket_timeout = usual
             _let_the_system_time_out(self._socket, usual)
-        self._answered = time.monotonic()
-        self._confirms = confirm
 
     def _identity(self) -> bytes:
         try:
@@ -117,9 +118,11 @@ class BlockingLink:
     def send(self, commands: Sequence[RedisCommand]) -> None:
         """The first half of a round trip."""
         request = pack(commands[0]) if len(commands) == 1 else packed(commands)
-        if self._confirms and self._answered < time.monotonic() - CONFIRM_AFTER:
+        now = time.monotonic()
+        if now - self._asked > CONFIRM_AFTER:
+            self._asked = now
             self._confirming = True
-            request = pack(CONFIRM_COMMAND) + request
+            request = _CONFIRMATION + request
         try:
             self._send(request)
         except BaseException as error:
@@ -140,8 +143,9 @@ class BlockingLink:
                     self._feed(received)
                     reply = gets()
                 values.append(reply)
-            if self._confirms:
-                self._note_answer(values)
+            if self._confirming:
+                self._confirming = False
+                self._server = identity_renewed(self._server, values.pop(0))
         except BaseException as error:
             self._give_up(error)
             raise
@@ -149,12 +153,6 @@ class BlockingLink:
             # the next connection finds out who is the primary now
             self.usable = False
         return RedisReplies(values, self._server)
-
-    def _note_answer(self, values: list[Any]) -> None:
-        self._answered = time.monotonic()
-        if self._confirming:
-            self._confirming = False
-            self._server = identity_renewed(self._server, values.pop(0))
 
     def _give_up(self, error: BaseException) -> None:
         """Raise what it means; whatever it was, what the server says next belongs to nobody."""
@@ -215,15 +213,13 @@ def _let_the_system_time_out(sock: socket.socket, seconds: float | None) -> None
 class BlockingRedis:
     """The links of one pool, shared by threads."""
 
-    def __init__(self, code: str, limits: PoolLimits, open_raw: Callable[[], Any], *, confirm: bool = False) -> None:
-        """``confirm``: as BlockingLink has it."""
+    def __init__(self, code: str, limits: PoolLimits, open_raw: Callable[[], Any]) -> None:
         self._code = code
         self._open_raw = open_raw
-        self._confirm = confirm
         self._links: BlockingPool[BlockingLink] = BlockingPool(limits, self._open, self._refusal)
 
     def _open(self, seconds: float | None) -> BlockingLink:
-        return BlockingLink(self._open_raw(), self._code, seconds, confirm=self._confirm)
+        return BlockingLink(self._open_raw(), self._code, seconds)
 
     def _refusal(self, reason: str, timed_out: bool) -> RedisConnectionError:
         return RedisConnectionError(reason, pool=self._code)

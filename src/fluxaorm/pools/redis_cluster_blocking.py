@@ -91,7 +91,7 @@ class BlockingCluster:
         if found is None:
             if self._closed:
                 raise RedisConnectionError("the pool is closed", pool=self._code)
-            links = BlockingRedis(self._code, self._limits, lambda: self._open_raw(node), confirm=True)
+            links = BlockingRedis(self._code, self._limits, lambda: self._open_raw(node))
             found = self._nodes.setdefault(node, links)
         return found
 

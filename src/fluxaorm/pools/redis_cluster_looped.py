@@ -75,7 +75,7 @@ class LoopCluster:
         if found is None:
             if self._closed:
                 raise RedisConnectionError("the pool is closed", pool=self._code)
-            found = LoopRedis(self._code, self._timeout, lambda: self._connect(node), confirm=True)
+            found = LoopRedis(self._code, self._timeout, lambda: self._connect(node))
             self._nodes[node] = found
         return found
 

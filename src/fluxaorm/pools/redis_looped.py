@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import hiredis
 from redis.exceptions import RedisError as DriverError
@@ -27,9 +27,12 @@ from fluxaorm.pools.redis_wire import (
     driver_reason,
     identity_from,
     identity_renewed,
+    pack,
     packed,
     reply_reader,
 )
+
+_CONFIRMATION: Final = pack(CONFIRM_COMMAND)
 
 
 class _Trip:
@@ -55,14 +58,12 @@ class _Confirmation(_Trip):
 class LoopLink(asyncio.Protocol):
     """A connection that many tasks use at once."""
 
-    def __init__(self, raw: Any, pool: str, timeout: float, *, confirm: bool = False) -> None:
+    def __init__(self, raw: Any, pool: str, timeout: float) -> None:
         """``raw``: redis-py's connection, connected; ``timeout``: seconds to wait for a reply, 0: no limit.
 
-        ``confirm``: after a pause it asks the server again who it is.
+        From time to time it asks the server again who it is, along with what it is sent.
         """
-        self._confirm = confirm
-        self._confirms = False
-        self._spoke = 0.0
+        self._asked = float("inf")
         self.usable = True
         self._raw = raw
         self._pool = pool
@@ -80,9 +81,9 @@ class LoopLink(asyncio.Protocol):
     async def learn_identity(self) -> None:
         """Ask who the server is. RedisConnectionError."""
         try:
+            asked = self._loop.time()
             self._server = identity_from((await self.send(IDENTITY_COMMANDS)).values)
-            self._spoke = self._loop.time()
-            self._confirms = self._confirm
+            self._asked = asked
         except RedisConnectionError:
             raise
         except RedisError as error:
@@ -92,7 +93,7 @@ class LoopLink(asyncio.Protocol):
         """The replies, later."""
         request = packed(commands)
         now = self._loop.time()
-        if self._confirms:
+        if now - self._asked > CONFIRM_AFTER:
             request = self._confirming(now) + request
         future: asyncio.Future[RedisReplies] = self._loop.create_future()
         if not self._outgoing:
@@ -104,12 +105,10 @@ class LoopLink(asyncio.Protocol):
         return future
 
     def _confirming(self, now: float) -> bytes:
-        """After a pause: what to send first."""
-        spoke, self._spoke = self._spoke, now
-        if now - spoke < CONFIRM_AFTER:
-            return b""
+        """What to send first."""
+        self._asked = now
         self._trips.append(_Confirmation(1, self._loop.create_future(), now))
-        return packed((CONFIRM_COMMAND,))
+        return _CONFIRMATION
 
     def _write(self) -> None:
         outgoing, self._outgoing = self._outgoing, []
@@ -197,11 +196,7 @@ class LoopLink(asyncio.Protocol):
 class LoopRedis:
     """The link of one pool on one event loop, opened anew when it was lost."""
 
-    def __init__(
-        self, code: str, timeout: float, connect: Callable[[], Awaitable[Any]], *, confirm: bool = False
-    ) -> None:
-        """``confirm``: as LoopLink has it."""
-        self._confirm = confirm
+    def __init__(self, code: str, timeout: float, connect: Callable[[], Awaitable[Any]]) -> None:
         self._code = code
         self._timeout = timeout
         self._connect = connect
@@ -253,7 +248,7 @@ class LoopRedis:
             raw = await self._connect()
         except (DriverError, OSError) as error:
             raise RedisConnectionError(driver_reason(error), pool=self._code) from error
-        link = LoopLink(raw, self._code, self._timeout, confirm=self._confirm)
+        link = LoopLink(raw, self._code, self._timeout)
         try:
             await link.learn_identity()
         except BaseException:

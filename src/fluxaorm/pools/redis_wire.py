@@ -18,11 +18,10 @@ from fluxaorm.pools.ports import RedisServer
 IDENTITY_COMMANDS: Final[tuple[RedisCommand, ...]] = (("INFO", "server"), ("INFO", "replication"))
 """What a fresh connection asks, so that every reply can be told apart from those of another server or another run."""
 CONFIRM_COMMAND: Final[RedisCommand] = ("INFO", "replication")
-CONFIRM_AFTER: Final = 0.2
-"""Seconds of silence after which a node of a cluster is asked again who it is, along with the next commands: it may
-have been demoted and promoted, which tells idle connections nothing. That takes longer where anything is lost by it,
-for the others must have missed the primary for a while; what primary and replica do in agreement can be as quick, and
-loses nothing."""
+CONFIRM_AFTER: Final = 0.5
+"""Seconds after which a connection asks the server again who it is, ahead of its next commands and in the same round
+trip: it may have been demoted and promoted, which tells connections nothing. Where anything is lost by it that takes
+longer, for others must have missed the primary for a while, and functions that store look for themselves."""
 SERVER_COMMANDS: Final[tuple[RedisCommand, ...]] = (("INFO", "server"), ("INFO", "modules"), ("INFO", "memory"))
 _FIELD: Final = re.compile(rb"^(\w+):(.*?)\r?$", re.MULTILINE)
 _MODULE: Final = re.compile(r"^module:name=([^,\r\n]+)", re.MULTILINE)

@@ -7,14 +7,14 @@ from fluxaorm.plans.effects import Execute, RedisRoundTrip, Sleep
 from fluxaorm.plans.id_supply import IdSupply
 from fluxaorm.plans.ids import take_id_plan, take_ids_plan
 from fluxaorm.plans.redis_functions import INSTALL_IDS, TAKE_IDS
-from tests.unit.plans.world import SERVER, World, done, replies, run, words
+from tests.unit.plans.world import World, done, replies, run, words
 
 
 def test_an_id_comes_from_the_block_in_redis() -> None:
     """One round trip; further ids of the batch cost none."""
     world = World()
 
-    id, effects = run(take_id_plan(world.owner, world.unit.binding), (RedisRoundTrip, replies([b"1001", 5, 1, SERVER])))
+    id, effects = run(take_id_plan(world.owner, world.unit.binding), (RedisRoundTrip, replies([b"1001", 5, 1])))
 
     assert 1006 == id
     assert ("FCALL", TAKE_IDS, 1, "fx:db:thing:id", 1) == tuple(words(effects[0]))
@@ -78,7 +78,7 @@ def test_an_empty_redis_gets_a_block_from_the_database() -> None:
     )
 
     assert [10_001, 10_002, 10_003] == ids
-    assert ("FCALL", INSTALL_IDS, 1, "fx:db:thing:id", "run1 repl1", "10001", 10_000, 3) == tuple(words(effects[2]))
+    assert ("FCALL", INSTALL_IDS, 1, "fx:db:thing:id", "10001", 10_000, 3) == tuple(words(effects[2]))
 
 
 def test_a_block_that_redis_refuses_is_kept_by_the_process() -> None:
@@ -93,20 +93,6 @@ def test_a_block_that_redis_refuses_is_kept_by_the_process() -> None:
     )
 
     assert 10_004 == world.unit.binding.ids.take(0.0)
-
-
-def test_ids_of_another_run_of_the_server_are_not_used() -> None:
-    """A restored snapshot would hand them out a second time."""
-    world = World()
-
-    id, _ = run(
-        take_id_plan(world.owner, world.unit.binding),
-        (RedisRoundTrip, replies([b"1001", 5, 1, b"run0 repl0"])),
-        (Execute, done(1, insert_id=20_000)),
-        (RedisRoundTrip, replies(1)),
-    )
-
-    assert 10_001 == id
 
 
 def test_redis_down_takes_ids_from_the_database() -> None:
@@ -174,23 +160,9 @@ def test_many_ids_at_the_end_of_a_block_come_from_it_and_a_fresh_one() -> None:
 
     ids, _ = run(
         take_ids_plan(world.owner, world.unit.binding, 5),
-        (RedisRoundTrip, replies([b"1", 9_998, 2, SERVER])),
+        (RedisRoundTrip, replies([b"1", 9_998, 2])),
         (Execute, done(1, insert_id=20_000)),
         (RedisRoundTrip, replies(1)),
     )
 
     assert [9_999, 10_000, 10_001, 10_002, 10_003] == ids
-
-
-def test_a_block_that_was_made_before_a_fail_over_and_back_is_not_used() -> None:
-    """The same process under another replication id was cut off meanwhile, and may have handed ids out unseen."""
-    world = World()
-
-    id, _ = run(
-        take_id_plan(world.owner, world.unit.binding),
-        (RedisRoundTrip, replies([b"1001", 5, 1, b"run1 repl0"])),
-        (Execute, done(1, insert_id=20_000)),
-        (RedisRoundTrip, replies(1)),
-    )
-
-    assert 10_001 == id

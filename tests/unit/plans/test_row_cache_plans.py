@@ -9,13 +9,13 @@ from fluxaorm.plans.cache_keys import encode_row
 from fluxaorm.plans.effects import FetchRows, RedisReplies, RedisRoundTrip
 from fluxaorm.plans.reads import get_by_id_plan, get_by_ids_plan
 from fluxaorm.plans.redis_functions import DROP, FILL, SWAP
-from tests.unit.plans.world import World, replies, run, words
+from tests.unit.plans.world import SERVER, World, replies, run, words
 
 ROW = (b"7", b"seven", b"")
 
 
 def cached(world: World, row: tuple[object, ...] | None = ROW) -> bytes:
-    return encode_row(world.unit.binding.stamp(b"run1 repl1"), row)
+    return encode_row(world.unit.binding.stamp(SERVER), row)
 
 
 def test_a_hit_is_one_look() -> None:
@@ -41,7 +41,7 @@ def test_a_miss_reads_and_fills_with_its_own_lease() -> None:
     )
 
     lease = words(effects[0])[2]
-    assert ("FCALL", FILL, 1, "fx:db:thing:7", lease, cached(world), 3_600_000) == tuple(words(effects[2]))
+    assert ("FCALL", FILL, 1, "fx:db:thing:7", lease, cached(world), 3_600_000, SERVER) == tuple(words(effects[2]))
     assert "seven" == thing.name
 
 

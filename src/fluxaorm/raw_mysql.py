@@ -2,12 +2,14 @@
 
 ``?`` stands for a value, a list for a list of values in parentheses. One statement a call. Rows are tuples of Python
 values: DATETIME is aware and in UTC, TIME a timedelta, JSON its text.
+
+What a statement changes of the session (SET, USE, LOCKs, PREPARE, variables) lasts until the end of the statement, or
+of the transaction it is part of: the connection then serves nobody else.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, overload
 
@@ -24,7 +26,8 @@ from fluxaorm.plans.effects import (
     Stream,
 )
 from fluxaorm.plans.unit import UnitOfWork
-from fluxaorm.query.placeholders import code_of, has_several_statements
+from fluxaorm.query.placeholders import has_several_statements
+from fluxaorm.query.raw_statements import definition, keeps_session, transaction_control
 from fluxaorm.query.where import Where
 from fluxaorm.transaction import AsyncTransactionBlock, TransactionBlock
 
@@ -33,15 +36,6 @@ if TYPE_CHECKING:
 
 STREAM_BATCH: Final = 500
 """Rows in memory while a stream is read."""
-_TRANSACTION: Final = re.compile(
-    r"\s*(BEGIN|START\s+TRANSACTION|COMMIT|ROLLBACK|SAVEPOINT|RELEASE\s+SAVEPOINT|XA|LOCK\s+TABLES?|UNLOCK\s+TABLES?"
-    r"|SET\s+(?:(?:SESSION|LOCAL)\s+|@@(?:(?:SESSION|LOCAL)\.)?)?AUTOCOMMIT|SET\s+(?:SESSION\s+)?TRANSACTION)\b",
-    re.IGNORECASE,
-)
-_DEFINITION: Final = re.compile(
-    r"\s*(CREATE(?!\s+TEMPORARY\b)|ALTER|DROP(?!\s+TEMPORARY\b)|RENAME|TRUNCATE|ANALYZE|OPTIMIZE|REPAIR|GRANT|REVOKE)\b",
-    re.IGNORECASE,
-)
 
 
 class _RawBase:
@@ -54,8 +48,11 @@ class _RawBase:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} '{self._pool}'>"
 
-    def _where(self, sql: str | Where, args: tuple[Any, ...]) -> Where:
-        """The text and its values. QueryError for what would take the connection out of the library's hands."""
+    def _statement(self, sql: str | Where, args: tuple[Any, ...]) -> tuple[str, Sequence[Any], bool]:
+        """The text, its values, and whether it may change the session.
+
+        QueryError for what would take the connection out of the library's hands.
+        """
         if isinstance(sql, Where):
             if args:
                 raise QueryError("a Where has its values already: pass it alone")
@@ -65,31 +62,30 @@ class _RawBase:
         text = str(where)
         if has_several_statements(text):
             raise QueryError("one statement a call: the text holds several")
-        code = code_of(text)
-        if found := _TRANSACTION.match(code):
-            raise QueryError(f"{' '.join(found[1].split()).upper()} is the library's: use begin() or ctx.transaction()")
-        if self._owner.open_transaction is not None and (found := _DEFINITION.match(code)):
+        if control := transaction_control(text):
+            raise QueryError(f"{control} is the library's: use begin() or ctx.transaction()")
+        if self._owner.open_transaction is not None and (word := definition(text)):
             dialect = self._owner.engine.mysql_pools[self._pool].dialect
             if not dialect.transactional_ddl:
-                raise QueryError(f"{found[1].upper()} would commit the open transaction: run it outside")
-        return where
+                raise QueryError(f"{word} would commit the open transaction: run it outside")
+        return text, where.parameters, not keeps_session(text)
 
     def _exec_plan(self, sql: str | Where, args: tuple[Any, ...]) -> Plan[ExecResult]:
-        where = self._where(sql, args)
-        return (yield from Execute(self._owner.target(self._pool), str(where), where.parameters))
+        text, values, touches = self._statement(sql, args)
+        return (yield from Execute(self._owner.target(self._pool), text, values, touches=touches))
 
     def _query_plan(self, sql: str | Where, args: tuple[Any, ...]) -> Plan[QueryRows]:
-        where = self._where(sql, args)
-        return (yield from FetchTable(self._owner.target(self._pool), str(where), where.parameters))
+        text, values, touches = self._statement(sql, args)
+        return (yield from FetchTable(self._owner.target(self._pool), text, values, touches=touches))
 
     def _query_row_plan(self, sql: str | Where, args: tuple[Any, ...]) -> Plan[tuple[Any, ...] | None]:
         rows = yield from self._query_plan(sql, args)
         return rows[0] if rows else None
 
     def _stream_plan(self, sql: str | Where, args: tuple[Any, ...]) -> Plan[Stream]:
-        where = self._where(sql, args)
+        text, values, touches = self._statement(sql, args)
         stream = Stream(self._owner.target(self._pool))
-        yield from OpenStream(stream, str(where), where.parameters)
+        yield from OpenStream(stream, text, values, touches=touches)
         return stream
 
 

@@ -15,6 +15,7 @@ class MariaDB(MySQLFamily):
 
     name = "mariadb"
     default_collations = ("general_ci", "unicode_ci")
+    isolation_variable = "tx_isolation"
 
     def introspection_sql(self) -> str:
         """See ``mysql_introspection``."""

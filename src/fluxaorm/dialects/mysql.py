@@ -17,11 +17,26 @@ WHERE m.OBJECT_SCHEMA = DATABASE() AND m.OBJECT_NAME = ? AND m.LOCK_STATUS = 'GR
 ORDER BY t.PROCESSLIST_TIME DESC LIMIT 5""".lstrip()
 
 
+def _not_for_mariadb(sql: str) -> str:
+    """A server counts as MySQL until it was asked, and MariaDB passes over comments of these versions."""
+    return f" /*!80000 {sql.strip()} */"
+
+
 class MySQL(MySQLFamily):
     """MySQL."""
 
     name = "mysql"
     default_collations = ("0900_ai_ci", "general_ci")
+    isolation_variable = "transaction_isolation"
+
+    def _isolation(self) -> str:
+        return _not_for_mariadb(super()._isolation())
+
+    def charset_statements(self) -> tuple[str, ...]:
+        """See the family."""
+        (names,) = super().charset_statements()
+        charset, collate, collation = names.partition(" COLLATE ")
+        return (f"{charset}{_not_for_mariadb(collate + collation)}" if collate else charset,)
 
     def lock_holders_sql(self) -> tuple[str, ...]:
         """Where performance_schema is on and the user may read it, it tells exactly."""

@@ -39,7 +39,13 @@ ISOLATIONS: Final = frozenset({"read uncommitted", "read committed", "repeatable
 LOCK_SECONDS: Final = 20
 """The longest wait for a lock: a lone statement whose client died must not change a row after its intent expired."""
 NO_LIMIT: Final = 18_446_744_073_709_551_615
-
+PINNED: Final = (
+    ("completion_type", "'NO_CHAIN'"),  # else a COMMIT opens the next transaction
+    ("sql_select_limit", str(NO_LIMIT)),
+    ("sql_auto_is_null", "0"),  # else IS NULL finds the row inserted last
+    ("sql_safe_updates", "0"),
+)
+"""Variables besides the mode, the zone and autocommit."""
 
 _YEAR: Final = 31_536_000
 TRANSACTIONS_SQL: Final = """
@@ -55,6 +61,7 @@ class MySQLFamily(Dialect):
     computed = MySQLComputed()
     default_collations: tuple[str, ...]
     """Without their charset, the best first."""
+    isolation_variable: str
 
     def column_expression(self, column: ColumnSchema, table: str = "") -> str:
         """A FLOAT is read as a DOUBLE: as text the server gives six digits of it."""
@@ -107,19 +114,35 @@ class MySQLFamily(Dialect):
         return f"ON DUPLICATE KEY UPDATE {', '.join(changes) or f'{id_name} = {id_name}'}"
 
     def session_statements(self) -> tuple[str, ...]:
-        """One SET. No lock is waited for longer than a write intent lives without its writer."""
+        """One SET of all that our SQL rests on, whatever the server's defaults are.
+
+        READ UNCOMMITTED is raised, since a row that is rolled back must not get into a cache; no lock is waited for
+        longer than a write intent lives without its writer.
+        """
+        pinned = "".join(f", {name} = {value}" for name, value in PINNED if self._is_known())
         waits = "".join(
             f", {name} = CAST(LEAST(@@SESSION.{name}, {LOCK_SECONDS}) AS SIGNED)" for name in self._lock_waits()
         )
-        return (f"SET SESSION sql_mode = '{SQL_MODE}', time_zone = '+00:00', autocommit = 1{waits}",)
+        isolation = self._isolation() if self._is_known() else ""
+        return (f"SET SESSION sql_mode = '{SQL_MODE}', time_zone = '+00:00', autocommit = 1{pinned}{waits}{isolation}",)
+
+    def _is_known(self) -> bool:
+        """Others speak like them, but lack some of their variables."""
+        return self.capabilities.product in ("mysql", "mariadb")
 
     def _lock_waits(self) -> tuple[str, ...]:
-        known = self.capabilities.product in ("mysql", "mariadb")
-        return ("innodb_lock_wait_timeout", "lock_wait_timeout") if known else ()
+        return ("innodb_lock_wait_timeout", "lock_wait_timeout") if self._is_known() else ()
+
+    def _isolation(self) -> str:
+        """What raises READ UNCOMMITTED, and leaves what is stricter."""
+        name = self.isolation_variable
+        raised = f"IF(@@SESSION.{name} = 'READ-UNCOMMITTED', 'READ-COMMITTED', @@SESSION.{name})"
+        return f", {name} = {raised}"
 
     def charset_statements(self) -> tuple[str, ...]:
-        """SET NAMES."""
-        return ("SET NAMES utf8mb4",)
+        """SET NAMES, with the collation in which texts without a column's compare."""
+        collation = f" COLLATE utf8mb4_{self.default_collations[0]}" if self._is_known() else ""
+        return (f"SET NAMES utf8mb4{collation}",)
 
     def begin_statements(self, isolation: str | None = None, read_only: bool = False) -> tuple[str, ...]:
         """See the port."""
@@ -290,7 +313,8 @@ class MySQLFamily(Dialect):
         if not self.capabilities.metadata_locks:
             return (), ()
         limit = max(1, math.ceil(min(seconds, _YEAR)))
-        return (f"SET SESSION lock_wait_timeout = {limit}",), ("SET SESSION lock_wait_timeout = DEFAULT",)
+        usual = f"CAST(LEAST(@@GLOBAL.lock_wait_timeout, {LOCK_SECONDS}) AS SIGNED)"
+        return (f"SET SESSION lock_wait_timeout = {limit}",), (f"SET SESSION lock_wait_timeout = {usual}",)
 
     def lock_holders_sql(self) -> tuple[str, ...]:
         """Who has a transaction open in this database, one of whom it is. Needs the right PROCESS."""

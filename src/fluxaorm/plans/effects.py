@@ -100,21 +100,24 @@ class QueryRows(list[tuple[Any, ...]]):
 
 
 class FetchTable(Effect[QueryRows]):
-    """Run any statement that returns rows; the reply is its rows as Python values, with their columns' names."""
+    """Run any statement that returns rows; the reply is its rows as Python values, with their columns' names.
 
-    __slots__ = ("args", "sql", "target")
+    ``touches``: it may change the session, so the connection serves nobody else afterwards.
+    """
 
-    def __init__(self, target: Target, sql: str, args: Sequence[Any] = ()) -> None:
-        self.target, self.sql, self.args = target, sql, args
+    __slots__ = ("args", "sql", "target", "touches")
+
+    def __init__(self, target: Target, sql: str, args: Sequence[Any] = (), *, touches: bool = False) -> None:
+        self.target, self.sql, self.args, self.touches = target, sql, args, touches
 
 
 class OpenStream(Effect[None]):
-    """Run a statement whose rows are read bit by bit; sets the stream's columns."""
+    """Run a statement whose rows are read bit by bit; sets the stream's columns. ``touches`` as in ``FetchTable``."""
 
-    __slots__ = ("args", "sql", "stream")
+    __slots__ = ("args", "sql", "stream", "touches")
 
-    def __init__(self, stream: Stream, sql: str, args: Sequence[Any] = ()) -> None:
-        self.stream, self.sql, self.args = stream, sql, args
+    def __init__(self, stream: Stream, sql: str, args: Sequence[Any] = (), *, touches: bool = False) -> None:
+        self.stream, self.sql, self.args, self.touches = stream, sql, args, touches
 
     @property
     def target(self) -> Target:
@@ -166,26 +169,33 @@ class LookUpRows(Effect["Mapping[int, Row] | None"]):
 
 
 class Execute(Effect[ExecResult]):
-    """Run one statement that returns no rows; ``rows`` as in ``Statement``."""
+    """Run one statement that returns no rows; ``rows`` as in ``Statement``, ``touches`` as in ``FetchTable``."""
 
-    __slots__ = ("args", "rows", "sql", "target")
+    __slots__ = ("args", "rows", "sql", "target", "touches")
 
     def __init__(
-        self, target: Target, sql: str, args: Sequence[Any] = (), rows: Sequence[Sequence[Any]] | None = None
+        self,
+        target: Target,
+        sql: str,
+        args: Sequence[Any] = (),
+        rows: Sequence[Sequence[Any]] | None = None,
+        *,
+        touches: bool = False,
     ) -> None:
-        self.target, self.sql, self.args, self.rows = target, sql, args, rows
+        self.target, self.sql, self.args, self.rows, self.touches = target, sql, args, rows, touches
 
 
 class ExecuteBatch(Effect[list[ExecResult]]):
     """Run statements in order inside a transaction, in as few round trips as the server and 1 MiB a packet allow.
 
     The first that fails ends it: the runner raises its error with ``failed_statement`` set to its position.
+    ``touches`` as in ``FetchTable``.
     """
 
-    __slots__ = ("session", "statements")
+    __slots__ = ("session", "statements", "touches")
 
-    def __init__(self, session: Session, statements: Sequence[Statement]) -> None:
-        self.session, self.statements = session, statements
+    def __init__(self, session: Session, statements: Sequence[Statement], *, touches: bool = False) -> None:
+        self.session, self.statements, self.touches = session, statements, touches
 
 
 class Begin(Effect[None]):

@@ -19,7 +19,7 @@ from asyncmy.errors import MySQLError
 
 from fluxaorm.plans.effects import ExecResult, QueryRows, Row, Statement
 from fluxaorm.pools.column_types import Decoder, decoded_rows, decoder_of
-from fluxaorm.pools.literals import Sql, render
+from fluxaorm.pools.literals import Sql
 from fluxaorm.pools.mysql_connection import (
     CHARSET,
     CLIENT_FLAGS,
@@ -124,9 +124,9 @@ class AsyncmyConnection(MySQLConnectionState):
 
     async def fetch(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """See AsyncSQLConnection."""
-        if args and len(args) <= PREPARED_ARGUMENTS and _is_bindable(args) and self._is_frequent(sql):
+        if args and len(args) <= PREPARED_ARGUMENTS and self._may_prepare(args) and self._is_frequent(sql):
             return await self._fetch_prepared(sql, [NATIVE[type(value)](value) for value in args])
-        text = render(sql, args)
+        text = self.render(sql, args)
         try:
             raw = self._raw
             await raw.query(text)
@@ -139,6 +139,10 @@ class AsyncmyConnection(MySQLConnectionState):
         except BaseException:
             self.interrupt()
             raise
+
+    def _may_prepare(self, args: Sequence[Any]) -> bool:
+        """A Decimal would be bound as text, and MariaDB's BETWEEN compares a decimal with text as doubles."""
+        return Decimal not in map(type, args) and not self.touched
 
     def _is_frequent(self, sql: str) -> bool:
         uses = self._uses.get(sql, 0)
@@ -166,12 +170,12 @@ class AsyncmyConnection(MySQLConnectionState):
         self, sql: str, args: Sequence[Any] = (), rows: Sequence[Sequence[Any]] | None = None
     ) -> ExecResult:
         """See AsyncSQLConnection."""
-        return await self._perform(render(sql, args, rows), sql)
+        return await self._perform(self.render(sql, args, rows), sql)
 
     async def execute_batch(self, statements: Sequence[Statement]) -> list[ExecResult]:
         """See AsyncSQLConnection."""
         results: list[ExecResult] = []
-        for packet in packets(statements):
+        for packet in packets(statements, render=self.render):
             await self._send_packet(packet, statements, results)
         return results
 
@@ -208,7 +212,7 @@ class AsyncmyConnection(MySQLConnectionState):
 
     async def fetch_table(self, sql: str, args: Sequence[Any] = ()) -> QueryRows:
         """See AsyncSQLConnection."""
-        text = render(sql, args)
+        text = self.render(sql, args)
         self.check_size(text, sql)
         with self.guarded(sql):
             await self._raw.query(text)
@@ -219,7 +223,7 @@ class AsyncmyConnection(MySQLConnectionState):
 
     async def open_stream(self, sql: str, args: Sequence[Any] = ()) -> tuple[str, ...]:
         """See AsyncSQLConnection."""
-        text = render(sql, args)
+        text = self.render(sql, args)
         self.check_size(text, sql)
         with self.guarded(sql):
             await self._raw.query(text, unbuffered=True)
@@ -302,7 +306,10 @@ class AsyncmyConnection(MySQLConnectionState):
         raw, transport = self._raw, self._raw._transport
         # whatever the driver says: it is gone, or its loop is
         with suppress(MySQLError, OSError, RuntimeError):
-            if self.usable and raw.connected:
+            if raw._result is not None:
+                # forgotten in the middle of a stream it would read on when it is collected
+                raw._result.unbuffered_active = False
+            if (self.usable or self.retired) and raw.connected:
                 raw._next_seq_id = 0
                 raw.write_packet(_QUIT)
             raw.close()
@@ -315,11 +322,6 @@ class AsyncmyConnection(MySQLConnectionState):
     def disown(self) -> None:
         """In a child process: its loop never runs there, so the parent's socket stays untouched."""
         self.usable = False
-
-
-def _is_bindable(args: Sequence[Any]) -> bool:
-    """A Decimal would be bound as text, and MariaDB's BETWEEN compares a decimal with text as doubles."""
-    return Decimal not in map(type, args)
 
 
 @lru_cache(maxsize=1024)

@@ -1,16 +1,17 @@
 """Values as SQL literals of MySQL and MariaDB, and statements with literals in the places of ``?``. No I/O.
 
-The text is for connections in utf8mb4 whose sql_mode lacks NO_BACKSLASH_ESCAPES: there nothing but the quote and the
-backslash must be escaped in a quoted text, whatever else it holds.
+The text of ``render`` is for connections in utf8mb4 whose sql_mode lacks NO_BACKSLASH_ESCAPES: there nothing but the
+quote and the backslash must be escaped in a quoted text, whatever else it holds. That of ``render_in_hex`` rests on
+neither: it is for connections whose session somebody else's SQL may have changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 from uuid import UUID
 
 from fluxaorm.errors import QueryError
@@ -28,6 +29,14 @@ _PIECES: Final[dict[str, tuple[str, ...]]] = {}
 _FEW_ROWS: Final = 4
 _LONGEST_HEX: Final = 64
 """Longer binary values go as they are, which takes half the space."""
+
+
+class Render(Protocol):
+    """``render`` and ``render_in_hex``."""
+
+    def __call__(self, sql: str, args: Sequence[Any] = (), rows: Sequence[Sequence[Any]] | None = None, /) -> Sql:
+        """The statement's text."""
+        ...
 
 
 def render(sql: str, args: Sequence[Any] = (), rows: Sequence[Sequence[Any]] | None = None) -> Sql:
@@ -51,6 +60,22 @@ def render(sql: str, args: Sequence[Any] = (), rows: Sequence[Sequence[Any]] | N
     return _joined("", parts)
 
 
+def render_in_hex(sql: str, args: Sequence[Any] = (), rows: Sequence[Sequence[Any]] | None = None) -> Sql:
+    """As ``render``, with texts as ``_utf8mb4 x'...'`` and binary values as ``x'...'``."""
+    if rows is not None:
+        if not rows:
+            raise QueryError("a statement with rows was given none")
+        before, after = rows_places(sql)
+        return _one_by_one(before, rows, after, _IN_HEX)
+    pieces = _PIECES.get(sql) or _cut(sql)
+    if len(pieces) != len(args) + 1:
+        raise QueryError(f"the SQL has {len(pieces) - 1} placeholders, but {len(args)} values were given")
+    parts: list[Sql] = [""] * (2 * len(args) + 1)
+    parts[::2] = pieces
+    parts[1::2] = [_IN_HEX[type(value)](value) for value in args]
+    return _joined("", parts)
+
+
 def _cut(sql: str) -> tuple[str, ...]:
     """The pieces around the placeholders, kept for the next time."""
     pieces = split_placeholders(sql)
@@ -66,11 +91,10 @@ def _with_rows(sql: str, rows: Sequence[Sequence[Any]]) -> Sql:
         raise QueryError("a statement with rows was given none")
     before, after = rows_places(sql)
     groups = groups_of(rows, _LITERALS) if len(rows) > _FEW_ROWS else None
-    return f"{before}{groups}{after}" if groups is not None else _one_by_one(before, rows, after)
+    return f"{before}{groups}{after}" if groups is not None else _one_by_one(before, rows, after, _LITERALS)
 
 
-def _one_by_one(before: str, rows: Sequence[Sequence[Any]], after: str) -> Sql:
-    literals = _LITERALS
+def _one_by_one(before: str, rows: Sequence[Sequence[Any]], after: str, literals: Writers[Sql]) -> Sql:
     groups = [_joined(", ", [literals[type(value)](value) for value in row]) for row in rows]
     return _joined("", [before, "(", _joined("), (", groups), ")", after])
 
@@ -121,6 +145,14 @@ def _binary(value: bytes) -> Sql:
     return b"_binary'" + value.replace(b"\\", b"\\\\").replace(b"'", b"\\'") + b"'"
 
 
+def _hex_text(value: str) -> str:
+    return f"_utf8mb4 x'{checked_text(value).encode().hex()}'"
+
+
+def _hex_binary(value: bytes | bytearray | memoryview) -> str:
+    return f"x'{value.hex()}'"
+
+
 def _buffer(value: bytearray | memoryview) -> Sql:
     return _binary(bytes(value))
 
@@ -149,23 +181,25 @@ def _address(value: IPv4Address | IPv6Address) -> str:
     return f"x'{value.packed.hex()}'"
 
 
-_LITERALS: Final[Writers[Sql]] = Writers(
-    {
-        type(None): _null,
-        int: int.__repr__,
-        bool: _int,
-        float: _float,
-        str: _text,
-        bytes: _binary,
-        bytearray: _buffer,
-        memoryview: _buffer,
-        Decimal: plain_decimal,
-        datetime: _datetime,
-        date: _date,
-        time: _time,
-        timedelta: _timedelta,
-        UUID: _uuid,
-        IPv4Address: _address,
-        IPv6Address: _address,
-    }
+_WRITERS: Final[dict[type, Callable[[Any], Sql]]] = {
+    type(None): _null,
+    int: int.__repr__,
+    bool: _int,
+    float: _float,
+    str: _text,
+    bytes: _binary,
+    bytearray: _buffer,
+    memoryview: _buffer,
+    Decimal: plain_decimal,
+    datetime: _datetime,
+    date: _date,
+    time: _time,
+    timedelta: _timedelta,
+    UUID: _uuid,
+    IPv4Address: _address,
+    IPv6Address: _address,
+}
+_LITERALS: Final[Writers[Sql]] = Writers(_WRITERS)
+_IN_HEX: Final[Writers[Sql]] = Writers(
+    {**_WRITERS, str: _hex_text, bytes: _hex_binary, bytearray: _hex_binary, memoryview: _hex_binary}
 )

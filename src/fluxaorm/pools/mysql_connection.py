@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fluxaorm.errors import MySQLConnectionError, MySQLError
 from fluxaorm.plans.effects import ExecResult, QueryRows, Row, Statement
-from fluxaorm.pools.literals import Sql, render
+from fluxaorm.pools.literals import Render, Sql, render, render_in_hex
 from fluxaorm.pools.packets import Packet, packets
 from fluxaorm.pools.watching import cut_off, shut_down
 
@@ -42,12 +42,16 @@ class MySQLConnectionState:
         "dialect",
         "expires",
         "interrupted",
+        "lost",
         "max_packet",
         "on_abandoned",
         "opened",
         "pool",
+        "render",
+        "retired",
         "taken",
         "thread",
+        "touched",
         "usable",
     )
 
@@ -63,6 +67,13 @@ class MySQLConnectionState:
         self.thread: int | None = None
         """The connection's number at the server."""
         self.opened = time.monotonic()
+        self.lost = False
+        """Whether the server, or the way to it, has ended the connection."""
+        self.touched = False
+        """Whether SQL of the user's own may have changed the session."""
+        self.retired = False
+        self.render: Render = render
+        """How statements are spelt."""
         self.interrupted = False
         """Whether the caller went away from a statement, which may still run on the server."""
         self.on_abandoned: Callable[[int, float], None] | None = None
@@ -77,6 +88,17 @@ class MySQLConnectionState:
                 f"the statement has {len(text)} bytes, more than the server's max_allowed_packet of {self.max_packet}"
             )
             raise self.dialect.map_error(PACKET_TOO_LARGE, message, pool=self.pool, statement=sql)
+
+    def touch(self) -> None:
+        """SQL that may change the session is about to run: from now on values are spelt so that no session matters."""
+        self.touched = True
+        self.render = render_in_hex
+
+    def retire(self) -> None:
+        """It is in order, but not for anybody else."""
+        if self.usable:
+            self.usable = False
+            self.retired = True
 
     def interrupt(self) -> None:
         """The caller goes away from a statement: nobody may use the connection any more."""
@@ -105,6 +127,8 @@ class MySQLConnectionState:
         mapped = mapped_error(error, self.dialect, self.pool, statement)
         if isinstance(mapped, MySQLConnectionError):
             self.usable = False
+            # who was cut off at a deadline knows nothing of the server
+            self.lost = not self.interrupted
         return mapped
 
 
@@ -132,7 +156,7 @@ def connect_seconds(options: MySQLOptions, seconds: float | None) -> float:
 
 def session_sql(dialect: Dialect) -> str:
     """The statements that make a fresh connection the library's, for one round trip."""
-    return ";".join((f"SET NAMES {CHARSET}", *dialect.session_statements()))
+    return ";".join((*dialect.charset_statements(), *dialect.session_statements()))
 
 
 def begin_sql(dialect: Dialect, isolation: str | None, read_only: bool) -> str:
@@ -193,7 +217,7 @@ class BlockingMySQLConnection(MySQLConnectionState, ABC):
 
     def fetch_table(self, sql: str, args: Sequence[Any] = ()) -> QueryRows:
         """See SyncSQLConnection."""
-        text = render(sql, args)
+        text = self.render(sql, args)
         self.check_size(text, sql)
         with self.guarded(sql):
             table = self._read_table(text)
@@ -202,7 +226,7 @@ class BlockingMySQLConnection(MySQLConnectionState, ABC):
 
     def open_stream(self, sql: str, args: Sequence[Any] = ()) -> tuple[str, ...]:
         """See SyncSQLConnection."""
-        text = render(sql, args)
+        text = self.render(sql, args)
         self.check_size(text, sql)
         with self.guarded(sql):
             return self._start_stream(text)
@@ -219,12 +243,12 @@ class BlockingMySQLConnection(MySQLConnectionState, ABC):
 
     def execute(self, sql: str, args: Sequence[Any] = (), rows: Sequence[Sequence[Any]] | None = None) -> ExecResult:
         """See SyncSQLConnection."""
-        return self._perform(render(sql, args, rows), sql)
+        return self._perform(self.render(sql, args, rows), sql)
 
     def execute_batch(self, statements: Sequence[Statement]) -> list[ExecResult]:
         """See SyncSQLConnection."""
         results: list[ExecResult] = []
-        for packet in packets(statements):
+        for packet in packets(statements, render=self.render):
             self._send_packet(packet, statements, results)
         return results
 

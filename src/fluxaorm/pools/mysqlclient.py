@@ -13,7 +13,7 @@ from MySQLdb import _mysql
 from fluxaorm.errors import MySQLConnectionError
 from fluxaorm.plans.effects import ExecResult, QueryRows, Row
 from fluxaorm.pools.column_types import CLIENT_CONVERSIONS, CLIENT_ROW_CONVERSIONS
-from fluxaorm.pools.literals import Sql, render
+from fluxaorm.pools.literals import Sql
 from fluxaorm.pools.mysql_connection import CHARSET, CLIENT_FLAGS, BlockingMySQLConnection, connect_seconds
 from fluxaorm.pools.mysql_logins import login_error
 
@@ -102,7 +102,7 @@ class MySQLClientConnection(BlockingMySQLConnection):
 
     def fetch(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """See SyncSQLConnection."""
-        text = render(sql, args)
+        text = self.render(sql, args)
         try:
             self._send(text)
             result = self._store()

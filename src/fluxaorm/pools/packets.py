@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from fluxaorm.plans.effects import Statement
-from fluxaorm.pools.literals import Sql, render
+from fluxaorm.pools.literals import Render, Sql, render
 from fluxaorm.pools.ports import PACKET_BYTES
 
 _CALL = re.compile(r"\s*(?:CALL|EXECUTE|\{)", re.IGNORECASE)
@@ -25,7 +25,7 @@ class Packet:
         self.sql = _joined(parts) if len(parts) > 1 else parts[0]
 
 
-def packets(statements: Sequence[Statement], limit: int = PACKET_BYTES) -> Iterator[Packet]:
+def packets(statements: Sequence[Statement], limit: int = PACKET_BYTES, render: Render = render) -> Iterator[Packet]:
     """The packets of a batch, in order; a statement longer than ``limit`` has one of its own."""
     parts: list[Sql] = []
     first = size = 0

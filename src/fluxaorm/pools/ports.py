@@ -77,6 +77,19 @@ class SyncSQLConnection(Pooled, Protocol):
         """When, in monotonic seconds."""
         ...
 
+    @property
+    def touched(self) -> bool:
+        """Whether SQL of the user's own may have changed the session."""
+        ...
+
+    def touch(self) -> None:
+        """Say that such SQL is about to run."""
+        ...
+
+    def retire(self) -> None:
+        """Let nobody else have it: it is closed when it is given back."""
+        ...
+
     def fetch(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """The rows of a SELECT, values in raw form."""
         ...
@@ -141,6 +154,19 @@ class AsyncSQLConnection(Pooled, Protocol):
     @property
     def opened(self) -> float:
         """As SyncSQLConnection.opened."""
+        ...
+
+    @property
+    def touched(self) -> bool:
+        """As SyncSQLConnection.touched."""
+        ...
+
+    def touch(self) -> None:
+        """As SyncSQLConnection.touch."""
+        ...
+
+    def retire(self) -> None:
+        """As SyncSQLConnection.retire."""
         ...
 
     async def fetch(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:

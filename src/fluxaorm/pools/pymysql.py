@@ -12,7 +12,7 @@ from pymysql.err import MySQLError
 
 from fluxaorm.plans.effects import ExecResult, QueryRows, Row
 from fluxaorm.pools.column_types import Decoder, decoded_rows, decoder_of
-from fluxaorm.pools.literals import Sql, render
+from fluxaorm.pools.literals import Sql
 from fluxaorm.pools.mysql_connection import (
     CHARSET,
     CLIENT_FLAGS,
@@ -88,7 +88,7 @@ class PyMySQLConnection(BlockingMySQLConnection):
 
     def fetch(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """See SyncSQLConnection."""
-        text = render(sql, args)
+        text = self.render(sql, args)
         try:
             self._raw.query(text)
             rows: list[Row] = list(self._raw._result.rows or ())

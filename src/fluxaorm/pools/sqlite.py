@@ -40,8 +40,10 @@ _PARAMETERS: Final[Writers[Any]] = Writers({**NATIVE, int: _int64_or_text})
 class SQLiteCore:
     """One connection, without waiting for locks."""
 
-    __slots__ = ("__weakref__", "_raw", "_stream", "dialect", "expires", "opened", "pool", "taken", "usable")
+    __slots__ = ("__weakref__", "_raw", "_stream", "dialect", "expires", "opened", "pool", "taken", "touched", "usable")
 
+    lost: Final = False
+    interrupted: Final = False
     thread: Final = None
     """There is no server that would know it by a number."""
 
@@ -53,6 +55,7 @@ class SQLiteCore:
         self.opened = 0.0
         self._stream: sqlite3.Cursor | None = None
         self.usable = True
+        self.touched = False
         try:
             self._raw = sqlite3.connect(
                 path, timeout=seconds, isolation_level=None, check_same_thread=False, cached_statements=_STATEMENTS
@@ -163,6 +166,14 @@ class SQLiteCore:
         if isinstance(mapped, MySQLConnectionError):
             self.usable = False
         return mapped
+
+    def touch(self) -> None:
+        """See SyncSQLConnection; values are bound, so no session matters to them."""
+        self.touched = True
+
+    def retire(self) -> None:
+        """See SyncSQLConnection."""
+        self.usable = False
 
     def is_alive(self) -> bool:
         """A file does not hang up."""

@@ -8,6 +8,7 @@ from typing import Final
 
 from fluxaorm.errors import QueryError
 from fluxaorm.query.placeholders import code_of, has_several_statements
+from fluxaorm.query.raw_statements import keeps_session
 
 NO_LIMIT: Final = 2**63 - 1
 _WORD: Final = re.compile(r"[A-Za-z_]\w*|[()]")
@@ -21,6 +22,9 @@ def wrap_select(select_list: str, sql: str) -> str:
     words = _outer_words(text)
     if words[:1] not in (["SELECT"], ["WITH"], ["("]):
         raise QueryError(f"from_sql() takes a SELECT: {sql}")
+    if not keeps_session(sql):
+        # the connection goes back to others
+        raise QueryError(f"from_sql() takes no variables, locks, INTO or executable comments: {sql}")
     return f"SELECT {select_list} FROM (\n{text}{_keep_order(words)}\n) AS `fx_rows`"
 
 

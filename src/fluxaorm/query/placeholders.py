@@ -4,6 +4,9 @@ Decides only where a text may be cut: a ``?`` or ``;`` inside ``'..'``, ``".."``
 blank, ``#``, ``/* */``) is text. Backslash escapes in both kinds of quotes count (the sql_mode NO_BACKSLASH_ESCAPES is
 never on). What stands in an executable comment (``/*! */``, MariaDB's ``/*M! */``) is code, as it is to the server.
 It checks no syntax: what is not closed reaches to the end, and the server refuses it.
+
+Where servers and versions read a text differently (quotes in an executable comment, which one server skips, or in a
+hint; dollar-quoted texts) nobody here can tell what is code: from there on every ``;`` counts as one.
 """
 
 from __future__ import annotations
@@ -20,15 +23,20 @@ _TOKEN: Final = re.compile(
     | "(?:[^"\\]++|\\.|"")*+\\?"?
     | `(?:[^`]++|``)*+`?
     | \#[^\n]*+
-    | --(?=[\s\x00-\x1f\x7f]|\Z)[^\n]*+
+    | --(?=[\x00-\x20\x7f]|\Z)[^\n]*+
+    | (?P<doubtful>/\*M?!(?![^`"'\#*/-]*\*/) | /\*\+(?![^`"'*]*\*/) | (?<![\w$])\$\w*\$)
     | /\*M?!
     | /\*(?:[^*]++|\*(?!/))*+(?:\*/)?
     | [?;]
     """,
     re.VERBOSE | re.DOTALL,
 )
+_FOLLOWED: Final = re.compile(r";\s*[^\s;]", re.ASCII)
 _NEEDS_LEXER: Final = re.compile(r"""['"#]|--|/\*""")
 _EXECUTABLE: Final = ("/*!", "/*M!")
+_MARKS: Final = re.compile(r"/\*M?!\d*|\*/")
+_BLANKS: Final = " \t\n\r\f\v"
+_DOUBTFUL: Final = "doubtful"
 _COMMENTS: Final = ("--", "#", "/*")
 
 
@@ -47,9 +55,31 @@ def code_of(sql: str) -> str:
     return _TOKEN.sub(_blank, sql)
 
 
+def plainest_of(sql: str) -> str:
+    """``sql`` with quoted texts and comments blanked out as far as all servers agree which these are.
+
+    Names stay in their backticks, and what executable comments hold stays without their marks.
+    """
+    doubtful = next((token.start() for token in _TOKEN.finditer(sql) if token.lastgroup == _DOUBTFUL), len(sql))
+    sure = _TOKEN.sub(_blank_but_names, sql[:doubtful])
+    return _MARKS.sub(" ", sure + sql[doubtful:])
+
+
+def has_executable_comment(sql: str) -> bool:
+    """Whether some server would run a comment of it."""
+    return "/*" in sql and any(
+        token.group() in _EXECUTABLE or token.lastgroup == _DOUBTFUL for token in _TOKEN.finditer(sql)
+    )
+
+
+def _blank_but_names(token: re.Match[str]) -> str:
+    text = token.group()
+    return text if text.startswith("`") else _blank(token)
+
+
 def _blank(token: re.Match[str]) -> str:
     text = token.group()
-    if text in ("?", ";") or text in _EXECUTABLE:
+    if text in ("?", ";") or text in _EXECUTABLE or token.lastgroup == _DOUBTFUL:
         return text
     return (" " if text.startswith(_COMMENTS) else "x") * len(text)
 
@@ -84,6 +114,8 @@ def _has_several(sql: str) -> bool:
             return True
         text = token.group()
         start = token.end()
+        if token.lastgroup == _DOUBTFUL:
+            return ended or _FOLLOWED.search(sql, start) is not None
         if text == ";":
             ended = True
         elif ended and not _is_comment(text):
@@ -92,7 +124,7 @@ def _has_several(sql: str) -> bool:
 
 
 def _is_blank(text: str) -> bool:
-    return not text.strip()
+    return not text.strip(_BLANKS)
 
 
 def _is_comment(text: str) -> bool:

@@ -9,6 +9,7 @@ from fluxaorm.query.conditions import Condition, FieldKey, RawCondition, Shape, 
 from fluxaorm.query.fields import QueryField, key_of
 from fluxaorm.query.pager import Pager, check_count
 from fluxaorm.query.placeholders import has_several_statements
+from fluxaorm.query.raw_statements import keeps_session
 from fluxaorm.query.where import Where
 
 Lock: TypeAlias = Literal["", "wait", "nowait", "skip_locked"]
@@ -209,4 +210,7 @@ def _raw_condition(where: object) -> RawCondition:
         raise QueryError("filter_where() got an empty Where")
     if has_several_statements(str(where)):
         raise QueryError(f"filter_where() takes one condition, not several statements: {where}")
+    if not keeps_session(f"SELECT {where}"):
+        # the connection goes back to others
+        raise QueryError(f"filter_where() takes no variables, locks, INTO or executable comments: {where}")
     return RawCondition(where)

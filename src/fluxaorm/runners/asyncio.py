@@ -42,7 +42,15 @@ from fluxaorm.plans.effects import (
 from fluxaorm.pools.per_loop import PerLoop
 from fluxaorm.runners.look_ups import LookUps, Rows
 from fluxaorm.runners.observer import Watched
-from fluxaorm.runners.outcomes import begin_stream, connection_of, end_stream, open_connection_of, unknown_outcome
+from fluxaorm.runners.outcomes import (
+    begin_stream,
+    connection_of,
+    end_stream,
+    open_connection_of,
+    prepared,
+    retire_touched,
+    unknown_outcome,
+)
 from fluxaorm.runners.shield import Shield
 
 if TYPE_CHECKING:
@@ -176,22 +184,24 @@ class AsyncRunner:
     async def _fetch_table(self, effect: FetchTable, _: Shield) -> QueryRows:
         target = effect.target
         if not isinstance(target, str):
-            joined: QueryRows = await connection_of(target).fetch_table(effect.sql, effect.args)
+            joined: QueryRows = await prepared(connection_of(target), effect).fetch_table(effect.sql, effect.args)
             return joined
         pool = self._sql_pool(target)
         connection = await pool.acquire()
         try:
-            return await connection.fetch_table(effect.sql, effect.args)
+            return await prepared(connection, effect).fetch_table(effect.sql, effect.args)
         finally:
+            retire_touched(connection)
             pool.release(connection)
 
     async def _open_stream(self, effect: OpenStream, _: Shield) -> None:
         stream, target = effect.stream, effect.target
         connection = await self._sql_pool(target).acquire() if isinstance(target, str) else connection_of(target)
         try:
-            stream.columns = await connection.open_stream(effect.sql, effect.args)
+            stream.columns = await prepared(connection, effect).open_stream(effect.sql, effect.args)
         except BaseException:
             if isinstance(target, str):
+                retire_touched(connection)
                 self._sql_pool(target).release(connection)
             raise
         begin_stream(stream, connection)
@@ -224,6 +234,7 @@ class AsyncRunner:
     def _leave_stream(self, stream: Stream) -> None:
         connection = end_stream(stream)
         if isinstance(stream.target, str):
+            retire_touched(connection)
             self._sql_pool(stream.target).release(connection)
 
     def _fresh_look_ups(self) -> PerLoop[LookUps]:
@@ -239,7 +250,8 @@ class AsyncRunner:
     async def _execute(self, effect: Execute, shield: Shield) -> ExecResult:
         target = effect.target
         if not isinstance(target, str):
-            result: ExecResult = await connection_of(target).execute(effect.sql, effect.args, effect.rows)
+            joined = prepared(connection_of(target), effect)
+            result: ExecResult = await joined.execute(effect.sql, effect.args, effect.rows)
             return result
         pool = self._sql_pool(target)
         connection = pool.take() or await pool.acquire()
@@ -249,16 +261,18 @@ class AsyncRunner:
         self, effect: Execute, code: str, pool: AsyncPool[AsyncSQLConnection], connection: AsyncSQLConnection
     ) -> ExecResult:
         try:
-            return await connection.execute(effect.sql, effect.args, effect.rows)
+            return await prepared(connection, effect).execute(effect.sql, effect.args, effect.rows)
         except BaseException as error:
             if unknown := unknown_outcome(error, connection, code, "the statement"):
                 raise unknown from error
             raise
         finally:
+            retire_touched(connection)
             pool.release(connection)
 
     async def _execute_batch(self, effect: ExecuteBatch, _: Shield) -> list[ExecResult]:
-        results: list[ExecResult] = await connection_of(effect.session).execute_batch(effect.statements)
+        connection = prepared(connection_of(effect.session), effect)
+        results: list[ExecResult] = await connection.execute_batch(effect.statements)
         return results
 
     async def _begin(self, effect: Begin, _: Shield) -> None:
@@ -288,6 +302,7 @@ class AsyncRunner:
                 raise unknown from error
             raise
         finally:
+            retire_touched(connection)
             self._sql_pool(code).release(connection)
 
     async def _rollback(self, effect: Rollback, shield: Shield) -> None:
@@ -306,6 +321,7 @@ class AsyncRunner:
             if not isinstance(error, MySQLError):
                 raise
         finally:
+            retire_touched(connection)
             self._sql_pool(code).release(connection)
 
     # Redis

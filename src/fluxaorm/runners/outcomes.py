@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
 from fluxaorm.errors import CommitUnknownError, MySQLConnectionError, MySQLError
-from fluxaorm.plans.effects import Session, Stream
+from fluxaorm.plans.effects import Execute, ExecuteBatch, FetchTable, OpenStream, Session, Stream
 
+
+class Touchable(Protocol):
+    """A connection."""
+
+    def touch(self) -> None:
+        """Its session may change."""
+        ...
+
+
+C = TypeVar("C", bound=Touchable)
 _KILLED: Final = frozenset(
     {
         1317,  # killed by somebody, or over a limit of Vitess
@@ -51,6 +61,19 @@ def connection_of(session: Session) -> Any:
     if connection is None:
         raise MySQLError("the transaction is not open", pool=session.pool)
     return connection
+
+
+def prepared(connection: C, effect: Execute | FetchTable | OpenStream | ExecuteBatch) -> C:
+    """The connection, told that what comes may change its session."""
+    if effect.touches:
+        connection.touch()
+    return connection
+
+
+def retire_touched(connection: Any) -> None:
+    """Before it is given back: what SQL of the user's own may have changed is for nobody else."""
+    if connection.touched:
+        connection.retire()
 
 
 def begin_stream(stream: Stream, connection: Any) -> None:

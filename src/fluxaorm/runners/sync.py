@@ -36,7 +36,15 @@ from fluxaorm.plans.effects import (
     Stream,
 )
 from fluxaorm.runners.observer import Watched
-from fluxaorm.runners.outcomes import begin_stream, connection_of, end_stream, open_connection_of, unknown_outcome
+from fluxaorm.runners.outcomes import (
+    begin_stream,
+    connection_of,
+    end_stream,
+    open_connection_of,
+    prepared,
+    retire_touched,
+    unknown_outcome,
+)
 from fluxaorm.runners.parallel import merged_by_pool, split_replies
 
 if TYPE_CHECKING:
@@ -149,22 +157,24 @@ class SyncRunner:
     def _fetch_table(self, effect: FetchTable) -> QueryRows:
         target = effect.target
         if not isinstance(target, str):
-            joined: QueryRows = connection_of(target).fetch_table(effect.sql, effect.args)
+            joined: QueryRows = prepared(connection_of(target), effect).fetch_table(effect.sql, effect.args)
             return joined
         pool = self._sql_pool(target)
         connection = pool.acquire()
         try:
-            return connection.fetch_table(effect.sql, effect.args)
+            return prepared(connection, effect).fetch_table(effect.sql, effect.args)
         finally:
+            retire_touched(connection)
             pool.release(connection)
 
     def _open_stream(self, effect: OpenStream) -> None:
         stream, target = effect.stream, effect.target
         connection = self._sql_pool(target).acquire() if isinstance(target, str) else connection_of(target)
         try:
-            stream.columns = connection.open_stream(effect.sql, effect.args)
+            stream.columns = prepared(connection, effect).open_stream(effect.sql, effect.args)
         except BaseException:
             if isinstance(target, str):
+                retire_touched(connection)
                 self._sql_pool(target).release(connection)
             raise
         begin_stream(stream, connection)
@@ -197,26 +207,30 @@ class SyncRunner:
     def _leave_stream(self, stream: Stream) -> None:
         connection = end_stream(stream)
         if isinstance(stream.target, str):
+            retire_touched(connection)
             self._sql_pool(stream.target).release(connection)
 
     def _execute(self, effect: Execute) -> ExecResult:
         target = effect.target
         if not isinstance(target, str):
-            result: ExecResult = connection_of(target).execute(effect.sql, effect.args, effect.rows)
+            joined = prepared(connection_of(target), effect)
+            result: ExecResult = joined.execute(effect.sql, effect.args, effect.rows)
             return result
         pool = self._sql_pool(target)
         connection = pool.acquire()
         try:
-            return connection.execute(effect.sql, effect.args, effect.rows)
+            return prepared(connection, effect).execute(effect.sql, effect.args, effect.rows)
         except BaseException as error:
             if unknown := unknown_outcome(error, connection, target, "the statement"):
                 raise unknown from error
             raise
         finally:
+            retire_touched(connection)
             pool.release(connection)
 
     def _execute_batch(self, effect: ExecuteBatch) -> list[ExecResult]:
-        results: list[ExecResult] = connection_of(effect.session).execute_batch(effect.statements)
+        connection = prepared(connection_of(effect.session), effect)
+        results: list[ExecResult] = connection.execute_batch(effect.statements)
         return results
 
     def _begin(self, effect: Begin) -> None:
@@ -243,6 +257,7 @@ class SyncRunner:
                 raise unknown from error
             raise
         finally:
+            retire_touched(connection)
             self._sql_pool(session.pool).release(connection)
 
     def _rollback(self, effect: Rollback) -> None:
@@ -259,6 +274,7 @@ class SyncRunner:
             if not isinstance(error, MySQLError):
                 raise
         finally:
+            retire_touched(connection)
             self._sql_pool(session.pool).release(connection)
 
     # Redis

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fluxaorm.errors import QueryError
-from fluxaorm.pools.literals import literal, render
+from fluxaorm.pools.literals import literal, render, render_in_hex
 
 
 class Colour(StrEnum):
@@ -231,3 +231,17 @@ def test_many_rows_with_what_no_database_can_store_are_refused(value: Any) -> No
     """A column that is written in one go is looked at as closely as a single value."""
     with pytest.raises(QueryError):
         render("INSERT INTO t VALUES ", (), [(value,)] * 6)
+
+
+def test_in_a_session_of_unknown_mode_texts_are_in_hex() -> None:
+    """Neither a mode without backslash escapes nor another character set can then end a text early."""
+    sql = "SELECT ?, ?, ?, ?"
+
+    assert "SELECT _utf8mb4 x'5c27e4b8ad', x'275c', 7, NULL" == render_in_hex(sql, ("\\'中", b"'\\", 7, None))
+    assert "INSERT INTO t VALUES (1, _utf8mb4 x''), (2, _utf8mb4 x'61')" == render_in_hex(
+        "INSERT INTO t VALUES ", (), [(1, ""), (2, "a")]
+    )
+    with pytest.raises(QueryError, match="placeholders"):
+        render_in_hex("SELECT ?", ())
+    with pytest.raises(QueryError, match="none"):
+        render_in_hex("INSERT INTO t VALUES ", (), [])

@@ -1,0 +1,151 @@
+"""What SQL of the user's own may do to its connection: told from the text, and never taken for less than it is."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fluxaorm.query.placeholders import has_several_statements
+from fluxaorm.query.raw_statements import definition, keeps_session, transaction_control
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT 1",
+        "(select id from t) union (select 1)",
+        "WITH n AS (SELECT 1) SELECT * FROM n FOR UPDATE",
+        "SELECT 'a@b.example', \"x @y\" /* @z */ -- SET @a = 1\n FROM t # @b",
+        "SELECT /*+ MAX_EXECUTION_TIME(100) */ `into`, `set` FROM t",
+        "INSERT INTO t VALUES ('GET_LOCK(1)')",
+        "UPDATE t SET a = 'into'",
+        "DELETE FROM t;",
+        "SHOW TABLES",
+        "EXPLAIN INSERT INTO t VALUES (1)",
+    ],
+)
+def test_plain_statements_leave_a_connection_as_it_was(sql: str) -> None:
+    """Closing a connection after each would cost a login for nothing."""
+    assert keeps_session(sql)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SET time_zone = '+01:00'",
+        "USE other",
+        "CALL p()",
+        "DO GET_LOCK('a', 1)",
+        "CREATE TEMPORARY TABLE t (a INT)",
+        "LOCK TABLES t READ",
+        "PREPARE s FROM 'COMMIT'",
+        "EXECUTE s",
+        "HANDLER t OPEN",
+        "SELECT @a := 1",
+        "SELECT @@version",
+        "SELECT @`a`",
+        "SELECT `GET_LOCK`('a', 1)",
+        "select get_lock ('a', 1)",
+        "SELECT 1 INTO OUTFILE 'x'",
+        "WITH n AS (SELECT 1) SELECT * FROM n INTO @a",
+        "SELECT 1 /*!50000 , GET_LOCK('a', 1) */",
+        "/*! SET autocommit = 0 */",
+        "/*M!100000 SET autocommit = 0 */",
+        "SELECT /*+ QB_NAME(`*/ ' `) */ @a := 1 -- '",
+        "\u00a0SELECT 1",
+        "",
+    ],
+)
+def test_what_may_change_a_session_is_not_plain(sql: str) -> None:
+    """Also what nobody here knows, in whatever way it is written."""
+    assert not keeps_session(sql)
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+INERT = st.one_of(
+    TEXTS.map(lambda text: "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"),
+    TEXTS.map(lambda text: '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'),
+    TEXTS.map(lambda text: "`n" + text.replace("`", "``") + "`"),
+    TEXTS.map(lambda text: "/* " + text.replace("*", " ") + " */"),
+    TEXTS.map(lambda text: "-- " + text.replace("\n", " ") + "\n"),
+    TEXTS.map(lambda text: "# " + text.replace("\n", " ") + "\n"),
+    st.sampled_from(["a", ",", "1", "/*+ NO_MERGE() */", "(b)", "5--3", "x'00'"]),
+)
+"""What a statement may be made of without any harm."""
+HARMFUL = ["@a", "@@sql_mode", "GET_LOCK('a', 1)", "`get_lock`('a', 1)", "/*!50000 1 */", "INTO OUTFILE 'x'"]
+
+
+@given(st.lists(INERT, max_size=6), st.sampled_from(HARMFUL), st.lists(INERT, max_size=6))
+def test_harm_shows_wherever_it_stands(before: list[str], harm: str, after: list[str]) -> None:
+    """Quotes and comments around it hide nothing from the server, so they must hide nothing here."""
+    assert not keeps_session(" ".join(["SELECT", *before, harm, *after]))
+
+
+@given(st.lists(INERT, max_size=6), st.lists(INERT, max_size=6))
+def test_a_second_statement_shows_wherever_it_begins(before: list[str], after: list[str]) -> None:
+    """The server runs whatever stands in a packet."""
+    assert has_several_statements(" ".join(["SELECT 1", *before, "; DROP TABLE t", *after]))
+
+
+@given(TEXTS)
+def test_any_text_is_judged(text: str) -> None:
+    """Nothing that comes in raises, and what does not begin with a plain verb is never plain."""
+    verdict = keeps_session(text), transaction_control(text), definition(text)
+
+    assert verdict[0] is False or text.lstrip(" \t\r\n\f\v(").upper().startswith(
+        ("TABLE", "DESC", "SHOW", "#", "-", "/")
+    )
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT 1 /*!99999 ' */; DROP TABLE victim -- '",
+        "SELECT (SELECT 1 --\u00a0 FROM (SELECT 1 AS `\u00a0`) q); DROP TABLE victim",
+        "SELECT /*+ QB_NAME(`*/ ' `) */ 1; DROP TABLE victim -- '",
+        "SELECT $$ ' $$; DROP TABLE victim -- '",
+        "SELECT 1;\u00a0DROP TABLE victim",
+    ],
+)
+def test_a_statement_that_only_some_servers_see_counts(sql: str) -> None:
+    """A comment for other versions, a blank that is none, a quoted hint: each hid the end of the first statement."""
+    assert has_several_statements(sql)
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("commit", "COMMIT"),
+        ("/* x */ start  transaction", "START TRANSACTION"),
+        ("/*!50000 COMMIT */", "COMMIT"),
+        ("SET @a = 1, autocommit = 0", "SET AUTOCOMMIT"),
+        ("SET sql_notes = 1, SESSION `autocommit` = OFF", "SET AUTOCOMMIT"),
+        ("SET @@session . autocommit = 0", "SET AUTOCOMMIT"),
+        ("SET SESSION TRANSACTION READ ONLY", "SET SESSION TRANSACTION"),
+        ("LOCK TABLES t READ", "LOCK TABLES"),
+        ("UPDATE t SET autocommit = 1", None),
+        ("SET time_zone = 'autocommit'", None),
+    ],
+)
+def test_transaction_control_is_told_in_any_spelling(sql: str, words: str | None) -> None:
+    """The transaction is the library's: what it announced to the caches depends on when it ends."""
+    assert words == transaction_control(sql)
+
+
+@pytest.mark.parametrize(
+    ("sql", "word"),
+    [
+        ("create table t (a int)", "CREATE"),
+        ("CREATE TEMPORARY TABLE t (a INT)", None),
+        ("TRUNCATE t", "TRUNCATE"),
+        ("/*!50000 DROP TABLE t */", "DROP"),
+        ("ANALYZE TABLE t", "ANALYZE"),
+        ("ANALYZE SELECT 1", None),
+        ("FLUSH TABLES", "FLUSH"),
+        ("SELECT 'DROP TABLE t'", None),
+    ],
+)
+def test_what_commits_by_itself_is_told(sql: str, word: str | None) -> None:
+    """MySQL and MariaDB end an open transaction for it, without a word."""
+    assert word == definition(sql)

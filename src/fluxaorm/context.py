@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sys
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
+from itertools import islice
 from threading import get_ident
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
@@ -21,12 +23,13 @@ from fluxaorm.errors import (
     ReentrantFlushError,
     UnflushedChangesWarning,
 )
+from fluxaorm.plans.blocks import roll_back_plan
 from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.flush import clear_flush, flush_plan
 from fluxaorm.plans.flush_work import FlushResult
 from fluxaorm.plans.pipelines import MySQLPipeline, RedisPipeline, queue_key
 from fluxaorm.plans.reads import reload_plan
-from fluxaorm.plans.transactions import inside_plan, roll_back_plan
+from fluxaorm.plans.transactions import inside_plan
 from fluxaorm.plans.unit import UnitOfWork
 from fluxaorm.raw_mysql import AsyncRawMySQL, RawMySQL
 from fluxaorm.runtime.entity import EntityBase
@@ -39,6 +42,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+ENTITIES_NAMED: Final = 10
+"""How many a warning of unflushed changes names."""
 METRICS_META_KEY: Final = "metrics_source"
 """The metadata whose value is the label ``source`` of a context's metrics."""
 
@@ -155,16 +160,34 @@ class _ContextBase(UnitOfWork):
         self._note_identity_mode()
         return self
 
-    def _close(self, *, warn: bool) -> None:
-        if (self.pending or self.pipelines) and warn and not self.closed:
-            unflushed = len(self.pending) + len(self.pipelines or ())
-            message = f"a context was left with {unflushed} unflushed changes; call flush() or clear_flush()"
-            warnings.warn(message, UnflushedChangesWarning, stacklevel=3)
+    def _close(self, *, failing: bool) -> None:
+        """``failing``: for a reason that tells already why nothing was flushed."""
+        if not self.closed and not failing:
+            self._warn_of_unflushed(stacklevel=4)
         self.closed = True
         self.pipelines = self.json_held = self.held = None
         self.units.clear()
         self.pending.clear()
         self.json_read.clear()
+
+    def _warn_of_unflushed(self, stacklevel: int) -> None:
+        if self.json_read or self.json_held:
+            self.note_json_changes()
+        if not self.pending and not self.pipelines:
+            return
+        left = [repr(entity) for entity in islice(self.pending, ENTITIES_NAMED)]
+        if len(self.pending) > len(left):
+            left.append(f"{len(self.pending) - len(left)} more")
+        if self.pipelines:
+            left.append(f"{len(self.pipelines)} in pipelines")
+        unflushed = len(self.pending) + len(self.pipelines or ())
+        message = f"a context was left with {unflushed} unflushed changes ({', '.join(left)}); "
+        warnings.warn(f"{message}call flush() or clear_flush()", UnflushedChangesWarning, stacklevel=stacklevel)
+
+    def __del__(self) -> None:
+        # what is missing: __init__ raised
+        if not getattr(self, "closed", True) and not sys.is_finalizing():
+            self._warn_of_unflushed(stacklevel=2)
 
 
 class Context(_ContextBase):
@@ -218,14 +241,14 @@ class Context(_ContextBase):
         return self._run(flush_plan(self, entities))
 
     def reload(self, *entities: EntityBase, discard: bool = False) -> None:
-        """Read entities again from MySQL, in place.
+        """Read entities again from MySQL, in place, in the open transaction if there is one; all of them or none.
 
-        UnsavedChangesError unless ``discard``, EntityGoneError, NotPersistedError.
+        UnsavedChangesError unless ``discard``, EntityGoneError, NotPersistedError for new ones, ForeignEntityError.
         """
-        self._run(reload_plan(entities, discard))
+        self._run(reload_plan(self, entities, discard))
 
     def transaction(self, *, isolation: str | None = None, read_only: bool = False) -> TransactionBlock:
-        """A block whose flushes and reads are one transaction, committed at its end, rolled back by an exception.
+        """A block whose flushes and reads are one transaction: its end flushes and commits, an exception rolls back.
 
         ``isolation``: "read uncommitted", "read committed", "repeatable read" or "serializable" (None: the server's);
         a nested block is a savepoint and takes neither. Each MySQL pool takes part from its first statement on. Reads
@@ -261,9 +284,12 @@ class Context(_ContextBase):
         return self.engine.new_context(timeout=timeout)._take_over(self)
 
     def close(self) -> None:
-        """End the unit of work and roll an open transaction back; entities can still be read. Safe to call twice."""
+        """End the unit of work and roll an open transaction back; entities can still be read. Safe to call twice.
+
+        UnflushedChangesWarning when something waits for a flush, unless an exception is being handled.
+        """
         self._roll_back()
-        self._close(warn=False)
+        self._close(failing=sys.exception() is not None)
 
     def _roll_back(self) -> None:
         if self.open_transaction is not None:
@@ -277,7 +303,7 @@ class Context(_ContextBase):
     ) -> None:
         if self.sessions:
             self._roll_back()
-        self._close(warn=kind is None)
+        self._close(failing=kind is not None)
 
 
 class AsyncContext(_ContextBase):
@@ -354,7 +380,7 @@ class AsyncContext(_ContextBase):
 
     async def reload(self, *entities: EntityBase, discard: bool = False) -> None:
         """As ``Context.reload``."""
-        await self._run(reload_plan(entities, discard))
+        await self._run(reload_plan(self, entities, discard))
 
     def transaction(self, *, isolation: str | None = None, read_only: bool = False) -> AsyncTransactionBlock:
         """As ``Context.transaction``, with ``async with``; look-ups of several tasks wait for one another."""
@@ -378,7 +404,7 @@ class AsyncContext(_ContextBase):
     async def aclose(self) -> None:
         """As ``Context.close``."""
         await self._roll_back()
-        self._close(warn=False)
+        self._close(failing=sys.exception() is not None)
 
     async def _roll_back(self) -> None:
         if self.open_transaction is not None:
@@ -392,4 +418,4 @@ class AsyncContext(_ContextBase):
     ) -> None:
         if self.sessions:
             await self._roll_back()
-        self._close(warn=kind is None)
+        self._close(failing=kind is not None)

@@ -1,6 +1,6 @@
 """The blocks that ``ctx.transaction()`` gives: ``with`` for a Context, ``async with`` for an AsyncContext.
 
-They only say when a block begins and how it ends; what that means is decided in ``plans.transactions``.
+They only say when a block begins and how it ends; what that means is decided in ``plans.blocks``.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from fluxaorm.errors import ContextMisuseError, DeadlockError, MySQLConnectionError, TransactionLostError
+from fluxaorm.plans.blocks import Block, check_options, enter, leave_plan
 from fluxaorm.plans.commits import Retries
 from fluxaorm.plans.effects import Plan
-from fluxaorm.plans.transactions import Block, check_options, enter, leave_plan
-from fluxaorm.plans.undo import Snapshot
 from fluxaorm.plans.unit import UnitOfWork
 
 if TYPE_CHECKING:
@@ -87,21 +86,17 @@ class AsyncTransactionBlock(_BlockBase):
 
 
 class Attempts:
-    """How often a function is run in a transaction of its own, and what each attempt begins from."""
+    """How often a function is run in a transaction of its own; each rollback leaves what the first began from."""
 
     def __init__(self, owner: UnitOfWork) -> None:
         self._retries = Retries()
         # inside another transaction the server has undone more than the function's part
         self._repeats = owner.open_transaction is None
-        self._start = Snapshot(owner)
 
     def again_plan(self, error: BaseException) -> Plan[bool]:
-        """Wait and go back to where the first attempt began; False: the error is the caller's."""
+        """Wait before the next attempt; False: the error is the caller's."""
         cause = error.__cause__ if isinstance(error, TransactionLostError) else error
-        if not self._repeats or cause is None or not (yield from self._retries.pause_plan(cause)):
-            return False
-        self._start.restore()
-        return True
+        return self._repeats and cause is not None and (yield from self._retries.pause_plan(cause))
 
 
 def run_repeatedly(ctx: Context, function: Callable[[Context], T], options: dict[str, Any]) -> T:

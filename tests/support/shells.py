@@ -39,14 +39,26 @@ class Shell(Protocol):
         """Close an engine."""
         ...
 
+    def end(self) -> None:
+        """Drop what contexts were left with: a test that is about something else need not flush."""
+        ...
+
 
 class ThreadShell:
     """Calls block."""
 
     name = "sync"
 
+    def __init__(self) -> None:
+        self._contexts: list[Context] = []
+
     def context(self, engine: Engine) -> Context:
-        return engine.new_context()
+        self._contexts.append(made := engine.new_context())
+        return made
+
+    def end(self) -> None:
+        for ctx in self._contexts:
+            ctx.clear_flush()
 
     def do(self, value: Any) -> Any:
         assert not inspect.iscoroutine(value), "a Context gave a coroutine"
@@ -66,9 +78,15 @@ class AsyncioShell:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self._contexts: list[AsyncContext] = []
 
     def context(self, engine: Engine) -> AsyncContext:
-        return engine.new_async_context()
+        self._contexts.append(made := engine.new_async_context())
+        return made
+
+    def end(self) -> None:
+        for ctx in self._contexts:
+            ctx.clear_flush()
 
     def do(self, value: Any) -> Any:
         assert inspect.iscoroutine(value), f"an AsyncContext gave {value!r}, not a coroutine"
@@ -93,14 +111,14 @@ class AsyncioShell:
 @contextmanager
 def open_shell(name: str) -> Iterator[Shell]:
     """A shell by its name, ``sync`` or ``asyncio``."""
-    if name == "sync":
-        yield ThreadShell()
-        return
-    loop = asyncio.new_event_loop()
+    loop = None if name == "sync" else asyncio.new_event_loop()
+    opened: Shell = ThreadShell() if loop is None else AsyncioShell(loop)
     try:
-        yield AsyncioShell(loop)
+        yield opened
     finally:
-        loop.close()
+        opened.end()
+        if loop is not None:
+            loop.close()
 
 
 @pytest.fixture(params=["sync", "asyncio"])

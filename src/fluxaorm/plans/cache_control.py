@@ -26,10 +26,7 @@ def invalidate_ids_plan(unit: EntityUnit, ids: Sequence[int]) -> Plan[None]:
         check_id(unit, id)
     if binding.local is not None:
         binding.local.evict(ids)
-    for id in ids:
-        known = unit.known(id)
-        if known is not None and known not in unit.owner.pending:
-            unit.forget(id)
+    unit.make_stale(ids)
     if binding.redis_pool is not None and ids:
         intents = Intents(unit.owner.engine)
         for id in ids:

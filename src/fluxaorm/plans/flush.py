@@ -14,10 +14,12 @@ from collections.abc import Sequence
 from fluxaorm.errors import (
     CommitUnknownError,
     DeadlockError,
+    EntityGoneError,
     ForeignEntityError,
     MySQLConnectionError,
     PartialCommitError,
     ReentrantFlushError,
+    StaleEntityError,
 )
 from fluxaorm.plans.after_commit import AfterCommit, finish_plan, follow_part_plan
 from fluxaorm.plans.callbacks import before_plan, has_before_handlers
@@ -32,6 +34,7 @@ from fluxaorm.plans.pipelines import PipelineHandle, delete_keys_plan, settle_qu
 from fluxaorm.plans.statements import problem_of, statements_plan
 from fluxaorm.plans.tracked import NEW, TrackedEntity
 from fluxaorm.plans.transactions import joined_flush_plan
+from fluxaorm.plans.undo import drop_changes
 from fluxaorm.plans.unit import UnitOfWork
 from fluxaorm.plans.unknown_commits import settle_later
 
@@ -60,10 +63,16 @@ def flush_plan(owner: UnitOfWork, entities: Sequence[TrackedEntity] = ()) -> Pla
         chosen_ids = [entity for entity in chosen if entity in owner.chosen_ids]
         if chosen_ids:
             yield from lift_ids_plan(owner, chosen_ids)
-        if owner.open_transaction is None:
-            yield from _retried_plan(owner, work)
-        else:
-            yield from joined_flush_plan(owner.open_transaction, work)
+        try:
+            if owner.open_transaction is None:
+                yield from _retried_plan(owner, work)
+            else:
+                yield from joined_flush_plan(owner.open_transaction, work)
+        except (CommitUnknownError, EntityGoneError, PartialCommitError, StaleEntityError):
+            # the rows are not, or may not be, what the entities say: giving the changes up must not make them current
+            for write in work.writes:
+                write.entity._unit.make_stale((write.entity._row[0],))
+            raise
         return work.result()
     finally:
         owner.flushing = False
@@ -190,10 +199,7 @@ def _transaction_plan(owner: UnitOfWork, pools: list[PoolWork], intents: Intents
 def clear_flush(owner: UnitOfWork) -> None:
     """Forget pending changes and pipelines: stored entities get their loaded values back, new ones are untracked."""
     owner.note_json_changes()
-    for entity in list(owner.pending):
-        entity._revert()
-        if entity._state == NEW:
-            entity._unit.forget(entity._row[0])
+    drop_changes(owner.pending)
     owner.pending.clear()
     owner.chosen_ids.clear()
     owner.pipelines = None

@@ -58,7 +58,7 @@ class PipelineHandle(Generic[T]):
         Raises QueryError as long as no flush has run it.
         """
         if not self.is_done:
-            raise QueryError(f"{self._what} was not run yet; ctx.flush() runs it")
+            raise QueryError(f"{self._what} was not run yet, or was rolled back; ctx.flush() runs what is queued")
         if isinstance(self._reply, RedisError):
             raise self._reply
         reply: T = self._reply
@@ -97,6 +97,14 @@ class Pipelines:
         made.commands = {pool: list(each) for pool, each in self.commands.items()}
         made.keys = {pool: dict(each) for pool, each in self.keys.items()}
         return made
+
+    def wait_again(self, done: Iterable[str]) -> None:
+        """What had been run was rolled back, but in these MySQL pools: there it is done with."""
+        for pool in done:
+            _ = self.statements.pop(pool, None)
+        for statements in self.statements.values():
+            for statement in statements:
+                statement.tag.is_done = False
 
     def settle(self, pools: Iterable[str]) -> None:
         """The statements of these MySQL pools are durable, or as durable as the transaction they are in."""

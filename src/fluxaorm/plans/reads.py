@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from fluxaorm.errors import (
+    EntityError,
     EntityGoneError,
     EntityNotFoundError,
+    ForeignEntityError,
     NotPersistedError,
     NotSupportedError,
     QueryError,
+    ReadOnlyEntityError,
     UnsavedChangesError,
 )
 from fluxaorm.plans.cache_keys import ABSENT
 from fluxaorm.plans.effects import FetchRows, Plan, Row
 from fluxaorm.plans.row_cache import BATCH, read_row_plan, select_rows_plan
 from fluxaorm.plans.row_reader import find_row_plan, find_rows_plan
-from fluxaorm.plans.tracked import NEW, STORED, TrackedEntity
-from fluxaorm.plans.unit import EntityUnit
+from fluxaorm.plans.tracked import GONE, NEW, SNAPSHOT, STORED, TrackedEntity
+from fluxaorm.plans.unit import EntityUnit, UnitOfWork
 
 _INT: Final = {int}
 
@@ -137,18 +140,15 @@ def read_at(unit: EntityUnit) -> float:
     return 0.0 if unit.owner.identity_ttl is None else unit.owner.engine.monotonic()
 
 
-def reload_plan(entities: Sequence[TrackedEntity], discard: bool = False) -> Plan[None]:
+def reload_plan(owner: UnitOfWork, entities: Sequence[TrackedEntity], discard: bool = False) -> Plan[None]:
     """Read entities again from MySQL in place, past every cache, inside an open transaction if there is one.
 
     One statement per 1,000 of a kind. Raises UnsavedChangesError for dirty ones unless ``discard``, NotPersistedError
-    for new ones, EntityGoneError; then none was changed.
+    for new ones, EntityGoneError, ForeignEntityError, ReadOnlyEntityError; then none was changed.
     """
     for entity in entities:
-        if entity._state == NEW:
-            raise NotPersistedError(entity._unit.schema.name, entity._row[0])
-        entity._note_json_changes()
-        if entity in entity._unit.owner.pending and not discard:
-            raise UnsavedChangesError(entity._unit.schema.name, entity._row[0])
+        if problem := _no_reload(owner, entity, discard):
+            raise problem(entity._unit.schema.name, entity._row[0])
     by_unit: dict[EntityUnit, dict[int, TrackedEntity]] = {}
     for entity in entities:
         by_unit.setdefault(entity._unit, {})[entity._row[0]] = entity
@@ -157,11 +157,25 @@ def reload_plan(entities: Sequence[TrackedEntity], discard: bool = False) -> Pla
         rows = yield from _newest_rows_plan(unit, list(known))
         newer.extend((entity, [id, *rows[id][1:]]) for id, entity in known.items())
     for entity, cells in newer:
-        owner = entity._unit.owner
         entity._revert()
         owner.pending.pop(entity, None)
         owner.json_read.pop(entity, None)
-        entity._refresh(cells, read_at(entity._unit))
+        entity._unit.refresh(entity, cells[0], cells, read_at(entity._unit))
+
+
+def _no_reload(
+    owner: UnitOfWork, entity: TrackedEntity, discard: bool
+) -> Callable[[str, int | None], EntityError] | None:
+    if entity._unit.owner is not owner:
+        return ForeignEntityError
+    if entity._state == NEW:
+        return NotPersistedError
+    if entity._state == GONE:
+        return EntityGoneError
+    if entity._state == SNAPSHOT:
+        return ReadOnlyEntityError
+    entity._note_json_changes()
+    return UnsavedChangesError if entity in owner.pending and not discard else None
 
 
 def _newest_rows_plan(unit: EntityUnit, ids: Sequence[int]) -> Plan[dict[int, Row]]:

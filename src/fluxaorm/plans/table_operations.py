@@ -129,3 +129,4 @@ def _forget(owner: UnitOfWork, binding: Binding) -> None:
     for unit in owner.units.values():
         if unit.schema is binding.schema:
             unit.forget_clean()
+            unit.make_stale()

@@ -1,4 +1,4 @@
-"""Explicit transactions: what an open one knows, and the plans that run in it, save, commit and undo it.
+"""Explicit transactions: what an open one knows, and the plans that run in it; its blocks are in ``blocks``.
 
 Decides; never does I/O itself. A pool takes part from its first statement on: BEGIN is sent then, and the savepoint of
 each nested block right before the first statement that needs it. What a flush changed is announced to the caches
@@ -7,28 +7,22 @@ before the COMMIT, and what has to wait for the COMMIT is in ``after_commit``, w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from fluxaorm.dialects.mysql_family import ISOLATIONS
 from fluxaorm.errors import (
     ContextMisuseError,
     DeadlineExceededError,
     DeadlockError,
     MySQLConnectionError,
-    MySQLError,
-    PartialCommitError,
     PoolTimeoutError,
-    QueryError,
     TransactionLostError,
 )
-from fluxaorm.plans.after_commit import AfterCommit, finish_plan, follow_part_plan
+from fluxaorm.plans.after_commit import AfterCommit
 from fluxaorm.plans.changed_keys import add_write
-from fluxaorm.plans.commits import commit_plan, rollback_plan
 from fluxaorm.plans.effects import (
     Begin,
-    CloseStream,
     Effect,
+    ExecResult,
     Execute,
     ExecuteBatch,
     FetchRows,
@@ -39,24 +33,14 @@ from fluxaorm.plans.effects import (
 )
 from fluxaorm.plans.flush_work import FlushWork, settle
 from fluxaorm.plans.intents import Intents
-from fluxaorm.plans.pipelines import settle_queued
+from fluxaorm.plans.pipelines import PipelineHandle, settle_queued
 from fluxaorm.plans.statements import statements_plan
-from fluxaorm.plans.undo import Written, note_written, take_back
-from fluxaorm.plans.unit import NO_SESSIONS, UnitOfWork
+from fluxaorm.plans.undo import Unsaved, Written, note_written
+from fluxaorm.plans.unit import UnitOfWork
 
 T = TypeVar("T")
 LOCK_NOT_FREE: Final = 3572
 """What NOWAIT says: the statement did nothing, the transaction goes on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A block: its depth (0: the outermost), and how much had been written and put off when it began."""
-
-    depth: int
-    written: int = 0
-    after_commit: int = 0
-    apart: int = 0
 
 
 class Transaction:
@@ -71,7 +55,11 @@ class Transaction:
         self.depth = 0
         """Nested blocks that are open."""
         self.intents = Intents(owner.engine)
+        self.before = Unsaved(owner)
+        """What waited for a flush when it began."""
         self.written: list[Written] = []
+        self.ran: list[tuple[str, PipelineHandle[ExecResult]]] = []
+        """Statements of the user's own that flushes have run, with their pools."""
         self.after_commit: list[AfterCommit] = []
         """What waits for the COMMIT, of each flush, in order."""
         self.apart: list[Execute] = []
@@ -91,7 +79,7 @@ class Transaction:
             yield from self._begin_plan(session)
             self.begun[session] = 0
         while self.begun[session] < self.depth:
-            yield from Execute(session, f"SAVEPOINT {_savepoint(self.begun[session] + 1)}")
+            yield from Execute(session, f"SAVEPOINT {savepoint_of(self.begun[session] + 1)}")
             self.begun[session] += 1
 
     def _begin_plan(self, session: Session) -> Plan[None]:
@@ -136,7 +124,8 @@ class Transaction:
             self.failure = error
 
 
-def _savepoint(depth: int) -> str:
+def savepoint_of(depth: int) -> str:
+    """The name of a nested block's savepoint."""
     return f"fluxa_{depth}"
 
 
@@ -175,129 +164,6 @@ def _session_of(effect: Effect[Any]) -> Session | None:
     return None
 
 
-# blocks
-
-
-def check_options(owner: UnitOfWork, isolation: str | None, read_only: bool) -> None:
-    """Refuse an isolation that is none (QueryError), and options of a nested block (ContextMisuseError)."""
-    if isolation is not None and isolation not in ISOLATIONS:
-        raise QueryError(f"isolation {isolation!r} is none of {', '.join(sorted(ISOLATIONS))}")
-    if owner.open_transaction is not None and (isolation is not None or read_only):
-        raise ContextMisuseError("a nested transaction is a savepoint: isolation and read_only belong to the outermost")
-
-
-def enter(owner: UnitOfWork, isolation: str | None, read_only: bool) -> Block:
-    """Open a block; the outermost makes clean entities stale."""
-    transaction = owner.open_transaction
-    if transaction is None:
-        owner.make_stale()
-        transaction = owner.open_transaction = Transaction(owner, isolation, read_only)
-        owner.sessions = transaction.sessions
-        return Block(0)
-    transaction.depth += 1
-    return Block(transaction.depth, len(transaction.written), len(transaction.after_commit), len(transaction.apart))
-
-
-def leave_plan(owner: UnitOfWork, block: Block, failed: bool) -> Plan[None]:
-    """Close a block: the outermost commits or rolls back, a nested one keeps what it did or undoes it.
-
-    Raises as ``commit_plan``, TransactionLostError, PostCommitError.
-    """
-    transaction = owner.open_transaction
-    if transaction is None:
-        # the context was closed inside the block
-        return
-    if block.depth != transaction.depth:
-        raise ContextMisuseError("transactions are left in another order than they were entered")
-    yield from _close_streams_plan(transaction)
-    if block.depth == 0:
-        yield from (roll_back_plan(transaction) if failed else _commit_plan(transaction))
-    elif failed:
-        yield from _undo_plan(transaction, block)
-    else:
-        _keep(transaction)
-        transaction.check()
-
-
-def _close_streams_plan(transaction: Transaction) -> Plan[None]:
-    for session in transaction.begun:
-        if session.stream is not None:
-            try:
-                yield from CloseStream(session.stream)
-            except MySQLError as error:
-                transaction.fail(error)
-
-
-def _keep(transaction: Transaction) -> None:
-    # the next block of this depth sets its savepoint anew
-    transaction.depth -= 1
-    for session, savepoints in transaction.begun.items():
-        transaction.begun[session] = min(savepoints, transaction.depth)
-
-
-def _undo_plan(transaction: Transaction, block: Block) -> Plan[None]:
-    touched = [session for session, savepoints in transaction.begun.items() if savepoints >= block.depth]
-    _keep(transaction)
-    _take_back(transaction, block.written)
-    del transaction.after_commit[block.after_commit :]
-    if transaction.failure is not None:
-        return
-    for session in touched:
-        try:
-            yield from Execute(session, f"ROLLBACK TO SAVEPOINT {_savepoint(block.depth)}")
-            for effect in transaction.apart[block.apart :]:
-                if effect.target == session.pool:
-                    yield from Execute(session, effect.sql, effect.args, effect.rows)
-        except BaseException as error:
-            # the server may have kept what the caller believes undone
-            transaction.fail(error)
-            raise
-
-
-def _take_back(transaction: Transaction, since: int = 0, *, but: tuple[str, ...] = ()) -> None:
-    """Entities written since a moment are unsaved again, but those of pools that committed."""
-    written = [each for each in transaction.written[since:] if each.pool not in but]
-    del transaction.written[since:]
-    take_back(transaction.owner, written)
-    transaction.owner.make_stale()
-
-
-def _end(transaction: Transaction) -> None:
-    transaction.owner.open_transaction = None
-    transaction.owner.sessions = NO_SESSIONS
-
-
-def roll_back_plan(transaction: Transaction) -> Plan[None]:
-    """End the transaction and undo all of it."""
-    yield from _close_streams_plan(transaction)
-    _end(transaction)
-    _take_back(transaction)
-    yield from rollback_plan(list(transaction.begun))
-    for effect in transaction.apart:
-        yield from effect
-
-
-def _commit_plan(transaction: Transaction) -> Plan[None]:
-    if transaction.failure is not None:
-        yield from roll_back_plan(transaction)
-        transaction.check()
-    _end(transaction)
-    try:
-        yield from commit_plan(transaction.owner.engine, list(transaction.begun), transaction.intents)
-    except PartialCommitError as error:
-        _take_back(transaction, but=error.committed)
-        failures = yield from follow_part_plan(transaction.owner, transaction.after_commit, error.committed)
-        error.note_failures(failures)
-        raise
-    except BaseException:
-        _take_back(transaction)
-        raise
-    yield from finish_plan(transaction.owner, transaction.intents, transaction.after_commit)
-
-
-# flushes
-
-
 def joined_flush_plan(transaction: Transaction, work: FlushWork) -> Plan[None]:
     """Write the work of a flush inside the transaction, all of it or nothing."""
     owner = transaction.owner
@@ -314,6 +180,8 @@ def joined_flush_plan(transaction: Transaction, work: FlushWork) -> Plan[None]:
         add_write(transaction.intents, write)
     transaction.written += note_written(work.writes)
     transaction.after_commit.append(AfterCommit.of(work))
+    if work.queued is not None:
+        transaction.ran += [(pool, each.tag) for pool, queued in work.queued.statements.items() for each in queued]
     settle_queued(owner, work.queued)
     settle(owner, work.writes)
 

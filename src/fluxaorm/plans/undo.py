@@ -1,18 +1,21 @@
-"""Entities of a transaction that is rolled back: their unsaved state is brought back. Pure; no I/O.
+"""What a block of a transaction did to the entities of its context, and how a rollback takes it back. Pure; no I/O.
 
-What a flush wrote is unsaved again, what was set since then stays set.
+Entities made in the block are forgotten, changes made in it are undone, and what waited for a flush when it began waits
+again as it was. Columns that are not undone by that were read: the next look-up reads them again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 from weakref import ref as weak_reference
 
+from fluxaorm.entity.json_codec import same_json
 from fluxaorm.entity.json_value import JsonValue
 from fluxaorm.plans.flush_work import EntityWrite
-from fluxaorm.plans.tracked import DELETING, GONE, NEW, STORED, TrackedEntity, same_value
+from fluxaorm.plans.tracked import DELETING, NEW, STORED, TrackedEntity
 from fluxaorm.plans.unit import UnitOfWork
 
 
@@ -23,9 +26,8 @@ class Written:
     entity: TrackedEntity
     pool: str
     state: int
-    old: dict[int, Any]
-    by_itself: dict[int, Any]
-    """Position -> value of columns that the flush set and nobody else: times, the version."""
+    values: dict[int, Any]
+    """Position -> value before the changes, of all columns that the flush set."""
 
 
 def note_written(writes: Sequence[EntityWrite]) -> list[Written]:
@@ -34,93 +36,123 @@ def note_written(writes: Sequence[EntityWrite]) -> list[Written]:
 
 
 def _noted(write: EntityWrite) -> Written:
-    entity, old = write.entity, dict(write.entity._old or {})
+    entity, old = write.entity, write.entity._old or {}
     by_itself = {position: entity._row[position] for position in write.values if position not in old}
-    return Written(entity, write.binding.mysql_pool, entity._state, old, by_itself)
+    return Written(entity, write.binding.mysql_pool, entity._state, by_itself | old)
 
 
-def take_back(owner: UnitOfWork, written: Sequence[Written]) -> None:
-    """Undo flushes, the last first."""
+@dataclass(slots=True)
+class _Document:
+    """A Json value that may change in place, as it was."""
+
+    cell: JsonValue
+    raw: Any
+    value: Any
+
+    def restored(self) -> JsonValue:
+        """The same cell if it still says the same, so that who holds its value goes on changing this one."""
+        if same_json(self.cell.value, self.value):
+            self.cell.raw = self.raw
+            return self.cell
+        return JsonValue(self.raw, self.value)
+
+
+class _Waiting:
+    """One entity that waits for a flush, as it is."""
+
+    def __init__(self, entity: TrackedEntity) -> None:
+        self.entity = entity
+        self._state = entity._state
+        self._row = entity._row.copy()
+        self._old = dict(entity._old) if entity._old else None
+        self._documents = {
+            position: _Document(cell, cell.raw, deepcopy(cell.value))
+            for position in entity._unit.binding.json_positions
+            if type(cell := self._row[position]) is JsonValue
+        }
+
+    def restore(self) -> None:
+        entity = self.entity
+        for position, document in self._documents.items():
+            self._row[position] = document.restored()
+        entity._state, entity._row, entity._old = self._state, self._row, self._old
+        _know_again(entity)
+
+
+class Unsaved:
+    """Everything that waits for a flush at one moment; serves one ``take_back``."""
+
+    def __init__(self, owner: UnitOfWork) -> None:
+        owner.note_json_changes()
+        self._entities = [_Waiting(entity) for entity in owner.pending]
+        self._chosen_ids = tuple(owner.chosen_ids)
+        self._pipelines = owner.pipelines.copy() if owner.pipelines is not None else None
+
+    def restore(self, owner: UnitOfWork, done: Collection[str]) -> None:
+        """Let it wait again, but for what belongs to MySQL pools that are done with."""
+        owner.pending.clear()
+        for waiting in self._entities:
+            if _pool_of(waiting.entity) not in done:
+                waiting.restore()
+                owner.pending[waiting.entity] = None
+        owner.chosen_ids = {entity: None for entity in self._chosen_ids if entity in owner.pending}
+        owner.pipelines = self._pipelines
+        if self._pipelines is not None:
+            self._pipelines.wait_again(done)
+
+
+def take_back(
+    owner: UnitOfWork, before: Unsaved, written: Sequence[Written], *, done: Collection[str] = frozenset()
+) -> None:
+    """Go back to ``before``, undoing the flushes since; ``done``: MySQL pools where they stay.
+
+    Every row that the context knows is read again by the next look-up.
+    """
+    owner.note_json_changes()
+    drop_changes(owner.pending)
     for each in reversed(written):
-        if each.state == NEW:
-            _as_new(each)
-        elif each.state == DELETING:
-            _as_deleting(each)
-        else:
-            _as_changed(each)
-        entity = each.entity
-        if entity._state in (NEW, DELETING) or entity._old:
-            owner.pending[entity] = None
-        else:
-            owner.pending.pop(entity, None)
+        if each.pool not in done:
+            _undo(each)
+    before.restore(owner, done)
+    owner.make_stale()
 
 
-def _as_new(written: Written) -> None:
+def drop_changes(entities: Iterable[TrackedEntity]) -> None:
+    """Give entities that wait for a flush their loaded values back, and forget new ones."""
+    for entity in list(entities):
+        entity._revert()
+        if entity._state == NEW:
+            entity._unit.forget(entity._row[0])
+
+
+def _undo(written: Written) -> None:
     entity = written.entity
-    if entity._state == DELETING:
-        # deleting what has no row is no work
-        entity._state = GONE
-        entity._old = None
-        entity._unit.forget(entity._row[0])
-        return
-    changed = entity._old or {}
-    for position, value in written.by_itself.items():
-        if position not in changed:
-            entity._row[position] = value
-    entity._state = NEW
+    for position, value in written.values.items():
+        entity._row[position] = value
     entity._old = None
+    if written.state == NEW:
+        _make_new(entity)
+        return
+    entity._state = STORED
+    if written.state == DELETING:
+        _know_again(entity)
+
+
+def _make_new(entity: TrackedEntity) -> None:
+    """Nobody's business again: an entity without a row that no flush looks at."""
+    entity._state = NEW
+    entity._unit.forget(entity._row[0])
     for position in entity._unit.binding.json_positions:
         cell = entity._current(position)
         if type(cell) is JsonValue:
             cell.raw = None
 
 
-def _as_deleting(written: Written) -> None:
-    entity = written.entity
-    entity._state = DELETING
-    identity = entity._unit.identity
-    _ = identity.setdefault(entity._row[0], weak_reference(entity))
+def _know_again(entity: TrackedEntity) -> None:
+    unit, id = entity._unit, entity._row[0]
+    unit.forget(id)
+    unit.identity[id] = weak_reference(entity)
 
 
-def _as_changed(written: Written) -> None:
-    entity = written.entity
-    if entity._state == GONE:
-        entity._state = STORED
-    changed = dict(entity._old or {})
-    for position, value in written.by_itself.items():
-        if position in changed:
-            changed[position] = value
-        else:
-            entity._row[position] = value
-    changed |= written.old
-    entity._old = {at: old for at, old in changed.items() if not same_value(old, entity._current(at))} or None
-
-
-class Snapshot:
-    """Everything unsaved at one moment, to begin again from there."""
-
-    def __init__(self, owner: UnitOfWork) -> None:
-        owner.note_json_changes()
-        self._owner = owner
-        self._entities = [
-            (entity, entity._state, entity._row.copy(), dict(entity._old) if entity._old else None)
-            for entity in owner.pending
-        ]
-        self._chosen_ids = dict(owner.chosen_ids)
-        self._pipelines = owner.pipelines.copy() if owner.pipelines is not None else None
-
-    def restore(self) -> None:
-        """Forget what was changed or made since; what was unsaved then is unsaved again."""
-        owner = self._owner
-        owner.note_json_changes()
-        for entity in list(owner.pending):
-            entity._revert()
-            if entity._state == NEW:
-                entity._unit.forget(entity._row[0])
-        owner.pending.clear()
-        for entity, state, row, old in self._entities:
-            entity._state, entity._row, entity._old = state, row.copy(), dict(old) if old else None
-            entity._unit.identity[entity._row[0]] = weak_reference(entity)
-            owner.pending[entity] = None
-        owner.chosen_ids = dict(self._chosen_ids)
-        owner.pipelines = self._pipelines.copy() if self._pipelines is not None else None
+def _pool_of(entity: TrackedEntity) -> str:
+    return entity._unit.binding.mysql_pool

@@ -135,14 +135,13 @@ class UnitOfWork:
 
     def forget_all(self) -> None:
         """Empty the identity maps; entities that wait for a flush stay."""
+        self.note_json_changes()
         self.held = None
         for unit in self.units.values():
-            unit.stale.clear()
-            unit.identity = {id: ref for id, ref in unit.identity.items() if ref() in self.pending}
+            unit.forget_clean()
 
     def make_stale(self) -> None:
-        """Let the next look-up of each clean entity read its row again, in place."""
-        self.note_json_changes()
+        """Let the next look-up of each entity that has a row read it again, in place; unsaved changes stay."""
         for unit in self.units.values():
             unit.make_stale()
 
@@ -164,7 +163,7 @@ _INT: Final = {int}
 class EntityUnit:
     """One entity in one context: its identity map and how rows become entities."""
 
-    __slots__ = ("_sweep_at", "binding", "decoders", "entity_class", "identity", "owner", "schema", "stale")
+    __slots__ = ("_sweep_at", "binding", "decoders", "entity_class", "identity", "mark", "owner", "schema", "stale")
 
     def __init__(self, owner: UnitOfWork, binding: Binding) -> None:
         self.owner = owner
@@ -172,9 +171,12 @@ class EntityUnit:
         self.schema: EntitySchema = binding.schema
         self.decoders = binding.decoders
         self.entity_class = binding.entity_class
+        self.mark = binding.schema.soft_delete_position
+        """The column that says whether a row is deleted; None: rows only go."""
         self.identity: dict[int, weak_reference[TrackedEntity]] = {}
         self.stale: dict[int, weak_reference[TrackedEntity]] = {}
-        """Entities whose row must be read again before a look-up gives them out."""
+        """Entities whose row must be read again before a look-up gives them out, those with unsaved changes included:
+        nothing that ends the wait for a flush can make them pass for current."""
         self._sweep_at = FIRST_SWEEP
 
     @property
@@ -260,23 +262,41 @@ class EntityUnit:
             id = cells[0] = int(id)
         ref = self.identity.get(id)
         if ref is None and self.stale:
-            ref = self._no_longer_stale(id)
+            ref = self.stale.get(id)
         if ref is not None:
             entity = ref()
             if entity is not None:
-                if entity._state == STORED:
-                    entity._refresh(cells, read_at)
+                self._take_newer(entity, id, cells, read_at)
                 return entity
         return self.adopt(id, cells, STORED, read_at)
 
-    def _no_longer_stale(self, id: int) -> weak_reference[TrackedEntity] | None:
-        ref = self.stale.pop(id, None)
-        if ref is not None:
+    def _take_newer(self, entity: TrackedEntity, id: int, cells: list[Any], read_at: float) -> None:
+        """Refresh an entity; or note that it is to be read again, once it is no longer about to be deleted or changed
+        on the ground of another version.
+        """
+        if entity._state == STORED and not self._is_of_another_version(entity, cells):
+            self.refresh(entity, id, cells, read_at)
+        else:
+            self._make_one_stale(id)
+
+    def _is_of_another_version(self, entity: TrackedEntity, cells: list[Any]) -> bool:
+        version = self.schema.version_position
+        if version is None:
+            return False
+        entity._note_json_changes()
+        return bool(entity._old) and self.python_value(version, cells[version]) != entity._decoded(version)
+
+    def refresh(self, entity: TrackedEntity, id: int, cells: list[Any], read_at: float) -> None:
+        """Give an entity its row as it was read just now; it is current then."""
+        entity._refresh(cells, read_at)
+        if self.stale and (ref := self.stale.pop(id, None)) is not None:
             self.identity[id] = ref
-        return ref
 
     def make_stale(self, ids: Iterable[int] | None = None) -> None:
-        """Let the next look-up of each clean entity, or of those of ``ids``, read its row again, in place."""
+        """Let the next look-up of each entity that has a row, or of those of ``ids``, read it again, in place.
+
+        Unsaved changes stay; they too are then told against the newer row.
+        """
         if ids is not None:
             for id in ids:
                 self._make_one_stale(id)
@@ -285,12 +305,13 @@ class EntityUnit:
         for id, ref in self.identity.items():
             entity = ref()
             if entity is not None:
-                (current if entity in self.owner.pending else self.stale)[id] = ref
+                (current if entity._state == NEW else self.stale)[id] = ref
         self.identity = current
 
     def _make_one_stale(self, id: int) -> None:
         ref = self.identity.get(id)
-        if ref is not None and ref() not in self.owner.pending:
+        entity = None if ref is None else ref()
+        if entity is not None and entity._state != NEW:
             self.stale[id] = self.identity.pop(id)
 
     def adopt(self, id: int, cells: list[Any], state: int, read_at: float) -> Any:
@@ -338,6 +359,7 @@ class EntityUnit:
         """Take every entity out of the identity map that does not wait for a flush."""
         pending, held = self.owner.pending, self.owner.held
         self.identity = {id: ref for id, ref in self.identity.items() if ref() in pending}
+        self.stale = {id: ref for id, ref in self.stale.items() if ref() in pending}
         if held is None:
             return
         for entity in [entity for entity in held if entity._unit is self and entity not in pending]:

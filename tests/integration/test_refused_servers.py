@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from devstack.wire import redis_command
-from fluxaorm import Entity, Field, MySQLOptions, RedisOptions, Registry, UInt64
+from fluxaorm import MySQLOptions, RedisOptions, Registry
 from fluxaorm.errors import PoolConnectError, RegistryError
 from tests.support.golden_texts import assert_golden
 from tests.support.impostor import impostor
@@ -22,13 +22,6 @@ GOLDEN = Path(__file__).parent / "golden"
 SECRET = "hunter2"
 # the driver that every installation has; others have words of their own
 PYMYSQL = MySQLOptions(driver="pymysql")
-
-
-class SearchEntity(Entity):
-    """Searchable on the default Redis pool."""
-
-    id: UInt64
-    name: str = Field(searchable=True)
 
 
 def refusal(*register: Callable[[Registry], object]) -> str:
@@ -110,11 +103,5 @@ def test_what_is_said_of_redis_servers(redis_server: RedisServer, private_server
     field = f"{redis_server.kind}_version:".encode()
     with impostor(redis_server.address, (field + true, field + old)) as (host, port):
         texts["too old"] = refusal(redis(f"{host}:{port}"))
-    if not redis_server.search:
-        texts["no search module"] = refusal(
-            mysql("sqlite://:memory:"),
-            redis(redis_server.host_port),
-            lambda registry: registry.register_entity(SearchEntity),
-        )
 
     assert_golden(GOLDEN / f"refused_{redis_server.kind}.txt", texts)

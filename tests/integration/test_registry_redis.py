@@ -10,7 +10,7 @@ import pytest
 
 from devstack.state import SentinelAddress
 from devstack.wire import redis_command
-from fluxaorm import Engine, Entity, Field, RedisOptions, Registry, UInt64
+from fluxaorm import Engine, RedisOptions, Registry
 from fluxaorm.errors import PoolConnectError, RegistryError
 from tests.support.impostor import impostor
 from tests.support.private_servers import StartServer
@@ -19,19 +19,9 @@ from tests.support.redis_servers import RedisServer
 SECRET = "hunter2"
 
 
-class SearchEntity(Entity):
-    """Searchable on the default Redis pool."""
-
-    id: UInt64
-    name: str = Field(searchable=True)
-
-
-def _validated(address: str, database: int = 0, options: RedisOptions | None = None, *entities: type[Entity]) -> Engine:
+def _validated(address: str, database: int = 0, options: RedisOptions | None = None) -> Engine:
     registry = Registry()
-    if entities:
-        registry.register_mysql("sqlite://:memory:")
     registry.register_redis(address, database, options=options)
-    registry.register_entity(*entities)
     return registry.validate()
 
 
@@ -115,25 +105,6 @@ def test_a_server_that_is_too_old(request: pytest.FixtureRequest, kind: str, old
     (problem,) = caught.value.problems
     assert problem.startswith(f"Redis pool 'default' (redis://{host}:{port}/0): the server is {shown}")
     assert problem.endswith("; Redis 7.0 and Valkey 7.2 are the oldest supported")
-
-
-def test_a_searchable_entity_needs_the_search_module(redis7: RedisServer) -> None:
-    """The entity, the pool, and the way out."""
-    with pytest.raises(RegistryError) as caught:
-        _validated(redis7.host_port, 0, None, SearchEntity)
-
-    expected = (
-        "SearchEntity: searchable fields: the server of Redis pool 'default' has no search module; "
-        "load RediSearch there, or choose another pool with redis_search="
-    )
-    assert (expected,) == caught.value.problems
-
-
-def test_the_search_module_is_found(valkey: RedisServer) -> None:
-    """Valkey with RediSearch loaded."""
-    assert valkey.search
-
-    _validated(valkey.host_port, 0, None, SearchEntity).close()
 
 
 @pytest.mark.parametrize(("policy", "warnings"), [("allkeys-lru", 1), ("volatile-lru", 0), ("noeviction", 0)])

@@ -17,6 +17,7 @@ from fluxaorm.pools import LocalCache, make_redis_pool, make_sql_pool
 from fluxaorm.registry.checks import static_problems
 from fluxaorm.registry.registrations import MySQLRegistration, Registrations, by_code
 from fluxaorm.registry.servers import check_servers
+from fluxaorm.registry.unbuilt import kept_addresses, unbuilt
 
 logger = logging.getLogger("fluxaorm.registry")
 
@@ -25,8 +26,11 @@ def build_engine(registered: Registrations, *, connect: bool) -> Engine:
     """The Engine. RegistryError with all problems; with ``connect`` PoolConnectError and MissingExtraError too."""
     schemas, problems = resolve_entities(list(dict.fromkeys(registered.entities)))
     problems = [*_repeated_entities(registered.entities), *problems, *static_problems(registered, schemas)]
-    if problems:
-        raise RegistryError(problems)
+    gaps = list(unbuilt(registered, schemas))
+    if problems or (gaps and connect):
+        raise RegistryError([*problems, *(gaps if connect else ())])
+    for sentence in (*gaps, *kept_addresses(registered)):
+        logger.warning(sentence)
     _log_single_process_caches(registered, schemas)
     engine = _made_engine(registered, schemas)
     if connect:

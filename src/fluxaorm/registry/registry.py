@@ -245,10 +245,12 @@ class Registry:
     def validate(self, *, connect: bool = True) -> Engine:
         """Check everything registered, reach the MySQL and Redis servers, and make the Engine.
 
-        1. Whatever can be known without a network; all problems are in one RegistryError.
+        1. Whatever can be known without a network; all problems are in one RegistryError. What does nothing in this
+           version (async flush, topics, tables of ClickHouse, options of replicas, events, search in Redis, ...) is
+           among them; with ``connect=False`` it is told in the log, since definitions may be ahead of the version.
         2. Every MySQL and Redis pool is connected (PoolConnectError names pool, address and cause; MissingExtraError
            when a driver is not installed). ``connect=False`` leaves out this and the next step: enough for code
-           generation. ClickHouse and Kafka pools are not connected in this version.
+           generation. ClickHouse and Kafka pools are not connected in this version, which is told in the log.
         3. What servers say of themselves: limits and collation are taken from MySQL, servers that are too old or lack
            what an entity needs are problems in one RegistryError.
 

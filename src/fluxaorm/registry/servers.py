@@ -8,7 +8,6 @@ from typing import Final
 
 from fluxaorm.dialects import is_supported
 from fluxaorm.engine import Engine
-from fluxaorm.entity.schema import EntitySchema
 from fluxaorm.errors import PoolConnectError, RegistryError
 from fluxaorm.pools.ports import RedisPool, RedisServer, SQLPool
 from fluxaorm.registry.collations import alike_members
@@ -27,7 +26,6 @@ def check_servers(engine: Engine) -> None:
     problems = [
         *_sql_problems(engine.mysql_pools),
         *_redis_problems(servers, engine.redis_pools),
-        *_search_problems(engine.schemas.values(), servers),
         *alike_members(engine.schemas.values(), engine.mysql_pools),
     ]
     if problems:
@@ -75,16 +73,6 @@ def _redis_problems(servers: Mapping[str, RedisServer], pools: Mapping[str, Redi
             version = ".".join(map(str, server.version))
             found = f"the server is {server.product.capitalize()} {version}"
             yield f"Redis pool '{code}' ({pools[code].address}): {found}; {_OLDEST_REDIS}"
-
-
-def _search_problems(schemas: Iterable[EntitySchema], servers: Mapping[str, RedisServer]) -> Iterator[str]:
-    for schema in schemas:
-        code = schema.redis_search_pool
-        if code is not None and "search" not in servers[code].modules:
-            yield (
-                f"{schema.name}: searchable fields: the server of Redis pool '{code}' has no search module; "
-                "load RediSearch there, or choose another pool with redis_search="
-            )
 
 
 def _warn_of_eviction(servers: Mapping[str, RedisServer]) -> None:

@@ -97,6 +97,20 @@ def test_a_collation_may_be_named_without_its_charset(mysql_database: Database, 
 
 
 @pytest.mark.parametrize(
+    "options",
+    [
+        MySQLOptions(default_encoding="utf8", default_collate="utf8_bin"),
+        MySQLOptions(default_encoding="UTF8", default_collate="bin"),
+        MySQLOptions(default_encoding="utf8mb3", default_collate="utf8_bin"),
+    ],
+)
+def test_utf8_is_the_old_name_of_utf8mb3(mysql_database: Database, options: MySQLOptions) -> None:
+    """Old tables' definitions say so, and servers list only the new name."""
+    with _validated(mysql_database.url, options) as engine:
+        assert "utf8mb3_bin" == engine.mysql().collation
+
+
+@pytest.mark.parametrize(
     ("options", "cause"),
     [
         (MySQLOptions(default_collate="nonsense"), "the server has no collation 'nonsense' of charset 'utf8mb4'"),

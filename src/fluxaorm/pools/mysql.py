@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from fluxaorm.pools.ports import SyncSQLConnection
 
 DEFAULT_CHARSET: Final = "utf8mb4"
+_UTF8: Final = re.compile(r"^utf8(?=_|$)", re.IGNORECASE)
 _NEWEST: Final = "8.4.0"
 """What a server is taken for until it was asked."""
 _DRIVERS: Final = {
@@ -93,14 +95,19 @@ class MySQLPool(SQLPoolBase):
         self.collation = self._find_collation(connection)
 
     def _find_collation(self, connection: SyncSQLConnection) -> str:
-        charset = self.options.default_encoding or DEFAULT_CHARSET
-        wanted = self.options.default_collate or None
+        charset = _newest_name(self.options.default_encoding or DEFAULT_CHARSET)
+        wanted = _newest_name(self.options.default_collate) or None
         names = [_text(row[0]) for row in connection.fetch(self.dialect.collations_sql(), (charset,))]
         found = self.dialect.choose_collation(names, charset, wanted)
         if found is None:
             what = f"collation '{wanted}' of charset '{charset}'" if names else f"charset '{charset}'"
             raise PoolConnectError(self.code, self.address, f"the server has no {what}")
         return found
+
+
+def _newest_name(name: str) -> str:
+    """``utf8`` was what servers called utf8mb3, and its collations, until they took it for an alias."""
+    return _UTF8.sub("utf8mb3", name)
 
 
 def _adapter(name: str, what: str) -> Any:

@@ -20,6 +20,7 @@ from fluxaorm.cli.application import open_engine
 from fluxaorm.cli.exits import DONE, FOUND, UsageError, exit_code
 from fluxaorm.cli.files import refuse_existing, write_new
 from fluxaorm.cli.migration import migration_sql
+from fluxaorm.cli.terminal import lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,5 +94,5 @@ def _written(engine: fx.Engine, outcome: Outcome, wishes: Wishes) -> str | None:
 
 
 def _stop(failure: Failure, count: int) -> NoReturn:
-    print(f"fluxaorm: stopped at one of {count} alters: {failure.reason}", file=sys.stderr)
+    print(f"fluxaorm: stopped at one of {count} alters: {lines(failure.reason)}", file=sys.stderr)
     sys.exit(FOUND if failure.error is None else exit_code(failure.error))

@@ -8,6 +8,7 @@ from typing import Any
 
 from fluxaorm.alters import Alter, split_alters
 from fluxaorm.cli.alter_runs import Failure, Known, Outcome
+from fluxaorm.cli.terminal import lines, one_line
 
 
 def as_json(outcome: Outcome, file: str | None) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def as_text(outcome: Outcome, *, applying: bool) -> Iterator[str]:
     if outcome.failure is not None:
         alter = outcome.failure.known.alter
         yield f"-- FAILED, {head(alter)}"
-        yield f"--   {outcome.failure.reason}"
+        yield from (f"--   {one_line(line)}" for line in outcome.failure.reason.splitlines())
         yield ""
     for known in outcome.left:
         yield from _shown(known.alter.safety, known)
@@ -48,15 +49,15 @@ def as_text(outcome: Outcome, *, applying: bool) -> Iterator[str]:
 
 def _shown(what: str, known: Known) -> Iterator[str]:
     yield f"-- {what}, {head(known.alter)}"
-    yield from (f"--   {line}" for line in findings(known))
-    yield known.alter.sql.rstrip().rstrip(";") + ";" if known.alter.sql else "-- not something to execute"
+    yield from (f"--   {one_line(line)}" for line in findings(known))
+    yield lines(known.alter.sql.rstrip().rstrip(";")) + ";" if known.alter.sql else "-- not something to execute"
     yield ""
 
 
 def head(alter: Alter) -> str:
     """Where, what and why, in one line."""
     reason = f" ({alter.reason})" if alter.reason else ""
-    return f"pool {alter.pool}, {alter.table}: {alter.description}{reason}"
+    return one_line(f"pool {alter.pool}, {alter.table}: {alter.description}{reason}")
 
 
 def findings(known: Known) -> Iterator[str]:

@@ -7,6 +7,7 @@ import sys
 
 from fluxaorm.cli.application import open_engine
 from fluxaorm.cli.exits import DONE, FOUND
+from fluxaorm.cli.terminal import lines
 from fluxaorm.errors import RegistryError
 
 
@@ -23,7 +24,7 @@ def run(name: str | None, *, connect: bool, json: bool) -> None:
         print(json_module.dumps({"problems": list(problems), "entities": entities}, indent=2))
     elif problems:
         print(f"{len(problems)} problem{'' if len(problems) == 1 else 's'}:")
-        print("\n".join(f"- {problem}" for problem in problems))
+        print("\n".join(f"- {lines(problem)}" for problem in problems))
     else:
         print(f"no problem found; entities: {entities}")
     sys.exit(FOUND if problems else DONE)

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
 
+from fluxaorm.cli.terminal import lines
 from fluxaorm.errors import (
     CodegenError,
     ConfigError,
@@ -48,5 +49,5 @@ def errors_as_exits() -> Generator[None]:
         yield
     except FluxaError as error:
         notes: list[str] = getattr(error, "__notes__", [])
-        print("\n".join([f"fluxaorm: {error}", *notes]), file=sys.stderr)
+        print(lines("\n".join([f"fluxaorm: {error}", *notes])), file=sys.stderr)
         sys.exit(exit_code(error))

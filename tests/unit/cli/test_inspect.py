@@ -124,6 +124,33 @@ def test_what_is_not_there_is_told(
     assert not (workplace / "missing.db").exists()
 
 
+HOSTILE = """
+CREATE TABLE "None" (id INTEGER PRIMARY KEY, "c\x1b[2J" TEXT, weight REAL DEFAULT 'inf', __class__ TEXT);
+CREATE TABLE "x\x1b]0;PWNED\x07" (id INTEGER PRIMARY KEY);
+CREATE TABLE "y\"\"\"\"\"\"(): pass\nraise SystemExit\n" (id INTEGER PRIMARY KEY);
+CREATE INDEX "i\n`; drop\x1b[31m" ON "None" (__class__);
+"""
+
+
+def test_names_that_mean_harm_are_told_and_do_none(command: Command, workplace: Path) -> None:
+    """The database may be a stranger's: its names reach neither the terminal nor the module as they are."""
+    outcome = command("inspect", _make(workplace, HOSTILE))
+
+    assert 0 == outcome.code
+    assert 'class NoneEntity(Entity, table="None"):\n' in outcome.out
+    compile(outcome.out, "entities.py", "exec")
+    assert (outcome.out + outcome.err).replace("\n", "").isprintable()
+    assert "`c\\x1b[2J`" in outcome.err
+
+
+def test_a_pattern_that_matches_no_hostile_name_does_not_print_them(command: Command, workplace: Path) -> None:
+    """The list of what there is goes to the terminal, too."""
+    outcome = command("inspect", _make(workplace, HOSTILE), "--table", "nothing")
+
+    assert 2 == outcome.code
+    assert outcome.err.replace("\n", "").isprintable()
+
+
 def test_a_server_that_does_not_answer_exits_with_3(command: Command) -> None:
     """A script tries again instead of giving up."""
     outcome = command("inspect", "mysql://root:secret@127.0.0.1:1/shop")

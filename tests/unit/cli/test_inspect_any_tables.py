@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 from types import ModuleType
 from typing import Any
@@ -32,9 +33,20 @@ TABLES = [
     "a b",
     "größe",
     "Decimal",
+    "None",
+    "True",
     "x" * 64,
     "_fluxa",
 ]
+HOSTILE = [
+    "\x1b[2J\x1b]52;c;cm0gLXJm\x07",
+    'x"""\nimport os\nraise SystemExit\n"""',
+    "a: str = __import__('os').abort() #",
+    "\u202eevil\u2066 {0} %s \\N{DIGIT ONE}",
+    "__class__",
+    "line\u2028separator",
+]
+"""Names as somebody may give them who means harm to whoever inspects the database."""
 COLUMNS = [
     *(
         "id",
@@ -63,7 +75,12 @@ COLUMNS = [
         "fields",
         "self",
         "ctx",
+        "__slots__",
+        "mro",
+        "int",
+        "property",
     ),
+    *HOSTILE,
 ]
 TYPES = [
     *(
@@ -112,12 +129,16 @@ TYPES = [
     *(
         "enum('it''s','\\\\','\"\"\"','# no','a?')",
         f"enum({','.join(repr(f'member {n}') for n in range(40))})",
+        "enum('\x1b[2J','\u202e','\"\"\"\nraise SystemExit','__class__','mro','None')",
         "vector(3)",
     ),
 ]
 EXTRAS = ["", "", "", "auto_increment", "DEFAULT (now())", "VIRTUAL GENERATED AS (`a` + 1)", "INVISIBLE"]
 DEFAULTS = st.sampled_from(
-    [None, None, "0", "1", "a", "x,y", "", "0x00", "b'101'", "2024-02-30", "0000-00-00", "-1:00:00"]
+    [
+        *(None, None, "0", "1", "a", "x,y", "", "0x00", "b'101'", "2024-02-30", "0000-00-00", "-1:00:00"),
+        *("inf", "-inf", "nan", "1e999", "NaN", *HOSTILE),
+    ]
 )
 DETAILS = st.sampled_from(["", "", "", "prefix 3", "fulltext", "expression"])
 
@@ -137,7 +158,9 @@ def _tables(draw: st.DrawFn, name: str) -> TableDefinition:
     if draw(st.integers(0, 3)):
         columns[0] = ColumnDefinition(names[0], draw(st.sampled_from(["int unsigned", "bigint unsigned"])))
     some = st.lists(st.sampled_from(names), min_size=1, max_size=3, unique=True).map(tuple)
-    labels = draw(st.lists(st.sampled_from([*names, "ix", "id", "ids", "a b"]), max_size=4, unique_by=str.lower))
+    labels = draw(
+        st.lists(st.sampled_from([*names, "ix", "id", "ids", "a b", *HOSTILE]), max_size=4, unique_by=str.lower)
+    )
     indexes = tuple(IndexDefinition(label, draw(some), draw(st.booleans()), draw(DETAILS)) for label in labels)
     keys = draw(st.lists(some, max_size=3))
     targets = [(draw(st.sampled_from(TABLES)), draw(some)) for _ in keys]
@@ -158,7 +181,7 @@ def _tables(draw: st.DrawFn, name: str) -> TableDefinition:
 @st.composite
 def databases(draw: st.DrawFn) -> Database:
     """Up to four tables and a view."""
-    names = draw(st.lists(st.sampled_from(TABLES), min_size=1, max_size=4, unique=True))
+    names = draw(st.lists(st.sampled_from([*TABLES, *HOSTILE]), min_size=1, max_size=4, unique=True))
     tables = {name: draw(_tables(name)) for name in sorted(names)}
     return Database("shop", MySQL(capabilities_from("9.7.0")), COLLATION, tables, {'v\n"""': "view"})
 
@@ -177,6 +200,37 @@ def _generated(source: str) -> dict[str, EntitySchema]:
         return schemas
     finally:
         del sys.modules["inspected"]
+
+
+CALLED = {"Field", "Index", "UniqueIndex", "Decimal", "UUID", "IPv4Address", "IPv6Address", "date", "datetime"}
+CALLED |= {"timedelta", "frozenset", "bytes.fromhex"}
+DECLARED = (ast.AnnAssign, ast.Assign, ast.Expr)
+
+
+def _does_nothing(source: str) -> bool:
+    """Whether a module imports, defines classes of plain values, and calls nothing but what makes such values."""
+    tree = ast.parse(source)
+    calls = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    documented = [node for node in ast.walk(tree) if isinstance(node, ast.Expr)]
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    others = {type(node) for node in tree.body if not isinstance(node, ast.ClassDef)}
+    return (
+        others <= {ast.Expr, ast.ImportFrom}
+        and calls <= CALLED
+        and all(isinstance(node.value, ast.Constant) for node in documented)
+        and all(isinstance(node, DECLARED) for each in classes for node in each.body)
+    )
+
+
+@settings(max_examples=150, deadline=None)
+@given(database=databases())
+def test_whatever_names_say_the_module_does_nothing_and_the_terminal_is_left_alone(database: Database) -> None:
+    """Who made the database may be an attacker of who inspects it, and of who imports what came of it."""
+    found = inspect_database(database, [*database.tables, *database.others])
+
+    assert _does_nothing(found.source)
+    assert found.source.replace("\n", "").isprintable()
+    assert all(line.isprintable() for line in as_text(found))
 
 
 @settings(max_examples=50, deadline=None)

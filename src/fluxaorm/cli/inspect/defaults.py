@@ -5,6 +5,7 @@ Each function raises ValueError for a text that is no value of the type; such a 
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from ipaddress import IPv4Address, IPv6Address
 from uuid import UUID
@@ -25,8 +26,9 @@ def bool_default(text: str) -> Code:
 
 
 def float_default(text: str) -> Code:
-    """``'1.5'`` -> ``1.5``."""
-    return Code(repr(float(text)))
+    """``'1.5'`` -> ``1.5``; what is no number, and an infinity, has no literal."""
+    number = float(text)
+    return Code(repr(number) if math.isfinite(number) else _refused(text))
 
 
 def decimal_default(text: str) -> Code:

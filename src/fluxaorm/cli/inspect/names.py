@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from itertools import chain, count
+from keyword import iskeyword
 from typing import Final, TypeAlias
 
 from fluxaorm.cli.inspect.code import MODULES
@@ -33,7 +34,7 @@ class ClassNames:
 
     def entity(self, table: str) -> str:
         """``order_items`` -> ``OrderItemsEntity``; a name that is one of a class already is kept."""
-        if _CLASS.fullmatch(table) and table not in MODULES and self._take(table):
+        if _CLASS.fullmatch(table) and table not in MODULES and not iskeyword(table) and self._take(table):
             return table
         base = camel_case(table.strip("_"))
         base = base if base[:1].isalpha() else f"Table{base}"
@@ -49,7 +50,7 @@ class ClassNames:
         number = 1
         while True:
             name = f"{base}{'' if number == 1 else number}{suffix}"
-            if name not in MODULES and self._take(name):
+            if name not in MODULES and not iskeyword(name) and self._take(name):
                 return name
             number += 1
 

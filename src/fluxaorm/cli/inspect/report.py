@@ -13,6 +13,7 @@ from fluxaorm.cli.inspect.layout import module_source
 from fluxaorm.cli.inspect.read import Database
 from fluxaorm.cli.inspect.tables import table_refusal
 from fluxaorm.cli.inspect.trial import accepted_drafts, alters_of
+from fluxaorm.cli.terminal import one_line
 
 _KEEP: Final = "with ?collation={0} in the address, or MySQLOptions(default_collate={0!r}), they would keep it"
 
@@ -69,7 +70,11 @@ def _own_collation(database: Database, tables: Sequence[str]) -> str:
 
 
 def as_text(found: Inspection) -> Iterator[str]:
-    """Lines to read."""
+    """Lines to read, which hold nothing that a terminal would act on."""
+    return map(one_line, _lines(found))
+
+
+def _lines(found: Inspection) -> Iterator[str]:
     count = len(found.entities)
     yield f"{count} entit{'y' if count == 1 else 'ies'}; {len(found.refused)} not"
     for entity in found.entities:

@@ -27,10 +27,12 @@ def unbuilt(registered: Registrations, schemas: Mapping[str, EntitySchema]) -> I
         for name in _given(mysql.options):
             if name in MYSQL_OPTIONS:
                 yield f"MySQL pool '{mysql.code}': MySQLOptions({name}=) {_NOTHING}"
-    for pool in (*registered.clickhouse, *registered.kafka):
-        for name in _given(pool.options):
-            kind = type(pool.options).__name__
-            yield f"{_kind(pool)} pool '{pool.code}': {kind}({name}=) {_NOTHING}"
+    for clickhouse in registered.clickhouse:
+        for name in _given(clickhouse.options):
+            yield f"ClickHouse pool '{clickhouse.code}': ClickhouseOptions({name}=) {_NOTHING}"
+    for kafka in registered.kafka:
+        for name in _given(kafka.options):
+            yield f"Kafka pool '{kafka.code}': KafkaPoolOptions({name}=) {_NOTHING}"
     yield from _declarations(registered)
     for schema in schemas.values():
         yield from _of_entity(schema)
@@ -38,12 +40,9 @@ def unbuilt(registered: Registrations, schemas: Mapping[str, EntitySchema]) -> I
 
 def kept_addresses(registered: Registrations) -> Iterator[str]:
     """The pools that are kept and not connected. The engine in the process has no server to connect to."""
-    for pool in (*(pool for pool in registered.clickhouse if not pool.address.chdb), *registered.kafka):
-        yield f"{_kind(pool)} pool '{pool.code}': this version keeps its address and does not connect to it"
-
-
-def _kind(pool: Any) -> str:
-    return str(type(pool).__name__.removesuffix("Registration")).replace("Clickhouse", "ClickHouse")
+    names = [f"ClickHouse pool '{pool.code}'" for pool in registered.clickhouse if not pool.address.chdb]
+    names += [f"Kafka pool '{pool.code}'" for pool in registered.kafka]
+    yield from (f"{name}: this version keeps its address and does not connect to it" for name in names)
 
 
 def _given(options: msgspec.Struct) -> Iterator[str]:

@@ -32,6 +32,26 @@ def test_pending_alters_are_shown_and_not_run(command: Command, make_module: Mak
     assert [] == _tables(workplace)
 
 
+def test_names_that_mean_harm_do_not_reach_the_terminal(
+    command: Command, make_module: MakeModule, workplace: Path
+) -> None:
+    """Who may create a column may not steer the terminal of who looks at it."""
+    name = f"{make_module(SQLITE)}:registry"
+    command("alters", name, "--apply")
+    with closing(sqlite3.connect(workplace / "shop.db")) as connection:
+        connection.execute('ALTER TABLE ColourEntity ADD COLUMN "c\x1b[2J\n; DROP TABLE x" TEXT')
+
+    shown, refused = (
+        command("alters", name),
+        command("alters", name, "--apply", "--allow-destructive", "--pool", "\x1b"),
+    )
+
+    assert (shown.out + shown.err).replace("\n", "").isprintable()
+    assert not any(line.startswith("; DROP") for line in shown.out.splitlines() if "`" not in line)
+    assert 2 == refused.code
+    assert refused.err.replace("\n", "").isprintable()
+
+
 def test_check_exits_with_1_while_something_is_pending(command: Command, make_module: MakeModule) -> None:
     """A deploy stops when the tables are behind."""
     name = f"{make_module(SQLITE)}:registry"

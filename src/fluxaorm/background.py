@@ -1,4 +1,4 @@
-"""What an engine does beside its callers: finishes what they left undone, renews what they hold for long.
+"""What an engine does beside its callers: finishes what they left undone.
 
 One thread, which lives while there is something to do, and a little longer. Steps are plans; each is run again, after
 pauses that grow, until it says that it is done. Decides when; the plans decide what.
@@ -22,8 +22,6 @@ FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 5.0
 CLOSING_SECONDS: Final = 5.0
 """How long ``close`` waits for a last try."""
-RENEWAL_SECONDS: Final = 10.0
-"""How often what is held is renewed."""
 IDLE_SECONDS: Final = 30.0
 """How long the thread stays when there is nothing to do: starting one costs more than a flush does otherwise."""
 
@@ -35,6 +33,8 @@ class _Task:
     step: Step
     due: float
     pause: float = FIRST_PAUSE
+    failure: tuple[Any, ...] | None = None
+    """How its last run failed, if it did."""
 
 
 class Background:
@@ -47,7 +47,6 @@ class Background:
     def _start_anew(self) -> None:
         self._changed = threading.Condition()
         self._tasks: list[_Task] = []
-        self._held: dict[Step, float] = {}
         self._idle_since = 0.0
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -66,18 +65,6 @@ class Background:
             self._thread = threading.Thread(target=self._work, name="fluxaorm-background", daemon=True)
             self._thread.start()
 
-    def hold(self, renewal: Step) -> None:
-        """Run ``renewal`` every ten seconds until it is let go: for flushes that wait long for their COMMIT."""
-        self._held[renewal] = monotonic()
-        if self._thread is None:
-            with self._changed:
-                if not self._closed:
-                    self._start()
-
-    def let_go(self, renewal: Step) -> None:
-        """Not any more. Safe to call twice."""
-        self._held.pop(renewal, None)
-
     @property
     def unfinished(self) -> int:
         """How many steps are not done yet."""
@@ -86,44 +73,51 @@ class Background:
     def _work(self) -> None:
         while (due := self._wait()) is not None:
             for task in due:
-                if self._is_done(task.step):
+                if self._is_done(task):
                     with self._changed:
                         self._tasks.remove(task)
                 else:
                     task.due = monotonic() + task.pause
                     task.pause = min(2 * task.pause, LONGEST_PAUSE)
-            for renewal, since in list(self._held.items()):
-                if monotonic() - since >= RENEWAL_SECONDS:
-                    self._is_done(renewal)
-                    if renewal in self._held:
-                        self._held[renewal] = monotonic()
 
     def _wait(self) -> list[_Task] | None:
-        """The tasks whose time has come, none when something may have to be renewed; None: the thread ends."""
+        """The tasks whose time has come; None: the thread ends."""
         with self._changed:
             self._idle_since = monotonic()
             while not self._closed:
                 now = monotonic()
                 due = [task for task in self._tasks if task.due <= now]
-                if due or any(now - since >= RENEWAL_SECONDS for since in list(self._held.values())):
+                if due:
                     return due
-                if self._tasks or self._held:
+                if self._tasks:
                     self._idle_since = now
                 elif now - self._idle_since >= IDLE_SECONDS:
                     break
-                self._changed.wait(min([RENEWAL_SECONDS / 4, *(task.due - now for task in self._tasks)]))
+                self._changed.wait(min([IDLE_SECONDS / 4, *(task.due - now for task in self._tasks)]))
             self._thread = None
             return None
 
-    def _is_done(self, step: Step) -> bool:
+    def _is_done(self, task: _Task) -> bool:
         try:
-            return bool(self._run(step()))
+            done = bool(self._run(task.step()))
         except FluxaError as error:
-            logger.warning("a step in the background failed and is tried again: %s", error)
-        except Exception:
+            failure = (type(error), getattr(error, "pool", ""), getattr(error, "errno", 0))
+            if self._is_news(task, failure):
+                logger.warning("a step in the background failed and is tried again: %s", error)
+        except Exception as error:
             # nobody else would ever hear of it, and the other steps must go on
-            logger.exception("a step in the background failed and is tried again")
+            if self._is_news(task, (type(error),)):
+                logger.exception("a step in the background failed and is tried again")
+        else:
+            task.failure = None
+            return done
         return False
+
+    def _is_news(self, task: _Task, failure: tuple[Any, ...]) -> bool:
+        """Whether no step failed like this the last time already: an outage is told once."""
+        known = any(each.failure == failure for each in list(self._tasks))
+        task.failure = failure
+        return not known
 
     def close(self) -> None:
         """Try everything once more and stop; what is not done by then ends by its own deadline. Safe to call twice."""
@@ -134,7 +128,7 @@ class Background:
         if thread is not None:
             thread.join(CLOSING_SECONDS)
         for task in self._tasks:
-            self._is_done(task.step)
+            self._is_done(task)
         self._tasks.clear()
 
     def reset_after_fork(self) -> None:

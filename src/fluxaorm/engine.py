@@ -38,6 +38,7 @@ from fluxaorm.plans.tokens import TokenSource
 from fluxaorm.plans.unknown_commits import kill_later
 from fluxaorm.pools.change_listener import ChangeListener
 from fluxaorm.pools.watching import Watchdog
+from fluxaorm.renewals import Renewals
 from fluxaorm.runners.asyncio import AsyncRunner
 from fluxaorm.runners.sync import SyncRunner
 from fluxaorm.runners.time_limits import TimeLimit
@@ -59,6 +60,8 @@ T = TypeVar("T")
 
 STEP_SECONDS: Final = 30.0
 """What a step in the background may take before it is tried again."""
+RENEWAL_SECONDS: Final = 10.0
+"""What one renewal may take: the next ones must not wait for it until they come too late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,7 @@ class Engine:
         self.async_runner = AsyncRunner(self.mysql_pools, self.redis_pools)
         self.watchdog = Watchdog()
         self.background = Background(self._run_in_background)
+        self.renewals = Renewals(self._run_renewal)
         self.tokens = TokenSource()
         self.clock: Callable[[], datetime] = _utc_now
         """The wall clock: aware, UTC; replaceable in tests."""
@@ -164,6 +168,9 @@ class Engine:
     def _run_in_background(self, plan: Plan[T]) -> T:
         """A step that hangs would keep all others from being taken."""
         return self.sync_runner_for(STEP_SECONDS).run(plan)
+
+    def _run_renewal(self, plan: Plan[T]) -> T:
+        return self.sync_runner_for(RENEWAL_SECONDS).run(plan)
 
     def async_runner_for(self, seconds: float) -> AsyncRunner:
         """The same on asyncio."""
@@ -376,13 +383,13 @@ class Engine:
         """Run ``step`` in the background, again and again with pauses, until its plan returns True."""
         self.background.add(step)
 
-    def hold(self, renewal: Callable[[], Plan[bool]]) -> None:
-        """Run ``renewal`` in the background every ten seconds until ``let_go``."""
-        self.background.hold(renewal)
+    def hold(self, redis_pool: str, renewal: Callable[[], Plan[bool]]) -> None:
+        """Run ``renewal``, of what is held at this Redis pool, every ten seconds until ``let_go``."""
+        self.renewals.hold(redis_pool, renewal)
 
-    def let_go(self, renewal: Callable[[], Plan[bool]]) -> None:
+    def let_go(self, redis_pool: str, renewal: Callable[[], Plan[bool]]) -> None:
         """The end of ``hold``."""
-        self.background.let_go(renewal)
+        self.renewals.let_go(redis_pool, renewal)
 
     def _kill_later(self, pool: str, thread: int, opened: float) -> None:
         kill_later(self, pool, thread, opened)
@@ -397,6 +404,7 @@ class Engine:
         self._closed = True
         _stop(self._listeners.values())
         self.background.close()
+        self.renewals.close()
         for pool in self._pools():
             pool.close()
 
@@ -405,6 +413,7 @@ class Engine:
         self._closed = True
         await asyncio.to_thread(_stop, self._listeners.values())
         await asyncio.to_thread(self.background.close)
+        self.renewals.close()
         for pool in self._pools():
             await pool.aclose()
 
@@ -429,6 +438,7 @@ class Engine:
         self._lock = threading.RLock()
         self.tokens.renew()
         self.background.reset_after_fork()
+        self.renewals.reset_after_fork()
         self.async_runner.reset_after_fork()
         self.watchdog.reset_after_fork()
         self.cache_outages.reset_after_fork()

@@ -11,10 +11,11 @@ import pytest
 
 from fluxaorm import Entity, Float32, UInt64
 from fluxaorm.errors import EntityGoneError, MySQLError
-from fluxaorm.plans.effects import FetchRows
+from fluxaorm.plans.effects import Execute, ExecuteBatch, FetchRows
+from fluxaorm.plans.flush import flush_plan
 from fluxaorm.plans.reads import get_by_id_plan
 from fluxaorm.plans.redis_functions import LIBRARY, library_source
-from tests.support.cached import Cached, OpenCached, SeatEntity, ShelfEntity, StoolEntity
+from tests.support.cached import Cached, MemberEntity, OpenCached, SeatEntity, ShelfEntity, StoolEntity
 from tests.support.interleaving import overtaken, with_action_before
 from tests.support.local_caches import wait_until_open
 
@@ -402,3 +403,65 @@ def test_another_version_of_the_functions_stays_beside_this_one(open_cached: Ope
 
     assert "b" == seen
     assert all(loaded)
+
+
+class Announcements:
+    """What lay under a row's key when its flush sent its statements."""
+
+    def __init__(self, cached: Cached, id: int) -> None:
+        self._redis, self._key = cached.redis, cached.engine.binding(cached.provider).row_key(id)
+        self.content: object = None
+        self.milliseconds: object = None
+
+    def look(self) -> None:
+        self.content = self._redis.command("GET", self._key)
+        self.milliseconds = self._redis.command("PTTL", self._key)
+
+
+def flush_looking(cached: Cached, ctx: Any, looked: Announcements) -> None:
+    """Flush, with a look right before the statements are sent."""
+    plan = with_action_before(flush_plan(ctx), lambda effect: isinstance(effect, (Execute, ExecuteBatch)), looked.look)
+    cached.do(ctx._run(plan))
+
+
+def test_intents_of_a_lone_statement_last_as_long_as_it_can_wait(open_cached: OpenCached) -> None:
+    """Nobody renews them when its client dies, and the server goes on with the statement all the same: at its row,
+    and at each of its unique values.
+    """
+    members = open_cached(MemberEntity)
+    id = members.add(email="a@example.com")
+    binding = members.engine.binding(members.provider)
+    ctx = members.context()
+    members.do(members.provider.must_get_by_id(ctx, id)).note = "changed"
+    looked = Announcements(members, id)
+
+    flush_looking(members, ctx, looked)
+
+    waits = sum(index.unique for index in binding.schema.indexes) + 2
+    longest = 1_000 * (waits * binding.dialect.lock_seconds + 10)
+    assert 3 == sum(index.unique for index in binding.schema.indexes)
+    assert str(looked.content).startswith("W")
+    assert isinstance(looked.milliseconds, int)
+    assert longest - 10_000 < looked.milliseconds <= longest
+
+
+@pytest.mark.parametrize("verb", ["insert", "delete"])
+def test_a_statement_of_several_rows_is_announced_only_before_its_commit(open_cached: OpenCached, verb: str) -> None:
+    """It may wait at every row, so that no intent is sure to outlive it."""
+    shelves = open_cached(ShelfEntity)
+    ids = [shelves.add(name=name) for name in "ab"]
+    ctx = shelves.context()
+    if verb == "insert":
+        fresh = shelves.do(shelves.provider.new_many(ctx, 2))
+        ids = [shelf.id for shelf in fresh]
+        for shelf in fresh:
+            shelf.name = "c"
+    else:
+        for shelf in shelves.do(shelves.provider.get_by_ids(ctx, *ids)):
+            shelf.force_delete()
+    looked = Announcements(shelves, ids[0])
+
+    flush_looking(shelves, ctx, looked)
+
+    assert not str(looked.content).startswith("W")
+    assert verb == "insert" or read(shelves, ids[0]) is None

@@ -29,7 +29,6 @@ def drive(plan: Plan[Any]) -> Any:
 def beside(monkeypatch: pytest.MonkeyPatch) -> Iterator[Background]:
     """One that pauses for no longer than it must."""
     monkeypatch.setattr(background, "LONGEST_PAUSE", 0.01)
-    monkeypatch.setattr(background, "RENEWAL_SECONDS", 0.02)
     made = Background(drive)
     yield made
     made.close()
@@ -78,16 +77,15 @@ def test_a_step_that_fails_is_tried_again_and_holds_up_no_other(
     assert "tried again: " in caplog.text
 
 
-def test_what_is_held_is_renewed_until_it_is_let_go(beside: Background) -> None:
-    """Flushes that wait for long."""
-    renewal = Step(3)
+def test_an_outage_is_told_once(beside: Background, caplog: pytest.LogCaptureFixture) -> None:
+    """A line a second for what nobody can mend at once would hide all others."""
+    failing = [Step(5, failing=4), Step(6, failing=5)]
 
-    beside.hold(renewal)
+    for step in failing:
+        beside.add(step)
 
-    assert renewal.over.wait(LIMIT)
-    beside.let_go(renewal)
-    beside.let_go(renewal)
-    assert 0 == beside.unfinished
+    assert all(step.over.wait(LIMIT) for step in failing)
+    assert 1 == len(caplog.records)
 
 
 def test_closing_tries_once_more_and_takes_nothing_new(monkeypatch: pytest.MonkeyPatch) -> None:

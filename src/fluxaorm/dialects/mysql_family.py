@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 SQL_MODE: Final = "STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
 ISOLATIONS: Final = frozenset({"read uncommitted", "read committed", "repeatable read", "serializable"})
 LOCK_SECONDS: Final = 20
-"""The longest wait for a lock: a lone statement whose client died must not change a row after its intent expired."""
+"""The longest wait for a lock: the intents of a lone statement whose client died last as long as all its waits."""
+UNLIMITED_LOCK_SECONDS: Final = 50
+"""The same where it is not ours to set."""
 NO_LIMIT: Final = 18_446_744_073_709_551_615
 PINNED: Final = (
     ("completion_type", "'NO_CHAIN'"),  # else a COMMIT opens the next transaction
@@ -117,7 +119,7 @@ class MySQLFamily(Dialect):
         """One SET of all that our SQL rests on, whatever the server's defaults are.
 
         READ UNCOMMITTED is raised, since a row that is rolled back must not get into a cache; no lock is waited for
-        longer than a write intent lives without its writer.
+        longer than intents count on.
         """
         pinned = "".join(f", {name} = {value}" for name, value in PINNED if self._is_known())
         waits = "".join(
@@ -129,6 +131,11 @@ class MySQLFamily(Dialect):
     def _is_known(self) -> bool:
         """Others speak like them, but lack some of their variables."""
         return self.capabilities.product in ("mysql", "mariadb")
+
+    @property
+    def lock_seconds(self) -> float:
+        """As ``session_statements`` limits it."""
+        return LOCK_SECONDS if self._lock_waits() else UNLIMITED_LOCK_SECONDS
 
     def _lock_waits(self) -> tuple[str, ...]:
         return ("innodb_lock_wait_timeout", "lock_wait_timeout") if self._is_known() else ()

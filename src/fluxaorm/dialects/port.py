@@ -56,6 +56,11 @@ class Dialect(ABC):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.capabilities.version_text}>"
 
+    @property
+    @abstractmethod
+    def lock_seconds(self) -> float:
+        """The longest that a statement waits at one lock in a session of ours."""
+
     # queries
 
     def quote(self, identifier: str) -> str:

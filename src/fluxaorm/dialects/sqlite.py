@@ -96,6 +96,11 @@ class SQLite(Dialect):
             changes.append(f"{self.quote(counted)} = {self.quote(counted)} + 1")
         return f"ON CONFLICT DO UPDATE SET {', '.join(changes)}" if changes else "ON CONFLICT DO NOTHING"
 
+    @property
+    def lock_seconds(self) -> float:
+        """As ``session_statements`` limits it."""
+        return 5.0
+
     def session_statements(self) -> tuple[str, ...]:
         """WAL, so that readers do not wait for the writer."""
         return ("PRAGMA journal_mode = WAL", "PRAGMA busy_timeout = 5000")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from fluxaorm.entity.encoders import as_is
 from fluxaorm.entity.json_codec import refuse_deep
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from fluxaorm.dialects.port import Dialect
     from fluxaorm.plans.row_reader import RowReader
     from fluxaorm.plans.tracked import TrackedEntity
+
+
+SPARE_SECONDS: Final = 10.0
+"""What a statement takes besides its waits."""
 
 
 class ProviderPort(Protocol):
@@ -99,6 +103,8 @@ class Binding:
         """Unique indexes whose look-ups are kept in Redis, by name."""
         self.channel = channel_of(self.key_prefix) if redis_pool is not None and schema.cache.publishes else None
         """Where changes are published; None: nobody keeps rows in the process."""
+        self.lone_intent_ms = int(1_000 * (_lock_waits(schema, schemas) * dialect.lock_seconds + SPARE_SECONDS))
+        """How long the intents of a statement on one row last: longer than it can, also when nobody renews them."""
         self.width = len(schema.columns)
         self.entity_class = provider.entity_class
         self.local = self._make_local(monotonic, trust)
@@ -270,6 +276,15 @@ class Binding:
         self.ids.reset()
         if self.local is not None:
             self.local.clear()
+
+
+def _lock_waits(schema: EntitySchema, schemas: Mapping[str, EntitySchema]) -> int:
+    """At how many locks a statement on one row may wait: its table's and its own, those of unique values, and those of
+    rows that it refers to or that refer to it, wherever there may be a foreign key.
+    """
+    unique = sum(index.unique for index in schema.indexes)
+    references = [reference for each in schemas.values() for reference in each.references if not reference.many]
+    return 2 + unique + len(schema.references) + sum(reference.target == schema.name for reference in references)
 
 
 def _cached_indexes(schema: EntitySchema) -> dict[str, IndexSchema]:

@@ -2,9 +2,9 @@
 
 Decides; never does I/O itself.
 
-A lone statement needs no transaction: intents, the statement, releases. Otherwise BEGIN, the statements in as few
-packets as the server takes, intents, COMMIT, releases. After a failure nothing is written and every entity keeps its
-changes. Inside an explicit transaction only the statements are sent, the rest waits for its end.
+A lone statement, of one row, needs no transaction: intents, the statement, releases. Otherwise BEGIN, the statements in
+as few packets as the server takes, intents, COMMIT, releases. After a failure nothing is written and every entity keeps
+its changes. Inside an explicit transaction only the statements are sent, the rest waits for its end.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from fluxaorm.errors import (
     StaleEntityError,
 )
 from fluxaorm.plans.after_commit import AfterCommit, finish_plan, follow_part_plan
+from fluxaorm.plans.cache_keys import INTENT_MS
 from fluxaorm.plans.callbacks import before_plan, has_before_handlers
 from fluxaorm.plans.changed_keys import add_write
 from fluxaorm.plans.commits import Retries, commit_plan, rollback_plan
@@ -126,7 +127,7 @@ def _write_plan(owner: UnitOfWork, work: FlushWork) -> Plan[None]:
         if not pools:
             # nothing but Redis commands
             pass
-        elif len(pools) == 1 and len(pools[0].statements) == 1 and is_whole(pools[0].statements[0]):
+        elif len(pools) == 1 and len(pools[0].statements) == 1 and is_lone(pools[0].statements[0], intents):
             yield from _lone_plan(owner, pools[0], intents)
         else:
             yield from _transaction_plan(owner, pools, intents)
@@ -148,13 +149,16 @@ def _settle_part_plan(owner: UnitOfWork, work: FlushWork, error: PartialCommitEr
     error.note_failures((yield from follow_part_plan(owner, [after], error.committed)))
 
 
-def is_whole(statement: Statement) -> bool:
-    """Whether a statement needs no transaction: it is never right in part.
+def is_lone(statement: Statement, intents: Intents) -> bool:
+    """Whether a statement needs no transaction: it is never right in part, and it ends before its intents do.
 
-    An UPDATE of several rows may find only some.
+    An UPDATE of several rows may find only some. On its own a statement of several rows that are announced is refused
+    too: it may wait for a lock at each of them, and who knows how long when nobody is left to renew the intents.
     """
     tag: StatementTag | PipelineHandle[ExecResult] = statement.tag
-    return isinstance(tag, PipelineHandle) or tag.verb != "update" or len(tag.entities) == 1
+    if isinstance(tag, PipelineHandle) or len(tag.entities) == 1:
+        return True
+    return tag.verb != "update" and not intents.are_announced
 
 
 def intents_of(owner: UnitOfWork, work: FlushWork) -> Intents:
@@ -167,8 +171,9 @@ def intents_of(owner: UnitOfWork, work: FlushWork) -> Intents:
 
 def _lone_plan(owner: UnitOfWork, pool: PoolWork, intents: Intents) -> Plan[None]:
     statement = pool.statements[0]
+    tag = statement.tag
     try:
-        yield from intents.intend_plan()
+        yield from intents.intend_plan(tag.binding.lone_intent_ms if isinstance(tag, StatementTag) else INTENT_MS)
         intents.evict_local()
         result = yield from Execute(pool.pool, statement.sql, statement.args, statement.rows)
     except CommitUnknownError as error:

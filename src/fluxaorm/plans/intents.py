@@ -7,7 +7,8 @@ told on their channel in the same round trips: when the intents are in place, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from fluxaorm.errors import CacheUnavailableError, PostCommitError, RedisError
@@ -39,9 +40,10 @@ class Intents:
         """Redis pool -> channel -> ids."""
         self._told: dict[str, None] = {}
         self._told_at = 0.0
+        self._lifetime = INTENT_MS
         self._releasing = False
-        self._renewal = self._renewed_plan
-        """One object, by which the engine knows it."""
+        self._renewals: dict[str, Callable[[], Plan[bool]]] = {}
+        """Redis pool -> the object by which the engine knows what is held there."""
 
     def add_row(self, binding: Binding, id: int) -> None:
         """Remember a row that is changed."""
@@ -76,40 +78,52 @@ class Intents:
         if self._told and (at_once or self._engine.monotonic() - self._told_at > RENEW_AFTER):
             yield from self._tell_plan()
 
-    def _renewed_plan(self) -> Plan[bool]:
-        if self._told:
-            yield from self._tell_plan(in_background=True)
+    def _renewed_plan(self, pool: str) -> Plan[bool]:
+        if pool in self._told:
+            yield from self._tell_pool_plan(pool, in_background=True)
         return True
 
-    def intend_plan(self) -> Plan[None]:
+    @property
+    def are_announced(self) -> bool:
+        """Whether there are keys to be announced."""
+        return bool(self._keys)
+
+    def intend_plan(self, lifetime: int = INTENT_MS) -> Plan[None]:
         """Announce all keys, in one round trip a pool and 5,000 keys; the engine renews them until they are released.
 
+        ``lifetime``: milliseconds that they last without being renewed.
         CacheUnavailableError when a pool cannot be told and must be.
         """
-        if self._keys:
-            self._engine.hold(self._renewal)
+        self._lifetime = lifetime
+        for pool in self._keys:
+            renewal = self._renewals[pool] = partial(self._renewed_plan, pool)
+            self._engine.hold(pool, renewal)
         yield from self._tell_plan()
 
-    def _tell_plan(self, *, in_background: bool = False) -> Plan[None]:
+    def _tell_plan(self) -> Plan[None]:
         self._told_at = self._engine.monotonic()
         for pool in self._keys:
             self._told[pool] = None
-            try:
-                for commands in self._trips(pool, INTEND, INTENT_MS):
-                    # what is being released must not be announced behind its back
-                    if in_background and self._releasing:
-                        return
-                    _raise_refused((yield from redis_plan(pool, commands)).values)
-            except RedisError as error:
-                self._engine.cache_outage(pool, error)
-                if not self._engine.writes_without_cache(pool):
-                    message = f"the flush was rolled back, since its changes could not be announced: {error.reason}"
-                    raise CacheUnavailableError(message, pool=pool) from error
+            yield from self._tell_pool_plan(pool)
+
+    def _tell_pool_plan(self, pool: str, *, in_background: bool = False) -> Plan[None]:
+        try:
+            for commands in self._trips(pool, INTEND, self._lifetime):
+                # what is being released must not be announced behind its back
+                if in_background and self._releasing:
+                    return
+                _raise_refused((yield from redis_plan(pool, commands)).values)
+        except RedisError as error:
+            self._engine.cache_outage(pool, error)
+            if not self._engine.writes_without_cache(pool):
+                message = f"the flush was rolled back, since its changes could not be announced: {error.reason}"
+                raise CacheUnavailableError(message, pool=pool) from error
 
     def release_plan(self) -> Plan[list[RedisError]]:
         """Let all announced keys go, after COMMIT or rollback; the errors of pools that could not be told."""
         self._releasing = True
-        self._engine.let_go(self._renewal)
+        for pool, renewal in self._renewals.items():
+            self._engine.let_go(pool, renewal)
         failures: list[RedisError] = []
         for pool in list(self._told):
             try:

@@ -26,12 +26,16 @@ class TableIntents:
     def __init__(self, engine: EnginePort, binding: Binding) -> None:
         self._engine, self._binding = engine, binding
         self._token = engine.tokens.take()
+        self._releasing = False
+        self._renewal = self._renewed_plan
+        """One object, by which the engine knows it."""
 
     def intend_plan(self) -> Plan[None]:
         """Announce every cached key. CacheUnavailableError when Redis cannot be told and must be."""
         pool = self._binding.redis_pool
         if pool is None:
             return
+        self._engine.hold(pool, self._renewal)
         try:
             yield from self._each_plan(pool, INTEND, INTENT_MS)
             yield from publish_all_plan(self._engine, self._binding)
@@ -48,11 +52,18 @@ class TableIntents:
         if at_once:
             yield from self.intend_plan()
 
+    def _renewed_plan(self) -> Plan[bool]:
+        if not self._releasing:
+            yield from self.intend_plan()
+        return True
+
     def release_plan(self) -> Plan[list[RedisError]]:
         """Drop every cached key but those with live intents of others; the error when Redis could not be told."""
         pool = self._binding.redis_pool
         if pool is None:
             return []
+        self._releasing = True
+        self._engine.let_go(pool, self._renewal)
         try:
             yield from self._each_plan(pool, RELEASE)
             yield from publish_all_plan(self._engine, self._binding)

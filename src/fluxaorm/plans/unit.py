@@ -70,11 +70,11 @@ class EnginePort(Protocol):
         """Run ``step`` in the background, again and again with pauses, until its plan returns True."""
         ...
 
-    def hold(self, renewal: Callable[[], Plan[bool]]) -> None:
-        """Run ``renewal`` in the background every ten seconds until ``let_go``."""
+    def hold(self, redis_pool: str, renewal: Callable[[], Plan[bool]]) -> None:
+        """Run ``renewal``, of what is held at this Redis pool, every ten seconds until ``let_go``."""
         ...
 
-    def let_go(self, renewal: Callable[[], Plan[bool]]) -> None:
+    def let_go(self, redis_pool: str, renewal: Callable[[], Plan[bool]]) -> None:
         """The end of ``hold``."""
         ...
 

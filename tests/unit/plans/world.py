@@ -115,11 +115,11 @@ class StateOnlyEngine:
         """Kept for the test to run."""
         self.steps.append(step)
 
-    def hold(self, renewal: Callable[[], Plan[bool]]) -> None:
+    def hold(self, redis_pool: str, renewal: Callable[[], Plan[bool]]) -> None:
         """Kept for the test to run."""
         self.held.append(renewal)
 
-    def let_go(self, renewal: Callable[[], Plan[bool]]) -> None:
+    def let_go(self, redis_pool: str, renewal: Callable[[], Plan[bool]]) -> None:
         """No longer."""
         if renewal in self.held:
             self.held.remove(renewal)

@@ -22,6 +22,7 @@ A message says where, what and what to do. Every error can be pickled and shows 
     ├── FieldValueError              (ValueError) a value does not fit its field
     ├── EntityError
     │   ├── MissingValueError        a required field was not set
+    │   ├── StoredValueError         (ValueError) what the store holds does not fit the field
     │   ├── EntityNotFoundError      must_get_... found nothing
     │   ├── EntityGoneError          the row is no longer there
     │   ├── StaleEntityError         optimistic lock: somebody else changed the row
@@ -209,6 +210,31 @@ class MissingValueError(EntityError):
         self.fields = tuple(fields)
         names = ", ".join(self.fields)
         super().__init__(entity, id, f"no value for {names}: set it, or give the field a default")
+
+
+class StoredValueError(EntityError, ValueError):
+    """The store holds a value that the field has no form for. ``field``: its name; ``value``: as the store gave it.
+
+    Of a secret field ``value`` is None, and the message does not show it.
+    """
+
+    def __init__(
+        self, entity: str, id: int | None, field: str, value: object, reason: str, *, secret: bool = False
+    ) -> None:
+        self.field = field
+        self.value = None if secret else value
+        self.reason = "it does not fit its type" if secret else reason
+        shown = "a value (secret)" if secret else _shorten(_as_text(value))
+        super().__init__(
+            entity,
+            id,
+            f"the database holds {shown} in {field}, which this definition has no form for: {self.reason}; "
+            "assign another value and flush, or bring the definition and the table in line",
+        )
+
+
+def _as_text(value: object) -> str:
+    return "NULL" if value is None else repr(value)
 
 
 class EntityNotFoundError(EntityError):

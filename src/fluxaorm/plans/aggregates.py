@@ -7,9 +7,10 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any, Final
 
 from fluxaorm.entity.schema import ColumnSchema
+from fluxaorm.entity.unfit_cell import UNFIT
 from fluxaorm.errors import QueryError
 from fluxaorm.plans.effects import FetchRows, Plan
-from fluxaorm.plans.search import check_query, decoder_of
+from fluxaorm.plans.search import check_query, decoder_of, unfit_value
 from fluxaorm.plans.unit import EntityUnit
 from fluxaorm.query.aggregates import Aggregate
 from fluxaorm.query.params import with_article
@@ -49,10 +50,18 @@ def _aggregate_plan(
         return []
     rows = yield from FetchRows(unit.target, bound.sql, bound.args)
     labels = [*names, *aggregates]
-    return [
-        {label: None if raw is None else decode(raw) for label, decode, raw in zip(labels, decoders, row, strict=True)}
-        for row in rows
-    ]
+    try:
+        return [
+            {
+                label: None if raw is None else decode(raw)
+                for label, decode, raw in zip(labels, decoders, row, strict=True)
+            }
+            for row in rows
+        ]
+    except UNFIT:
+        pass
+    fields = [each.field if each.function in ("min", "max") else None for each in aggregates.values()]
+    raise unfit_value(unit, [*grouped.groups, *fields], rows)
 
 
 def _check(aggregates: Mapping[str, object], names: list[str]) -> None:

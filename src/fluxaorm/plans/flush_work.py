@@ -16,6 +16,7 @@ import msgspec
 
 from fluxaorm.entity.json_value import JsonValue
 from fluxaorm.entity.schema import UNSET, ColumnSchema
+from fluxaorm.entity.unfit_cell import UnfitCell
 from fluxaorm.errors import MissingValueError
 from fluxaorm.plans.binding import Binding
 from fluxaorm.plans.effects import Statement
@@ -154,9 +155,11 @@ def _refuse_broken_json(entity: TrackedEntity, binding: Binding, positions: Iter
 
 
 def encoded(column: ColumnSchema, value: Any) -> Any:
-    """The Param of a Python form (JSON in its cell)."""
+    """The Param of a Python form (JSON in its cell), or of a stored value that does not fit."""
     if value is None:
         return None
+    if type(value) is UnfitCell:
+        return value.raw
     return column.encode(value.value if type(value) is JsonValue else value)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from fluxaorm.errors import QueryError
+from fluxaorm.entity.unfit_cell import UNFIT, as_text
+from fluxaorm.errors import QueryError, StoredValueError
 from fluxaorm.plans.effects import FetchRows, Plan, Row
 from fluxaorm.plans.unique_reads import get_by_unique_plan
 from fluxaorm.plans.unit import EntityUnit
@@ -74,9 +75,14 @@ def select_plan(unit: EntityUnit, query: Query, fields: Sequence[QueryField[Any,
     bound = unit.binding.queries.bind(check_query(query), form)
     decoders = [decoder_of(unit, key) for key in keys]
     rows = yield from _fetch(unit, bound)
-    return [
-        tuple(None if raw is None else decode(raw) for decode, raw in zip(decoders, row, strict=True)) for row in rows
-    ]
+    try:
+        return [
+            tuple(None if raw is None else decode(raw) for decode, raw in zip(decoders, row, strict=True))
+            for row in rows
+        ]
+    except UNFIT:
+        pass
+    raise unfit_value(unit, keys, rows)
 
 
 def from_sql_plan(unit: EntityUnit, sql: str, args: Sequence[Any]) -> Plan[list[Any]]:
@@ -132,6 +138,27 @@ def decoder_of(unit: EntityUnit, key: Any) -> Any:
     schema, column = unit.binding.queries.resolve(key)
     binding = unit.binding if schema is unit.schema else unit.owner.engine.binding_of(schema.name)
     return binding.decoders[column.index]
+
+
+def unfit_value(unit: EntityUnit, keys: Sequence[Any], rows: Iterable[Sequence[Any]]) -> StoredValueError:
+    """The error for the first cell that its field has no form for. ``keys``: of the columns, None: of no field.
+
+    Made when the decoder's own is gone, whose text may show a secret.
+    """
+    own_id = next((at for at, key in enumerate(keys) if key is not None and key.field == "id" and not key.path), None)
+    for row in rows:
+        for key, raw in zip(keys, row, strict=True):
+            if key is None or raw is None:
+                continue
+            try:
+                _ = decoder_of(unit, key)(raw)
+            except UNFIT as error:
+                schema, column = unit.binding.queries.resolve(key)
+                id = None if own_id is None or key.path else int(row[own_id])
+                return StoredValueError(
+                    schema.name, id, column.attribute, as_text(raw), str(error), secret=column.secret
+                )
+    return StoredValueError(unit.schema.name, None, "a computed value", None, "it is of another type than the fields")
 
 
 def _fetch(unit: EntityUnit, bound: BoundSQL | None) -> Plan[list[Row]]:

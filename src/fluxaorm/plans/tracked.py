@@ -20,7 +20,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, Typ
 from fluxaorm.entity.json_codec import same_json
 from fluxaorm.entity.json_value import JsonValue
 from fluxaorm.entity.schema import UNSET, ColumnSchema
-from fluxaorm.errors import DetachedEntityError, FieldValueError, MissingValueError, ReadOnlyEntityError
+from fluxaorm.entity.unfit_cell import UNFIT, UnfitCell
+from fluxaorm.errors import (
+    DetachedEntityError,
+    FieldValueError,
+    MissingValueError,
+    ReadOnlyEntityError,
+    StoredValueError,
+)
 
 if TYPE_CHECKING:
     from fluxaorm.plans.unit import EntityUnit
@@ -57,14 +64,32 @@ class TrackedEntity:
     """Monotonic time of the last read, for the context cache's TTL."""
 
     def _decoded(self, position: int) -> Any:
-        """Decode a column in place and return it; ``MissingValueError`` when nobody gave a value."""
+        """Decode a column in place and return it.
+
+        ``MissingValueError`` when nobody gave a value, ``StoredValueError`` when the store's does not fit.
+        """
         value = self._row[position]
-        if value is None:
-            return None
-        if value is UNSET:
+        if value is None or value is UNSET:
+            return self._no_value(position, value)
+        try:
+            decoded = self._row[position] = self._unit.decoders[position](value)
+            return decoded
+        except UNFIT:
+            # its text may show a secret: the error that follows has no context
+            pass
+        return self._no_value(position, self._current(position))
+
+    def _no_value(self, position: int, cell: Any) -> None:
+        """None for NULL where the field may be; else raises what a reader of the field gets for this cell."""
+        column = self._unit.schema.columns[position]
+        if cell is UNSET:
             raise self._missing(position)
-        value = self._row[position] = self._unit.decoders[position](value)
-        return value
+        if cell is None and column.nullable:
+            return
+        raw, reason = (cell.raw, cell.reason) if type(cell) is UnfitCell else (None, "it is not nullable")
+        raise StoredValueError(
+            self._unit.schema.name, self._id_or_none(), column.attribute, raw, reason, secret=column.secret
+        )
 
     def _missing(self, position: int) -> MissingValueError:
         column = self._unit.schema.columns[position]
@@ -76,13 +101,9 @@ class TrackedEntity:
 
     def _json(self, position: int) -> Any:
         """The decoded value of a Json column; the flush will look whether it was changed in place."""
-        cell = self._row[position]
-        if cell is None:
-            return None
-        if cell is UNSET:
-            raise self._missing(position)
+        cell = self._current(position)
         if type(cell) is not JsonValue:
-            cell = self._row[position] = self._unit.python_value(position, cell)
+            return self._no_value(position, cell)
         owner = self._unit.owner
         if not owner.closed:
             owner.json_read[self] = None
@@ -152,7 +173,7 @@ class TrackedEntity:
         return FieldValueError(self._unit.schema.name, column.attribute, value, reason, secret=column.secret)
 
     def _current(self, position: int) -> Any:
-        """The value that is there, decoded; UNSET when there is none."""
+        """The value that is there, decoded, one that does not fit in a cell of its own; UNSET when there is none."""
         value = self._row[position] = self._unit.python_value(position, self._row[position])
         return value
 
@@ -200,8 +221,8 @@ class TrackedEntity:
             if type(cell) is not JsonValue or not cell.handed_out or cell.raw is None:
                 continue
             self._note_json_change(position, cell)
-            decode = self._unit.decoders[position]
-            if raw is not None and same_json(decode(cell.raw), decode(raw)):
+            newer = self._unit.python_value(position, raw)
+            if type(newer) is JsonValue and same_json(self._unit.decoders[position](cell.raw), newer.value):
                 row[position] = cell
 
     def _revert(self) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fluxaorm.entity.schema import IndexSchema
+from fluxaorm.entity.unfit_cell import UnfitCell
 from fluxaorm.errors import EntityNotFoundError, QueryError
 from fluxaorm.plans.cache_keys import decode_ids, encode_list, is_foreign
 from fluxaorm.plans.effects import FetchRows, Plan, Row
@@ -118,14 +119,15 @@ def _holds(unit: EntityUnit, index: IndexSchema, params: tuple[Any, ...], row: R
 
 
 def params_of(unit: EntityUnit, index: IndexSchema, row: Row | Mapping[int, Any]) -> tuple[Any, ...] | None:
-    """The values of an index in a row, raw or not, as a driver is handed them; None when one is NULL.
+    """The values of an index in a row, raw or not, as a driver is handed them; None when one is NULL or does not fit:
+    no look-up can be for it.
 
     ``row``: all values, or those of the index by position.
     """
     params: list[Any] = []
     for position in index.positions:
         value = unit.python_value(position, row[position])
-        if value is None:
+        if value is None or type(value) is UnfitCell:
             return None
         params.append(unit.schema.columns[position].encode(value))
     return tuple(params)

@@ -14,7 +14,8 @@ from weakref import ref as weak_reference
 
 from fluxaorm.entity.json_value import JsonValue
 from fluxaorm.entity.schema import UNSET, EntitySchema
-from fluxaorm.errors import ContextClosedError
+from fluxaorm.entity.unfit_cell import UNFIT, UnfitCell
+from fluxaorm.errors import ContextClosedError, StoredValueError
 from fluxaorm.plans.effects import Session, Target
 from fluxaorm.plans.tracked import NEW, STORED, TrackedEntity
 
@@ -196,10 +197,15 @@ class EntityUnit:
         return self.binding.mysql_pool in self.owner.sessions
 
     def python_value(self, position: int, raw: Any) -> Any:
-        """The Python form of a raw value, JSON in its cell; None and UNSET as they are."""
-        if raw is None or raw is UNSET or type(raw) is JsonValue:
+        """The Python form of a raw value, JSON in its cell, what does not fit in one of its own; None and UNSET as
+        they are.
+        """
+        if raw is None or raw is UNSET or type(raw) is JsonValue or type(raw) is UnfitCell:
             return raw
-        decoded = self.decoders[position](raw)
+        try:
+            decoded = self.decoders[position](raw)
+        except UNFIT as error:
+            return UnfitCell(raw, str(error))
         if self.schema.columns[position].json_type is not None:
             return JsonValue(raw, decoded)
         return decoded
@@ -259,7 +265,7 @@ class EntityUnit:
         cells = list(row)
         id = cells[0]
         if type(id) is not int:
-            id = cells[0] = int(id)
+            id = cells[0] = self._stored_id(id)
         ref = self.identity.get(id)
         if ref is None and self.stale:
             ref = self.stale.get(id)
@@ -269,6 +275,13 @@ class EntityUnit:
                 self._take_newer(entity, id, cells, read_at)
                 return entity
         return self.adopt(id, cells, STORED, read_at)
+
+    def _stored_id(self, raw: Any) -> int:
+        id = self.python_value(0, raw)
+        if type(id) is int:
+            return id
+        reason = id.reason if type(id) is UnfitCell else "a row has an id"
+        raise StoredValueError(self.schema.name, None, "id", raw, reason)
 
     def _take_newer(self, entity: TrackedEntity, id: int, cells: list[Any], read_at: float) -> None:
         """Refresh an entity; or note that it is to be read again, once it is no longer about to be deleted or changed

@@ -1,12 +1,14 @@
 """MySQL and MariaDB on asyncio, through asyncmy.
 
 A SELECT that a connection runs often becomes a prepared statement there, which the driver reads a quarter faster; its
-rows hold native values. Everything else travels as text with literals, and its rows hold bytes.
+rows hold native values, but days are cast to text by the server: the driver would make None of 0000-00-00, and break
+off at the 30th of February. Everything else travels as text with literals, and its rows hold bytes.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import select
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,7 +20,7 @@ from asyncmy.connection import Connection
 from asyncmy.errors import MySQLError
 
 from fluxaorm.plans.effects import ExecResult, QueryRows, Row, Statement
-from fluxaorm.pools.column_types import Decoder, decoded_rows, decoder_of
+from fluxaorm.pools.column_types import DAYS, ROW_CONVERSIONS, Decoder, decoded_rows, decoder_of
 from fluxaorm.pools.literals import Sql
 from fluxaorm.pools.mysql_connection import (
     CHARSET,
@@ -46,6 +48,7 @@ PREPARED_AFTER: Final = 3
 PREPARED_ARGUMENTS: Final = 8
 """Texts with more arguments are lists of ids, of many different lengths."""
 _COUNTED_TEXTS: Final = 512
+_NAME: Final = re.compile(r"(?:`[^`]+`\.)?`[^`]+`")
 _QUIT: Final = b"\x01"
 _connection: Final[Any] = Connection
 
@@ -71,7 +74,7 @@ async def open_asyncmy(
         database=address.database,
         charset=CHARSET,
         use_unicode=False,
-        conv={},
+        conv=ROW_CONVERSIONS,
         client_flag=CLIENT_FLAGS,
         autocommit=None,
         connect_timeout=seconds,
@@ -105,7 +108,7 @@ async def open_asyncmy(
 class AsyncmyConnection(MySQLConnectionState):
     """One connection."""
 
-    __slots__ = ("_poll", "_raw", "_uses")
+    __slots__ = ("_poll", "_prepared", "_raw", "_uses")
 
     driver_errors = MySQLError
 
@@ -114,6 +117,8 @@ class AsyncmyConnection(MySQLConnectionState):
         self._raw = raw
         self._poll = select.poll()
         self._uses: dict[str, int] = {}
+        self._prepared: dict[str, str | None] = {}
+        """Text -> as it is prepared; None: it never is."""
 
     async def prepare_session(self) -> None:
         """Make a fresh connection the library's."""
@@ -124,13 +129,18 @@ class AsyncmyConnection(MySQLConnectionState):
 
     async def fetch(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """See AsyncSQLConnection."""
-        if args and len(args) <= PREPARED_ARGUMENTS and self._may_prepare(args) and self._is_frequent(sql):
-            return await self._fetch_prepared(sql, [NATIVE[type(value)](value) for value in args])
+        bindable = args and len(args) <= PREPARED_ARGUMENTS and self._may_prepare(args)
+        prepared = self._prepared.get(sql) if bindable else None
+        if prepared is not None:
+            return await self._fetch_prepared(prepared, sql, [NATIVE[type(value)](value) for value in args])
         text = self.render(sql, args)
         try:
             raw = self._raw
             await raw.query(text)
-            rows = raw._result.rows
+            result = raw._result
+            rows = result.rows
+            if bindable:
+                self._count_use(sql, result)
             while raw._result.has_next:
                 await raw.next_result()
             return [] if rows is None else list(rows)
@@ -144,17 +154,18 @@ class AsyncmyConnection(MySQLConnectionState):
         """A Decimal would be bound as text, and MariaDB's BETWEEN compares a decimal with text as doubles."""
         return Decimal not in map(type, args) and not self.touched
 
-    def _is_frequent(self, sql: str) -> bool:
-        uses = self._uses.get(sql, 0)
-        if uses >= PREPARED_AFTER:
-            return True
+    def _count_use(self, sql: str, result: Any) -> None:
+        """Prepare a text from its next use on when it was run often enough."""
+        uses = self._uses.get(sql, 0) + 1
         if len(self._uses) >= _COUNTED_TEXTS:
             self._uses.clear()
-        self._uses[sql] = uses + 1
-        return False
+            self._prepared.clear()
+        self._uses[sql] = uses
+        if uses == PREPARED_AFTER:
+            self._prepared[sql] = prepared_form(sql, result.fields or ())
 
-    async def _fetch_prepared(self, sql: str, args: list[Any]) -> list[Row]:
-        pyformat = _pyformat(sql)
+    async def _fetch_prepared(self, prepared: str, sql: str, args: list[Any]) -> list[Row]:
+        pyformat = _pyformat(prepared)
         try:
             cursor = self._raw.cursor()
             await cursor.execute(pyformat, args)
@@ -322,6 +333,22 @@ class AsyncmyConnection(MySQLConnectionState):
     def disown(self) -> None:
         """In a child process: its loop never runs there, so the parent's socket stays untouched."""
         self.usable = False
+
+
+def prepared_form(sql: str, fields: Sequence[Any]) -> str | None:
+    """A SELECT with its days cast to text; None when they cannot be found in it. ``fields``: its result's."""
+    days = [at for at, field in enumerate(fields) if field.type_code in DAYS]
+    if not days:
+        return sql
+    start, found, rest = sql.removeprefix("SELECT ").partition(" FROM ")
+    columns = start.split(", ")
+    if not sql.startswith("SELECT ") or not found or len(columns) != len(fields):
+        return None
+    if not all(_NAME.fullmatch(columns[at]) for at in days):
+        return None
+    for at in days:
+        columns[at] = f"CAST({columns[at]} AS CHAR)"
+    return f"SELECT {', '.join(columns)} FROM {rest}"
 
 
 @lru_cache(maxsize=1024)

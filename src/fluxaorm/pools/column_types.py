@@ -24,6 +24,7 @@ Decoder: TypeAlias = "Callable[[Any], Any]"
 
 BINARY_CHARSET: Final = 63
 JSON: Final = 245
+BIT: Final = 16
 
 
 def _lenient(decode: Decoder) -> Decoder:
@@ -38,7 +39,10 @@ def _lenient(decode: Decoder) -> Decoder:
     return decoded
 
 
-def _bits(raw: Any) -> int:
+def decode_bits(raw: Any) -> int:
+    """A BIT's bytes, the highest first, which no decoder of a field could tell from the text of a number."""
+    if type(raw) is int:
+        return raw
     return int.from_bytes(decode_bytes(raw), "big")
 
 
@@ -47,6 +51,8 @@ _INTEGERS: Final = (1, 2, 3, 8, 9, 13)
 _FLOATS: Final = (4, 5)
 _DATETIMES: Final = (7, 12, 17, 18)
 _DATES: Final = (10, 14)
+DAYS: Final = frozenset((*_DATETIMES, *_DATES))
+"""Types whose values may be days that Python does not have, 0000-00-00 or the 30th of February."""
 _TIMES: Final = (11, 19)
 _TEXTS: Final = (15, 247, 248, 249, 250, 251, 252, 253, 254)
 
@@ -57,7 +63,7 @@ DECODERS: Final[dict[int, Decoder]] = {
     **dict.fromkeys(_DATETIMES, _lenient(decode_datetime)),
     **dict.fromkeys(_DATES, _lenient(decode_date)),
     **dict.fromkeys(_TIMES, _lenient(decode_timedelta)),
-    16: _bits,
+    BIT: decode_bits,
     JSON: decode_str,
 }
 """Wire type -> decoder, but for texts and binaries, which one type stands for."""
@@ -82,10 +88,13 @@ _BINARY_FLAG: Final = 128
 _CLIENT_TEXTS: Final = dict.fromkeys(_TEXTS, ((_BINARY_FLAG, bytes), (None, str)))
 CLIENT_CONVERSIONS: Final[dict[int, Any]] = {**DECODERS, **_CLIENT_TEXTS}
 """The same as mysqlclient wants it."""
+ROW_CONVERSIONS: Final[dict[int, Any]] = {BIT: decode_bits}
+"""What every driver converts in entities' rows; the rest is left to their getters."""
 CLIENT_ROW_CONVERSIONS: Final[dict[int, Any]] = {
     **dict.fromkeys(_INTEGERS, int),
     **dict.fromkeys(_FLOATS, float),
     **dict.fromkeys((*_DECIMALS, *_DATETIMES, *_DATES, *_TIMES), str),
     **_CLIENT_TEXTS,
+    **ROW_CONVERSIONS,
 }
 """What mysqlclient converts by itself, in C, for less than a getter's first look at bytes costs; for entities' rows."""

@@ -11,7 +11,7 @@ import pymysql
 from pymysql.err import MySQLError
 
 from fluxaorm.plans.effects import ExecResult, QueryRows, Row
-from fluxaorm.pools.column_types import Decoder, decoded_rows, decoder_of
+from fluxaorm.pools.column_types import ROW_CONVERSIONS, Decoder, decoded_rows, decoder_of
 from fluxaorm.pools.literals import Sql
 from fluxaorm.pools.mysql_connection import (
     CHARSET,
@@ -53,7 +53,7 @@ def open_pymysql(
             database=address.database,
             charset=CHARSET,
             use_unicode=False,
-            conv={},
+            conv=ROW_CONVERSIONS,
             client_flag=CLIENT_FLAGS,
             autocommit=None,
             connect_timeout=seconds,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from fluxaorm.entity.json_value import JsonValue
 from fluxaorm.entity.schema import UNSET, GroupSchema
+from fluxaorm.entity.unfit_cell import UnfitCell
 from fluxaorm.errors import DetachedEntityError, EntityNotFoundError, FieldValueError, ReadOnlyEntityError
 from fluxaorm.plans.reads import entity_at_hand, get_by_id_plan, get_by_ids_plan
 from fluxaorm.plans.soft_delete import zero_id_error
@@ -174,7 +175,9 @@ class EntityBase(TrackedEntity):
     def _given(self, position: int) -> Any:
         """A value that there is, as a property gives it."""
         value = self._current(position)
-        return self._json(position) if type(value) is JsonValue else value
+        if type(value) is JsonValue:
+            return self._json(position)
+        return self._no_value(position, value) if value is None or type(value) is UnfitCell else value
 
     def _assign_group(self, position: int, value: Any) -> None:
         self._refuse_detached()
@@ -229,4 +232,7 @@ class EntityBase(TrackedEntity):
 
 
 def _shown(value: Any) -> Any:
+    """A former value as ``changes`` gives it; one that did not fit as it was stored."""
+    if type(value) is UnfitCell:
+        return value.raw
     return value.value if type(value) is JsonValue else value

@@ -88,7 +88,7 @@ _BINARY_FLAG: Final = 128
 _CLIENT_TEXTS: Final = dict.fromkeys(_TEXTS, ((_BINARY_FLAG, bytes), (None, str)))
 CLIENT_CONVERSIONS: Final[dict[int, Any]] = {**DECODERS, **_CLIENT_TEXTS}
 """The same as mysqlclient wants it."""
-ROW_CONVERSIONS: Final[dict[int, Any]] = {BIT: decode_bits}
+ROW_CONVERSIONS: Final[dict[Any, Any]] = {BIT: decode_bits}
 """What every driver converts in entities' rows; the rest is left to their getters."""
 CLIENT_ROW_CONVERSIONS: Final[dict[int, Any]] = {
     **dict.fromkeys(_INTEGERS, int),

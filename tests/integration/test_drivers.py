@@ -108,7 +108,8 @@ def test_a_way_to_log_in_that_the_driver_lacks(mysql_database: Database, user: s
         text = _login_problem(f"mysql://{user}:{SECRET}@{host}:{port}/{mysql_database.name}", driver)
 
     assert advice in text
-    assert UNKNOWN_WAY.decode() in text
+    # the C library loses the name of a way that is not among those allowed
+    assert driver == "mysqlclient" or UNKNOWN_WAY.decode() in text
     assert "wrong user or password" not in text
 
 

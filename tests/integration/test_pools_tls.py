@@ -6,6 +6,7 @@ import asyncio
 import datetime
 import gc
 import ipaddress
+import ssl
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +26,10 @@ from fluxaorm.addresses import parse_mysql, parse_redis
 from fluxaorm.errors import ConfigError, MySQLConnectionError, RedisConnectionError
 from fluxaorm.options import MySQLOptions, RedisOptions, TLSOptions
 from fluxaorm.pools import make_redis_pool, make_sql_pool
+from tests.support.hostile_server import hostile_server
 from tests.support.private_servers import StartServer
+
+PASSWORD = "hunter2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,3 +211,83 @@ def test_a_file_that_is_not_there_is_a_mistake_in_the_options(tmp_path: Path) ->
 
     with pytest.raises(ConfigError, match="cannot be read"):
         make_sql_pool("default", address, MySQLOptions(tls=tls, driver="pymysql")).connect()
+
+
+def _log_in(driver: str, port: int, tls: TLSOptions | None) -> str:
+    """What opening a connection to such a server says."""
+    options = MySQLOptions(tls=tls or False, driver="" if driver == "asyncmy" else driver, connect_timeout=5)  # type: ignore[arg-type]  # a name of a driver
+    address = parse_mysql("default", f"mysql://app:{PASSWORD}@127.0.0.1:{port}/db")[0]
+    pool = make_sql_pool("default", with_tls(address, tls) if tls else address, options)
+
+    async def open_one() -> None:
+        try:
+            await pool.asyncio.acquire()
+        finally:
+            await pool.aclose()
+
+    def opened() -> None:
+        if driver == "asyncmy":
+            asyncio.run(open_one())
+        else:
+            pool.sync.acquire()
+
+    with pytest.raises((MySQLConnectionError, RuntimeError)) as caught:
+        opened()
+    pool.close()
+    gc.collect()
+    assert PASSWORD not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.fixture
+def speaks_tls(certificates: Certificates) -> ssl.SSLContext:
+    """For the server's side."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.certificate, certificates.key)
+    return context
+
+
+# asyncio leaves the socket of a login that failed to the collector when its loop ends at once
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("driver", ["mysqlclient", "pymysql", "asyncmy"])
+@pytest.mark.parametrize("way", [b"mysql_clear_password", b"dialog"])
+def test_a_password_in_clear_is_given_to_servers_that_were_checked(
+    driver: str, way: bytes, certificates: Certificates, speaks_tls: ssl.SSLContext
+) -> None:
+    """The server chooses the way to log in: whoever answers in its place would choose this one."""
+    with hostile_server(way) as plain, hostile_server(way, tls=speaks_tls) as encrypted:
+        to_a_stranger = _log_in(driver, plain.port, None)
+        unchecked = _log_in(driver, encrypted.port, TLSOptions(verify=False))
+        unseen = [*plain.received, *encrypted.received]
+        _log_in(driver, encrypted.port, TLSOptions(ca_file=str(certificates.ca), check_hostname=False))
+
+    for text in (to_a_stranger, unchecked):
+        assert "the password in clear" in text
+        assert "TLSOptions(ca_file='...')" in text
+    assert not any(PASSWORD.encode() in each for each in unseen)
+    assert [PASSWORD.encode() + b"\0"] == encrypted.received[-1:]
+
+
+# asyncio leaves the socket of a login that failed to the collector when its loop ends at once
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("driver", ["mysqlclient", "pymysql", "asyncmy"])
+def test_who_asked_for_tls_says_nothing_to_a_server_without_it(driver: str, certificates: Certificates) -> None:
+    """Whoever stands between need only take it out of the server's greeting."""
+    with hostile_server(b"mysql_native_password") as server:
+        _log_in(driver, server.port, TLSOptions(ca_file=str(certificates.ca)))
+
+    assert [] == server.received
+
+
+# asyncio leaves the socket of a login that failed to the collector when its loop ends at once
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+# asyncmy says it with a RuntimeError of its own
+@pytest.mark.parametrize("driver", ["mysqlclient", "pymysql", "asyncmy"])
+def test_no_file_of_the_client_is_sent(driver: str, tmp_path: Path) -> None:
+    """A server may answer any query with the name of a file that it wants."""
+    wanted = tmp_path / "wanted"
+    wanted.write_text("private")
+    with hostile_server(file=bytes(wanted)) as server:
+        _log_in(driver, server.port, None)
+
+    assert not any(b"private" in each for each in server.received)

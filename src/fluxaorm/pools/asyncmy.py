@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from asyncmy.connection import Connection
-from asyncmy.errors import MySQLError
+from asyncmy.errors import MySQLError, OperationalError
 
 from fluxaorm.plans.effects import ExecResult, QueryRows, Row, Statement
 from fluxaorm.pools.column_types import DAYS, ROW_CONVERSIONS, Decoder, decoded_rows, decoder_of
@@ -29,7 +29,7 @@ from fluxaorm.pools.mysql_connection import (
     begin_sql,
     session_sql,
 )
-from fluxaorm.pools.mysql_logins import lacks_package, login_error
+from fluxaorm.pools.mysql_logins import NO_TLS, lacks_package, login_error, login_ways
 from fluxaorm.pools.packets import Packet, packets
 from fluxaorm.pools.values import NATIVE
 from fluxaorm.query.placeholders import split_placeholders
@@ -81,12 +81,15 @@ async def open_asyncmy(
         read_timeout=options.read_timeout or None,
         ssl=context,
         stmt_cache_size=PREPARED_STATEMENTS,
+        auth_plugin_map=login_ways(address, OperationalError),
     )
     connection = AsyncmyConnection(raw, dialect, pool, expires)
     try:
         # the driver's own limit ends with the TCP connection, before the login
         async with asyncio.timeout(seconds):
             await raw.connect()
+            if context is not None and raw._transport.get_extra_info("ssl_object") is None:
+                raise OperationalError(NO_TLS, "the server does not speak TLS")
             await connection.prepare_session()
     except MySQLError as error:
         connection.close()

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from MySQLdb import _mysql
 
@@ -15,14 +15,12 @@ from fluxaorm.plans.effects import ExecResult, QueryRows, Row
 from fluxaorm.pools.column_types import CLIENT_CONVERSIONS, CLIENT_ROW_CONVERSIONS
 from fluxaorm.pools.literals import Sql
 from fluxaorm.pools.mysql_connection import CHARSET, CLIENT_FLAGS, BlockingMySQLConnection, connect_seconds
-from fluxaorm.pools.mysql_logins import login_error
+from fluxaorm.pools.mysql_logins import NO_TLS, NOT_AMONG_RESTRICTED, login_error, restricting_arguments
 
 if TYPE_CHECKING:
     from fluxaorm.addresses import MySQLAddress
     from fluxaorm.dialects.port import Dialect
     from fluxaorm.options import MySQLOptions, TLSOptions
-
-NO_TLS: Final = 2026
 
 
 def open_mysqlclient(
@@ -36,11 +34,18 @@ def open_mysqlclient(
     try:
         raw: Any = _mysql.connection(**_arguments(address, options, connect_seconds(options, seconds)))
     except _mysql.Error as error:
+        _fill_hole(error)
         raise login_error(error, dialect, pool, "mysqlclient") from error
     if address.tls is not None and not _is_encrypted(raw):
         raw.close()
         raise MySQLConnectionError("the server does not speak TLS", errno=NO_TLS, pool=pool)
     return MySQLClientConnection(raw, dialect, pool, expires, deadline)
+
+
+def _fill_hole(error: Exception) -> None:
+    """The text of this error is lost in the C library; mysqlclient's tuple has nothing in its place, not even None."""
+    if error.args[0] == NOT_AMONG_RESTRICTED:
+        error.args = (NOT_AMONG_RESTRICTED, "a way to log in that is not allowed")
 
 
 def _is_encrypted(raw: Any) -> bool:
@@ -59,6 +64,7 @@ def _arguments(address: MySQLAddress, options: MySQLOptions, seconds: float) -> 
         "charset": CHARSET,
         "local_infile": 0,
         "connect_timeout": math.ceil(seconds),
+        **restricting_arguments(address),
     }
     if address.socket:
         arguments["unix_socket"] = address.socket

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pymysql
-from pymysql.err import MySQLError
+from pymysql.err import MySQLError, OperationalError
 
+from fluxaorm.errors import MySQLConnectionError
 from fluxaorm.plans.effects import ExecResult, QueryRows, Row
 from fluxaorm.pools.column_types import ROW_CONVERSIONS, Decoder, decoded_rows, decoder_of
 from fluxaorm.pools.literals import Sql
@@ -19,11 +21,9 @@ from fluxaorm.pools.mysql_connection import (
     BlockingMySQLConnection,
     connect_seconds,
 )
-from fluxaorm.pools.mysql_logins import lacks_package, login_error
+from fluxaorm.pools.mysql_logins import NO_TLS, lacks_package, login_error, login_ways
 
 if TYPE_CHECKING:
-    import ssl
-
     from fluxaorm.addresses import MySQLAddress
     from fluxaorm.dialects.port import Dialect
     from fluxaorm.options import MySQLOptions
@@ -45,7 +45,7 @@ def open_pymysql(
         where = {"host": address.hosts[0].host, "port": address.hosts[0].port}
     seconds = connect_seconds(options, seconds)
     try:
-        raw = pymysql.connect(
+        raw: Any = pymysql.connect(
             **where,
             user=address.user,
             # PyMySQL would spell it in Latin-1
@@ -62,6 +62,7 @@ def open_pymysql(
             write_timeout=options.write_timeout or None,
             ssl=context,
             ssl_disabled=context is None,
+            auth_plugin_map=login_ways(address, OperationalError),
         )
     except MySQLError as error:
         raise login_error(error, dialect, pool, "PyMySQL") from error
@@ -69,6 +70,9 @@ def open_pymysql(
         if not lacks_package(error):
             raise
         raise login_error(error, dialect, pool, "PyMySQL") from error
+    if context is not None and not isinstance(raw._sock, ssl.SSLSocket):
+        raw.close()
+        raise MySQLConnectionError("the server does not speak TLS", errno=NO_TLS, pool=pool)
     connection = PyMySQLConnection(raw, dialect, pool, expires, deadline)
     connection.limit_reads(options.read_timeout)
     return connection

@@ -347,12 +347,14 @@ class DuplicateKeyError(MySQLError):
         errno: int = 0,
         pool: str = "",
         secret: bool = False,
+        hint: str = "",
     ) -> None:
         self.entity, self.index = entity, index
         self.values: dict[str, object] = {} if secret else dict(values or {})
         shown = ", ".join(f"{name}={_shorten(repr(value))}" for name, value in self.values.items())
         detail = f" ({shown})" if shown else ""
-        super().__init__(f"{entity}: index '{index}' already has these values{detail}", errno=errno, pool=pool)
+        tail = f"; {hint}" if hint else ""
+        super().__init__(f"{entity}: index '{index}' already has these values{detail}{tail}", errno=errno, pool=pool)
 
 
 class DeadlockError(MySQLError):

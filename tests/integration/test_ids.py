@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from fluxaorm import Entity, UInt8, UInt64
-from fluxaorm.errors import IdExhaustedError, QueryError
+from fluxaorm.errors import DuplicateKeyError, FluxaError, IdExhaustedError, QueryError
 from tests.support.redis_servers import RedisServer
+from tests.support.shop import CounterEntity
 from tests.support.shop_engines import Shop
 
 
@@ -198,3 +199,164 @@ def test_a_forked_child_takes_ids_of_its_own(cached_shop: Shop) -> None:
 
     assert binding.ids.take(0.0) is None
     assert not {*before} & {*take(cached_shop, 40)}
+
+
+def test_without_its_table_an_entity_gets_no_ids_and_good_ones_afterwards(make_shop: Any, valkey: RedisServer) -> None:
+    """A program that was started before its tables were made must not hand out negative ids for ever after."""
+    shop = make_shop(valkey.host_port, valkey.namespace)
+    counters = shop.counters
+    shop.sql("DROP TABLE CounterEntity")
+    for _ in range(2):
+        with pytest.raises(FluxaError, match="CounterEntity"):
+            shop.do(counters.new(shop.context()))
+
+    shop.do(shop.engine.schema(CounterEntity).update_schema(shop.context()))
+    ids = take(shop, 5)
+
+    assert min(ids) > 0
+    assert 5 == len(set(ids))
+
+
+def test_ids_that_others_took_are_left_out_of_a_block(make_shop: Any, valkey: RedisServer) -> None:
+    """Another program inserts with numbers of the server's; what it took before a block was reserved is not given."""
+    shop = make_shop(valkey.host_port, valkey.namespace)
+    (first,) = take(shop, 1)
+    following = first - first % 10_000 + 10_000
+    for id in (following + 1, following + 3, following + 4):
+        shop.sql("INSERT INTO CounterEntity (id, label, hits, version) VALUES (?, ?, 0, 1)", id, str(id))
+    valkey.clean()
+
+    other = make_shop(valkey.host_port, valkey.namespace)
+    ctx = other.context()
+    ids = [other.do(other.counters.new(ctx, label=f"ours {number}")).id for number in range(5)]
+    other.do(ctx.flush())
+
+    assert not {following + 1, following + 3, following + 4} & {*ids}
+    assert min(ids) > first
+
+
+def test_a_block_that_others_filled_is_passed_by(make_shop: Any, valkey: RedisServer) -> None:
+    """Ids in strict order go on above the rows of others, in a few steps whatever their number."""
+    shop = make_shop(valkey.host_port, valkey.namespace, entities=(TicketEntity,))
+    tickets: Any = shop.engine.provider(TicketEntity)
+    ctx = shop.context()
+    shop.do(tickets.new(ctx))
+    shop.do(ctx.flush())
+    for id in range(2, 8):
+        shop.sql("INSERT INTO TicketEntity (id, text) VALUES (?, 'theirs')", id)
+
+    ids = []
+    for _ in range(3):
+        ids.append(shop.do(tickets.new(ctx)).id)
+        shop.do(ctx.flush())
+
+    assert [8, 9, 10] == ids
+
+
+def test_a_generated_id_that_somebody_took_fails_once_and_is_not_followed_by_its_neighbours(
+    make_shop: Any, valkey: RedisServer
+) -> None:
+    """A row took the id after it was reserved: the error says so, and the next entity gets an id that is free."""
+    shop = make_shop(valkey.host_port, valkey.namespace)
+    (first,) = take(shop, 1)
+    for id in range(first + 1, first + 50):
+        shop.sql("INSERT INTO CounterEntity (id, label, hits, version) VALUES (?, ?, 0, 1)", id, str(id))
+    ctx = shop.context()
+
+    shop.do(shop.counters.new(ctx, label="ours"))
+    with pytest.raises(DuplicateKeyError, match="make the entity anew") as caught:
+        shop.do(ctx.flush())
+    ctx.clear_flush()
+    shop.do(shop.counters.new(ctx, label="ours"))
+    result = shop.do(ctx.flush())
+
+    assert ("PRIMARY", {"id": first + 1}) == (caught.value.index, caught.value.values)
+    assert 1 == result.inserted
+
+
+def test_an_id_that_the_caller_chose_twice_costs_no_block(make_shop: Any, valkey: RedisServer) -> None:
+    """Ids are dropped where they are in doubt; a caller's own mistake must not burn ten thousand each time."""
+    shop = make_shop(valkey.host_port, valkey.namespace)
+    (first,) = take(shop, 1)
+    shop.sql("INSERT INTO CounterEntity (id, label, hits, version) VALUES (77, 'theirs', 0, 1)")
+    ctx = shop.context()
+
+    for _ in range(2):
+        shop.do(shop.counters.new_with_id(ctx, 77, label="mine"))
+        with pytest.raises(DuplicateKeyError):
+            shop.do(ctx.flush())
+        ctx.clear_flush()
+
+    assert [first + 1] == take(shop, 1)
+
+
+@pytest.mark.parametrize("on_conflict", ["update", "ignore"])
+def test_save_many_never_touches_a_row_that_has_one_of_its_generated_ids(
+    make_shop: Any, valkey: RedisServer, on_conflict: str
+) -> None:
+    """Nobody named that row: to update it, or to take it for the one that was to be saved, would be data lost."""
+    shop = make_shop(valkey.host_port, valkey.namespace)
+    shop.do(shop.users.new_many(shop.context(), 1))
+    (first,) = [entity.id for entity in shop.do(shop.users.new_many(shop.context(), 1))]
+    ctx = shop.context()
+    for id in (first + 2, first + 3):
+        shop.do(shop.users.new_with_id(ctx, id, name="theirs", email=f"{id}@example.com"))
+    shop.do(ctx.flush())
+    shop.engine.binding(shop.users).ids.drop()
+    rows = [{"name": f"n{number}", "email": f"n{number}@example.com"} for number in range(4)]
+
+    with pytest.raises(DuplicateKeyError, match="may be called again") as caught:
+        shop.do(shop.users.save_many(shop.context(), rows, on_conflict=on_conflict))
+    left = shop.sql("SELECT id, name FROM UserEntity ORDER BY id")
+    ids = shop.do(shop.users.save_many(shop.context(), rows, on_conflict=on_conflict))
+
+    assert ("PRIMARY", {"id": first + 2}) == (caught.value.index, caught.value.values)
+    assert [(str(id), "theirs") for id in (first + 2, first + 3)] == left
+    assert [("6",)] == shop.sql("SELECT COUNT(*) FROM UserEntity")
+    assert not {first + 2, first + 3} & {*ids}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"first": "-5"},
+        {"first": "0"},
+        {"first": "many"},
+        {"first": "18446744073709551615"},
+        {"first": "9" * 30},
+        {"size": "999999999"},
+        {"size": "1e9", "offset": "-3"},
+        {"offset": "1.5"},
+        {"offset": "0x10"},
+        {"first": "500000000"},
+        {"offset": "0", "size": ""},
+    ],
+)
+def test_a_poisoned_block_in_redis_is_replaced(
+    cached_shop: Shop, make_shop: Any, valkey: RedisServer, fields: dict[str, str]
+) -> None:
+    """Whoever can write to Redis may break the cache, not the ids: they are good, new, and shared out again."""
+    before = take(cached_shop, 3)
+    (key,) = [key for key in valkey.keys() if key.endswith(":CounterEntity:id")]
+    valkey.command("HSET", key, *(word for pair in fields.items() for word in pair))
+
+    others = [make_shop(valkey.host_port, valkey.namespace) for _ in range(2)]
+    after = [id for shop in others for id in take(shop, 3)]
+
+    assert 9 == len({*before, *after})
+    assert max(after) <= 20_000
+    assert min(after) > max(before)
+
+
+def test_something_else_in_the_place_of_a_block_is_replaced(
+    cached_shop: Shop, make_shop: Any, valkey: RedisServer
+) -> None:
+    """A key of another type makes commands fail, which is no reason not to insert."""
+    before = take(cached_shop, 3)
+    (key,) = [key for key in valkey.keys() if key.endswith(":CounterEntity:id")]
+    valkey.command("SET", key, "nonsense")
+
+    after = take(make_shop(valkey.host_port, valkey.namespace), 3)
+
+    assert 6 == len({*before, *after})
+    assert "hash" == valkey.command("TYPE", key)

@@ -107,12 +107,15 @@ class MySQLFamily(Dialect):
             return f"{names} IN ({', '.join('?' * count)})"
         return f"({names}) IN ({', '.join([f'({places})'] * count)})"
 
-    def upsert_clause(self, columns: Sequence[str], counted: str | None = None, *, id_column: str = "id") -> str:
+    def upsert_clause(
+        self, columns: Sequence[str], counted: str | None = None, *, id_column: str = "id", ids_made: bool = False
+    ) -> str:
         """VALUES() instead of the newer row alias, which MariaDB, Vitess and TiDB do not know."""
-        changes = [f"{name} = VALUES({name})" for name in map(self.quote, columns)]
+        id_name = self.quote(id_column)
+        changes = [f"{id_name} = IF({id_name} = VALUES({id_name}), NULL, {id_name})"] if ids_made else []
+        changes += [f"{name} = VALUES({name})" for name in map(self.quote, columns)]
         if counted is not None:
             changes.append(f"{self.quote(counted)} = {self.quote(counted)} + 1")
-        id_name = self.quote(id_column)
         return f"ON DUPLICATE KEY UPDATE {', '.join(changes) or f'{id_name} = {id_name}'}"
 
     def session_statements(self) -> tuple[str, ...]:
@@ -230,6 +233,10 @@ class MySQLFamily(Dialect):
     def is_refused_null(self, error: MySQLError) -> bool:
         """See ``mysql_errors``."""
         return error.errno == REFUSED_NULL
+
+    def is_refused_id(self, error: MySQLError, id_column: str) -> bool:
+        """See the port."""
+        return error.errno == REFUSED_NULL and f"'{id_column}'" in error.reason
 
     def ids_table_ddl(self) -> str:
         """Names of tables compare byte by byte."""

@@ -111,10 +111,13 @@ class Dialect(ABC):
         """A condition with a ``?`` for each column of each of ``count`` rows: these columns are one of the rows."""
 
     @abstractmethod
-    def upsert_clause(self, columns: Sequence[str], counted: str | None = None, *, id_column: str = "id") -> str:
+    def upsert_clause(
+        self, columns: Sequence[str], counted: str | None = None, *, id_column: str = "id", ids_made: bool = False
+    ) -> str:
         """What follows VALUES: a row whose key exists is updated in these columns; no columns: left as it is.
 
-        ``counted``: a column that is raised by one then.
+        ``counted``: a column that is raised by one then; ``ids_made``: nobody chose the rows' ids, so the statement
+        fails (``is_refused_id``) where a row has one of them.
         """
 
     # connections
@@ -195,6 +198,10 @@ class Dialect(ABC):
     def is_refused_null(self, error: MySQLError) -> bool:
         """Whether a column that is NOT NULL was to become NULL."""
 
+    @abstractmethod
+    def is_refused_id(self, error: MySQLError, id_column: str) -> bool:
+        """Whether ``upsert_clause(ids_made=True)`` refused a row whose id is taken."""
+
     def is_missing_right(self, error: MySQLError) -> bool:
         """Whether the statement failed because the user may not do it."""
         return False
@@ -225,6 +232,19 @@ class Dialect(ABC):
         """Raise ``reserved`` to an id that was given by hand. Args: (id, table, id)."""
         ids, reserved, entity = self.quote(IDS_TABLE), self.quote("reserved"), self.quote("entity")
         return f"UPDATE {ids} SET {reserved} = ? WHERE {entity} = ? AND {reserved} < ?"
+
+    def ids_reserved(self) -> str:
+        """How far a table's ids are reserved. Args: (table,)."""
+        return f"SELECT {self.quote('reserved')} FROM {self.quote(IDS_TABLE)} WHERE {self.quote('entity')} = ?"
+
+    def taken_ids(self, table: str, id_column: str) -> str:
+        """The ids of a table's rows within two ends, in order. Args: (first, last)."""
+        name = self.quote(id_column)
+        return f"SELECT {name} FROM {self.quote(table)} WHERE {name} BETWEEN ? AND ? ORDER BY {name}"
+
+    def largest_id(self, table: str, id_column: str) -> str:
+        """The largest id of a table's rows; NULL without any."""
+        return f"SELECT MAX({self.quote(id_column)}) FROM {self.quote(table)}"
 
     # tables
 

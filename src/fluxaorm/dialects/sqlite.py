@@ -24,6 +24,7 @@ from fluxaorm.dialects.sqlite_errors import (
     is_missing_column,
     is_missing_table,
     is_out_of_range,
+    is_refused_id,
     is_refused_null,
 )
 from fluxaorm.dialects.sqlite_introspection import INTROSPECTION_SQL, tables_from
@@ -89,9 +90,13 @@ class SQLite(Dialect):
             return f"{names} IN ({', '.join('?' * count)})"
         return f"({names}) IN (VALUES {', '.join([f'({places})'] * count)})"
 
-    def upsert_clause(self, columns: Sequence[str], counted: str | None = None, *, id_column: str = "id") -> str:
+    def upsert_clause(
+        self, columns: Sequence[str], counted: str | None = None, *, id_column: str = "id", ids_made: bool = False
+    ) -> str:
         """ON CONFLICT over any unique index."""
-        changes = [f"{name} = excluded.{name}" for name in map(self.quote, columns)]
+        id_name = self.quote(id_column)
+        changes = [f"{id_name} = IIF({id_name} = excluded.{id_name}, NULL, {id_name})"] if ids_made else []
+        changes += [f"{name} = excluded.{name}" for name in map(self.quote, columns)]
         if counted is not None:
             changes.append(f"{self.quote(counted)} = {self.quote(counted)} + 1")
         return f"ON CONFLICT DO UPDATE SET {', '.join(changes)}" if changes else "ON CONFLICT DO NOTHING"
@@ -162,6 +167,10 @@ class SQLite(Dialect):
     def is_refused_null(self, error: MySQLError) -> bool:
         """See ``sqlite_errors``."""
         return is_refused_null(error)
+
+    def is_refused_id(self, error: MySQLError, id_column: str) -> bool:
+        """The primary key is the row's number."""
+        return is_refused_id(error)
 
     def ids_table_ddl(self) -> str:
         """See the port."""

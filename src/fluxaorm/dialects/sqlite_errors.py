@@ -8,7 +8,7 @@ from typing import Final
 from fluxaorm.dialects.port import Duplicate
 from fluxaorm.errors import DeadlockError, MySQLConnectionError, MySQLError
 
-BUSY, LOCKED, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB = 5, 6, 8, 10, 11, 13, 14, 26
+BUSY, LOCKED, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, MISMATCH, NOTADB = 5, 6, 8, 10, 11, 13, 14, 20, 26
 
 ADVICE: Final[dict[int, str]] = {
     BUSY: "another connection is writing",
@@ -75,3 +75,8 @@ def is_refused_null(error: MySQLError) -> bool:
 def is_out_of_range(error: MySQLError) -> bool:
     """An integer that is too large becomes a REAL, which its column does not take."""
     return "cannot store REAL value in INTEGER column" in error.reason
+
+
+def is_refused_id(error: MySQLError) -> bool:
+    """A row's number was to become NULL."""
+    return error.errno & 0xFF == MISMATCH

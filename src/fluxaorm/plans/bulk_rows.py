@@ -49,6 +49,11 @@ class SavedRow:
         """The id of the row that has its key."""
         self.found_by: IndexSchema | None = None
 
+    @property
+    def has_made_id(self) -> bool:
+        """Whether its id was made for it: a row that has that id already is a stranger's."""
+        return not self.has_own_id and self.existing is None
+
 
 def save_many_plan(unit: EntityUnit, rows: Iterable[Mapping[str, Any]], on_conflict: OnConflict) -> Plan[list[int]]:
     """The ids of the rows, in their order. QueryError, FieldValueError, MissingValueError before anything is sent."""
@@ -199,24 +204,25 @@ class _Batch:
 
     def _statements(self, rows: Sequence[SavedRow]) -> Iterable[Statement]:
         """One a run of rows that set the same columns, in their order: of two with one key the later wins."""
-        for _, run in groupby(rows, key=lambda row: row.given):
+        for _, run in groupby(rows, key=lambda row: (row.given, row.has_made_id)):
             part = list(run)
             for saved, params in parts_of(self.unit.binding, part, [row.draft._row for row in part]):
                 yield self._statement(saved, params)
 
     def _statement(self, rows: Sequence[SavedRow], params: Sequence[Params]) -> Statement:
         binding = self.unit.binding
-        sql = f"{binding.insert_sql}? {self._conflict_clause(rows[0].given)}"
-        return Statement(sql, (), StatementTag(binding, "insert", [row.draft for row in rows]), params)
+        made = rows[0].has_made_id
+        sql = f"{binding.insert_sql}? {self._conflict_clause(rows[0].given, made)}"
+        return Statement(sql, (), StatementTag(binding, "insert", [row.draft for row in rows], made), params)
 
-    def _conflict_clause(self, given: frozenset[int]) -> str:
+    def _conflict_clause(self, given: frozenset[int], made: bool) -> str:
         schema, dialect = self.unit.schema, self.unit.binding.dialect
         id_column = schema.columns[0].name
         if self.on_conflict == "ignore":
-            return dialect.upsert_clause((), id_column=id_column)
+            return dialect.upsert_clause((), id_column=id_column, ids_made=made)
         positions = given if schema.updated_at_position is None else given | {schema.updated_at_position}
         version = schema.version_position
         counted = None if version is None else schema.columns[version].name
         return dialect.upsert_clause(
-            [schema.columns[at].name for at in sorted(positions)], counted, id_column=id_column
+            [schema.columns[at].name for at in sorted(positions)], counted, id_column=id_column, ids_made=made
         )

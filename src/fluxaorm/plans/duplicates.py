@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from fluxaorm.dialects.port import Duplicate
 from fluxaorm.entity.json_value import JsonValue
@@ -11,13 +11,18 @@ from fluxaorm.entity.schema import EntitySchema
 from fluxaorm.errors import DuplicateKeyError, MySQLError
 from fluxaorm.plans.effects import FetchRows, Plan, Target
 from fluxaorm.plans.flush_work import StatementTag, encoded
+from fluxaorm.plans.ids import drop_block_plan
 from fluxaorm.plans.tracked import TrackedEntity
+
+_IDS_AT_ONCE: Final = 1_000
 
 
 def explained_plan(target: Target, error: BaseException, tag: object) -> Plan[BaseException]:
     """A duplicate key as a DuplicateKeyError that says which entity, index and values; other errors as they are."""
     if not isinstance(error, MySQLError) or not isinstance(tag, StatementTag):
         return error
+    if tag.ids_made and tag.binding.dialect.is_refused_id(error, tag.binding.schema.columns[0].name):
+        return (yield from _taken_plan(target, error, tag))
     duplicate = tag.binding.dialect.parse_duplicate(error.reason)
     if duplicate is None:
         return error
@@ -26,7 +31,41 @@ def explained_plan(target: Target, error: BaseException, tag: object) -> Plan[Ba
     entity = yield from _clashing_plan(target, tag, positions, duplicate.value)
     values = {} if entity is None else {_attribute(schema, at): _value(entity, at) for at in positions}
     secret = any(schema.columns[position].secret for position in positions)
+    if positions == (0,) and _was_made(tag, entity):
+        return (yield from _dropped_plan(tag, error, values))
     return DuplicateKeyError(schema.name, index, values, errno=error.errno, pool=error.pool, secret=secret)
+
+
+def _was_made(tag: StatementTag, entity: TrackedEntity | None) -> bool:
+    """Whether the id that was refused is one of ours; of several entities, when nobody knows whose it was, any is."""
+    if tag.verb != "insert":
+        return False
+    entities = tag.entities if entity is None else (entity,)
+    return tag.ids_made or any(entity not in entity._unit.owner.chosen_ids for entity in entities)
+
+
+def _taken_plan(target: Target, error: MySQLError, tag: StatementTag) -> Plan[DuplicateKeyError]:
+    """An INSERT that would update rows by their unique values met a row that has an id which was made for another."""
+    binding, ids = tag.binding, [entity._row[0] for entity in tag.entities]
+    found: list[int] = []
+    for at in range(0, len(ids), _IDS_AT_ONCE):
+        some = ids[at : at + _IDS_AT_ONCE]
+        places = ", ".join("?" * len(some))
+        sql = f"SELECT {binding.quoted_id} FROM {binding.quoted_table} WHERE {binding.quoted_id} IN ({places})"
+        found += [int(row[0]) for row in (yield from FetchRows(target, sql, some))]
+    values = {_attribute(binding.schema, 0): min(found)} if found else {}
+    return (yield from _dropped_plan(tag, error, values))
+
+
+def _dropped_plan(tag: StatementTag, error: MySQLError, values: Mapping[str, Any]) -> Plan[DuplicateKeyError]:
+    """Others took an id after it was reserved: those next to it are not given to anybody either."""
+    yield from drop_block_plan(tag.binding)
+    again = "save_many() may be called again" if tag.ids_made else "ctx.clear_flush() and make the entity anew"
+    hint = (
+        f"a row took the id after it had been reserved for a new one, and it will not be given again: {again}; "
+        "where other programs insert into the table too, the class option id_block=1 makes that rare"
+    )
+    return DuplicateKeyError(tag.binding.schema.name, "PRIMARY", values, errno=error.errno, pool=error.pool, hint=hint)
 
 
 def _attribute(schema: EntitySchema, position: int) -> str:

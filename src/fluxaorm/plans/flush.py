@@ -63,7 +63,7 @@ def flush_plan(owner: UnitOfWork, entities: Sequence[TrackedEntity] = ()) -> Pla
             yield from delete_keys_plan(owner, work.queued)
         chosen_ids = [entity for entity in chosen if entity in owner.chosen_ids]
         if chosen_ids:
-            yield from lift_ids_plan(owner, chosen_ids)
+            yield from lift_ids_plan(chosen_ids)
         try:
             if owner.open_transaction is None:
                 yield from _retried_plan(owner, work)

@@ -45,6 +45,8 @@ class StatementTag:
     binding: Binding
     verb: str
     entities: Sequence[TrackedEntity]
+    ids_made: bool = False
+    """Whether an INSERT that may also update refuses rows whose ids are taken, since nobody chose them."""
 
 
 @dataclass(slots=True)
@@ -278,6 +280,8 @@ def settle(owner: UnitOfWork, writes: Iterable[EntityWrite]) -> None:
         for position, value in write.values.items():
             entity._row[position] = value
         _settle_json(entity, write.binding)
+    for entity in [entity for entity in owner.chosen_ids if entity not in owner.pending]:
+        del owner.chosen_ids[entity]
 
 
 def _settle_json(entity: TrackedEntity, binding: Binding) -> None:

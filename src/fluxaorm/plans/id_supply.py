@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 LARGEST_BATCH: Final = 1_000
@@ -19,7 +20,7 @@ QUICK_SECONDS: Final = 1.0
 class IdSupply:
     """Ranges of ids nobody else has; shared by the threads and tasks of a process."""
 
-    __slots__ = ("_asked", "_lock", "_ranges", "_size", "_taken")
+    __slots__ = ("_asked", "_lock", "_ranges", "_size", "_taken", "known_block")
 
     def __init__(self) -> None:
         self.reset()
@@ -28,6 +29,8 @@ class IdSupply:
         """Forget all ids in hand; a forked child must, since its parent has the same."""
         self._lock = threading.Lock()
         self._ranges: deque[tuple[int, int]] = deque()
+        self.known_block: tuple[int, int] | None = None
+        """Ends of the block in Redis of which it is known that it was reserved."""
         self._size = 0
         """Of the last batch."""
         self._asked = self._taken = float("-inf")
@@ -61,6 +64,29 @@ class IdSupply:
         """Put a range in hand, both ends included."""
         with self._lock:
             self._ranges.append((first, last))
+
+    def add_all(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """Put ranges in hand, in this order."""
+        with self._lock:
+            self._ranges.extend(ranges)
+
+    def drop(self) -> None:
+        """Give none of those in hand to anybody."""
+        with self._lock:
+            self._ranges.clear()
+            self.known_block = None
+
+    def leave_out(self, ids: Sequence[int]) -> None:
+        """Do not give these: somebody chose them for rows of his own."""
+        with self._lock:
+            for id in ids if self._ranges else ():
+                for at, (first, last) in enumerate(self._ranges):
+                    if first <= id <= last:
+                        del self._ranges[at]
+                        rest = [run for run in ((first, id - 1), (id + 1, last)) if run[0] <= run[1]]
+                        for run in reversed(rest):
+                            self._ranges.insert(at, run)
+                        break
 
     def batch_size(self, now: float) -> int:
         """How many ids to ask for at monotonic time ``now``."""

@@ -4,13 +4,15 @@ Decides; no I/O.
 
 A block is reserved in ``_fluxa_ids(entity, reserved)`` by a statement of its own that is committed at once, so an id
 is never handed out twice, whatever Redis forgets. The current block lies in Redis and is shared out by one function
-call.
+call. Ids in a block are nobody's: those that are taken are left out when it is reserved, and what Redis shows is used
+only when it was reserved.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
 from fluxaorm.errors import (
     CommitUnknownError,
@@ -22,12 +24,14 @@ from fluxaorm.errors import (
 )
 from fluxaorm.plans.binding import Binding
 from fluxaorm.plans.commits import Retries
-from fluxaorm.plans.effects import ExecResult, Execute, Plan
-from fluxaorm.plans.redis_functions import INSTALL_IDS, TAKE_IDS, function_call, redis_plan
+from fluxaorm.plans.effects import ExecResult, Execute, FetchRows, Plan, RedisRoundTrip
+from fluxaorm.plans.redis_functions import INSTALL_IDS, ODD_BLOCK, TAKE_IDS, function_call, redis_plan
 from fluxaorm.plans.tracked import TrackedEntity
 from fluxaorm.plans.unit import UnitOfWork
 
 LARGEST_BLOCK: Final = 10_000
+
+logger = logging.getLogger("fluxaorm.ids")
 
 
 def take_id_plan(owner: UnitOfWork, binding: Binding) -> Plan[int]:
@@ -45,9 +49,9 @@ def take_id_plan(owner: UnitOfWork, binding: Binding) -> Plan[int]:
 
 
 def take_ids_plan(owner: UnitOfWork, binding: Binding, count: int) -> Plan[list[int]]:
-    """``count`` new ids, in one round trip: to Redis, or to MySQL when they are a block or more.
+    """``count`` new ids, in one round trip to Redis, or two to MySQL when they are a block or more.
 
-    Three at the end of a block.
+    Four at the end of a block.
     """
     ids = binding.ids.take_many(count)
     while len(ids) < count:
@@ -71,8 +75,7 @@ def _refill_plan(owner: UnitOfWork, binding: Binding, count: int, *, whole: bool
 
 
 def _reserve_for_process_plan(binding: Binding, size: int) -> Plan[None]:
-    first, last = yield from _reserve_plan(binding, size)
-    binding.ids.add(first, last)
+    binding.ids.add_all((yield from _reserve_plan(binding, size)))
 
 
 def _refill_from_redis_plan(binding: Binding, pool: str, count: int, *, whole: bool) -> Plan[None]:
@@ -82,27 +85,84 @@ def _refill_from_redis_plan(binding: Binding, pool: str, count: int, *, whole: b
         raise reply
     taken = 0
     if reply is not None:
-        first, taken = int(reply[0]) + reply[1], reply[2]
-        binding.ids.add(first, first + taken - 1)
+        if (yield from _is_sound_plan(binding, reply, count)):
+            first, taken = int(reply[0]) + reply[1], reply[2]
+            binding.ids.add(first, first + taken - 1)
+        else:
+            yield from drop_block_plan(binding)
     if not taken or (whole and taken < count):
         yield from _install_block_plan(binding, pool, count - taken)
 
 
-def _install_block_plan(binding: Binding, pool: str, count: int) -> Plan[None]:
-    """Reserve a block, keep the first ``count`` ids, and give Redis the rest to share out as long as it is the same
-    primary: under another one they are nobody's.
+def _is_sound_plan(binding: Binding, reply: Any, count: int) -> Plan[bool]:
+    """Whether ids that Redis gave are of a block that was reserved: what lies there may be anybody's writing.
+
+    Its form is looked at each time, ``_fluxa_ids`` once for each block.
     """
-    size = max(block_size(binding), count)
-    first, last = yield from _reserve_plan(binding, size)
-    size = last - first + 1
-    kept = min(count, size)
+    if reply == ODD_BLOCK:
+        return False
+    first, offset, taken, size = int(reply[0]), reply[1], reply[2], reply[3]
+    last = first + size - 1
+    fits = first >= 1 and size <= max(block_size(binding), LARGEST_BLOCK) and last <= binding.schema.id_maximum
+    if not fits or not 1 <= taken <= min(count, size - offset):
+        return False
+    if binding.ids.known_block != (first, last):
+        if (yield from _reserved_plan(binding)) < last:
+            return False
+        binding.ids.known_block = first, last
+    return True
+
+
+def _reserved_plan(binding: Binding) -> Plan[int]:
+    """How far ids were reserved so far."""
+    try:
+        rows = yield from FetchRows(binding.mysql_pool, binding.dialect.ids_reserved(), (binding.schema.table,))
+    except MySQLError as error:
+        if not binding.dialect.is_missing_table(error):
+            raise
+        return 0
+    return int(rows[0][0]) if rows else 0
+
+
+def drop_block_plan(binding: Binding) -> Plan[None]:
+    """Nobody is given more of the ids that are in hand, here and in Redis: something is wrong with them.
+
+    What is lost by it are numbers. A Redis that cannot be reached is no reason to fail.
+    """
+    binding.ids.drop()
+    if binding.id_redis_pool is not None:
+        try:
+            yield from RedisRoundTrip(binding.id_redis_pool, (("DEL", binding.id_key),))
+        except RedisError as error:
+            logger.warning("the ids of %s in Redis could not be dropped: %s", binding.schema.name, error)
+
+
+def _install_block_plan(binding: Binding, pool: str, count: int) -> Plan[None]:
+    """Reserve a block, keep ``count`` ids or so, and give Redis the longest run of the others to share out.
+
+    It does so as long as it is the same primary: under another one they are nobody's.
+    """
+    runs = yield from _reserve_plan(binding, max(block_size(binding), count))
+    longest = max(runs, key=_length)
+    # Redis shares out one run: the others are this process's, so that nothing of a scarce range is lost
+    others = sum(map(_length, runs)) - _length(longest)
+    first, last = longest
+    size = _length(longest)
+    kept = min(max(0, count - others), size)
     if size > kept:
         install = function_call(INSTALL_IDS, binding.id_key, str(first), size, kept)
         replies = yield from redis_plan(pool, (install,))
         if replies.values[0] != 1:
             # another process's block is there: this one is ours alone, so nothing of it is lost
             kept = size
-    binding.ids.add(first, first + kept - 1)
+        else:
+            binding.ids.known_block = first, last
+    mine = [(first, first + kept - 1)] if kept else []
+    binding.ids.add_all([*(run for run in runs if run < longest), *mine, *(run for run in runs if run > longest)])
+
+
+def _length(run: tuple[int, int]) -> int:
+    return run[1] - run[0] + 1
 
 
 def block_size(binding: Binding) -> int:
@@ -110,36 +170,97 @@ def block_size(binding: Binding) -> int:
     return binding.schema.id_block or max(1, min(LARGEST_BLOCK, binding.schema.id_maximum // 1000))
 
 
-def _reserve_plan(binding: Binding, size: int) -> Plan[tuple[int, int]]:
-    """A block of ids nobody else will get: first and last, cut at the id type's maximum. IdExhaustedError."""
+def _reserve_plan(binding: Binding, size: int) -> Plan[list[tuple[int, int]]]:
+    """The free runs, in order, of a block of ids nobody else will get; cut at the id type's maximum. IdExhaustedError.
+
+    Ids that are taken (chosen by somebody, or given by the server itself to other writers) are left out.
+    """
     maximum = binding.schema.id_maximum
-    last = yield from _move_reserved_plan(binding, size)
-    first = last - size + 1
-    if first > maximum:
-        raise IdExhaustedError(binding.schema.name, maximum)
-    return first, min(last, maximum)
+    while True:
+        last = yield from _move_reserved_plan(binding, size)
+        first = last - size + 1
+        if first > maximum:
+            raise IdExhaustedError(binding.schema.name, maximum)
+        last = min(last, maximum)
+        taken = yield from FetchRows(binding.mysql_pool, binding.dialect.taken_ids(*_names(binding)), (first, last))
+        if runs := _runs_between(first, last, (int(row[0]) for row in taken)):
+            return runs
+        yield from _pass_rows_plan(binding, size)
+
+
+def _runs_between(first: int, last: int, taken: Iterable[int]) -> list[tuple[int, int]]:
+    """What is left of a range without ``taken``, ids in order."""
+    runs: list[tuple[int, int]] = []
+    for id in taken:
+        if first < id:
+            runs.append((first, id - 1))
+        first = id + 1
+    return [*runs, (first, last)] if first <= last else runs
+
+
+def _pass_rows_plan(binding: Binding, size: int) -> Plan[None]:
+    """Go on above all rows, when a whole block was taken, unless one of them is so high that nothing is left there."""
+    rows = yield from FetchRows(binding.mysql_pool, binding.dialect.largest_id(*_names(binding)))
+    largest = int(rows[0][0] or 0)
+    if largest + size <= binding.schema.id_maximum:
+        yield from _lift_to_plan(binding, largest)
+
+
+def _names(binding: Binding) -> tuple[str, str]:
+    return binding.schema.table, binding.schema.columns[0].name
 
 
 def _move_reserved_plan(binding: Binding, size: int) -> Plan[int]:
-    """Raise ``reserved`` and return its new value; makes the row, and the table, when they are missing."""
+    """Raise ``reserved`` and return its new value."""
     dialect = binding.dialect
-    args = (size, binding.schema.table)
     try:
-        moved = yield from _repeatable_plan(binding, dialect.ids_reserve(), args)
-        if moved is None or not moved.rows_affected:
-            yield from _first_row_plan(binding, make_table=moved is None)
-            moved = yield from _repeatable_plan(binding, dialect.ids_reserve(), args)
+        moved = yield from _own_row_plan(binding, dialect.ids_reserve(), (size, binding.schema.table))
     except MySQLError as error:
         if dialect.is_out_of_range(error):
             raise IdExhaustedError(binding.schema.name, binding.schema.id_maximum) from error
         raise
-    assert moved is not None, "the table of ids was just made"
-    return moved.last_insert_id
+    reserved = moved.last_insert_id
+    if not moved.rows_affected or reserved < size:
+        raise MySQLError(f"`_fluxa_ids` has no good row for {binding.schema.table}", pool=binding.mysql_pool)
+    return reserved
 
 
-def _repeatable_plan(binding: Binding, sql: str, args: tuple[object, ...]) -> Plan[ExecResult | None]:
-    """Run a statement of which a repetition costs no more than a gap in the ids; None when ``_fluxa_ids`` is
-    missing.
+def _own_row_plan(binding: Binding, sql: str, args: tuple[object, ...]) -> Plan[ExecResult]:
+    """Change the entity's row of ``_fluxa_ids``; made from the table's largest id when it is missing, as is the table.
+
+    Raises MySQLError when the entity's own table is missing: there is nothing to take ids for.
+    """
+    done: ExecResult | None = None
+    try:
+        done = yield from _repeatable_plan(binding, sql, args)
+    except MySQLError as error:
+        if not binding.dialect.is_missing_table(error):
+            raise
+        yield from _make_table_plan(binding)
+    if done is None or not done.rows_affected:
+        first_row = binding.dialect.ids_first_row(*_names(binding))
+        _ = yield from _repeatable_plan(binding, first_row, (binding.schema.table,))
+        done = yield from _repeatable_plan(binding, sql, args)
+    return done
+
+
+def _make_table_plan(binding: Binding) -> Plan[None]:
+    try:
+        _ = yield from _repeatable_plan(binding, binding.dialect.ids_table_ddl(), ())
+    except MySQLError as error:
+        if not binding.dialect.is_missing_right(error):
+            raise
+        raise MySQLError(
+            f"{binding.schema.name}: ids are taken from the table `_fluxa_ids`, which is missing, and this user may "
+            "not make it; run get_alters (`fluxaorm alters --apply`) as a user with the right to CREATE: it has the "
+            'alter "create table `_fluxa_ids`"',
+            errno=error.errno,
+            pool=binding.mysql_pool,
+        ) from error
+
+
+def _repeatable_plan(binding: Binding, sql: str, args: tuple[object, ...]) -> Plan[ExecResult]:
+    """Run a statement of which a repetition costs no more than a gap in the ids.
 
     Repeated after a deadlock, and once when nobody knows whether it was done.
     """
@@ -155,48 +276,30 @@ def _repeatable_plan(binding: Binding, sql: str, args: tuple[object, ...]) -> Pl
         except (DeadlockError, MySQLConnectionError) as error:
             if not (yield from retries.pause_plan(error)):
                 raise
-        except MySQLError as error:
-            if not binding.dialect.is_missing_table(error):
-                raise
-            return None
 
 
-def lift_ids_plan(owner: UnitOfWork, entities: Sequence[TrackedEntity]) -> Plan[None]:
+def lift_ids_plan(entities: Sequence[TrackedEntity]) -> Plan[None]:
     """Keep generated ids above those the caller chose, before their rows are written.
 
     A statement of its own, since it may leave a gap but must not hold a lock that other processes need for their ids.
     """
-    highest: dict[Binding, int] = {}
+    chosen: dict[Binding, list[int]] = {}
     for entity in entities:
-        binding = entity._unit.binding
-        highest[binding] = max(highest.get(binding, 0), entity._row[0])
-    for binding, id in highest.items():
-        yield from keep_ids_above_plan(binding, id)
-    for entity in entities:
-        owner.chosen_ids.pop(entity, None)
+        chosen.setdefault(entity._unit.binding, []).append(entity._row[0])
+    for binding, ids in chosen.items():
+        binding.ids.leave_out(ids)
+        yield from keep_ids_above_plan(binding, max(ids))
 
 
 def keep_ids_above_plan(binding: Binding, id: int) -> Plan[None]:
-    """Never hand out ``id`` or one below it again."""
+    """Never reserve ``id`` or one below it again."""
     if id > binding.reserved_seen:
-        yield from _lift_plan(binding, id)
+        # a process that lifts again is loading rows: ahead by a block it need not lift for each flush
+        ahead = block_size(binding) if binding.reserved_seen else 0
+        yield from _lift_to_plan(binding, min(id + ahead, binding.schema.id_maximum))
 
 
-def _lift_plan(binding: Binding, id: int) -> Plan[None]:
-    # a process that lifts again is loading rows: ahead by a block it need not lift for each flush
-    ahead = block_size(binding) if binding.reserved_seen else 0
-    bound = min(id + ahead, binding.schema.id_maximum)
+def _lift_to_plan(binding: Binding, bound: int) -> Plan[None]:
     args = (bound, binding.schema.table, bound)
-    lifted = yield from _repeatable_plan(binding, binding.dialect.ids_lift(), args)
-    if lifted is None or not lifted.rows_affected:
-        yield from _first_row_plan(binding, make_table=lifted is None)
-        yield from _repeatable_plan(binding, binding.dialect.ids_lift(), args)
+    _ = yield from _own_row_plan(binding, binding.dialect.ids_lift(), args)
     binding.reserved_seen = bound
-
-
-def _first_row_plan(binding: Binding, *, make_table: bool) -> Plan[None]:
-    """Make the entity's row of ``_fluxa_ids`` from its largest id, unless it is there."""
-    if make_table:
-        yield from _repeatable_plan(binding, binding.dialect.ids_table_ddl(), ())
-    first_row = binding.dialect.ids_first_row(binding.schema.table, binding.schema.columns[0].name)
-    yield from _repeatable_plan(binding, first_row, (binding.schema.table,))

@@ -109,17 +109,28 @@ local function drop(keys, args)
   return 1
 end
 
+-- the block of ids in a hash; nil when there is none, 'odd' when something else is there
+local function block_of(key)
+  local block = redis.pcall('HMGET', key, 'offset', 'size', 'run', 'first')
+  if block.err then return 'odd' end
+  if not (block[1] or block[2] or block[3] or block[4]) then return nil end
+  for number, digits in ipairs({9, 9, false, 20}) do
+    local text = block[number]
+    if not text or (digits and (#text > digits or not string.match(text, '^%d+$'))) then return 'odd' end
+  end
+  return {offset = tonumber(block[1]), size = tonumber(block[2]), run = block[3], first = block[4]}
+end
+
 -- the next ids of the block in the hash, or nothing; `first` stays text, since it may pass 2^53. Ids of a block made
 -- under another identity may have been handed out before the server restarted from a snapshot, or after it was cut off
 -- from the replica that took its place
 local function take_ids(keys, args)
-  local block = redis.call('HMGET', keys[1], 'offset', 'size', 'run', 'first')
-  if not block[1] or block[3] ~= identity() then return nil end
-  local offset, size = tonumber(block[1]), tonumber(block[2])
-  if offset >= size then return nil end
-  local count = math.min(tonumber(args[1]), size - offset)
-  redis.call('HSET', keys[1], 'offset', offset + count)
-  return {block[4], offset, count}
+  local block = block_of(keys[1])
+  if block == 'odd' then return block end
+  if not block or block.run ~= identity() or block.offset >= block.size then return nil end
+  local count = math.min(tonumber(args[1]), block.size - block.offset)
+  redis.call('HSET', keys[1], 'offset', block.offset + count)
+  return {block.first, block.offset, count, block.size}
 end
 
 -- is decimal text a above b (ids may pass 2^53)
@@ -130,9 +141,9 @@ end
 
 -- put a fresh block in place unless one that is as high, or still has ids, is there
 local function install_ids(keys, args)
-  local block, server = redis.call('HMGET', keys[1], 'offset', 'size', 'run', 'first'), identity()
-  if block[1] and block[3] == server then
-    if not above(args[1], block[4]) or tonumber(block[1]) < tonumber(block[2]) then return 0 end
+  local block, server = block_of(keys[1]), identity()
+  if block and block ~= 'odd' and block.run == server then
+    if not above(args[1], block.first) or block.offset < block.size then return 0 end
   end
   redis.call('HSET', keys[1], 'first', args[1], 'size', args[2], 'offset', args[3], 'run', server)
   return 1
@@ -162,6 +173,10 @@ SWAP: Final = f"fx_swap_{_HASH}"
 DROP: Final = f"fx_drop_{_HASH}"
 TAKE_IDS: Final = f"fx_take_ids_{_HASH}"
 INSTALL_IDS: Final = f"fx_install_ids_{_HASH}"
+
+
+ODD_BLOCK: Final = b"odd"
+"""What TAKE_IDS says of something that is no block of ids."""
 
 
 def library_source() -> str:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from fluxaorm.errors import CommitUnknownError, DeadlockError, MySQLError, RedisConnectionError
-from fluxaorm.plans.effects import Execute, RedisRoundTrip, Sleep
+from fluxaorm.plans.effects import Execute, FetchRows, RedisRoundTrip, Sleep
 from fluxaorm.plans.id_supply import IdSupply
 from fluxaorm.plans.ids import take_id_plan, take_ids_plan
 from fluxaorm.plans.redis_functions import INSTALL_IDS, TAKE_IDS
@@ -14,7 +18,9 @@ def test_an_id_comes_from_the_block_in_redis() -> None:
     """One round trip; further ids of the batch cost none."""
     world = World()
 
-    id, effects = run(take_id_plan(world.owner, world.unit.binding), (RedisRoundTrip, replies([b"1001", 5, 1])))
+    world.unit.binding.ids.known_block = 1001, 11_000
+
+    id, effects = run(take_id_plan(world.owner, world.unit.binding), (RedisRoundTrip, replies([b"1001", 5, 1, 10_000])))
 
     assert 1006 == id
     assert ("FCALL", TAKE_IDS, 1, "fx:db:thing:id", 1) == tuple(words(effects[0]))
@@ -74,11 +80,12 @@ def test_an_empty_redis_gets_a_block_from_the_database() -> None:
         take_ids_plan(world.owner, world.unit.binding, 3),
         (RedisRoundTrip, replies(None)),
         (Execute, done(1, insert_id=20_000)),
+        (FetchRows, []),
         (RedisRoundTrip, replies(1)),
     )
 
     assert [10_001, 10_002, 10_003] == ids
-    assert ("FCALL", INSTALL_IDS, 1, "fx:db:thing:id", "10001", 10_000, 3) == tuple(words(effects[2]))
+    assert ("FCALL", INSTALL_IDS, 1, "fx:db:thing:id", "10001", 10_000, 3) == tuple(words(effects[3]))
 
 
 def test_a_block_that_redis_refuses_is_kept_by_the_process() -> None:
@@ -89,6 +96,7 @@ def test_a_block_that_redis_refuses_is_kept_by_the_process() -> None:
         take_ids_plan(world.owner, world.unit.binding, 3),
         (RedisRoundTrip, replies(None)),
         (Execute, done(1, insert_id=20_000)),
+        (FetchRows, []),
         (RedisRoundTrip, replies(0)),
     )
 
@@ -103,6 +111,7 @@ def test_redis_down_takes_ids_from_the_database() -> None:
         take_id_plan(world.owner, world.unit.binding),
         (RedisRoundTrip, RedisConnectionError("gone")),
         (Execute, done(1, insert_id=501)),
+        (FetchRows, []),
     )
 
     assert (501, ["default"]) == (id, world.engine.outages)
@@ -117,6 +126,7 @@ def test_a_lost_reservation_is_repeated() -> None:
         (RedisRoundTrip, RedisConnectionError("gone")),
         (Execute, CommitUnknownError("lost")),
         (Execute, done(1, insert_id=502)),
+        (FetchRows, []),
     )
 
     assert 502 == id
@@ -132,6 +142,7 @@ def test_a_reservation_that_met_a_deadlock_is_repeated() -> None:
         (Execute, DeadlockError("met a writer", errno=1213)),
         (Sleep, None),
         (Execute, done(1, insert_id=502)),
+        (FetchRows, []),
     )
 
     assert 502 == id
@@ -148,10 +159,11 @@ def test_the_table_of_ids_is_made_on_need() -> None:
         (Execute, done(0)),
         (Execute, done(1)),
         (Execute, done(1, insert_id=1)),
+        (FetchRows, []),
     )
 
     assert 1 == id
-    assert ["UPDATE", "CREATE", "INSERT", "UPDATE"] == [effect.sql.split()[0] for effect in effects[1:]]
+    assert ["UPDATE", "CREATE", "INSERT", "UPDATE", "SELECT"] == [effect.sql.split()[0] for effect in effects[1:]]
 
 
 def test_many_ids_at_the_end_of_a_block_come_from_it_and_a_fresh_one() -> None:
@@ -160,9 +172,145 @@ def test_many_ids_at_the_end_of_a_block_come_from_it_and_a_fresh_one() -> None:
 
     ids, _ = run(
         take_ids_plan(world.owner, world.unit.binding, 5),
-        (RedisRoundTrip, replies([b"1", 9_998, 2])),
+        (RedisRoundTrip, replies([b"1", 9_998, 2, 10_000])),
+        (FetchRows, [(10_000,)]),
         (Execute, done(1, insert_id=20_000)),
+        (FetchRows, []),
         (RedisRoundTrip, replies(1)),
     )
 
     assert [9_999, 10_000, 10_001, 10_002, 10_003] == ids
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"odd",
+        [b"0", 5, 1, 10_000],
+        [b"1001", 5, 1, 999_999_999],
+        [b"18446744073709551610", 5, 1, 10_000],
+        [b"1001", 10_000, 1, 10_000],
+        [b"1001", 5, 2, 10_000],
+    ],
+)
+def test_what_redis_shows_is_not_used_unless_it_has_the_form_of_a_block(reply: Any) -> None:
+    """Anybody may have written there; an id that is negative or absurd would break every INSERT."""
+    world = World()
+
+    id, effects = run(
+        take_id_plan(world.owner, world.unit.binding),
+        (RedisRoundTrip, replies(reply)),
+        (RedisRoundTrip, replies(1)),
+        (Execute, done(1, insert_id=20_000)),
+        (FetchRows, []),
+        (RedisRoundTrip, replies(1)),
+    )
+
+    assert 10_001 == id
+    assert ("DEL", "fx:db:thing:id") == tuple(words(effects[1]))
+
+
+def test_a_block_that_was_never_reserved_is_not_used() -> None:
+    """A hash of another database, or of somebody's making, would hand out what others own: MySQL knows."""
+    world = World()
+
+    id, _ = run(
+        take_id_plan(world.owner, world.unit.binding),
+        (RedisRoundTrip, replies([b"1001", 5, 1, 10_000])),
+        (FetchRows, [(500,)]),
+        (RedisRoundTrip, replies(1)),
+        (Execute, done(1, insert_id=10_500)),
+        (FetchRows, []),
+        (RedisRoundTrip, replies(1)),
+    )
+
+    assert 501 == id
+
+
+def test_a_block_is_checked_once() -> None:
+    """What was reserved stays reserved: MySQL is asked no more."""
+    world = World()
+
+    for number, replied in enumerate(([(11_000,)], None)):
+        asked = [] if replied is None else [(FetchRows, replied)]
+        id, _ = run(
+            take_id_plan(world.owner, world.unit.binding),
+            (RedisRoundTrip, replies([b"1001", number, 1, 10_000])),
+            *asked,
+        )
+        assert 1001 + number == id
+
+
+def test_ids_that_are_taken_are_left_out_of_a_block() -> None:
+    """Redis shares out the longest run; the ids before and after it are the process's own, none is lost."""
+    world = World()
+
+    ids, effects = run(
+        take_ids_plan(world.owner, world.unit.binding, 3),
+        (RedisRoundTrip, replies(None)),
+        (Execute, done(1, insert_id=10_000)),
+        (FetchRows, [(1,), (3,), (9_999,)]),
+        (RedisRoundTrip, replies(1)),
+    )
+
+    assert [2, 4, 10_000] == ids
+    assert ("FCALL", INSTALL_IDS, 1, "fx:db:thing:id", "4", 9_995, 1) == tuple(words(effects[3]))
+
+
+def test_a_block_that_is_all_taken_is_passed_by() -> None:
+    """Another program has inserted for a while: ids go on above its rows, not block by block."""
+    world = World()
+    binding = world.unit.binding
+    binding.id_redis_pool = None
+
+    id, effects = run(
+        take_id_plan(world.owner, binding),
+        (Execute, done(1, insert_id=10_000)),
+        (FetchRows, [(id,) for id in range(1, 10_001)]),
+        (FetchRows, [(75_000,)]),
+        (Execute, done(1)),
+        (Execute, done(1, insert_id=85_000)),
+        (FetchRows, []),
+    )
+
+    assert 75_001 == id
+    assert (75_000, "thing", 75_000) == effects[3].args
+
+
+def test_without_the_table_of_the_entity_there_are_no_ids() -> None:
+    """Nothing was reserved, and what comes of that are negative numbers."""
+    world = World()
+    missing = MySQLError("Table 'db.thing' doesn't exist", errno=1146)
+
+    with pytest.raises(MySQLError, match="thing"):
+        run(
+            take_id_plan(world.owner, world.unit.binding),
+            (RedisRoundTrip, replies(None)),
+            (Execute, done(0)),
+            (Execute, missing),
+        )
+
+
+def test_a_user_who_may_not_make_the_table_of_ids_is_told_of_its_alter() -> None:
+    """The table is among the alters, which somebody with more rights runs."""
+    world = World()
+
+    with pytest.raises(MySQLError, match="create table `_fluxa_ids`"):
+        run(
+            take_id_plan(world.owner, world.unit.binding),
+            (RedisRoundTrip, replies(None)),
+            (Execute, MySQLError("Table 'db._fluxa_ids' doesn't exist", errno=1146)),
+            (Execute, MySQLError("CREATE command denied", errno=1142)),
+        )
+
+
+def test_ids_that_were_chosen_are_not_given_out_of_the_hand() -> None:
+    """A process knows at least of its own."""
+    supply = IdSupply()
+    supply.add(1, 3)
+    supply.add(5, 5)
+    supply.add(7, 9)
+
+    supply.leave_out([5, 2, 9, 100])
+
+    assert [1, 3, 7, 8] == supply.take_many(10)

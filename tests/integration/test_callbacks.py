@@ -230,6 +230,57 @@ def test_changes_tell_json_that_was_changed_in_place_and_leave_out_automatic_tim
     } == changes
 
 
+def test_changes_tell_a_value_that_was_null_and_one_that_becomes_it(listening: Shop, heard: Heard) -> None:
+    """NULL is a value like others: who reports what changed must be able to say that there was nothing before."""
+    ctx = listening.context()
+    category = listening.do(listening.categories.new(ctx, name="Books"))
+    product = listening.do(listening.products.new(ctx, name="Novel", aliases=["a", None, None]))
+    listening.do(ctx.flush())
+    before: list[Any] = []
+    heard.steps = {"before_update": lambda _, entity: before.append(entity.changes())}
+    heard.taken()
+
+    product.set(category=category, aliases=[None, "b", None])
+    listening.do(ctx.flush())
+    product.delete()
+    product.name = "Roman"
+    listening.do(ctx.flush())
+    product.restore()
+    product.aliases_2 = None
+    listening.do(ctx.flush())
+
+    expected = [
+        {
+            "category_id": fx.Change(None, category.id),
+            "aliases_1": fx.Change("a", None),
+            "aliases_2": fx.Change(None, "b"),
+        },
+        {"aliases_2": fx.Change("b", None)},
+    ]
+    assert expected == [more[0] for event, _, *more in heard.taken() if event == "after_update"]
+    assert [expected[0], expected[1] | {"fake_delete": fx.Change(product.id, 0)}] == before
+
+
+def test_changes_tell_an_embedded_value_by_its_columns_and_no_version(make_shop: Any, valkey: RedisServer) -> None:
+    """What the flush sets by itself is no news to a handler."""
+    heard: list[Any] = []
+
+    def prepare(engine: Engine) -> None:
+        for definition in (entities.UserEntity, entities.CounterEntity):
+            engine.provider(definition).on_after_update(engine, lambda ctx, row, changes: heard.append(changes))
+
+    made: Shop = make_shop(valkey.host_port, valkey.namespace, prepare=prepare)
+    ctx = made.context()
+    user, counter = add_user(made, ctx), made.do(made.counters.new(ctx, label="a"))
+    made.do(ctx.flush())
+
+    user.home = type(user.home)(country="PL", city="")
+    counter.hits = 1
+    made.do(ctx.flush())
+
+    assert [{"home_country": fx.Change("", "PL")}, {"hits": fx.Change(0, 1)}] == sorted(heard, key=str, reverse=True)
+
+
 def test_after_handlers_find_what_was_committed(listening: Shop, heard: Heard) -> None:
     """They run after the commit and after the caches: any look-up shows the new row."""
     seen: list[Any] = []

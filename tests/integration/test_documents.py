@@ -12,6 +12,7 @@ import pytest
 from devstack.state import StackState
 from fluxaorm.entity import Embedded, Entity, Field, Json, References, UInt64
 from fluxaorm.errors import FieldValueError, UnsavedChangesError
+from fluxaorm.plans.tracked import Change
 from fluxaorm.query.query import Query
 from tests.support.value_paths import ValuePath, database_at, open_path, redis_at
 from tests.unit.entity.cases.documents import nested
@@ -114,6 +115,41 @@ def test_a_change_taken_back_is_none(path: ValuePath) -> None:
 
     assert (True, False, {}) == (dirty, entity.is_dirty, entity.changes())
     assert 0 == flush(path, entity).updated
+
+
+def test_a_replaced_document_is_told_as_it_was_loaded(path: ValuePath) -> None:
+    """Whoever holds it may have changed it before, and may go on: neither is what the row had."""
+    entity = stored(path, numbers={"a": 1}, anything=None)
+    held = entity.numbers
+
+    held["b"] = 2
+    entity.numbers = {"c": 3}
+    held["d"] = 4
+    entity.anything = [1]
+    entity.anything.append(2)
+
+    assert {
+        "anything": Change(None, [1, 2]),
+        "numbers": Change({"a": 1}, {"c": 3}),
+    } == entity.changes()
+    entity.changes()["numbers"].old["e"] = 5
+    entity.set(numbers={"a": 1}, anything=None)
+    assert ({}, False, {"a": 1}) == (entity.changes(), entity.is_dirty, entity.numbers)
+
+
+def test_a_document_assigned_to_itself_stays_the_entitys(path: ValuePath) -> None:
+    """Get, assign, change is written as often as get, change, assign."""
+    entity = stored(path, numbers={"a": 1})
+
+    numbers = entity.numbers
+    entity.numbers = numbers
+    numbers["b"] = 2
+    changed = entity.changes()
+    entity.numbers = numbers
+    flush(path, entity)
+
+    assert {"numbers": Change({"a": 1}, {"a": 1, "b": 2})} == changed
+    assert {"a": 1, "b": 2} == loaded(path, entity).numbers
 
 
 def test_a_document_stays_the_entitys_after_a_flush(path: ValuePath) -> None:

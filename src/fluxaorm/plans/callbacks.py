@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
 from fluxaorm.entity.json_value import JsonValue
+from fluxaorm.entity.unfit_cell import UnfitCell
 from fluxaorm.plans.effects import CallHandler, Plan
 from fluxaorm.plans.tracked import DELETING, NEW, SNAPSHOT, STORED, Change, TrackedEntity
 
@@ -164,15 +165,18 @@ def changes_of(entity: TrackedEntity) -> dict[str, Change[Any]]:
     """Attribute -> value before and after, of what was set; not the deletion mark, which has events of its own."""
     columns, position_of_mark = entity._unit.schema.columns, entity._unit.schema.soft_delete_position
     return {
-        columns[position].attribute: Change(_shown(entity, position, old), _shown(entity, position, None))
+        columns[position].attribute: Change(
+            _copied(entity, position, old), _copied(entity, position, entity._current(position))
+        )
         for position, old in sorted((entity._old or {}).items())
         if position != position_of_mark
     }
 
 
-def _shown(entity: TrackedEntity, position: int, old: Any) -> Any:
-    """A value in its Python form, of JSON a copy; ``old`` None: the one that is there."""
-    cell = entity._current(position) if old is None else old
-    if type(cell) is not JsonValue:
-        return cell
-    return entity._unit.decoders[position](_json_text(entity, position, cell))
+def _copied(entity: TrackedEntity, position: int, value: Any) -> Any:
+    """A value in its Python form; of JSON a copy, since it may change in place; what did not fit as it was stored."""
+    if type(value) is UnfitCell:
+        return value.raw
+    if type(value) is not JsonValue:
+        return value
+    return entity._unit.decoders[position](_json_text(entity, position, value))

@@ -147,8 +147,18 @@ class TrackedEntity:
         """Keep a value that was checked."""
         if self._state == NEW:
             self._row[position] = checked
-        else:
-            self._replace(position, self._current(position), checked)
+            return
+        current = self._current(position)
+        if type(current) is JsonValue and self._state == STORED:
+            current = self._unheld(position, current)
+        self._replace(position, current, checked)
+
+    def _unheld(self, position: int, cell: JsonValue) -> JsonValue:
+        """The value that is about to be replaced, as it was loaded: whoever was handed it may change it any time."""
+        if not cell.handed_out or cell.raw is None:
+            return cell
+        self._note_json_change(position, cell)
+        return JsonValue(cell.raw, self._unit.decoders[position](cell.raw))
 
     def _checked(self, column: ColumnSchema, value: Any) -> Any:
         """The Python form of an assigned value, in the shape a row keeps it."""

@@ -65,9 +65,18 @@ class EntityBase(TrackedEntity):
                 if self._has(column.index)
             }
         return {
-            columns[position].attribute: Change(_shown(old), self._given(position))
+            columns[position].attribute: Change(self._shown(position, old), self._given(position))
             for position, old in sorted((self._old or {}).items())
         }
+
+    def _shown(self, position: int, old: Any) -> Any:
+        """An old value; of JSON a copy where there is its text, since it may change in place; what did not fit as it
+        was stored."""
+        if type(old) is UnfitCell:
+            return old.raw
+        if type(old) is not JsonValue:
+            return old
+        return old.value if old.raw is None else self._unit.decoders[position](old.raw)
 
     def to_dict(self) -> dict[str, Any]:
         """Attribute name -> value, all that have one."""
@@ -229,10 +238,3 @@ class EntityBase(TrackedEntity):
     def __repr__(self) -> str:
         state = " new" if self._state == NEW else " dirty" if self in self._unit.owner.pending else ""
         return f"<{self._unit.schema.name} {self._unit.schema.table}:{self._row[0]}{state}>"
-
-
-def _shown(value: Any) -> Any:
-    """A former value as ``changes`` gives it; one that did not fit as it was stored."""
-    if type(value) is UnfitCell:
-        return value.raw
-    return value.value if type(value) is JsonValue else value

@@ -33,6 +33,7 @@ from fluxaorm.errors import (
 from fluxaorm.observe.failing_handlers import FailingHandlers
 from fluxaorm.plans.binding import Binding, DisabledCaches
 from fluxaorm.plans.cache_keys import channel_of, key_prefix
+from fluxaorm.plans.foreign_keys import KnownForeignKeys
 from fluxaorm.plans.row_reader import RowReader
 from fluxaorm.plans.tokens import TokenSource
 from fluxaorm.plans.unknown_commits import kill_later
@@ -115,6 +116,7 @@ class Engine:
         self.cache_outages = CacheOutages(time.monotonic)
         self.metrics = tuple(metrics)
         self.failing_handlers = FailingHandlers()
+        self.foreign_keys = KnownForeignKeys(self.schemas)
         self.has_contexts = False
         """Whether a context was made: from then on nothing of the engine may be set up any more."""
         self._careless_redis_pools = careless_redis_pools

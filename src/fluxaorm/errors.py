@@ -35,6 +35,7 @@ A message says where, what and what to do. Every error can be pickled and shows 
     ├── ContextMisuseError           one context used by two flows at once
     │   ├── ContextClosedError       used after it was closed
     │   └── ReentrantFlushError      flushed from inside its own flush
+    ├── ReferenceCycleError          rows of a flush point to each other by foreign keys
     ├── DeadlineExceededError        (TimeoutError)
     ├── MySQLError                   the server refused a statement; carries errno
     │   ├── DuplicateKeyError
@@ -266,6 +267,23 @@ class ForeignEntityError(EntityError):
 
     def __init__(self, entity: str, id: int | None) -> None:
         super().__init__(entity, id, "belongs to another context; load it through this one")
+
+
+class ReferenceCycleError(FluxaError):
+    """Rows of one flush point to each other through foreign keys, so that none can be written first.
+
+    ``rows``: (entity, id) of each, one pointing to the next; ``keys``: the names of the foreign keys.
+    """
+
+    def __init__(self, rows: Sequence[tuple[str, int]], keys: Sequence[str]) -> None:
+        self.rows, self.keys = tuple(rows), tuple(keys)
+        shown = " -> ".join(f"{entity} {id}" for entity, id in (*rows, *rows[:1]))
+        names = ", ".join(sorted(set(keys)))
+        super().__init__(
+            f"{shown}: these rows point to each other through foreign keys ({names}), so none of them can be written "
+            "first; flush once with one of the references empty (None) and once more with it set (of rows that are "
+            "deleted, set it to None and flush before)"
+        )
 
 
 class DetachedEntityError(EntityError):

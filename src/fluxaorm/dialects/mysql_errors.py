@@ -12,6 +12,7 @@ DUPLICATE_KEYS: Final = frozenset({1022, 1062, 1169, 1586})
 MISSING_TABLE: Final = 1146
 MISSING_COLUMN: Final = 1054
 LOCK_TIMEOUTS: Final = frozenset({1205, 3572})
+FOREIGN_KEYS: Final = frozenset({1216, 1217, 1451, 1452})
 REFUSED_NULL: Final = 1048
 MISSING_RIGHTS: Final = frozenset({1044, 1142, 1143, 1227, 1370})
 REFUSED_ALGORITHMS: Final = frozenset(

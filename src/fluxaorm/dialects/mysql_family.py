@@ -13,6 +13,7 @@ from fluxaorm.dialects.computed import MySQLComputed
 from fluxaorm.dialects.ddl_algorithms import HINTS, Algorithm, algorithm_of, spellings
 from fluxaorm.dialects.declared import declared_columns, declared_indexes
 from fluxaorm.dialects.mysql_errors import (
+    FOREIGN_KEYS,
     LOCK_TIMEOUTS,
     MISSING_COLUMN,
     MISSING_RIGHTS,
@@ -24,10 +25,11 @@ from fluxaorm.dialects.mysql_errors import (
     error_of,
     row_in_message,
 )
+from fluxaorm.dialects.mysql_introspection import FOREIGN_KEYS_SQL
 from fluxaorm.dialects.mysql_misfits import misfits, moved_value
 from fluxaorm.dialects.port import IDS_TABLE, Dialect, Duplicate
 from fluxaorm.dialects.tables import ColumnDefinition, IndexDefinition, TableDefinition
-from fluxaorm.errors import MySQLError, NotSupportedError
+from fluxaorm.errors import FluxaError, MySQLError, NotSupportedError
 
 if TYPE_CHECKING:
     from fluxaorm.dialects.changes import Change
@@ -213,6 +215,14 @@ class MySQLFamily(Dialect):
     def is_lock_timeout(self, error: MySQLError) -> bool:
         """See ``mysql_errors``."""
         return error.errno in LOCK_TIMEOUTS
+
+    def breaks_foreign_key(self, error: FluxaError) -> bool:
+        """See ``mysql_errors``."""
+        return isinstance(error, MySQLError) and error.errno in FOREIGN_KEYS
+
+    def foreign_keys_sql(self) -> str:
+        """See ``mysql_introspection``."""
+        return FOREIGN_KEYS_SQL
 
     def is_missing_right(self, error: MySQLError) -> bool:
         """See ``mysql_errors``."""

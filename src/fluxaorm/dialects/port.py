@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fluxaorm.dialects.computed import ComputedSQL
     from fluxaorm.dialects.misfits import Misfit
     from fluxaorm.entity.schema import ColumnSchema, EntitySchema
-    from fluxaorm.errors import MySQLError
+    from fluxaorm.errors import FluxaError, MySQLError
 
 IDS_TABLE: Final = "_fluxa_ids"
 OWN_PREFIX: Final = "_fluxa_"
@@ -201,6 +201,16 @@ class Dialect(ABC):
     @abstractmethod
     def is_refused_id(self, error: MySQLError, id_column: str) -> bool:
         """Whether ``upsert_clause(ids_made=True)`` refused a row whose id is taken."""
+
+    def breaks_foreign_key(self, error: FluxaError) -> bool:
+        """Whether a row was refused because of what it points to, or because something points to it."""
+        return False
+
+    def foreign_keys_sql(self) -> str:
+        """The foreign keys within the database, one column a row: table, key, column, table and column pointed to,
+        what happens on delete and on update. "" where the server holds to none.
+        """
+        return ""
 
     def is_missing_right(self, error: MySQLError) -> bool:
         """Whether the statement failed because the user may not do it."""

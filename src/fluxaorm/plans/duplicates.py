@@ -10,7 +10,7 @@ from fluxaorm.entity.json_value import JsonValue
 from fluxaorm.entity.schema import EntitySchema
 from fluxaorm.errors import DuplicateKeyError, MySQLError
 from fluxaorm.plans.effects import FetchRows, Plan, Target
-from fluxaorm.plans.flush_work import StatementTag, encoded
+from fluxaorm.plans.flush_work import EntityWrite, StatementTag, encoded
 from fluxaorm.plans.ids import drop_block_plan
 from fluxaorm.plans.tracked import TrackedEntity
 
@@ -125,3 +125,25 @@ def _is_taken_plan(
     conditions = " AND ".join(f"{name} = ?" for name in names)
     sql = f"SELECT 1 FROM {binding.quoted_table} WHERE {conditions} AND {binding.quoted_id} <> ? LIMIT 1"
     return bool((yield from FetchRows(target, sql, (*values, entity._row[0]))))
+
+
+def note_holder(error: MySQLError, writes: Sequence[EntityWrite]) -> None:
+    """Add to a duplicate key which other row of the flush has the values until it is written itself."""
+    if not isinstance(error, DuplicateKeyError) or not error.values:
+        return
+    for write in writes:
+        entity, columns = write.entity, write.binding.schema.by_attribute
+        if write.verb != "update" or write.binding.schema.name != error.entity:
+            continue
+        before = {columns[name].index: value for name, value in error.values.items() if name in columns}
+        changes = not write.values.keys().isdisjoint(before)
+        if changes and all(_before(entity, at) == value for at, value in before.items()):
+            error.add_note(
+                f"{error.entity} {entity._row[0]} has these values until it is written in this same flush; rows that "
+                "swap values need two flushes, with other values in between"
+            )
+            return
+
+
+def _before(entity: TrackedEntity, position: int) -> Any:
+    return (entity._old or {}).get(position, entity._current(position))

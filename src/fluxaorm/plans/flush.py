@@ -15,10 +15,13 @@ from fluxaorm.errors import (
     CommitUnknownError,
     DeadlockError,
     EntityGoneError,
+    FluxaError,
     ForeignEntityError,
     MySQLConnectionError,
+    MySQLError,
     PartialCommitError,
     ReentrantFlushError,
+    ReferenceCycleError,
     StaleEntityError,
 )
 from fluxaorm.plans.after_commit import AfterCommit, finish_plan, follow_part_plan
@@ -26,9 +29,9 @@ from fluxaorm.plans.cache_keys import INTENT_MS
 from fluxaorm.plans.callbacks import before_plan, has_before_handlers
 from fluxaorm.plans.changed_keys import add_write
 from fluxaorm.plans.commits import Retries, commit_plan, rollback_plan
-from fluxaorm.plans.duplicates import explained_plan
+from fluxaorm.plans.duplicates import explained_plan, note_holder
 from fluxaorm.plans.effects import Begin, ExecResult, Execute, Plan, Session, Statement
-from fluxaorm.plans.flush_work import FlushResult, FlushWork, PoolWork, StatementTag, collect, settle
+from fluxaorm.plans.flush_work import EntityWrite, FlushResult, FlushWork, PoolWork, StatementTag, collect, settle
 from fluxaorm.plans.ids import lift_ids_plan
 from fluxaorm.plans.intents import Intents
 from fluxaorm.plans.pipelines import PipelineHandle, delete_keys_plan, settle_queued
@@ -43,9 +46,9 @@ from fluxaorm.plans.unknown_commits import settle_later
 def flush_plan(owner: UnitOfWork, entities: Sequence[TrackedEntity] = ()) -> Plan[FlushResult]:
     """Write everything pending, or only ``entities`` with the new ones they refer to.
 
-    Raises MissingValueError, DuplicateKeyError, EntityGoneError, StaleEntityError, DeadlockError, MySQLConnectionError,
-    CacheUnavailableError (nothing written, changes kept), what a before-handler raised (the same), CommitUnknownError,
-    PartialCommitError, PostCommitError, ReentrantFlushError.
+    Raises MissingValueError, ReferenceCycleError, DuplicateKeyError, EntityGoneError, StaleEntityError, DeadlockError,
+    MySQLConnectionError, CacheUnavailableError (nothing written, changes kept), what a before-handler raised (the
+    same), CommitUnknownError, PartialCommitError, PostCommitError, ReentrantFlushError.
     """
     if owner.flushing:
         raise ReentrantFlushError("this context is in the middle of a flush; a handler uses ctx.clone()")
@@ -53,7 +56,7 @@ def flush_plan(owner: UnitOfWork, entities: Sequence[TrackedEntity] = ()) -> Pla
     try:
         owner.note_json_changes()
         chosen = yield from _chosen_plan(owner, entities)
-        work = collect(owner, chosen)
+        work = yield from _work_plan(owner, chosen)
         # a flush of chosen entities leaves everything else waiting
         if owner.pipelines is not None and not entities:
             work.add_queued(owner.pipelines)
@@ -65,10 +68,7 @@ def flush_plan(owner: UnitOfWork, entities: Sequence[TrackedEntity] = ()) -> Pla
         if chosen_ids:
             yield from lift_ids_plan(chosen_ids)
         try:
-            if owner.open_transaction is None:
-                yield from _retried_plan(owner, work)
-            else:
-                yield from joined_flush_plan(owner.open_transaction, work)
+            yield from _ordered_plan(owner, work)
         except (CommitUnknownError, EntityGoneError, PartialCommitError, StaleEntityError):
             # the rows are not, or may not be, what the entities say: giving the changes up must not make them current
             for write in work.writes:
@@ -77,6 +77,45 @@ def flush_plan(owner: UnitOfWork, entities: Sequence[TrackedEntity] = ()) -> Pla
         return work.result()
     finally:
         owner.flushing = False
+
+
+def _ordered_plan(owner: UnitOfWork, work: FlushWork) -> Plan[None]:
+    try:
+        yield from _written_plan(owner, work)
+    except MySQLError as error:
+        # a foreign key that nobody had told of: nothing was written, and another order may do
+        if not (yield from _learn_plan(owner, work.writes, error)):
+            note_holder(error, work.writes)
+            raise
+        work.arrange_anew(owner.engine.foreign_keys)
+        yield from _written_plan(owner, work)
+
+
+def _written_plan(owner: UnitOfWork, work: FlushWork) -> Plan[None]:
+    if owner.open_transaction is None:
+        yield from _retried_plan(owner, work)
+    else:
+        yield from joined_flush_plan(owner.open_transaction, work)
+
+
+def _work_plan(owner: UnitOfWork, chosen: Sequence[TrackedEntity]) -> Plan[FlushWork]:
+    writes = collect(owner, chosen)
+    try:
+        return FlushWork(writes, owner.engine.foreign_keys)
+    except ReferenceCycleError as error:
+        # the key may be gone by now
+        if not (yield from _learn_plan(owner, writes, error)):
+            raise
+        return FlushWork(writes, owner.engine.foreign_keys)
+
+
+def _learn_plan(owner: UnitOfWork, writes: Sequence[EntityWrite], error: FluxaError) -> Plan[bool]:
+    """Whether the databases have other foreign keys than was known, when it is these that an error is about."""
+    news = False
+    for pool, dialect in {write.binding.mysql_pool: write.binding.dialect for write in writes}.items():
+        if isinstance(error, ReferenceCycleError) or dialect.breaks_foreign_key(error):
+            news |= yield from owner.engine.foreign_keys.learn_plan(owner.target(pool), pool, dialect)
+    return news
 
 
 def _chosen_plan(owner: UnitOfWork, entities: Sequence[TrackedEntity]) -> Plan[list[TrackedEntity]]:

@@ -1,16 +1,13 @@
 """What a flush writes: pending entities turned into statements, in order.
 
-Pure; nothing is changed until the flush succeeded.
-
-DELETEs, UPDATEs, INSERTs in this order, so that a unique value freed by one is there for another. UPDATEs and DELETEs
-go by table and id, so that writers of the same rows lock them in the same order and rarely deadlock.
+Pure; nothing is changed until the flush succeeded. In which order rows are written, ``write_order`` says.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -25,6 +22,10 @@ from fluxaorm.plans.pipelines import Pipelines
 from fluxaorm.plans.row_params import ROWS_A_STATEMENT, Params, UnsetValueError, cut, parts_of
 from fluxaorm.plans.tracked import DELETING, GONE, NEW, STORED, TrackedEntity
 from fluxaorm.plans.unit import UnitOfWork
+from fluxaorm.plans.write_order import arranged, soft_deletes
+
+if TYPE_CHECKING:
+    from fluxaorm.plans.foreign_keys import KnownForeignKeys
 
 ROWS_A_CASE: Final = 200
 """Rows an UPDATE with CASE changes: the server looks through the branches one by one."""
@@ -71,14 +72,14 @@ class PoolWork:
 class FlushWork:
     """All of a flush: statements by pool, and the writes to settle afterwards."""
 
-    def __init__(self, writes: list[EntityWrite]) -> None:
+    def __init__(self, writes: list[EntityWrite], known: KnownForeignKeys) -> None:
+        """ReferenceCycleError when foreign keys leave no order."""
         self.writes = writes
         self.pools: dict[str, PoolWork] = {}
         self.queued: Pipelines | None = None
-        for verb in ("delete", "update", "insert"):
-            for binding, group in _by_binding(write for write in writes if write.verb == verb):
-                pool = self.pools.setdefault(binding.mysql_pool, PoolWork(binding.mysql_pool))
-                pool.statements.extend(_STATEMENTS[verb](binding, group))
+        for binding, verb, group in arranged(writes, known):
+            pool = self.pools.setdefault(binding.mysql_pool, PoolWork(binding.mysql_pool))
+            pool.statements.extend(_STATEMENTS[verb](binding, group))
 
     def add_queued(self, queued: Pipelines) -> None:
         """Run the user's own statements after the entities, and what belongs to them."""
@@ -86,33 +87,27 @@ class FlushWork:
         for code, statements in queued.statements.items():
             self.pools.setdefault(code, PoolWork(code)).statements.extend(statements)
 
+    def arrange_anew(self, known: KnownForeignKeys) -> None:
+        """The same writes in the order of what is known by now."""
+        again = FlushWork(self.writes, known)
+        if self.queued is not None:
+            again.add_queued(self.queued)
+        self.pools = again.pools
+
     def result(self) -> FlushResult:
         """The counts."""
         inserted = sum(write.verb == "insert" for write in self.writes)
-        deleted = sum(write.verb == "delete" or _soft_deletes(write) for write in self.writes)
+        deleted = sum(write.verb == "delete" or soft_deletes(write) for write in self.writes)
         return FlushResult(inserted, len(self.writes) - inserted - deleted, deleted)
 
 
-def _soft_deletes(write: EntityWrite) -> bool:
-    position = write.binding.schema.soft_delete_position
-    return write.verb == "update" and position is not None and bool(write.values.get(position))
+def collect(owner: UnitOfWork, entities: Sequence[TrackedEntity]) -> list[EntityWrite]:
+    """What is to be written of these entities; they are not changed.
 
-
-def _by_binding(writes: Iterable[EntityWrite]) -> list[tuple[Binding, list[EntityWrite]]]:
-    groups: dict[Binding, list[EntityWrite]] = {}
-    for write in writes:
-        groups.setdefault(write.binding, []).append(write)
-    return sorted(groups.items(), key=lambda item: item[0].schema.table)
-
-
-def collect(owner: UnitOfWork, entities: Sequence[TrackedEntity]) -> FlushWork:
-    """The work of writing these entities; they are not changed.
-
-    MissingValueError and FieldValueError (a Json value that was changed in place) before anything is sent.
+    FieldValueError (a Json value that was changed in place) before anything is sent.
     """
     moments = Moments(owner.engine.clock())
-    writes = [write for entity in entities if (write := _write_of(entity, moments)) is not None]
-    return FlushWork(writes)
+    return [write for entity in entities if (write := _write_of(entity, moments)) is not None]
 
 
 def _write_of(entity: TrackedEntity, moments: Moments) -> EntityWrite | None:

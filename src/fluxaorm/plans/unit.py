@@ -22,6 +22,7 @@ from fluxaorm.plans.tracked import NEW, STORED, TrackedEntity
 if TYPE_CHECKING:
     from fluxaorm.plans.binding import Binding, ProviderPort
     from fluxaorm.plans.effects import Plan
+    from fluxaorm.plans.foreign_keys import KnownForeignKeys
     from fluxaorm.plans.pipelines import Pipelines
     from fluxaorm.plans.row_reader import RowReader
     from fluxaorm.plans.tokens import TokenSource
@@ -49,6 +50,11 @@ class EnginePort(Protocol):
     @property
     def mysql_pools(self) -> Mapping[str, Any]:
         """What a transaction may span, by code."""
+        ...
+
+    @property
+    def foreign_keys(self) -> KnownForeignKeys:
+        """What is known of the databases' foreign keys."""
         ...
 
     def binding(self, provider: ProviderPort) -> Binding:

@@ -15,6 +15,7 @@ from fluxaorm.dialects import dialect_for
 from fluxaorm.entity.schema import CacheSchema, ColumnSchema, EntitySchema
 from fluxaorm.plans.binding import Binding
 from fluxaorm.plans.effects import Effect, ExecResult, Plan, RedisReplies
+from fluxaorm.plans.foreign_keys import KnownForeignKeys
 from fluxaorm.plans.tokens import TokenSource
 from fluxaorm.plans.tracked import TrackedEntity
 from fluxaorm.plans.unit import EntityUnit, UnitOfWork
@@ -88,6 +89,7 @@ class StateOnlyEngine:
         self.held: list[Callable[[], Plan[bool]]] = []
         """What the background renews."""
         self.proceeds = False
+        self.foreign_keys = KnownForeignKeys({"Thing": schema})
         self._binding = Binding(
             schema=schema, provider=ThingProvider(), dialect=dialect_for("9.7.0"),
             redis_pool="default" if schema.cache.redis != "off" else None, id_redis_pool="default",

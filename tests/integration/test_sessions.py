@@ -81,7 +81,7 @@ def test_nothing_of_a_context_is_seen_by_the_next(notes: Shop, sql: str) -> None
     assert [[text] for text in NAMES] == [found(notes, notes.context(), text) for text in NAMES]
 
 
-@pytest.mark.parametrize("sql", ["SET character_set_client = gbk", "SET sql_mode = 'NO_BACKSLASH_ESCAPES,ANSI_QUOTES'"])
+@pytest.mark.parametrize("sql", ["SET NAMES gbk", "SET sql_mode = 'NO_BACKSLASH_ESCAPES,ANSI_QUOTES'"])
 def test_values_are_data_in_a_transaction_whose_session_was_changed(notes: Shop, sql: str) -> None:
     """There the library's own statements run in the changed session, and rely on nothing of it."""
     ctx = notes.context()

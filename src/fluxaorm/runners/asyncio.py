@@ -184,8 +184,12 @@ class AsyncRunner:
     async def _fetch_table(self, effect: FetchTable, _: Shield) -> QueryRows:
         target = effect.target
         if not isinstance(target, str):
-            joined: QueryRows = await prepared(connection_of(target), effect).fetch_table(effect.sql, effect.args)
-            return joined
+            joined = prepared(connection_of(target), effect)
+            try:
+                table: QueryRows = await joined.fetch_table(effect.sql, effect.args)
+            finally:
+                await _speak_utf8_again(joined, effect)
+            return table
         pool = self._sql_pool(target)
         connection = await pool.acquire()
         try:
@@ -251,7 +255,10 @@ class AsyncRunner:
         target = effect.target
         if not isinstance(target, str):
             joined = prepared(connection_of(target), effect)
-            result: ExecResult = await joined.execute(effect.sql, effect.args, effect.rows)
+            try:
+                result: ExecResult = await joined.execute(effect.sql, effect.args, effect.rows)
+            finally:
+                await _speak_utf8_again(joined, effect)
             return result
         pool = self._sql_pool(target)
         connection = pool.take() or await pool.acquire()
@@ -272,7 +279,10 @@ class AsyncRunner:
 
     async def _execute_batch(self, effect: ExecuteBatch, _: Shield) -> list[ExecResult]:
         connection = prepared(connection_of(effect.session), effect)
-        results: list[ExecResult] = await connection.execute_batch(effect.statements)
+        try:
+            results: list[ExecResult] = await connection.execute_batch(effect.statements)
+        finally:
+            await _speak_utf8_again(connection, effect)
         return results
 
     async def _begin(self, effect: Begin, _: Shield) -> None:
@@ -356,6 +366,13 @@ class AsyncRunner:
 
 def _is_shielded(effect: Effect[Any]) -> bool:
     return effect.shielded
+
+
+async def _speak_utf8_again(connection: Any, effect: FetchTable | Execute | ExecuteBatch) -> None:
+    """Drivers read and write nothing else, whatever a statement inside a transaction has set."""
+    if effect.touches and connection.usable:
+        for sql in connection.dialect.charset_statements():
+            await connection.execute(sql)
 
 
 def _microseconds_since(started: float) -> int:

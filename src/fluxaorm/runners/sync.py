@@ -157,8 +157,12 @@ class SyncRunner:
     def _fetch_table(self, effect: FetchTable) -> QueryRows:
         target = effect.target
         if not isinstance(target, str):
-            joined: QueryRows = prepared(connection_of(target), effect).fetch_table(effect.sql, effect.args)
-            return joined
+            joined = prepared(connection_of(target), effect)
+            try:
+                table: QueryRows = joined.fetch_table(effect.sql, effect.args)
+            finally:
+                _speak_utf8_again(joined, effect)
+            return table
         pool = self._sql_pool(target)
         connection = pool.acquire()
         try:
@@ -214,7 +218,10 @@ class SyncRunner:
         target = effect.target
         if not isinstance(target, str):
             joined = prepared(connection_of(target), effect)
-            result: ExecResult = joined.execute(effect.sql, effect.args, effect.rows)
+            try:
+                result: ExecResult = joined.execute(effect.sql, effect.args, effect.rows)
+            finally:
+                _speak_utf8_again(joined, effect)
             return result
         pool = self._sql_pool(target)
         connection = pool.acquire()
@@ -230,7 +237,10 @@ class SyncRunner:
 
     def _execute_batch(self, effect: ExecuteBatch) -> list[ExecResult]:
         connection = prepared(connection_of(effect.session), effect)
-        results: list[ExecResult] = connection.execute_batch(effect.statements)
+        try:
+            results: list[ExecResult] = connection.execute_batch(effect.statements)
+        finally:
+            _speak_utf8_again(connection, effect)
         return results
 
     def _begin(self, effect: Begin) -> None:
@@ -309,6 +319,13 @@ class SyncRunner:
         if failure is not None:
             raise failure
         return replies
+
+
+def _speak_utf8_again(connection: Any, effect: FetchTable | Execute | ExecuteBatch) -> None:
+    """Drivers read and write nothing else, whatever a statement inside a transaction has set."""
+    if effect.touches and connection.usable:
+        for sql in connection.dialect.charset_statements():
+            connection.execute(sql)
 
 
 def _microseconds_since(started: float) -> int:

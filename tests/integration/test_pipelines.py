@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,16 +12,19 @@ from fluxaorm.errors import (
     CacheUnavailableError,
     DuplicateKeyError,
     MySQLError,
+    PartialCommitError,
     PostCommitError,
     QueryError,
     RedisError,
     UnflushedChangesWarning,
     UnknownPoolError,
 )
-from tests.support.blocks import Undo, block
+from tests.support.blocks import Undo, block, flush
 from tests.support.network import MakeProxy
 from tests.support.redis_servers import RedisServer
-from tests.support.shop_engines import Shop
+from tests.support.shells import Shell
+from tests.support.shop_engines import Shop, open_engine
+from tests.support.sql_servers import Database
 
 
 def add_user(shop: Shop, ctx: Any, name: str = "Alice") -> Any:
@@ -257,3 +261,99 @@ def test_pools_and_keys_that_are_not_the_users_are_refused(cached_shop: Shop) ->
         ctx.invalidate_key("fx:db:UserEntity:1")
     with pytest.raises(QueryError, match="is a text"):
         ctx.invalidate_key("")
+
+
+# what ends the transaction
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "COMMIT",
+        "/*!50000 COMMIT */",
+        "ROLLBACK",
+        "CALL p()",
+        "SET @a = 1, autocommit = 0",
+        "LOCK TABLES UserEntity READ",
+        "CREATE TABLE other (a INT)",
+        "TRUNCATE TABLE UserEntity",
+        "FLUSH TABLES",
+    ],
+)
+def test_statements_that_would_end_the_flush_are_refused_when_they_are_queued(server_shop: Shop, sql: str) -> None:
+    """A flush that fails after a COMMIT in its midst has written."""
+    ctx = server_shop.context()
+
+    with pytest.raises(QueryError, match="a pipeline takes no"):
+        ctx.mysql_pipeline().add(sql)
+
+    assert fx.FlushResult() == server_shop.do(ctx.flush())
+
+
+@pytest.fixture
+def server_shop(mysql_database: Database, valkey: RedisServer, shell: Shell) -> Iterator[Shop]:
+    """A cached shop on MySQL and on MariaDB; what PREPARE needs to be one session is one connection."""
+    engine = open_engine(mysql_database.url, valkey.host_port, valkey.namespace)
+    shop = Shop(engine, shell, mysql_database.url)
+    yield shop
+    shell.close(engine)
+
+
+def queue_hidden_commit(ctx: Any) -> tuple[Any, ...]:
+    """Statements that create a table, which commits, in a way that no text shows; and one after them."""
+    pipeline = ctx.mysql_pipeline()
+    texts = ("SET @text = 'CREATE TABLE other (a INT)'", "PREPARE hidden FROM @text", "EXECUTE hidden")
+    return tuple(pipeline.add(text) for text in (*texts, "INSERT INTO CategoryEntity (id, name) VALUES (1, 'Late')"))
+
+
+@pytest.mark.parametrize("explicit", [False, True], ids=["flush", "transaction"])
+def test_what_a_hidden_commit_made_durable_is_told(server_shop: Shop, explicit: bool) -> None:
+    """The rows are there and no cache serves the old ones; what was queued behind it waits, and was not run."""
+    ctx = server_shop.context()
+    user = add_user(server_shop, ctx)
+    server_shop.do(ctx.flush())
+    server_shop.do(server_shop.users.get_by_id(server_shop.context(), user.id))
+    user.age = 7
+    handles = queue_hidden_commit(ctx)
+
+    with pytest.raises(PartialCommitError, match="EXECUTE hidden ended the flush's transaction") as told:
+        flush(server_shop, ctx, explicit)
+
+    assert (("default",), 3) == (told.value.committed, told.value.statements_done)
+    assert [True, True, True, False] == [handle.is_done for handle in handles]
+    assert ([("7",)], []) == (
+        server_shop.sql("SELECT age FROM UserEntity"),
+        server_shop.sql("SELECT id FROM CategoryEntity"),
+    )
+    assert (7, {}) == (server_shop.do(server_shop.users.get_by_id(server_shop.context(), user.id)).age, user.changes())
+    assert fx.FlushResult() == server_shop.do(ctx.flush())
+    assert [("1",)] == server_shop.sql("SELECT id FROM CategoryEntity")
+
+
+def test_a_statement_that_commits_and_then_fails_is_found_out(server_shop: Shop) -> None:
+    """The server commits before it looks whether the table is there already."""
+    ctx = server_shop.context()
+    user = add_user(server_shop, ctx)
+    server_shop.sql("CREATE TABLE other (a INT)")
+    handles = queue_hidden_commit(ctx)
+
+    with pytest.raises(PartialCommitError, match="already exists"):
+        server_shop.do(ctx.flush())
+    ctx.clear_flush()
+
+    assert [True, True, False, False] == [handle.is_done for handle in handles]
+    assert ([(str(user.id),)], False) == (server_shop.sql("SELECT id FROM UserEntity"), user.is_new)
+
+
+def test_a_session_that_queued_statements_changed_serves_nobody_else(server_shop: Shop) -> None:
+    """They may set variables for one another; that ends with the flush."""
+    ctx = server_shop.context()
+    pipeline = ctx.mysql_pipeline()
+    pipeline.add("SET @mine = 5")
+    counted = pipeline.add("INSERT INTO CategoryEntity (id, name) VALUES (@mine, 'it''s')")
+
+    server_shop.do(ctx.flush())
+
+    assert 1 == counted.result.rows_affected
+    assert [("5",)] == server_shop.sql("SELECT id FROM CategoryEntity")
+    assert (None,) == server_shop.do(server_shop.context().mysql().query_row("SELECT @mine"))

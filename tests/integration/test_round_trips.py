@@ -290,8 +290,10 @@ def test_any_number_of_new_entities_costs_one_or_two_round_trips(counted: Counte
     ctx.clear_flush()
 
 
-def test_statements_and_commands_of_the_users_own_travel_with_the_flush(counted: Counted) -> None:
-    """The SQL is in the packet of the entities' statements; the commands are one round trip after the releases."""
+def test_statements_and_commands_of_the_users_own_are_in_the_flush(counted: Counted) -> None:
+    """Each SQL text has a packet of its own, between BEGIN, the entities' and the look whether the transaction still
+    runs, COMMIT; the commands are one round trip after the releases.
+    """
     ctx = counted.context()
     counted.do(counted.categories.new_many(ctx, 1))[0].name = "Books"
     for number in range(10):
@@ -301,7 +303,7 @@ def test_statements_and_commands_of_the_users_own_travel_with_the_flush(counted:
 
     counted.do(ctx.flush())
 
-    assert (3, 3) == counted.counts
+    assert (3 + 10 + 1, 3) == counted.counts
 
 
 def test_saving_a_thousand_rows_costs_the_same_as_ten(counted: Counted) -> None:

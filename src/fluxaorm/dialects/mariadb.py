@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
+from fluxaorm.dialects.mysql_errors import LOCK_NOT_FREE, LOCK_WAIT_TIMEOUT, error_of
 from fluxaorm.dialects.mysql_family import MySQLFamily
 from fluxaorm.dialects.mysql_introspection import MARIADB_SQL, tables_from
 from fluxaorm.dialects.tables import TableDefinition
+
+if TYPE_CHECKING:
+    from fluxaorm.errors import MySQLError
+
+_QUOTED: Final = re.compile(r"""'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*"|`[^`]*`""", re.DOTALL)
+_NOWAIT: Final = re.compile(r"\b(?:NOWAIT|WAIT\s+0)\b", re.IGNORECASE)
 
 
 class MariaDB(MySQLFamily):
@@ -16,6 +24,15 @@ class MariaDB(MySQLFamily):
     name = "mariadb"
     default_collations = ("general_ci", "unicode_ci")
     isolation_variable = "tx_isolation"
+
+    def map_error(self, errno: int, message: str, *, pool: str = "", statement: str = "") -> MySQLError:
+        """A lock that NOWAIT found taken is MySQL's error for it: the statement did nothing, the transaction goes on.
+
+        MariaDB gives the number of a wait that was in vain.
+        """
+        if errno == LOCK_WAIT_TIMEOUT and _NOWAIT.search(_QUOTED.sub("''", statement)):
+            return error_of(LOCK_NOT_FREE, "the rows are locked and NOWAIT is set", pool, statement)
+        return super().map_error(errno, message, pool=pool, statement=statement)
 
     def introspection_sql(self) -> str:
         """See ``mysql_introspection``."""

@@ -11,7 +11,10 @@ from fluxaorm.errors import DeadlockError, MySQLConnectionError, MySQLError
 DUPLICATE_KEYS: Final = frozenset({1022, 1062, 1169, 1586})
 MISSING_TABLE: Final = 1146
 MISSING_COLUMN: Final = 1054
-LOCK_TIMEOUTS: Final = frozenset({1205, 3572})
+LOCK_WAIT_TIMEOUT: Final = 1205
+LOCK_NOT_FREE: Final = 3572
+"""What NOWAIT says: the statement did nothing, the transaction goes on."""
+LOCK_TIMEOUTS: Final = frozenset({LOCK_WAIT_TIMEOUT, LOCK_NOT_FREE})
 FOREIGN_KEYS: Final = frozenset({1216, 1217, 1451, 1452})
 REFUSED_NULL: Final = 1048
 MISSING_RIGHTS: Final = frozenset({1044, 1142, 1143, 1227, 1370})

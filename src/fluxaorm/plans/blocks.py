@@ -135,6 +135,7 @@ def _roll_back_to_plan(transaction: Transaction, block: Block) -> Plan[None]:
 
 def _take_back(transaction: Transaction, block: Block, *, done: Collection[str] = frozenset()) -> None:
     """Undo in the context what a block did, but in pools that are done with."""
+    done = {*done, *transaction.ended}
     for pool, handle in transaction.ran[block.ran :]:
         handle.is_done = pool in done
     take_back(transaction.owner, block.before, transaction.written[block.written :], done=done)
@@ -154,6 +155,7 @@ def roll_back_plan(transaction: Transaction) -> Plan[None]:
     _end(transaction)
     _take_back(transaction, Block(0, transaction.before))
     yield from rollback_plan(list(transaction.begun))
+    _ = yield from transaction.intents.release_or_later_plan()
     for effect in transaction.apart:
         yield from effect
 

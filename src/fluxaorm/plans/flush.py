@@ -35,12 +35,14 @@ from fluxaorm.plans.flush_work import EntityWrite, FlushResult, FlushWork, PoolW
 from fluxaorm.plans.ids import lift_ids_plan
 from fluxaorm.plans.intents import Intents
 from fluxaorm.plans.pipelines import PipelineHandle, delete_keys_plan, settle_queued
+from fluxaorm.plans.queued_statements import SAVEPOINT, queued_plan
 from fluxaorm.plans.statements import problem_of, statements_plan
 from fluxaorm.plans.tracked import NEW, TrackedEntity
 from fluxaorm.plans.transactions import joined_flush_plan
 from fluxaorm.plans.undo import drop_changes
 from fluxaorm.plans.unit import UnitOfWork
 from fluxaorm.plans.unknown_commits import settle_later
+from fluxaorm.query.raw_statements import keeps_session
 
 
 def flush_plan(owner: UnitOfWork, entities: Sequence[TrackedEntity] = ()) -> Plan[FlushResult]:
@@ -166,8 +168,8 @@ def _write_plan(owner: UnitOfWork, work: FlushWork) -> Plan[None]:
         if not pools:
             # nothing but Redis commands
             pass
-        elif len(pools) == 1 and len(pools[0].statements) == 1 and is_lone(pools[0].statements[0], intents):
-            yield from _lone_plan(owner, pools[0], intents)
+        elif len(pools) == 1 and (lone := _lone_of(pools[0], intents)) is not None:
+            yield from _lone_plan(owner, pools[0].pool, lone, intents)
         else:
             yield from _transaction_plan(owner, pools, intents)
     except PartialCommitError as error:
@@ -184,8 +186,14 @@ def _settle_part_plan(owner: UnitOfWork, work: FlushWork, error: PartialCommitEr
     after = AfterCommit.of(work)
     settle(owner, [write for write in work.writes if write.binding.mysql_pool in error.committed])
     if work.queued is not None:
-        work.queued.settle(error.committed)
+        work.queued.settle(error.committed, error.statements_done)
     error.note_failures((yield from follow_part_plan(owner, [after], error.committed)))
+
+
+def _lone_of(pool: PoolWork, intents: Intents) -> Statement | None:
+    """The only statement of a pool, when it needs no transaction."""
+    statements = [*pool.statements, *pool.queued]
+    return statements[0] if len(statements) == 1 and is_lone(statements[0], intents) else None
 
 
 def is_lone(statement: Statement, intents: Intents) -> bool:
@@ -208,19 +216,19 @@ def intents_of(owner: UnitOfWork, work: FlushWork) -> Intents:
     return intents
 
 
-def _lone_plan(owner: UnitOfWork, pool: PoolWork, intents: Intents) -> Plan[None]:
-    statement = pool.statements[0]
+def _lone_plan(owner: UnitOfWork, pool: str, statement: Statement, intents: Intents) -> Plan[None]:
     tag = statement.tag
+    touches = isinstance(tag, PipelineHandle) and not keeps_session(statement.sql)
     try:
         yield from intents.intend_plan(tag.binding.lone_intent_ms if isinstance(tag, StatementTag) else INTENT_MS)
         intents.evict_local()
-        result = yield from Execute(pool.pool, statement.sql, statement.args, statement.rows)
+        result = yield from Execute(pool, statement.sql, statement.args, statement.rows, touches=touches)
     except CommitUnknownError as error:
         settle_later(owner.engine, error, intents)
         raise
     except BaseException as error:
         yield from intents.release_or_later_plan()
-        raise (yield from explained_plan(pool.pool, error, statement.tag)) from error
+        raise (yield from explained_plan(pool, error, statement.tag)) from error
     if problem := problem_of(statement, result):
         yield from intents.release_or_later_plan()
         raise problem
@@ -233,9 +241,17 @@ def _transaction_plan(owner: UnitOfWork, pools: list[PoolWork], intents: Intents
             session = Session(pool.pool)
             yield from Begin(session)
             sessions.append(session)
-            yield from statements_plan(session, pool.statements)
+            yield from statements_plan(session, pool.statements, after=(SAVEPOINT,) if pool.queued else ())
+        for session, pool in zip(sessions, pools, strict=True):
+            if pool.queued:
+                # one of them may commit: the caches know before
+                yield from intents.intend_plan()
+                intents.evict_local()
+                yield from queued_plan(session, pool.queued)
     except BaseException:
         yield from rollback_plan(sessions)
+        intents.evict_local()
+        yield from intents.release_or_later_plan()
         raise
     yield from commit_plan(owner.engine, sessions, intents)
 

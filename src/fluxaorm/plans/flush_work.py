@@ -67,6 +67,8 @@ class PoolWork:
 
     pool: str
     statements: list[Statement] = field(default_factory=list[Statement])
+    queued: list[Statement] = field(default_factory=list[Statement])
+    """The user's own, which run after the others."""
 
 
 class FlushWork:
@@ -85,7 +87,7 @@ class FlushWork:
         """Run the user's own statements after the entities, and what belongs to them."""
         self.queued = queued
         for code, statements in queued.statements.items():
-            self.pools.setdefault(code, PoolWork(code)).statements.extend(statements)
+            self.pools.setdefault(code, PoolWork(code)).queued.extend(statements)
 
     def arrange_anew(self, known: KnownForeignKeys) -> None:
         """The same writes in the order of what is known by now."""

@@ -40,6 +40,7 @@ class Intents:
         """Redis pool -> channel -> ids."""
         self._told: dict[str, None] = {}
         self._told_at = 0.0
+        self._all_told = False
         self._lifetime = INTENT_MS
         self._releasing = False
         self._renewals: dict[str, Callable[[], Plan[bool]]] = {}
@@ -67,6 +68,7 @@ class Intents:
     def add(self, pool: str, key: str) -> None:
         """Remember a key that the flush changes."""
         self._keys.setdefault(pool, {})[key] = None
+        self._all_told = False
 
     def evict_local(self) -> None:
         """Drop the changed rows from this process's local caches: before the COMMIT and after it."""
@@ -91,14 +93,21 @@ class Intents:
     def intend_plan(self, lifetime: int = INTENT_MS) -> Plan[None]:
         """Announce all keys, in one round trip a pool and 5,000 keys; the engine renews them until they are released.
 
+        When they were announced before, and none was added since, again only if that was long ago.
+
         ``lifetime``: milliseconds that they last without being renewed.
         CacheUnavailableError when a pool cannot be told and must be.
         """
+        if self._all_told:
+            yield from self.renew_plan()
+            return
         self._lifetime = lifetime
         for pool in self._keys:
-            renewal = self._renewals[pool] = partial(self._renewed_plan, pool)
-            self._engine.hold(pool, renewal)
+            if pool not in self._renewals:
+                renewal = self._renewals[pool] = partial(self._renewed_plan, pool)
+                self._engine.hold(pool, renewal)
         yield from self._tell_plan()
+        self._all_told = True
 
     def _tell_plan(self) -> Plan[None]:
         self._told_at = self._engine.monotonic()

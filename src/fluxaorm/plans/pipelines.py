@@ -20,6 +20,7 @@ from fluxaorm.plans.effects import (
 )
 from fluxaorm.query.params import with_article
 from fluxaorm.query.placeholders import has_several_statements
+from fluxaorm.query.raw_statements import definition, procedure_call, transaction_control
 from fluxaorm.query.where import Where
 
 if TYPE_CHECKING:
@@ -42,10 +43,10 @@ _NOT_SHARED: Final = frozenset(
 class PipelineHandle(Generic[T]):
     """What a queued statement or command gave, known once a flush has run it."""
 
-    __slots__ = ("_reply", "_what", "is_done", "table")
+    __slots__ = ("_reply", "is_done", "table", "what")
 
     def __init__(self, what: str, table: str | None = None) -> None:
-        self._what = what
+        self.what = what
         self._reply: Any = None
         self.is_done = False
         """Whether a flush has run it."""
@@ -58,7 +59,7 @@ class PipelineHandle(Generic[T]):
         Raises QueryError as long as no flush has run it.
         """
         if not self.is_done:
-            raise QueryError(f"{self._what} was not run yet, or was rolled back; ctx.flush() runs what is queued")
+            raise QueryError(f"{self.what} was not run yet, or was rolled back; ctx.flush() runs what is queued")
         if isinstance(self._reply, RedisError):
             raise self._reply
         reply: T = self._reply
@@ -69,7 +70,7 @@ class PipelineHandle(Generic[T]):
         self._reply = reply
 
     def __repr__(self) -> str:
-        return f"<PipelineHandle {self._what}{' done' if self.is_done else ''}>"
+        return f"<PipelineHandle {self.what}{' done' if self.is_done else ''}>"
 
 
 class Pipelines:
@@ -99,18 +100,26 @@ class Pipelines:
         return made
 
     def wait_again(self, done: Iterable[str]) -> None:
-        """What had been run was rolled back, but in these MySQL pools: there it is done with."""
+        """What had been run was rolled back, but in these MySQL pools: there what is done is done with."""
         for pool in done:
-            _ = self.statements.pop(pool, None)
+            waiting = [statement for statement in self.statements.pop(pool, ()) if not statement.tag.is_done]
+            if waiting:
+                self.statements[pool] = waiting
         for statements in self.statements.values():
             for statement in statements:
                 statement.tag.is_done = False
 
-    def settle(self, pools: Iterable[str]) -> None:
-        """The statements of these MySQL pools are durable, or as durable as the transaction they are in."""
+    def settle(self, pools: Iterable[str], count: int | None = None) -> None:
+        """The statements of these MySQL pools are durable, or as durable as the transaction they are in.
+
+        ``count``: the first so many of them; the others go on waiting.
+        """
         for pool in pools:
-            for statement in self.statements.pop(pool, ()):
+            statements = self.statements.pop(pool, [])
+            for statement in statements[:count]:
                 statement.tag.is_done = True
+            if count is not None and statements[count:]:
+                self.statements[pool] = statements[count:]
 
 
 def settle_queued(owner: UnitOfWork, queued: Pipelines | None) -> None:
@@ -139,15 +148,25 @@ class MySQLPipeline:
 
         It runs after the flush's entities, in their transaction. The handle's ``result`` is then its
         ``ExecResult(last_insert_id, rows_affected)``. ``table``: the one it writes, for ``flush_async``. QueryError for
-        several statements, none, or other values than it has placeholders.
+        several statements, none, other values than it has placeholders, and what would end the transaction: COMMIT and
+        its like, LOCK, CALL, and DDL where it commits.
         """
         where = Where(sql, *args)
         if has_several_statements(sql) or not sql.strip():
             raise QueryError(f"a pipeline takes one statement at a time: {sql}")
+        if word := self._what_ends_it(sql):
+            raise QueryError(f"a pipeline takes no {word}, which would end the flush's transaction half-way: {sql}")
         handle: PipelineHandle[ExecResult] = PipelineHandle(f"the statement {_short(sql)}", table)
         statement = Statement(str(where), where.parameters, handle)
         queue_of(self._owner).statements.setdefault(self._pool, []).append(statement)
         return handle
+
+    def _what_ends_it(self, sql: str) -> str | None:
+        """The word by which a statement would end the transaction, when it is plain to see."""
+        if word := transaction_control(sql) or procedure_call(sql):
+            return word
+        dialect = self._owner.engine.mysql_pools[self._pool].dialect
+        return None if dialect.transactional_ddl else definition(sql)
 
 
 class RedisPipeline:

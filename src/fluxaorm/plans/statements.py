@@ -11,20 +11,22 @@ from fluxaorm.plans.flush_work import StatementTag
 from fluxaorm.plans.pipelines import PipelineHandle
 
 
-def statements_plan(session: Session, statements: Sequence[Statement], before: Sequence[str] = ()) -> Plan[None]:
-    """Run the statements of a flush; ``before``: what is sent ahead of them in the same packet.
+def statements_plan(
+    session: Session, statements: Sequence[Statement], before: Sequence[str] = (), after: Sequence[str] = ()
+) -> Plan[None]:
+    """Run the statements of a flush; ``before``, ``after``: what is sent around them in the same packet.
 
     Raises DuplicateKeyError, StaleEntityError, EntityGoneError and what the server refuses; some may be done by then.
     """
     ahead = len(before)
     try:
-        results = yield from ExecuteBatch(session, [*map(Statement, before), *statements])
+        results = yield from ExecuteBatch(session, [*map(Statement, before), *statements, *map(Statement, after)])
     except MySQLError as error:
         position = error.failed_statement
-        if position is None or position < ahead:
+        if position is None or not ahead <= position < ahead + len(statements):
             raise
         raise (yield from explained_plan(session, error, statements[position - ahead].tag)) from error
-    for statement, result in zip(statements, results[ahead:], strict=True):
+    for statement, result in zip(statements, results[ahead : ahead + len(statements)], strict=True):
         if problem := problem_of(statement, result):
             raise problem
         tag = statement.tag

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from typing import Any, Final, TypeVar
 
+from fluxaorm.dialects.mysql_errors import LOCK_NOT_FREE
 from fluxaorm.errors import (
     ContextMisuseError,
     DeadlineExceededError,
     DeadlockError,
     MySQLConnectionError,
+    PartialCommitError,
     PoolTimeoutError,
     TransactionLostError,
 )
-from fluxaorm.plans.after_commit import AfterCommit
+from fluxaorm.plans.after_commit import AfterCommit, follow_part_plan
 from fluxaorm.plans.changed_keys import add_write
 from fluxaorm.plans.effects import (
     Begin,
@@ -34,13 +36,12 @@ from fluxaorm.plans.effects import (
 from fluxaorm.plans.flush_work import FlushWork, settle
 from fluxaorm.plans.intents import Intents
 from fluxaorm.plans.pipelines import PipelineHandle, settle_queued
+from fluxaorm.plans.queued_statements import SAVEPOINT, queued_plan
 from fluxaorm.plans.statements import statements_plan
 from fluxaorm.plans.undo import Unsaved, Written, note_written
 from fluxaorm.plans.unit import UnitOfWork
 
 T = TypeVar("T")
-LOCK_NOT_FREE: Final = 3572
-"""What NOWAIT says: the statement did nothing, the transaction goes on."""
 
 
 class Transaction:
@@ -64,6 +65,8 @@ class Transaction:
         """What waits for the COMMIT, of each flush, in order."""
         self.apart: list[Execute] = []
         """Statements that were to commit by themselves, but had to join: a rollback repeats them. See ``joined``."""
+        self.ended: set[str] = set()
+        """Pools where a statement of the user's own has committed: nothing of them can be undone."""
         self.failure: BaseException | None = None
         """What made the server, or the loss of it, end the transaction before its block did."""
 
@@ -172,7 +175,12 @@ def joined_flush_plan(transaction: Transaction, work: FlushWork) -> Plan[None]:
         for pool in work.pools.values():
             session = transaction.sessions[pool.pool]
             started.append(session)
-            yield from statements_plan(session, pool.statements, (f"SAVEPOINT {FLUSH_SAVEPOINT}",))
+            before, after = (f"SAVEPOINT {FLUSH_SAVEPOINT}",), (SAVEPOINT,) if pool.queued else ()
+            yield from statements_plan(session, pool.statements, before, after)
+        yield from _queued_plan(transaction, work)
+    except PartialCommitError as error:
+        yield from _settle_ended_plan(transaction, work, error)
+        raise
     except BaseException:
         yield from undo_flush_plan(transaction, started)
         raise
@@ -184,6 +192,33 @@ def joined_flush_plan(transaction: Transaction, work: FlushWork) -> Plan[None]:
         transaction.ran += [(pool, each.tag) for pool, queued in work.queued.statements.items() for each in queued]
     settle_queued(owner, work.queued)
     settle(owner, work.writes)
+
+
+def _queued_plan(transaction: Transaction, work: FlushWork) -> Plan[None]:
+    """The user's own statements; one of them may commit, so the caches know of the transaction's changes before."""
+    pools = [pool for pool in work.pools.values() if pool.queued]
+    if not pools:
+        return
+    for write in work.writes:
+        add_write(transaction.intents, write)
+    yield from transaction.intents.intend_plan()
+    transaction.intents.evict_local()
+    for pool in pools:
+        yield from queued_plan(transaction.sessions[pool.pool], pool.queued)
+
+
+def _settle_ended_plan(transaction: Transaction, work: FlushWork, error: PartialCommitError) -> Plan[None]:
+    """A queued statement has committed what the transaction did in its pool: as after a COMMIT, there alone."""
+    owner = transaction.owner
+    transaction.fail(error)
+    transaction.ended.update(error.committed)
+    follow = [*transaction.after_commit, AfterCommit.of(work)]
+    settle(owner, [write for write in work.writes if write.binding.mysql_pool in error.committed])
+    if work.queued is not None:
+        work.queued.settle(error.committed, error.statements_done)
+    transaction.intents.evict_local()
+    _ = yield from transaction.intents.release_or_later_plan()
+    error.note_failures((yield from follow_part_plan(owner, follow, error.committed)))
 
 
 def undo_flush_plan(transaction: Transaction, started: list[Session]) -> Plan[None]:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
 
 from fluxaorm.background import Background
 from fluxaorm.cache_outages import CacheOutages
@@ -38,6 +38,7 @@ from fluxaorm.plans.row_reader import RowReader
 from fluxaorm.plans.tokens import TokenSource
 from fluxaorm.plans.unknown_commits import kill_later
 from fluxaorm.pools.change_listener import ChangeListener
+from fluxaorm.pools.forks import run_each
 from fluxaorm.pools.watching import Watchdog
 from fluxaorm.renewals import Renewals
 from fluxaorm.runners.asyncio import AsyncRunner
@@ -63,6 +64,12 @@ STEP_SECONDS: Final = 30.0
 """What a step in the background may take before it is tried again."""
 RENEWAL_SECONDS: Final = 10.0
 """What one renewal may take: the next ones must not wait for it until they come too late."""
+
+
+class _Forkable(Protocol):
+    """What a child process must not use as its parent left it."""
+
+    def reset_after_fork(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -438,18 +445,18 @@ class Engine:
     def reset_after_fork(self) -> None:
         """In a child process: leave the parent's connections alone and forget what may be used only once."""
         self._lock = threading.RLock()
-        self.tokens.renew()
-        self.background.reset_after_fork()
-        self.renewals.reset_after_fork()
-        self.async_runner.reset_after_fork()
-        self.watchdog.reset_after_fork()
-        self.cache_outages.reset_after_fork()
-        for listener in self._listeners.values():
-            listener.reset_after_fork()
-        for pool in self._pools():
-            pool.reset_after_fork()
-        for binding in self._bindings_by_name.values():
-            binding.reset_after_fork()
+        shared: list[_Forkable | None] = [
+            *self._pools(),
+            *self._bindings_by_name.values(),
+            *self._listeners.values(),
+            self.background,
+            self.renewals,
+            self.async_runner,
+            self.watchdog,
+            self.cache_outages,
+            self._memory_package,
+        ]
+        run_each([self.tokens.renew, *(each.reset_after_fork for each in shared if each is not None)])
 
 
 def _pool(kind: str, pools: Mapping[str, T], code: str) -> T:

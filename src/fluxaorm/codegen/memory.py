@@ -34,6 +34,10 @@ class MemoryPackage:
         self._modules: dict[str, ModuleType] = {}
         self._lock = threading.RLock()
 
+    def reset_after_fork(self) -> None:
+        """In a child process: another thread of the parent may have held the lock."""
+        self._lock = threading.RLock()
+
     def provider(self, entity: str) -> Provider[Any, Any, Any]:
         """The provider of an entity, by its name; the same object each time. Raises CodegenError."""
         names = ClassNames(entity)

@@ -275,7 +275,7 @@ class Binding:
         """Forget what a forked child must not share with its parent."""
         self.ids.reset()
         if self.local is not None:
-            self.local.clear()
+            self.local.reset_after_fork()
 
 
 def _lock_waits(schema: EntitySchema, schemas: Mapping[str, EntitySchema]) -> int:

@@ -82,5 +82,10 @@ class LocalRows:
         self._evictions = [count + 1 for count in self._evictions]
         self._rows.clear()
 
+    def reset_after_fork(self) -> None:
+        """In a child process: begin empty, with a cache that no thread of the parent was in the middle of."""
+        self._evictions = [count + 1 for count in self._evictions]
+        self._rows = cachebox.LRUCache(self.limit)
+
     def __len__(self) -> int:
         return len(self._rows)

@@ -224,8 +224,8 @@ class BlockingPool(Generic[C]):
 
     def abandon(self) -> list[C]:
         """In a child process after a fork: start anew; the parent's connections, which must not be written to."""
-        inherited = list(self._alive)
+        alive, self._alive = self._alive, WeakSet()
         self._lock = threading.Lock()
         self._start()
-        self._alive = WeakSet()
+        inherited = list(alive)
         return inherited

@@ -167,12 +167,13 @@ def begin_sql(dialect: Dialect, isolation: str | None, read_only: bool) -> str:
 class BlockingMySQLConnection(MySQLConnectionState, ABC):
     """A connection for threads. Subclasses speak to a driver."""
 
-    __slots__ = ("_descriptor", "_poll")
+    __slots__ = ("_descriptor", "_file", "_poll")
 
     def __init__(self, dialect: Dialect, pool: str, expires: float, deadline: float | None) -> None:
         super().__init__(dialect, pool, expires)
         # a driver may refuse to tell it while another thread waits
         self._descriptor = self.fileno()
+        self._file = _file_of(self._descriptor)
         self._poll = select.poll()
         self._poll.register(self._descriptor, select.POLLIN)
         statements = session_sql(dialect)
@@ -310,10 +311,25 @@ class BlockingMySQLConnection(MySQLConnectionState, ABC):
         shut_down(self._descriptor)
 
     def disown(self) -> None:
-        """In a child process: put another file in the socket's place, so that nothing reaches the parent's."""
+        """In a child process: put another file in the socket's place, so that nothing reaches the parent's.
+
+        The driver is not asked: it may be in the middle of something. When it has closed the socket, the number may be
+        another file's by now.
+        """
         self.usable = False
+        if _file_of(self._descriptor) != self._file:
+            return
         nowhere = os.open(os.devnull, os.O_RDWR)
         try:
-            os.dup2(nowhere, self.fileno())
+            os.dup2(nowhere, self._descriptor, inheritable=False)
         finally:
             os.close(nowhere)
+
+
+def _file_of(descriptor: int) -> tuple[int, int] | None:
+    """Which file a descriptor leads to; None: it is closed."""
+    try:
+        status = os.fstat(descriptor)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

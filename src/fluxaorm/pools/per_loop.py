@@ -60,6 +60,7 @@ class PerLoop(Generic[T]):
             self._by_loop.clear()
         return found
 
-    def reset_after_fork(self) -> None:
-        """In a child process: the lock may have been held by a thread that is not there."""
+    def abandon(self) -> list[T]:
+        """In a child process: the same; the lock may have been held by a thread that is not there."""
         self._lock = threading.Lock()
+        return self.take_all()

@@ -150,10 +150,7 @@ class LeanRedisPool:
     def reset_after_fork(self) -> None:
         """See RedisPool."""
         self._making = threading.Lock()
-        self._looped.reset_after_fork()
-        self._async_clients.reset_after_fork()
-        self.sync.abandon()
-        # their loops do not run here: nothing must close them, since the parent shares the sockets
-        self._inherited += self._looped.take_all()
-        self._inherited += self._async_clients.take_all()
+        # what is kept here must not be closed: the parent shares the sockets, and loops do not run here
+        self._inherited += [self._client, *self._looped.abandon(), *self._async_clients.abandon()]
         self._client = None
+        self.sync.abandon()

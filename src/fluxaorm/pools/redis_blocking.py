@@ -20,6 +20,7 @@ from redis.exceptions import RedisError as DriverError
 from fluxaorm.errors import RedisConnectionError, RedisError
 from fluxaorm.plans.effects import RedisCommand, RedisReplies
 from fluxaorm.pools.blocking import BlockingPool
+from fluxaorm.pools.forks import run_each
 from fluxaorm.pools.ports import PoolLimits, PoolStats
 from fluxaorm.pools.redis_wire import (
     CONFIRM_AFTER,
@@ -257,5 +258,4 @@ class BlockingRedis:
 
     def abandon(self) -> None:
         """In a child process: start anew."""
-        for link in self._links.abandon():
-            link.disown()
+        run_each([link.disown for link in self._links.abandon()])

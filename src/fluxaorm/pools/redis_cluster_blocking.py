@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from fluxaorm.errors import RedisConnectionError
 from fluxaorm.plans.effects import RedisCommand, RedisReplies
+from fluxaorm.pools.forks import run_each
 from fluxaorm.pools.ports import PoolLimits, PoolStats, total
 from fluxaorm.pools.redis_blocking import BlockingLink, BlockingRedis
 from fluxaorm.pools.redis_cluster_plans import Answers, ClusterPlan, Wave, is_undone, trip_plan
@@ -116,8 +117,7 @@ class BlockingCluster:
 
     def abandon(self) -> None:
         """In a child process: start anew."""
-        for links in self._nodes.values():
-            links.abandon()
+        run_each([links.abandon for links in self._nodes.values()])
 
 
 def _exchange(

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from fluxaorm.errors import RedisConnectionError
+from fluxaorm.pools.forks import run_each
 from fluxaorm.pools.ports import PONG
 from fluxaorm.pools.redis_slots import Node
 from fluxaorm.pools.redis_subscription import RedisSubscription
@@ -109,5 +110,4 @@ class ClusterSubscription:
 
     def disown(self) -> None:
         """See Subscription."""
-        for _, part in self._parts.values():
-            part.disown()
+        run_each([part.disown for _, part in self._parts.values()])

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fluxaorm.errors import FluxaError, MySQLConnectionError, MySQLError, PoolConnectError, PoolTimeoutError
 from fluxaorm.pools.blocking import BlockingPool
+from fluxaorm.pools.forks import run_each
 from fluxaorm.pools.looped import LoopPool
 from fluxaorm.pools.per_loop import PerLoop
 from fluxaorm.pools.ports import PoolLimits, PoolStats, total
@@ -150,14 +151,12 @@ class SQLPoolBase(ABC):
     def reset_after_fork(self) -> None:
         """See SQLPool."""
         self._making = threading.RLock()
-        self._looped.reset_after_fork()
         if self._blocking is not None:
             inherited = self._blocking.abandon()
-            for connection in inherited:
-                connection.disown()
             self._inherited += inherited
+            run_each([connection.disown for connection in inherited])
         # their loops do not run here: nothing must close them, since the parent shares the sockets
-        self._inherited += self._looped.take_all()
+        self._inherited += self._looped.abandon()
 
 
 def limits_from(options: MySQLOptions, max_connections: int = 0, wait_timeout: float = 0) -> PoolLimits:

@@ -263,10 +263,12 @@ class StaleEntityError(EntityError):
 
 
 class ForeignEntityError(EntityError):
-    """The entity belongs to another context."""
+    """The entity belongs to another context; as a reference only a new one is refused, which has no row yet."""
 
-    def __init__(self, entity: str, id: int | None) -> None:
-        super().__init__(entity, id, "belongs to another context; load it through this one")
+    def __init__(
+        self, entity: str, id: int | None, reason: str = "belongs to another context; load it through this one"
+    ) -> None:
+        super().__init__(entity, id, reason)
 
 
 class ReferenceCycleError(FluxaError):

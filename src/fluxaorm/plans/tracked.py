@@ -24,13 +24,14 @@ from fluxaorm.entity.unfit_cell import UNFIT, UnfitCell
 from fluxaorm.errors import (
     DetachedEntityError,
     FieldValueError,
+    ForeignEntityError,
     MissingValueError,
     ReadOnlyEntityError,
     StoredValueError,
 )
 
 if TYPE_CHECKING:
-    from fluxaorm.plans.unit import EntityUnit
+    from fluxaorm.plans.unit import EntityUnit, UnitOfWork
 
 NEW: Final = 0
 STORED: Final = 1
@@ -166,18 +167,14 @@ class TrackedEntity:
             if column.nullable:
                 return None
             raise self._refused(column, value, "is not nullable")
-        if column.reference is not None and isinstance(value, TrackedEntity):
-            value = self._referred_id(column, value)
         try:
+            if column.reference is not None and isinstance(value, TrackedEntity):
+                if value._state == GONE:
+                    raise ValueError("was deleted")
+                value = referred_id(self._unit.owner, column, value)
             return self._unit.binding.assigned_form(column, column.check(value))
         except ValueError as error:
             raise self._refused(column, value, str(error)) from None
-
-    def _referred_id(self, column: ColumnSchema, target: TrackedEntity) -> int:
-        name = target._unit.schema.name
-        if name != column.reference:
-            raise self._refused(column, target, f"is a {name}, not a {column.reference}")
-        return int(target._row[0])
 
     def _refused(self, column: ColumnSchema, value: object, reason: str) -> FieldValueError:
         return FieldValueError(self._unit.schema.name, column.attribute, value, reason, secret=column.secret)
@@ -243,6 +240,20 @@ class TrackedEntity:
             self._old = None
         if self._state == DELETING:
             self._state = STORED
+
+
+def referred_id(owner: UnitOfWork, column: ColumnSchema, target: TrackedEntity) -> Any:
+    """The id of an entity that is given for a reference.
+
+    An entity of another context will do once it has a row: only that context can give it one. ValueError for one of
+    another type, ForeignEntityError for a new one.
+    """
+    name = target._unit.schema.name
+    if name != column.reference:
+        raise ValueError(f"is a {name}, not a {column.reference}")
+    if target._state == NEW and target._unit.owner is not owner:
+        raise ForeignEntityError(name, target._id_or_none(), "is new in another context; flush it there first")
+    return target._row[0]
 
 
 def same_value(left: Any, right: Any) -> bool:

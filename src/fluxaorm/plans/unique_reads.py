@@ -18,7 +18,7 @@ from fluxaorm.plans.effects import FetchRows, Plan, Row
 from fluxaorm.plans.leases import KeyReader
 from fluxaorm.plans.reads import read_at
 from fluxaorm.plans.row_cache import read_row_plan
-from fluxaorm.plans.tracked import TrackedEntity
+from fluxaorm.plans.tracked import TrackedEntity, referred_id
 from fluxaorm.plans.unit import EntityUnit
 
 
@@ -57,9 +57,9 @@ def _params(unit: EntityUnit, index: IndexSchema, values: Sequence[Any]) -> tupl
         if value is None:
             return None
         column = unit.schema.columns[position]
-        if isinstance(value, TrackedEntity):
-            value = value._row[0]
         try:
+            if isinstance(value, TrackedEntity):
+                value = referred_id(unit.owner, column, value)
             params.append(column.encode(column.check(value)))
         except ValueError as error:
             raise QueryError(f"{unit.schema.name}.{column.field}: {value!r}: {error}") from None

@@ -42,7 +42,7 @@ from fluxaorm.entity import (
     UMediumInt,
     UniqueIndex,
 )
-from fluxaorm.errors import FluxaError
+from fluxaorm.errors import FluxaError, TryAgainError
 from fluxaorm.observe.query_log import QueryLogEntry
 from fluxaorm.options import (
     AsyncFlushOptions,
@@ -125,6 +125,7 @@ __all__ = [
     "References",
     "Registry",
     "TLSOptions",
+    "TryAgainError",
     "UInt8",
     "UInt16",
     "UInt32",

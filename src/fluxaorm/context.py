@@ -16,6 +16,7 @@ from threading import get_ident
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
+from fluxaorm.entity.not_copied import NotCopied
 from fluxaorm.errors import (
     ContextClosedError,
     ContextMisuseError,
@@ -48,7 +49,7 @@ METRICS_META_KEY: Final = "metrics_source"
 """The metadata whose value is the label ``source`` of a context's metrics."""
 
 
-class _ContextBase(UnitOfWork):
+class _ContextBase(NotCopied, UnitOfWork):
     """What both contexts share and neither blocks nor awaits."""
 
     engine: Engine
@@ -129,6 +130,9 @@ class _ContextBase(UnitOfWork):
     def set_meta_data(self, key: str, value: str) -> None:
         """Attach a value that query logs carry, such as a request id."""
         self._meta = {**self._meta, key: value}
+
+    def _instead(self) -> str:
+        return "a context serves one flow of work, and is neither copied nor pickled; ctx.clone() makes another"
 
     def register_query_logger(
         self, handler: Callable[[Any, QueryLogEntry], None], *, mysql: bool = True, redis: bool = True

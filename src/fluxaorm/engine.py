@@ -22,6 +22,7 @@ from fluxaorm.cache_outages import CacheOutages
 from fluxaorm.context import AsyncContext, Context
 from fluxaorm.engine_mysql import AsyncEngineMySQL, EngineMySQL
 from fluxaorm.entity import Entity
+from fluxaorm.entity.not_copied import NotCopied
 from fluxaorm.entity.schema import EntitySchema
 from fluxaorm.errors import (
     ContextClosedError,
@@ -84,7 +85,7 @@ class RegistryView:
     entities: Mapping[str, type[Any]]
 
 
-class Engine:
+class Engine(NotCopied):
     """Made by ``Registry.validate()``, never by hand. A sync and async context manager that closes itself."""
 
     def __init__(
@@ -147,6 +148,9 @@ class Engine:
         for pool in self.mysql_pools.values():
             pool.on_abandoned = self._kill_later
         _reset_in_children(self)
+
+    def _instead(self) -> str:
+        return "an engine holds connections, and is neither copied nor pickled; each process makes its own: validate()"
 
     def __repr__(self) -> str:
         pools = f"mysql={list(self.mysql_pools)} redis={list(self.redis_pools)}"

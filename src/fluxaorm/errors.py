@@ -36,19 +36,20 @@ A message says where, what and what to do. Every error can be pickled and shows 
     │   ├── ContextClosedError       used after it was closed
     │   └── ReentrantFlushError      flushed from inside its own flush
     ├── ReferenceCycleError          rows of a flush point to each other by foreign keys
-    ├── DeadlineExceededError        (TimeoutError)
+    ├── TryAgainError                nothing was written, and the same may succeed when it is begun anew
+    │   └── DeadlineExceededError    (TimeoutError) and those marked with * below
     ├── MySQLError                   the server refused a statement; carries errno
     │   ├── DuplicateKeyError
-    │   ├── DeadlockError
-    │   ├── MySQLConnectionError     nothing was written
-    │   │   └── PoolTimeoutError     no connection became free in time
-    │   ├── TransactionLostError     the server ended the transaction before its block did
+    │   ├── DeadlockError *
+    │   ├── MySQLConnectionError *   nothing was written
+    │   │   └── PoolTimeoutError *   no connection became free in time
+    │   ├── TransactionLostError *   the server ended the transaction before its block did
     │   └── CommitUnknownError       the outcome of a COMMIT is unknown
     ├── PartialCommitError           one pool committed, another did not
     ├── PostCommitError              rows are durable, something after the commit failed
     └── RedisError
-        ├── RedisConnectionError
-        └── CacheUnavailableError    a flush could not announce its changes to the cache
+        ├── RedisConnectionError *
+        └── CacheUnavailableError *  a flush could not announce its changes to the cache
 """
 
 from __future__ import annotations
@@ -336,7 +337,15 @@ class ReentrantFlushError(ContextMisuseError):
     """The context is in the middle of a flush; a handler uses ``ctx.clone()``."""
 
 
-class DeadlineExceededError(FluxaError, TimeoutError):
+class TryAgainError(FluxaError):
+    """Base of errors of the moment: nothing was written, and the same, begun anew, may succeed.
+
+    Not of those that leave it open whether something was written (CommitUnknownError), nor of those that say that the
+    data changed meanwhile (StaleEntityError).
+    """
+
+
+class DeadlineExceededError(TryAgainError, TimeoutError):
     """The context's time ran out."""
 
 
@@ -377,11 +386,11 @@ class DuplicateKeyError(MySQLError):
         super().__init__(f"{entity}: index '{index}' already has these values{detail}{tail}", errno=errno, pool=pool)
 
 
-class DeadlockError(MySQLError):
+class DeadlockError(MySQLError, TryAgainError):
     """The server chose this transaction as a deadlock's victim, or a lock wait timed out."""
 
 
-class MySQLConnectionError(MySQLError):
+class MySQLConnectionError(MySQLError, TryAgainError):
     """The connection was lost or could not be opened; nothing was written."""
 
 
@@ -389,7 +398,7 @@ class PoolTimeoutError(MySQLConnectionError):
     """No connection of the pool became free in time."""
 
 
-class TransactionLostError(MySQLError):
+class TransactionLostError(MySQLError, TryAgainError):
     """The server ended the transaction before its block did; nothing of it is written. The cause says why."""
 
     def __init__(self, cause: str) -> None:
@@ -447,11 +456,11 @@ class RedisError(FluxaError):
         super().__init__(f"Redis pool '{pool}': {message}" if pool else message)
 
 
-class RedisConnectionError(RedisError):
+class RedisConnectionError(RedisError, TryAgainError):
     """The connection was lost or could not be opened."""
 
 
-class CacheUnavailableError(RedisError):
+class CacheUnavailableError(RedisError, TryAgainError):
     """A flush could not announce its changes to the cache; it was rolled back."""
 
 

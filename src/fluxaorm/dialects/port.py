@@ -71,6 +71,10 @@ class Dialect(ABC):
         """What to SELECT for a column so that nothing of the value is lost. ``table``: the alias it is read from."""
         return self.qualified(column.name, table)
 
+    def aggregate(self, function: str, column_sql: str, column: ColumnSchema) -> str:
+        """``sum``, ``avg``, ``min``, ``max`` or ``count`` of a column, exact where its type is."""
+        return f"{function.upper()}({column_sql})"
+
     def qualified(self, column: str, table: str = "") -> str:
         """A quoted column name, behind its quoted table or alias when there is one."""
         return f"{self.quote(table)}.{self.quote(column)}" if table else self.quote(column)

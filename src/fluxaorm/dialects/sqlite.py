@@ -16,6 +16,7 @@ from fluxaorm.dialects.computed import SQLiteComputed
 from fluxaorm.dialects.declared import declared_column, declared_indexes
 from fluxaorm.dialects.mysql_family import ISOLATIONS
 from fluxaorm.dialects.port import IDS_TABLE, Dialect, Duplicate
+from fluxaorm.dialects.sqlite_aggregates import AVERAGE, SUM
 from fluxaorm.dialects.sqlite_collations import DECIMAL, TIME
 from fluxaorm.dialects.sqlite_errors import (
     duplicate_of,
@@ -39,6 +40,10 @@ if TYPE_CHECKING:
     from fluxaorm.errors import MySQLError
 
 NOCASE: Final = "NOCASE"
+
+
+_EXACT_KINDS: Final = frozenset({"int", "uint", "decimal"})
+"""Kinds of fields whose sums are exact."""
 
 
 class SQLite(Dialect):
@@ -110,11 +115,17 @@ class SQLite(Dialect):
         """WAL, so that readers do not wait for the writer."""
         return ("PRAGMA journal_mode = WAL", "PRAGMA busy_timeout = 5000")
 
+    def aggregate(self, function: str, column_sql: str, column: ColumnSchema) -> str:
+        """SQLite adds whatever is no small integer as floats."""
+        if function in ("sum", "avg") and column.kind in _EXACT_KINDS:
+            return f"{SUM if function == 'sum' else AVERAGE}({column_sql})"
+        return super().aggregate(function, column_sql, column)
+
     def begin_statements(self, isolation: str | None = None, read_only: bool = False) -> tuple[str, ...]:
         """Every transaction is serializable; a writing one takes its lock at once, so that it cannot fail halfway."""
         if isolation is not None and isolation not in ISOLATIONS:
             raise ValueError(f"isolation {isolation!r} is none of {', '.join(sorted(ISOLATIONS))}")
-        return ("BEGIN" if read_only else "BEGIN IMMEDIATE",)
+        return ("PRAGMA query_only = 1", "BEGIN") if read_only else ("BEGIN IMMEDIATE",)
 
     def threads_sql(self) -> str:
         """There is no server."""

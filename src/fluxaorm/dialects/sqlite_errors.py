@@ -13,7 +13,7 @@ BUSY, LOCKED, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, MISMATCH, NOTADB = 5, 6,
 ADVICE: Final[dict[int, str]] = {
     BUSY: "another connection is writing",
     LOCKED: "another connection is writing",
-    READONLY: "the file or its directory is read-only",
+    READONLY: "the transaction was opened read_only, or the file or its directory is read-only",
     FULL: "the disk is full",
     CANTOPEN: "the file cannot be opened: does its directory exist?",
     NOTADB: "the file is not a SQLite database",

@@ -122,6 +122,9 @@ class Binding:
         self.quoted_id = dialect.quote(schema.columns[0].name)
         self.select_by_id_sql = f"{self.select_sql} WHERE {self.quoted_id} = ?"
         self.json_positions = tuple(column.index for column in schema.columns if column.json_type is not None)
+        unique = [position for index in schema.indexes if index.unique for position in index.positions]
+        self.key_positions = tuple(dict.fromkeys(unique))
+        """Columns of unique indexes."""
         self.shaped = frozenset((*self.json_positions, *provider.enum_classes))
         """Columns whose rows keep another shape than ``check`` gives."""
         self.encoders = tuple(None if column.encode is as_is else column.encode for column in schema.columns)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeVar
 
+from fluxaorm.entity.detached_json import detached
 from fluxaorm.entity.json_codec import same_json
 from fluxaorm.entity.json_value import JsonValue
 from fluxaorm.entity.schema import UNSET, ColumnSchema
@@ -101,13 +102,17 @@ class TrackedEntity:
         return value if isinstance(value, int) else None
 
     def _json(self, position: int) -> Any:
-        """The decoded value of a Json column; the flush will look whether it was changed in place."""
+        """The decoded value of a Json column; the flush will look whether it was changed in place.
+
+        Once the context is closed no flush will, and the value refuses to be changed.
+        """
         cell = self._current(position)
         if type(cell) is not JsonValue:
             return self._no_value(position, cell)
         owner = self._unit.owner
-        if not owner.closed:
-            owner.json_read[self] = None
+        if owner.closed:
+            return detached(cell.value, self._refuse_detached)
+        owner.json_read[self] = None
         cell.handed_out = True
         return cell.value
 
@@ -124,6 +129,8 @@ class TrackedEntity:
         before = self._unit.decoders[position](cell.raw)
         old = self._old
         if not same_json(before, cell.value):
+            if old is None or position not in old:
+                self._refuse_detached()
             if old is None:
                 old = self._old = {}
             old.setdefault(position, JsonValue(cell.raw, before))

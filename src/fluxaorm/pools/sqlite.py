@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from fluxaorm.dialects.sqlite_aggregates import AGGREGATES
 from fluxaorm.dialects.sqlite_collations import COLLATIONS
 from fluxaorm.errors import DeadlockError, FluxaError, MySQLConnectionError, MySQLError, NotSupportedError, QueryError
 from fluxaorm.plans.effects import ExecResult, QueryRows, Row, Statement
@@ -40,7 +41,19 @@ _PARAMETERS: Final[Writers[Any]] = Writers({**NATIVE, int: _int64_or_text})
 class SQLiteCore:
     """One connection, without waiting for locks."""
 
-    __slots__ = ("__weakref__", "_raw", "_stream", "dialect", "expires", "opened", "pool", "taken", "touched", "usable")
+    __slots__ = (
+        "__weakref__",
+        "_raw",
+        "_reads_only",
+        "_stream",
+        "dialect",
+        "expires",
+        "opened",
+        "pool",
+        "taken",
+        "touched",
+        "usable",
+    )
 
     lost: Final = False
     interrupted: Final = False
@@ -64,6 +77,8 @@ class SQLiteCore:
             raise self._failure(error) from error
         for name, function in COLLATIONS.items():
             self._raw.create_collation(name, function)
+        for name, made in AGGREGATES.items():
+            self._raw.create_aggregate(name, 1, made)
 
     def query(self, sql: str, args: Sequence[Any]) -> list[Row]:
         """The rows of a SELECT."""
@@ -137,8 +152,25 @@ class SQLiteCore:
 
     def end(self, statement: str) -> None:
         """COMMIT or ROLLBACK. After some errors SQLite has rolled back by itself: then only a COMMIT fails."""
-        if self._raw.in_transaction or statement == "COMMIT":
-            self._run(statement, ())
+        try:
+            if self._raw.in_transaction or statement == "COMMIT":
+                self._run(statement, ())
+        finally:
+            self._let_write()
+
+    def start(self, statements: Sequence[str], read_only: bool) -> None:
+        """Begin a transaction."""
+        self._reads_only = read_only
+        try:
+            self.run_all(statements)
+        except BaseException:
+            self._let_write()
+            raise
+
+    def _let_write(self) -> None:
+        if self._reads_only:
+            self._raw.execute("PRAGMA query_only = 0")
+            self._reads_only = False
 
     def _run(self, sql: str, parameters: Sequence[Any]) -> sqlite3.Cursor:
         cursor: sqlite3.Cursor = self._guarded(lambda: self._raw.execute(sql, parameters), sql)
@@ -253,7 +285,7 @@ class SQLiteConnection(SQLiteCore):
 
     def begin(self, isolation: str | None = None, read_only: bool = False) -> None:
         """See SyncSQLConnection."""
-        self.run_all(self.dialect.begin_statements(isolation, read_only))
+        self.start(self.dialect.begin_statements(isolation, read_only), read_only)
 
     def commit(self) -> None:
         """See SyncSQLConnection."""
@@ -339,7 +371,7 @@ class AsyncSQLiteConnection(SQLiteCore):
     async def begin(self, isolation: str | None = None, read_only: bool = False) -> None:
         """See AsyncSQLConnection."""
         statements = self.dialect.begin_statements(isolation, read_only)
-        await self._patiently(lambda: self.run_all(statements))
+        await self._patiently(lambda: self.start(statements, read_only))
 
     async def commit(self) -> None:
         """See AsyncSQLConnection."""

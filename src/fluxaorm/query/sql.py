@@ -214,7 +214,7 @@ class _Statement:
             return "COUNT(*)"
         found = self.tables.find(item.field)
         read = self.dialect.column_expression(found.column, found.table)
-        return f"{item.function.upper()}({read})" if item.function else read
+        return self.dialect.aggregate(item.function, read, found.column) if item.function else read
 
     def _order(self) -> str:
         if not self._is_sorted:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from reprlib import Repr
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from fluxaorm.entity.json_value import JsonValue
+from fluxaorm.entity.not_copied import NotCopied
 from fluxaorm.entity.schema import UNSET, GroupSchema
 from fluxaorm.entity.unfit_cell import UnfitCell
 from fluxaorm.errors import DetachedEntityError, EntityNotFoundError, FieldValueError, ReadOnlyEntityError
@@ -17,10 +19,13 @@ from fluxaorm.runtime.sync_or_async import ready, run_plan
 if TYPE_CHECKING:
     from fluxaorm.runtime.provider import Provider
 
+_BRIEF: Final = Repr()
+"""How values are shown in the repr of an entity."""
+_BRIEF.maxstring = _BRIEF.maxother = 60
 R = TypeVar("R", bound="EntityBase")
 
 
-class EntityBase(TrackedEntity):
+class EntityBase(NotCopied, TrackedEntity):
     """An entity of a context: properties come from the generated subclass, the row and its changes from here."""
 
     __slots__ = ()
@@ -236,5 +241,31 @@ class EntityBase(TrackedEntity):
         return run_plan(ctx, get_by_ids_plan(ctx.unit_of(provider), self._json(position) or ()))
 
     def __repr__(self) -> str:
-        state = " new" if self._state == NEW else " dirty" if self in self._unit.owner.pending else ""
-        return f"<{self._unit.schema.name} {self._unit.schema.table}:{self._row[0]}{state}>"
+        """Table, id, the values of unique indexes but secret ones, and how it stands; no I/O, and it raises nothing."""
+        unit = self._unit
+        shown = [f"{unit.schema.name} {unit.schema.table}:{self._row[0]}", *self._key_values()]
+        if self._state == NEW:
+            shown.append("new")
+        elif self in unit.owner.pending:
+            shown.append("dirty")
+        if self._is_seen_deleted():
+            shown.append("deleted")
+        return f"<{' '.join(shown)}>"
+
+    def _key_values(self) -> Iterator[str]:
+        columns = self._unit.schema.columns
+        for position in self._unit.binding.key_positions:
+            value = self._current(position)
+            if value is not UNSET and not columns[position].secret:
+                yield f"{columns[position].attribute}={_BRIEF.repr(self._shown(position, value))}"
+
+    def _is_seen_deleted(self) -> bool:
+        position = self._unit.schema.soft_delete_position
+        if self._state in (DELETING, GONE) or position is None:
+            return self._state in (DELETING, GONE)
+        mark = self._current(position)
+        return mark is not UNSET and bool(mark)
+
+    def _instead(self) -> str:
+        which = f"{self._unit.schema.name} {self._row[0]}"
+        return f"{which} belongs to its context, and is neither copied nor pickled; pass on its id, or its to_dict()"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 
 from fluxaorm.plans import search
 from fluxaorm.plans.aggregates import aggregate_groups_plan, aggregate_plan
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from fluxaorm.query.field_base import QueryField
 
 E = TypeVar("E", bound=EntityBase)
+ALL: Final = Query()
+"""No condition: all rows, but those that are marked deleted."""
 V1 = TypeVar("V1")
 V2 = TypeVar("V2")
 V3 = TypeVar("V3")
@@ -25,40 +27,42 @@ V4 = TypeVar("V4")
 
 
 class SearchMethods(ProviderIdentity, Generic[E]):
-    """Everything that takes a Query. Each raises QueryError before anything is sent, MySQLError, ContextClosedError."""
+    """Everything that takes a Query; without one all rows are meant. Each raises QueryError before anything is sent,
+    MySQLError, ContextClosedError.
+    """
 
     @sync_or_async
-    def search_many(self, ctx: AnyContext, query: Query) -> list[E]:
+    def search_many(self, ctx: AnyContext, query: Query = ALL) -> list[E]:
         """Entities that match, in the query's order."""
         return run_plan(ctx, search.search_many_plan(ctx.unit_of(self), query))
 
     @sync_or_async
-    def search_many_with_total(self, ctx: AnyContext, query: Query) -> tuple[list[E], int]:
+    def search_many_with_total(self, ctx: AnyContext, query: Query = ALL) -> tuple[list[E], int]:
         """The same with the number of all that match, whatever the page."""
         return run_plan(ctx, search.search_many_with_total_plan(ctx.unit_of(self), query))
 
     @sync_or_async
-    def search_one(self, ctx: AnyContext, query: Query) -> E | None:
+    def search_one(self, ctx: AnyContext, query: Query = ALL) -> E | None:
         """The first that matches, or None."""
         return run_plan(ctx, search.search_one_plan(ctx.unit_of(self), query))
 
     @sync_or_async
-    def search_ids(self, ctx: AnyContext, query: Query) -> list[int]:
+    def search_ids(self, ctx: AnyContext, query: Query = ALL) -> list[int]:
         """The ids of what matches."""
         return run_plan(ctx, search.search_ids_plan(ctx.unit_of(self), query))
 
     @sync_or_async
-    def search_ids_with_total(self, ctx: AnyContext, query: Query) -> tuple[list[int], int]:
+    def search_ids_with_total(self, ctx: AnyContext, query: Query = ALL) -> tuple[list[int], int]:
         """The same with the number of all that match."""
         return run_plan(ctx, search.search_ids_with_total_plan(ctx.unit_of(self), query))
 
     @sync_or_async
-    def count(self, ctx: AnyContext, query: Query) -> int:
+    def count(self, ctx: AnyContext, query: Query = ALL) -> int:
         """How many match."""
         return run_plan(ctx, search.count_plan(ctx.unit_of(self), query))
 
     @sync_or_async
-    def exists(self, ctx: AnyContext, query: Query) -> bool:
+    def exists(self, ctx: AnyContext, query: Query = ALL) -> bool:
         """Whether any matches."""
         return run_plan(ctx, search.exists_plan(ctx.unit_of(self), query))
 

@@ -11,7 +11,8 @@ import pytest
 
 import fluxaorm as fx
 from devstack.proxy import Direction, Proxy, Verdict
-from fluxaorm.errors import CacheUnavailableError, CommitUnknownError, MySQLConnectionError
+from fluxaorm.errors import CacheUnavailableError, CommitUnknownError, MySQLConnectionError, TransactionLostError
+from tests.support.blocks import block
 from tests.support.network import MakeProxy
 from tests.support.redis_servers import RedisServer
 from tests.support.shells import Shell
@@ -180,3 +181,104 @@ def test_a_flush_that_cannot_tell_redis_is_rolled_back(fragile: Fragile) -> None
     result = fragile.do(ctx.flush())
 
     assert (((0,),), fx.FlushResult(updated=1)) == (tuple(unchanged), result)
+
+
+# reads
+
+
+def cut_first(proxy: Proxy, *words: bytes) -> list[bytes]:
+    """Cut the connections that send these words, each once, in their order; the words that are left."""
+    left = list(words)
+
+    def intercept(way: Direction, chunk: bytes) -> Verdict:
+        if way is Direction.REQUEST and left and left[0] in chunk:
+            del left[0]
+            return Verdict.CUT
+        return Verdict.FORWARD
+
+    proxy.intercept = intercept
+    return left
+
+
+def hold(shop: Fragile, count: int) -> list[Any]:
+    """So many connections of the pool, for the test alone."""
+    pool = shop.engine.mysql_pools["default"]
+    if shop.shell.name == "sync":
+        return [pool.sync.acquire() for _ in range(count)]
+
+    async def acquired() -> list[Any]:
+        return [await pool.asyncio.acquire() for _ in range(count)]
+
+    held: list[Any] = shop.do(acquired())
+    return held
+
+
+def give_back(shop: Fragile, connections: list[Any]) -> None:
+    """The end of ``hold``."""
+    pool = shop.engine.mysql_pools["default"]
+
+    async def released() -> None:
+        for connection in connections:
+            pool.asyncio.release(connection)
+
+    if shop.shell.name == "asyncio":
+        shop.do(released())
+        return
+    for connection in connections:
+        pool.sync.release(connection)
+
+
+def label_of(shop: Fragile, id: int) -> str:
+    """What a fresh context reads of a counter, which nothing caches."""
+    label: str = shop.do(shop.counters.must_get_by_id(shop.context(), id)).label
+    return label
+
+
+@pytest.fixture
+def counter(fragile: Fragile) -> int:
+    """A counter's id, with one warm connection in the pool."""
+    ctx = fragile.context()
+    made = fragile.do(fragile.counters.new(ctx, label="a"))
+    fragile.do(ctx.flush())
+    return int(made.id)
+
+
+def test_a_read_on_a_connection_that_the_server_ended_is_repeated(fragile: Fragile, counter: int) -> None:
+    """A restart or a KILL costs no reader an error."""
+    left = cut_first(fragile.mysql, b"SELECT")
+
+    label = label_of(fragile, counter)
+
+    assert ("a", []) == (label, left)
+
+
+def test_a_read_that_fails_on_a_fresh_connection_too_is_an_error(fragile: Fragile, counter: int) -> None:
+    """It is repeated once: a statement that ends the server must not end it again and again."""
+    left = cut_first(fragile.mysql, b"`CounterEntity`", b"`CounterEntity`")
+
+    with pytest.raises(MySQLConnectionError):
+        label_of(fragile, counter)
+
+    assert ("a", []) == (label_of(fragile, counter), left)
+
+
+def test_a_read_inside_a_transaction_is_not_repeated(fragile: Fragile, counter: int) -> None:
+    """What the transaction did is gone with its connection."""
+    ctx = fragile.context()
+    cut_first(fragile.mysql, b"FOR UPDATE")
+
+    with pytest.raises((MySQLConnectionError, TransactionLostError)), block(fragile, ctx):
+        fragile.do(fragile.counters.get_by_id(ctx, counter, for_update=True))
+
+
+def test_idle_connections_beside_a_dead_one_are_asked_before_they_are_used(fragile: Fragile, counter: int) -> None:
+    """Else each of them would cost somebody an error, of a flush even one that cannot be repeated."""
+    give_back(fragile, hold(fragile, 3))
+    left = cut_first(fragile.mysql, b"`CounterEntity`", b"SELECT 1")
+
+    first = label_of(fragile, counter)
+    fresh = hold(fragile, 1)
+    second = label_of(fragile, counter)
+    give_back(fragile, fresh)
+
+    assert ("a", "a", []) == (first, second, left)

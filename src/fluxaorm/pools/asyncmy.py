@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from asyncmy.connection import Connection
 from asyncmy.errors import MySQLError, OperationalError
 
+from fluxaorm import errors
 from fluxaorm.plans.effects import ExecResult, QueryRows, Row, Statement
 from fluxaorm.pools.column_types import DAYS, ROW_CONVERSIONS, Decoder, decoded_rows, decoder_of
 from fluxaorm.pools.literals import Sql
@@ -307,6 +308,13 @@ class AsyncmyConnection(MySQLConnectionState):
     async def ping(self) -> None:
         """See AsyncSQLConnection."""
         await self._perform("SELECT 1", "SELECT 1")
+
+    async def answers(self, seconds: float) -> bool:
+        """See BlockingMySQLConnection."""
+        with suppress(errors.MySQLError, TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.ping()
+        return self.usable
 
     def is_alive(self) -> bool:
         """A server that says something unasked says farewell; the loop may not have read it yet."""

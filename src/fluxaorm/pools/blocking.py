@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from time import monotonic, sleep
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 from weakref import WeakSet
 
 from fluxaorm.pools.ports import Pooled, PoolLimits, PoolStats
@@ -28,6 +28,20 @@ Refusal = Callable[[str, bool], Exception]
 """(reason, whether time ran out) -> the error of a pool that gives no connection."""
 FULL_PAUSE: Final = 0.05
 """Seconds between two questions whether a server that was full has room again."""
+
+
+PROBE_SECONDS: Final = 1.0
+"""How long a doubtful connection has to answer."""
+
+
+def never_lost(connection: Any) -> bool:
+    """Whether the server has ended a connection: of this kind that says nothing of the others."""
+    return False
+
+
+def always_answers(connection: Any, seconds: float) -> bool:
+    """Whether a doubtful connection answers in time: of this kind none is doubted."""
+    return True
 
 
 def never_full(error: Exception) -> bool:
@@ -64,8 +78,12 @@ class BlockingPool(Generic[C]):
         open_connection: Callable[[float | None], C],
         refusal: Refusal,
         is_full: Callable[[Exception], bool] = never_full,
+        is_lost: Callable[[C], bool] = never_lost,
+        answers: Callable[[C, float], bool] = always_answers,
     ) -> None:
         self._limits = limits
+        self._is_lost = is_lost
+        self._answers = answers
         self._is_full = is_full
         self._open_connection = open_connection
         self._refusal = refusal
@@ -100,6 +118,13 @@ class BlockingPool(Generic[C]):
         else:
             self._serve()
 
+    def replace(self, connection: C, seconds: float | None = None) -> C:
+        """One that is opened in the place of a lost connection, within ``seconds``. MySQLConnectionError."""
+        with self._lock:
+            self._slots.doubt()
+        connection.close()
+        return self._open(seconds)
+
     def _acquire_slowly(self, seconds: float | None) -> C:
         deadline = monotonic() + (self._limits.timeout if seconds is None else seconds)
         while True:
@@ -111,21 +136,39 @@ class BlockingPool(Generic[C]):
             sleep(FULL_PAUSE)
 
     def _acquire_once(self, deadline: float, limited: bool) -> C:
-        with self._lock:
-            connection = self._slots.take()
-            discarded = self._slots.take_discarded()
-            waiter = None
-            if connection is None and not self._slots.reserve():
-                waiter = self._enqueue()
-        for each in discarded:
-            each.close()
-        if connection is not None:
-            return connection
+        while True:
+            doubtful = waiter = None
+            with self._lock:
+                connection = self._slots.take()
+                if connection is None:
+                    doubtful = self._slots.take_doubtful()
+                discarded = self._slots.take_discarded()
+                if connection is None and doubtful is None and not self._slots.reserve():
+                    waiter = self._enqueue()
+            for each in discarded:
+                each.close()
+            if connection is not None:
+                return connection
+            if doubtful is None:
+                break
+            if self._check(doubtful):
+                return doubtful
         if waiter is not None:
             connection = self._wait(waiter, max(0.0, deadline - monotonic()))
         if connection is not None:
             return connection
         return self._open(max(0.0, deadline - monotonic()) if limited else None)
+
+    def _check(self, connection: C) -> bool:
+        """Whether a doubtful connection answers; one that does not is gone."""
+        try:
+            answers = self._answers(connection, PROBE_SECONDS)
+        except BaseException:
+            self._drop(connection)
+            raise
+        if not answers:
+            self._drop(connection)
+        return answers
 
     def _enqueue(self) -> _Waiter[C]:
         if self._slots.closed:
@@ -177,6 +220,9 @@ class BlockingPool(Generic[C]):
         return connection
 
     def _drop(self, connection: C) -> None:
+        if self._is_lost(connection):
+            with self._lock:
+                self._slots.doubt()
         connection.close()
         self._forget()
 

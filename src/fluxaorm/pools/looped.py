@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from time import monotonic
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from fluxaorm.pools.blocking import FULL_PAUSE, Closable, Refusal, never_full
+from fluxaorm.pools.blocking import FULL_PAUSE, PROBE_SECONDS, Closable, Refusal, never_full, never_lost
 from fluxaorm.pools.ports import PoolLimits, PoolStats
 from fluxaorm.pools.slots import UNFIT, Slots
 
 C = TypeVar("C", bound=Closable)
+
+
+async def always_answers_later(connection: Any, seconds: float) -> bool:
+    """As ``always_answers``."""
+    return True
 
 
 class LoopPool(Generic[C]):
@@ -23,8 +28,12 @@ class LoopPool(Generic[C]):
         open_connection: Callable[[], Awaitable[C]],
         refusal: Refusal,
         is_full: Callable[[Exception], bool] = never_full,
+        is_lost: Callable[[C], bool] = never_lost,
+        answers: Callable[[C, float], Awaitable[bool]] = always_answers_later,
     ) -> None:
         self._limits = limits
+        self._is_lost = is_lost
+        self._answers = answers
         self._is_full = is_full
         self._open_connection = open_connection
         self._refusal = refusal
@@ -46,10 +55,21 @@ class LoopPool(Generic[C]):
     def settle(self, connection: C, fate: int) -> None:
         """What ``put`` left to do."""
         if fate == UNFIT:
-            connection.close()
-            self._forget()
+            self._drop(connection)
         else:
             self._grant()
+
+    def _drop(self, connection: C) -> None:
+        if self._is_lost(connection):
+            self._slots.doubt()
+        connection.close()
+        self._forget()
+
+    async def replace(self, connection: C) -> C:
+        """One that is opened in the place of a lost connection. MySQLConnectionError."""
+        self._slots.doubt()
+        connection.close()
+        return await self._open()
 
     async def _acquire_slowly(self, seconds: float | None) -> C:
         deadline = monotonic() + (self._limits.timeout if seconds is None else seconds)
@@ -67,15 +87,32 @@ class LoopPool(Generic[C]):
         connection = self._slots.take()
         if connection is not None:
             return connection
+        while (doubtful := self._slots.take_doubtful()) is not None:
+            if await self._check(doubtful):
+                return doubtful
         if not self._slots.reserve():
             connection = await self._wait(max(0.0, seconds))
             if connection is not None:
                 return connection
+        return await self._open()
+
+    async def _open(self) -> C:
         try:
             return await self._open_connection()
         except BaseException:
             self._forget()
             raise
+
+    async def _check(self, connection: C) -> bool:
+        """Whether a doubtful connection answers; one that does not is gone."""
+        try:
+            answers = await self._answers(connection, PROBE_SECONDS)
+        except BaseException:
+            self._drop(connection)
+            raise
+        if not answers:
+            self._drop(connection)
+        return answers
 
     async def _wait(self, seconds: float) -> C | None:
         """A connection, or None: the right to open one."""

@@ -11,7 +11,7 @@ import select
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from fluxaorm.errors import MySQLConnectionError, MySQLError
@@ -300,6 +300,12 @@ class BlockingMySQLConnection(MySQLConnectionState, ABC):
     def ping(self) -> None:
         """See SyncSQLConnection."""
         self._perform("SELECT 1", "SELECT 1")
+
+    def answers(self, seconds: float) -> bool:
+        """Whether the server answers in time; else the connection is not usable any more."""
+        with cut_off(self._descriptor, time.monotonic() + seconds), suppress(MySQLError):
+            self.ping()
+        return self.usable
 
     def is_alive(self) -> bool:
         """A server that says something unasked says farewell."""

@@ -78,6 +78,11 @@ class SyncSQLConnection(Pooled, Protocol):
         ...
 
     @property
+    def lost(self) -> bool:
+        """Whether the server, or the way to it, has ended it."""
+        ...
+
+    @property
     def touched(self) -> bool:
         """Whether SQL of the user's own may have changed the session."""
         ...
@@ -154,6 +159,11 @@ class AsyncSQLConnection(Pooled, Protocol):
     @property
     def opened(self) -> float:
         """As SyncSQLConnection.opened."""
+        ...
+
+    @property
+    def lost(self) -> bool:
+        """As SyncSQLConnection.lost."""
         ...
 
     @property
@@ -262,12 +272,20 @@ class SyncPool(Takes[C], Protocol[C]):
         """A connection for the caller alone. PoolTimeoutError after ``seconds`` (None: the pool's)."""
         ...
 
+    def replace(self, connection: C, seconds: float | None = None) -> C:
+        """Close a lost connection and open one in its place; when that fails neither is the caller's any more."""
+        ...
+
 
 class AsyncPool(Takes[C], Protocol[C]):
     """Connections of one event loop."""
 
     async def acquire(self, seconds: float | None = None) -> C:
         """As SyncPool.acquire."""
+        ...
+
+    async def replace(self, connection: C) -> C:
+        """As SyncPool.replace."""
         ...
 
 

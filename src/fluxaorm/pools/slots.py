@@ -33,6 +33,7 @@ class Slots(Generic[C, W]):
         "_max_open",
         "closed",
         "discarded",
+        "doubtful",
         "idle",
         "open",
         "waiters",
@@ -44,6 +45,8 @@ class Slots(Generic[C, W]):
         self._max_idle = limits.max_idle
         self._liveness_after = limits.liveness_after
         self.idle: list[C] = []
+        self.doubtful: list[C] = []
+        """Idle ones to be asked for an answer before they are used: the server has ended another of their age."""
         self.waiters: deque[W] = deque()
         self.discarded: list[C] = []
         """Found unfit for use; whoever called closes them. They no longer count as open."""
@@ -77,12 +80,28 @@ class Slots(Generic[C, W]):
 
     def _sweep(self, now: float) -> None:
         """Let go of what grew old at the bottom of the pile; one look each time a connection was replaced."""
-        for old in [each for each in self.idle if now >= each.expires]:
-            try:
-                self.idle.remove(old)
-            except ValueError:
-                continue
-            self.discarded.append(old)
+        for pile in (self.idle, self.doubtful):
+            for old in [each for each in pile if now >= each.expires]:
+                try:
+                    pile.remove(old)
+                except ValueError:
+                    continue
+                self.discarded.append(old)
+
+    def doubt(self) -> None:
+        """The server has ended a connection: perhaps it has ended the idle ones too."""
+        self.doubtful += _drain(self.idle)
+
+    def take_doubtful(self) -> C | None:
+        """One that is used only if it answers; else it is closed, and ``forget`` called."""
+        now = self._clock()
+        while self.doubtful:
+            connection = self.doubtful.pop()
+            if now < connection.expires:
+                connection.taken = now
+                return connection
+            self.discarded.append(connection)
+        return None
 
     def _pop(self) -> C | None:
         try:
@@ -144,7 +163,7 @@ class Slots(Generic[C, W]):
         """No connection is kept from now on: the idle ones, to be closed, and the waiting callers, to be told."""
         self.closed = True
         self._max_idle = 0
-        idle = _drain(self.idle)
+        idle = _drain(self.idle) + _drain(self.doubtful)
         waiters = list(self.waiters)
         self.waiters.clear()
         self.open -= len(idle)
@@ -152,7 +171,7 @@ class Slots(Generic[C, W]):
 
     def stats(self) -> PoolStats:
         """The pool at this moment."""
-        return PoolStats(self.open, len(self.idle), len(self.waiters))
+        return PoolStats(self.open, len(self.idle) + len(self.doubtful), len(self.waiters))
 
 
 def _drain(connections: list[C]) -> list[C]:

@@ -40,6 +40,16 @@ def is_full(error: Exception) -> bool:
     return isinstance(error, MySQLError) and error.errno in _NO_ROOM
 
 
+def _is_lost(connection: Any) -> bool:
+    lost: bool = connection.lost
+    return lost
+
+
+def _answers(connection: Any, seconds: float) -> Any:
+    """To be awaited on asyncio."""
+    return connection.answers(seconds)
+
+
 class SQLPoolBase(ABC):
     """A registered pool. Opens nothing before it is asked to."""
 
@@ -113,11 +123,11 @@ class SQLPoolBase(ABC):
     def _make_blocking(self) -> BlockingPool[Any]:
         with self._making:
             if self._blocking is None:
-                self._blocking = BlockingPool(self.limits, self._open, self._refusal, is_full)
+                self._blocking = BlockingPool(self.limits, self._open, self._refusal, is_full, _is_lost, _answers)
             return self._blocking
 
     def _make_looped(self) -> LoopPool[Any]:
-        return LoopPool(self.limits, self._open_async, self._refusal, is_full)
+        return LoopPool(self.limits, self._open_async, self._refusal, is_full, _is_lost, _answers)
 
     def _refusal(self, reason: str, timed_out: bool) -> MySQLError:
         return (PoolTimeoutError if timed_out else MySQLConnectionError)(reason, pool=self.code)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from fluxaorm.errors import MySQLError, UnknownPoolError
+from fluxaorm.errors import MySQLConnectionError, MySQLError, UnknownPoolError
 from fluxaorm.plans.effects import (
     Begin,
     CallHandler,
@@ -46,6 +46,7 @@ from fluxaorm.runners.outcomes import (
     begin_stream,
     connection_of,
     end_stream,
+    is_dead,
     open_connection_of,
     prepared,
     retire_touched,
@@ -175,10 +176,18 @@ class AsyncRunner:
             return rows
         pool = self._sql_pool(target)
         connection = pool.take() or await pool.acquire()
+        held = True
         try:
             return await connection.fetch(effect.sql, effect.args)
+        except MySQLConnectionError as error:
+            if not is_dead(error, connection):
+                raise
+            held = False
+            connection = await pool.replace(connection)
+            held = True
+            return await connection.fetch(effect.sql, effect.args)
         finally:
-            if fate := pool.put(connection):
+            if held and (fate := pool.put(connection)):
                 pool.settle(connection, fate)
 
     async def _fetch_table(self, effect: FetchTable, _: Shield) -> QueryRows:

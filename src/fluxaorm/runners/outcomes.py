@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import Any, Final, Protocol, TypeVar
 
 from fluxaorm.errors import CommitUnknownError, MySQLConnectionError, MySQLError
@@ -17,6 +18,18 @@ class Touchable(Protocol):
 
 
 C = TypeVar("C", bound=Touchable)
+_AT_ONCE: Final = 1.0
+_ENDED: Final = frozenset(
+    {
+        1053,  # server shutdown in progress
+        1927,  # MariaDB: connection killed
+        2006,  # gone away
+        2013,  # lost during the query
+        2055,  # lost at ...
+        3169,  # session killed
+        4031,  # closed after idling
+    }
+)
 _KILLED: Final = frozenset(
     {
         1317,  # killed by somebody, or over a limit of Vitess
@@ -43,6 +56,20 @@ def unknown_outcome(error: BaseException, connection: Any, pool: str, what: str)
     unknown = CommitUnknownError(message, errno=errno, pool=pool)
     unknown.thread, unknown.opened = connection.thread, connection.opened
     return unknown
+
+
+def is_dead(error: MySQLConnectionError, connection: Any) -> bool:
+    """Whether a read failed since the server had ended an idle connection, so that another one would have served it.
+
+    Not when it was cut off at a deadline or by a time limit, or had been at it for a while.
+    """
+    return (
+        error.errno in _ENDED
+        and connection.lost
+        # a fresh one was never idle
+        and 0 < connection.taken > monotonic() - _AT_ONCE
+        and "timed out" not in error.reason
+    )
 
 
 def open_connection_of(session: Session) -> Any:

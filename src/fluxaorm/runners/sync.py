@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from fluxaorm.errors import ContextMisuseError, MySQLError, UnknownPoolError
+from fluxaorm.errors import ContextMisuseError, MySQLConnectionError, MySQLError, UnknownPoolError
 from fluxaorm.plans.effects import (
     Begin,
     CallHandler,
@@ -40,6 +40,7 @@ from fluxaorm.runners.outcomes import (
     begin_stream,
     connection_of,
     end_stream,
+    is_dead,
     open_connection_of,
     prepared,
     retire_touched,
@@ -148,10 +149,18 @@ class SyncRunner:
             return rows
         pool = self._sql.get(target) or self._sql_pool(target)
         connection = pool.take() or pool.acquire()
+        held = True
         try:
             return connection.fetch(effect.sql, effect.args)
+        except MySQLConnectionError as error:
+            if not is_dead(error, connection):
+                raise
+            held = False
+            connection = pool.replace(connection)
+            held = True
+            return connection.fetch(effect.sql, effect.args)
         finally:
-            if fate := pool.put(connection):
+            if held and (fate := pool.put(connection)):
                 pool.settle(connection, fate)
 
     def _fetch_table(self, effect: FetchTable) -> QueryRows:

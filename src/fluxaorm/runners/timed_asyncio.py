@@ -92,7 +92,7 @@ class _TimedPool:
         self._acquire = pool.acquire
         self.take, self.put = pool.take, pool.put
         self.settle, self.release = pool.settle, pool.release
-        self.stats, self.close = pool.stats, pool.close
+        self.stats, self.close, self.replace = pool.stats, pool.close, pool.replace
 
     async def acquire(self, seconds: float | None = None) -> AsyncSQLConnection:
         left = self._limit.check()

@@ -144,6 +144,13 @@ class _TimedPool:
         self._entered(connection)
         return connection
 
+    def replace(self, connection: SyncSQLConnection, seconds: float | None = None) -> SyncSQLConnection:
+        self.watch.leave()
+        left = self._limit.left
+        made = self._pool.replace(connection, max(0.0, left if seconds is None else min(left, seconds)))
+        self._entered(made)
+        return made
+
     def _entered(self, connection: SyncSQLConnection | None) -> SyncSQLConnection | None:
         if connection is not None:
             self.watch.enter(connection)

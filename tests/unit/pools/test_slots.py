@@ -245,3 +245,19 @@ class PoolLife(RuleBasedStateMachine):
 
 PoolLife.TestCase.settings = settings(max_examples=200, stateful_step_count=40)
 TestPoolLife = PoolLife.TestCase
+
+
+def test_idle_connections_that_are_doubted_are_not_handed_out_unasked() -> None:
+    """The server has ended one: they count, but only who asks them first gets them; too old ones are thrown away."""
+    clock = Clock()
+    pool = slots(clock)
+    old, young = FakeConnection("old", 150), FakeConnection("young", 500)
+    opened(pool, young, old)
+
+    pool.doubt()
+    clock.now = 200
+    idle = (pool.take(), pool.stats())
+
+    assert (None, PoolStats(2, 2, 0)) == idle
+    assert [young, None] == [pool.take_doubtful(), pool.take_doubtful()]
+    assert [old] == pool.take_discarded()

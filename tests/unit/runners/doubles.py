@@ -42,7 +42,7 @@ class FakeConnection:
 
     thread = 7
     opened = 0.0
-    touched = False
+    touched = lost = False
 
     def __init__(self, script: Script) -> None:
         self.script = script
@@ -84,7 +84,7 @@ class FakeAsyncConnection:
 
     thread = FakeConnection.thread
     opened = FakeConnection.opened
-    touched = False
+    touched = lost = False
 
     def __init__(self, script: Script) -> None:
         self._inner = FakeConnection(script)

@@ -188,15 +188,17 @@ def test_a_failing_alter_leaves_the_table_as_it_was(raw_store: RawStore) -> None
     assert [(1, "Alice", 0), (2, "Alice", 0)] == raw_store.query("SELECT * FROM `User` ORDER BY `id`")
 
 
-def test_tables_of_others_are_dropped_unless_ignored(raw_store: RawStore) -> None:
+def test_tables_of_others_are_dropped_on_demand_unless_ignored(raw_store: RawStore) -> None:
     """And those of the library's own are never looked at."""
     raw_store.query(raw_store.dialect.ids_table_ddl())
     for name in ("legacy", "kept"):
         raw_store.query(f"CREATE TABLE `{name}` (`id` INTEGER NOT NULL PRIMARY KEY, `x` varchar(10) DEFAULT 'a''b')")
-    raw_store.ignored_tables = frozenset({"kept"})
+    left_alone = raw_store.alters(USER)
+    raw_store.ignored_tables, raw_store.drops_unknown_tables = frozenset({"k*"}), True
 
     alters = raw_store.apply(USER)
 
+    assert [("create_table", "User")] == [(alter.kind, alter.table) for alter in left_alone]
     assert [("create_table", "User"), ("drop_table", "legacy")] == [(alter.kind, alter.table) for alter in alters]
     assert {"User", "kept", "_fluxa_ids"} == set(raw_store.tables())
 
@@ -247,8 +249,8 @@ def test_a_duplicate_key_is_told_by_every_server(raw_store: RawStore) -> None:
     assert "person" == duplicate.index or ("name", "age") == duplicate.columns
 
 
-def test_foreign_keys_and_engines_of_others_are_taken_back(raw_server_store: RawStore) -> None:
-    """The library makes no foreign keys and keeps its rows in InnoDB."""
+def test_engines_of_others_are_taken_back_and_their_foreign_keys_kept(raw_server_store: RawStore) -> None:
+    """The library keeps its rows in InnoDB; a foreign key does no harm, and its index is not in the way either."""
     store = raw_server_store
     store.query("CREATE TABLE `Parent` (`id` bigint unsigned NOT NULL PRIMARY KEY) ENGINE=InnoDB")
     store.query(
@@ -262,8 +264,9 @@ def test_foreign_keys_and_engines_of_others_are_taken_back(raw_server_store: Raw
     alters = store.apply(*wanted)
 
     assert [] == store.alters(*wanted)
-    assert "drop_foreign_key" in {kind for alter in alters for kind in alter.kinds}
+    assert "drop_foreign_key" not in {kind for alter in alters for kind in alter.kinds}
     assert "convert_table" in {kind for alter in alters for kind in alter.kinds}
+    assert ["to_parent"] == [key.name for key in store.tables()["User"].foreign_keys]
 
 
 def test_a_schema_is_compared_on_mariadb_as_on_mysql(raw_server_store: RawStore) -> None:

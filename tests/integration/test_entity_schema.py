@@ -133,7 +133,7 @@ def test_tables_of_others_are_left_alone(plain_shop: Shop) -> None:
 
     assert [] == left
     pending = plain_shop.do(fx.get_alters(ctx))
-    assert {"forgotten": "drop_table", "NoteEntity": "create_table"} == {alter.table: alter.kind for alter in pending}
+    assert {"NoteEntity": "create_table"} == {alter.table: alter.kind for alter in pending}
 
 
 def test_an_emptied_table_takes_every_alter(open_books: Any, shell: Shell) -> None:

@@ -45,6 +45,7 @@ class RawStore:
     dialect: Dialect
     collation: str
     ignored_tables: frozenset[str] = frozenset()
+    drops_unknown_tables: bool = False
     statements: list[str] = field(default_factory=list[str], repr=False)
     errors: list[FluxaError] = field(default_factory=list[FluxaError], repr=False)
     """What the database refused, also where a plan went on."""

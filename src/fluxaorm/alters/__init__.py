@@ -5,6 +5,7 @@ from __future__ import annotations
 from fluxaorm.alters.alter import Alter, AlterPlans, Kind, Safety, split_alters
 from fluxaorm.alters.finding import Finding
 from fluxaorm.alters.pool_diff import PoolDiff
+from fluxaorm.alters.several import may_run_after, was_needless
 from fluxaorm.alters.wanted import WantedTable, wanted_table
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "PoolDiff",
     "Safety",
     "WantedTable",
+    "may_run_after",
     "split_alters",
     "wanted_table",
+    "was_needless",
 ]

@@ -30,6 +30,7 @@ Kind: TypeAlias = Literal[
     "rename_column",
     "change_primary_key",
     "drop_foreign_key",
+    "drop_check",
     "drop_index",
     "drop_column",
     "drop_table",
@@ -70,6 +71,8 @@ class Alter:
     algorithm: Literal["", "instant", "inplace", "copy"] = ""
     """How the server makes it: only the table's description changes; rows are gone through while others write;
     the table is copied, and writes wait. "": not a change of a table that is there."""
+    neighbours: tuple[str, ...] = field(default=(), repr=False)
+    """Tables that foreign keys tie to this one, in either direction."""
     checks: tuple[Check, ...] = field(default=(), repr=False)
     """What ``precheck`` asks."""
     key: str | None = field(default=None, repr=False)

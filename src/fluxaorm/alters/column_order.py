@@ -15,10 +15,10 @@ def reordering(wanted: TableDefinition, reached: TableDefinition) -> Reorder | N
     order = [places[column.name] for column in wanted.columns]
     staying = set(_longest_increasing(order))
     before = [None, *(column.name for column in wanted.columns)]
+    # as they will be, with all that the definition does not say
+    columns = [reached.columns[place] for place in order]
     moves = tuple(
-        (column, after)
-        for column, after, place in zip(wanted.columns, before, order, strict=False)
-        if place not in staying
+        (column, after) for column, after, place in zip(columns, before, order, strict=False) if place not in staying
     )
     return Reorder(moves) if moves else None
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
 from fluxaorm.alters.column_order import reordering
+from fluxaorm.alters.foreign_keys import End, in_the_way, new_names
 from fluxaorm.alters.safety import DESTRUCTIVE, SAFE, Judgement, judge
 from fluxaorm.alters.wanted import WantedTable
 from fluxaorm.dialects.changes import (
@@ -20,6 +21,7 @@ from fluxaorm.dialects.changes import (
     RenameColumn,
     SetDefault,
     applied,
+    renamed_columns,
 )
 from fluxaorm.dialects.tables import TableDefinition
 
@@ -27,17 +29,31 @@ Judged: TypeAlias = "tuple[Change, Judgement]"
 
 
 def judged_together(
-    wanted: WantedTable, actual: TableDefinition, changes: list[Change], targets: AbstractSet[str]
+    wanted: WantedTable, actual: TableDefinition, changes: list[Change], ends: Iterable[End] = ()
 ) -> list[Judged]:
-    """Every change with its judgement. ``targets``: names of tables that foreign keys point at."""
+    """Every change with its judgement. ``ends``: of foreign keys at this table.
+
+    A change that one is in the way of waits: a foreign key goes by an alter of its own, which is destructive.
+    """
     judged = [(change, judge(change, wanted)) for change in changes]
+    held = {id(change) for change, _ in keys_in_the_way(actual, changes, ends)}
+    judged = [(change, _delayed(said) if id(change) in held else said) for change, said in judged]
     destructive = [change for change, said in judged if said.safety != SAFE]
     late = {name for change in destructive for name in _columns_after(change)}
     tied = {name for change in destructive for name in _columns_held(change)}
-    tied |= {name for key in actual.foreign_keys for name in key.columns}
-    if actual.name in targets:
-        tied |= set(actual.primary_key)
     return [(change, _delayed(said) if _waits(change, late, tied) else said) for change, said in judged]
+
+
+def keys_in_the_way(
+    actual: TableDefinition, changes: Sequence[Change], ends: Iterable[End]
+) -> Iterator[tuple[Change, End]]:
+    """Each change with each end of a foreign key that the server wants away before."""
+    names = new_names(changes)
+    renamed = [end.renamed(names) for end in ends]
+    before, after = renamed_columns(actual, names), applied(actual, changes)
+    for change in changes:
+        for end in in_the_way(change, before, after, renamed):
+            yield change, end
 
 
 def with_moves(wanted: WantedTable, actual: TableDefinition, judged: list[Judged]) -> list[Judged]:

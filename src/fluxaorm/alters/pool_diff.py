@@ -1,25 +1,27 @@
 """The alters of one SQL pool: a pure function of what its entities want and what its database has.
 
-Order: new tables, safe changes, renamed tables, the other changes, dropped tables. One alter a table and safety class.
+Order: new tables, safe changes, foreign keys in the way, renamed tables, the other changes, dropped tables. One alter a
+table and safety class, and one for the foreign keys that a table has to give up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from fluxaorm.alters.alter import Alter, AlterPlans, Kind
 from fluxaorm.alters.checks import Check
-from fluxaorm.alters.dependencies import judged_together, with_moves
+from fluxaorm.alters.dependencies import judged_together, keys_in_the_way, with_moves
+from fluxaorm.alters.foreign_keys import End
+from fluxaorm.alters.known_tables import KnownTables, Owned
 from fluxaorm.alters.row_checks import RowChecks, dropped_rows
-from fluxaorm.alters.safety import DESTRUCTIVE, SAFE, Judgement
+from fluxaorm.alters.safety import DESTRUCTIVE, SAFE, Judgement, judge
 from fluxaorm.alters.table_diff import diff_table
 from fluxaorm.alters.wanted import WantedTable
-from fluxaorm.dialects.changes import applied
-from fluxaorm.dialects.port import OWN_PREFIX, Dialect
-from fluxaorm.dialects.tables import TableDefinition
+from fluxaorm.dialects.changes import DropForeignKey, applied
+from fluxaorm.dialects.port import Dialect
+from fluxaorm.dialects.tables import ForeignKeyDefinition, TableDefinition
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,32 +33,38 @@ class PoolDiff:
     plans: AlterPlans | None = None
     reorder: bool = False
     """Whether columns are moved into the declared order."""
+    drop_unknown: bool = False
+    """Whether tables that no entity has are dropped; else they are left alone."""
 
     def alters(
         self, wanted: Sequence[WantedTable], actual: Mapping[str, TableDefinition], ignored: Collection[str] = ()
     ) -> list[Alter]:
-        """What brings ``actual`` in line with ``wanted``; none when it is. ``ignored``: tables to leave alone."""
-        targets = {key.target for table in actual.values() for key in table.foreign_keys}
-        found = [alter for table in wanted for alter in self._table_alters(table, actual, targets)]
-        found += self._drops(wanted, actual, ignored)
+        """What brings ``actual`` in line with ``wanted``; none when it is. ``ignored``: tables never to drop."""
+        known = KnownTables(self.dialect, wanted, actual)
+        nobodys = known.nobodys(ignored) if self.drop_unknown else []
+        ordered, held = known.in_order_to_drop(nobodys)
+        away = _Away(self.dialect)
+        for end in held:
+            away.add(end, f"drop table `{end.key.target}`")
+        for owned in known.owned:
+            away.add_all(owned)
+        found = [self._create(table) for table in known.missing]
+        for owned in known.owned:
+            found += self._owned_alters(owned, away, known.neighbours(owned.found.name))
+        found += self._foreign_keys(away, known)
+        found += [self._drop(table, known.neighbours(table.name)) for table in ordered]
         return sorted(found, key=_rank)
 
-    def _table_alters(
-        self, wanted: WantedTable, actual: Mapping[str, TableDefinition], targets: AbstractSet[str]
-    ) -> Iterator[Alter]:
-        there = actual.get(wanted.table.name)
-        old_name = wanted.renamed_from
-        if there is not None:
-            yield from self._changes(wanted, there, there, targets)
-        elif old_name is not None and old_name in actual:
-            yield self._rename(wanted, actual[old_name])
-            moved = replace(actual[old_name], name=wanted.table.name)
-            yield from self._changes(wanted, moved, actual[old_name], targets)
-        else:
-            description = f"create table `{wanted.table.name}`"
-            reason = f"{wanted.entity} has no table yet"
-            judgement = Judgement("create_table", SAFE, description, reason)
-            yield self._alter(wanted, [judgement], self.dialect.create_table(wanted.table))
+    def _create(self, wanted: WantedTable) -> Alter:
+        description = f"create table `{wanted.table.name}`"
+        judgement = Judgement("create_table", SAFE, description, f"{wanted.entity} has no table yet")
+        return self._alter(wanted, [judgement], self.dialect.create_table(wanted.table))
+
+    def _owned_alters(self, owned: Owned, away: _Away, neighbours: tuple[str, ...]) -> Iterator[Alter]:
+        if owned.renamed:
+            yield replace(self._rename(owned.wanted, owned.found), neighbours=neighbours)
+        for alter in self._changes(owned, away):
+            yield replace(alter, neighbours=neighbours)
 
     def _rename(self, wanted: WantedTable, old: TableDefinition) -> Alter:
         reason = (
@@ -67,16 +75,15 @@ class PoolDiff:
         judgement = Judgement("rename_table", DESTRUCTIVE, description, reason)
         return self._alter(wanted, [judgement], self.dialect.rename_table(old, wanted.table.name))
 
-    def _changes(
-        self, wanted: WantedTable, actual: TableDefinition, found: TableDefinition, targets: AbstractSet[str]
-    ) -> Iterator[Alter]:
-        renamed = actual.name != found.name
-        judged = judged_together(wanted, actual, diff_table(wanted, actual), targets)
+    def _changes(self, owned: Owned, away: _Away) -> Iterator[Alter]:
+        wanted, actual, found = owned.wanted, owned.actual, owned.found
+        changes = diff_table(wanted, actual, away.staying(owned.ends))
+        judged = judged_together(wanted, actual, changes, owned.ends)
         if self.reorder:
             judged = with_moves(wanted, actual, judged)
         for safety in (SAFE, DESTRUCTIVE):
             # after a rename nothing is there under the new name until that, too, was allowed
-            chosen = [pair for pair in judged if (DESTRUCTIVE if renamed else pair[1].safety) == safety]
+            chosen = [pair for pair in judged if (DESTRUCTIVE if owned.renamed else pair[1].safety) == safety]
             for group in self.dialect.changes_together([change for change, _ in chosen]):
                 judgements = [replace(said, safety=safety) for change, said in chosen if change in group]
                 checks = RowChecks(self.dialect, wanted, actual, found).of(group)
@@ -84,30 +91,43 @@ class PoolDiff:
                 yield self._alter(wanted, judgements, self.dialect.alter_table(actual, group), algorithm, checks)
                 actual = applied(actual, group)
 
-    def _drops(
-        self, wanted: Sequence[WantedTable], actual: Mapping[str, TableDefinition], ignored: Collection[str]
-    ) -> Iterator[Alter]:
-        kept = {table.table.name for table in wanted}
-        kept |= {table.renamed_from or "" for table in wanted if table.table.name not in actual}
-        left = [
-            table
-            for name, table in sorted(actual.items())
-            if name not in kept and name not in ignored and not name.startswith(OWN_PREFIX)
-        ]
-        for table in _referring_first(left):
+    def _foreign_keys(self, away: _Away, known: KnownTables) -> Iterator[Alter]:
+        """Those of a table in one alter, which comes before all that they are in the way of."""
+        for table, keys in away.by_table():
+            found = known.found(table)
+            assert found is not None, "a foreign key is one of a table that is there"
+            changes = [DropForeignKey(key) for key, _ in keys]
+            whys = dict.fromkeys(why for _, reasons in keys for why in reasons)
             yield Alter(
-                f"drop table `{table.name}`",
-                "no entity has this table; keep it with ignored_tables",
+                "; ".join(f"drop foreign key `{key.name}` to `{key.target}`" for key, _ in keys),
+                f"it is in the way: the server does not {', nor '.join(whys)} as long as it is there",
                 self.pool,
-                None,
-                table.name,
-                "drop_table",
+                known.entity_of(table),
+                table,
+                "drop_foreign_key",
                 DESTRUCTIVE,
-                self.dialect.drop_table(table.name),
-                ("drop_table",),
-                checks=dropped_rows(self.dialect, table),
+                self.dialect.alter_table(found, changes),
+                ("drop_foreign_key",),
+                self.dialect.algorithm(found, changes),
+                known.neighbours(table),
                 plans=self.plans,
             )
+
+    def _drop(self, table: TableDefinition, neighbours: tuple[str, ...]) -> Alter:
+        return Alter(
+            f"drop table `{table.name}`",
+            "no entity has this table; keep it with ignored_tables",
+            self.pool,
+            None,
+            table.name,
+            "drop_table",
+            DESTRUCTIVE,
+            self.dialect.drop_table(table.name),
+            ("drop_table",),
+            neighbours=neighbours,
+            checks=dropped_rows(self.dialect, table),
+            plans=self.plans,
+        )
 
     def _alter(
         self,
@@ -132,9 +152,9 @@ class PoolDiff:
             statements,
             kinds,
             algorithm,
-            checks,
-            wanted.table.primary_key[0],
-            self.plans,
+            checks=checks,
+            key=wanted.table.primary_key[0],
+            plans=self.plans,
         )
 
 
@@ -148,6 +168,7 @@ _WEIGHT: Final[tuple[Kind, ...]] = (
     "change_column",
     "add_unique_index",
     "drop_index",
+    "drop_check",
     "drop_foreign_key",
     "change_primary_key",
     "drop_column",
@@ -159,21 +180,44 @@ _WEIGHT: Final[tuple[Kind, ...]] = (
 
 
 def _rank(alter: Alter) -> int:
-    """New tables, safe changes, renamed tables, changes that take foreign keys away, other changes, dropped tables."""
-    if alter.kind in ("create_table", "rename_table", "drop_table"):
-        return {"create_table": 0, "rename_table": 2, "drop_table": 5}[alter.kind]
-    if alter.safety == SAFE:
-        return 1
-    return 3 if "drop_foreign_key" in alter.kinds else 4
+    """New tables, safe changes, foreign keys in the way, renamed tables, other changes, dropped tables."""
+    if alter.kind in _RANKS:
+        return _RANKS[alter.kind]
+    return 1 if alter.safety == SAFE else 4
 
 
-def _referring_first(tables: Sequence[TableDefinition]) -> list[TableDefinition]:
-    """Tables in an order in which each can be dropped: before those it points at. A circle stays as it is."""
-    left = list(tables)
-    ordered: list[TableDefinition] = []
-    while left:
-        pointed = {key.target for table in left for key in table.foreign_keys if key.target != table.name}
-        free = [table for table in left if table.name not in pointed] or left
-        ordered += free
-        left = [table for table in left if table not in free]
-    return ordered
+_RANKS: Final[dict[Kind, int]] = {"create_table": 0, "drop_foreign_key": 2, "rename_table": 3, "drop_table": 5}
+
+
+class _Away:
+    """The foreign keys that have to go, and for what."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._key = dialect.table_key
+        self._found: dict[tuple[str, str], tuple[End, list[str]]] = {}
+
+    def add(self, end: End, why: str) -> None:
+        """``why``: what the server does not do as long as it is there."""
+        _, whys = self._found.setdefault(self._of(end), (end, []))
+        whys.append(why)
+
+    def add_all(self, owned: Owned) -> None:
+        """All that are in the way of what a table needs."""
+        for change, end in keys_in_the_way(
+            owned.actual, diff_table(owned.wanted, owned.actual, owned.ends), owned.ends
+        ):
+            self.add(end, judge(change, owned.wanted).description + f" of `{owned.found.name}`")
+
+    def staying(self, ends: Iterable[End]) -> list[End]:
+        """The ends of those that stay."""
+        return [end for end in ends if self._of(end) not in self._found]
+
+    def by_table(self) -> list[tuple[str, list[tuple[ForeignKeyDefinition, list[str]]]]]:
+        """The keys of each table that has some, with why they go."""
+        tables: dict[str, list[tuple[ForeignKeyDefinition, list[str]]]] = {}
+        for _, (end, whys) in sorted(self._found.items()):
+            tables.setdefault(end.owner, []).append((end.key, whys))
+        return list(tables.items())
+
+    def _of(self, end: End) -> tuple[str, str]:
+        return self._key(end.owner), end.key.name

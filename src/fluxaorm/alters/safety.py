@@ -18,6 +18,7 @@ from fluxaorm.dialects.changes import (
     ChangeColumn,
     ChangePrimaryKey,
     ConvertTable,
+    DropCheck,
     DropColumn,
     DropForeignKey,
     DropIndex,
@@ -26,7 +27,7 @@ from fluxaorm.dialects.changes import (
     Reorder,
     SetDefault,
 )
-from fluxaorm.dialects.tables import ColumnDefinition, IndexDefinition
+from fluxaorm.dialects.tables import ColumnDefinition, IndexDefinition, TableDefinition
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +67,13 @@ def judge(change: Change, wanted: WantedTable) -> Judgement:
             reason = f"{wanted.entity} has no such index; queries that use it become slow"
             return Judgement("drop_index", DESTRUCTIVE, f"drop {_shown(index)}", reason)
         case DropForeignKey(key):
-            reason = "the library makes no foreign keys, and this one blocks changes"
+            reason = "the server refuses another change as long as it is there"
             return Judgement(
                 "drop_foreign_key", DESTRUCTIVE, f"drop foreign key `{key.name}` to `{key.target}`", reason
             )
+        case DropCheck(check, name):
+            reason = f"it names the column `{name}`, which goes"
+            return Judgement("drop_check", DESTRUCTIVE, f"drop check `{check.name}` ({check.condition})", reason)
         case ChangePrimaryKey(_, new_key):
             description = f"make ({_names(new_key)}) the primary key"
             return Judgement("change_primary_key", DESTRUCTIVE, description, _differs(wanted, None, "primary key"))
@@ -78,9 +82,22 @@ def judge(change: Change, wanted: WantedTable) -> Judgement:
             reason = f"{wanted.entity} declares its fields in this order"
             return Judgement("reorder_columns", SAFE, f"move columns {names}", reason)
         case ConvertTable(old_table, new_table):
-            was, becomes = f"{old_table.engine} {old_table.collation}", f"{new_table.engine} {new_table.collation}"
-            reason = _differs(wanted, None, "engine or default collation")
-            return Judgement("convert_table", SAFE, f"convert from {was} to {becomes}", reason)
+            return _converted(old_table, new_table, wanted)
+
+
+def _converted(old: TableDefinition, new: TableDefinition, wanted: WantedTable) -> Judgement:
+    formats = old.row_format != new.row_format
+    was, becomes = (_shape(table, formats) for table in (old, new))
+    if old.engine.lower() == new.engine.lower() and formats:
+        reason = f"an index that {wanted.entity} declares is too long for row format {old.row_format}"
+    else:
+        reason = _differs(wanted, None, "engine or default collation")
+    return Judgement("convert_table", SAFE, f"convert from {was} to {becomes}", reason)
+
+
+def _shape(table: TableDefinition, formats: bool) -> str:
+    words = [table.engine, table.row_format if formats else "", table.collation]
+    return " ".join(word for word in words if word)
 
 
 def _differs(wanted: WantedTable, column: str | None, what: str) -> str:
@@ -130,8 +147,8 @@ def _losses(old: ColumnDefinition, new: ColumnDefinition) -> list[str]:
         found.append("rows may hold NULL")
     if old.collation and new.collation and old.collation != new.collation:
         found.append("another collation compares differently")
-    if old.extra:
-        found.append(f"'{old.extra}' goes")
+    gone = [word for word in (old.extra, *old.attributes.lost(new.attributes)) if word]
+    found += [f"'{word}' goes" for word in gone]
     return found
 
 

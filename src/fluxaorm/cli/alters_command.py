@@ -46,7 +46,7 @@ class Wishes:
 
 def run(name: str | None, wishes: Wishes) -> None:
     """Print the pending alters; run them, or write them to a file, when asked to. Exits 1 with ``check`` when any is
-    left, and when one failed: then what was done, what failed and what is left is said.
+    left, and when some failed: then what was done, what failed and what is left is said.
 
     Raises UsageError, PoolConnectError when a server does not answer, MySQLError when it cannot be asked.
     """
@@ -68,8 +68,8 @@ def run(name: str | None, wishes: Wishes) -> None:
         print("\n".join(as_text(outcome, applying=wishes.apply)))
         if wishes.sql is not None:
             print(f"written to {file}" if file else "nothing to write")
-    if outcome.failure is not None:
-        _stop(outcome.failure, len(alters))
+    if outcome.failures:
+        _fail(outcome.failures, len(alters))
     sys.exit(FOUND if wishes.check and outcome.left else DONE)
 
 
@@ -93,6 +93,9 @@ def _written(engine: fx.Engine, outcome: Outcome, wishes: Wishes) -> str | None:
     return str(wishes.sql)
 
 
-def _stop(failure: Failure, count: int) -> NoReturn:
-    print(f"fluxaorm: stopped at one of {count} alters: {lines(failure.reason)}", file=sys.stderr)
-    sys.exit(FOUND if failure.error is None else exit_code(failure.error))
+def _fail(failures: Sequence[Failure], count: int) -> NoReturn:
+    """The exit code is that of the first failure."""
+    reasons = "\n  ".join(lines(failure.reason) for failure in failures)
+    print(f"fluxaorm: {len(failures)} of {count} alters failed: {reasons}", file=sys.stderr)
+    error = failures[0].error
+    sys.exit(FOUND if error is None else exit_code(error))

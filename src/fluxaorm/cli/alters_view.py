@@ -15,7 +15,8 @@ def as_json(outcome: Outcome, file: str | None) -> dict[str, Any]:
     """``file``: the migration file that was written, if any."""
     return {
         "applied": list(map(_as_json, outcome.applied)),
-        "failed": None if outcome.failure is None else _failure(outcome.failure),
+        "needless": list(map(_as_json, outcome.needless)),
+        "failed": list(map(_failure, outcome.failures)),
         "pending": list(map(_as_json, outcome.left)),
         "file": file,
     }
@@ -37,10 +38,12 @@ def as_text(outcome: Outcome, *, applying: bool) -> Iterator[str]:
     """Lines. ``applying``: whether alters were to be run."""
     for known in outcome.applied:
         yield from _shown("applied", known)
-    if outcome.failure is not None:
-        alter = outcome.failure.known.alter
-        yield f"-- FAILED, {head(alter)}"
-        yield from (f"--   {one_line(line)}" for line in outcome.failure.reason.splitlines())
+    for known in outcome.needless:
+        yield f"-- made by somebody else meanwhile, {head(known.alter)}"
+        yield ""
+    for failure in outcome.failures:
+        yield f"-- FAILED, {head(failure.known.alter)}"
+        yield from (f"--   {one_line(line)}" for line in failure.reason.splitlines())
         yield ""
     for known in outcome.left:
         yield from _shown(known.alter.safety, known)
@@ -68,8 +71,8 @@ def findings(known: Known) -> Iterator[str]:
 
 def _summary(outcome: Outcome, *, applying: bool) -> str:
     left = [known.alter for known in outcome.left]
-    if outcome.failure is not None:
-        return f"{len(outcome.applied)} applied and kept, 1 failed, {len(left)} pending now"
+    if outcome.failures:
+        return f"{len(outcome.applied)} applied and kept, {len(outcome.failures)} failed, {len(left)} pending now"
     if not outcome.applied and not left:
         return "the tables match the entities"
     if applying:

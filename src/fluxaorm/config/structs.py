@@ -38,7 +38,10 @@ class ConfigMySQL(ConfigStruct, frozen=True, kw_only=True, rename=_camel):
     max_idle_connections: Annotated[int, Meta(ge=0, description="connections kept open while unused")] = 0
     default_encoding: Annotated[str, Meta(description="charset of tables we create, utf8mb4 by default")] = ""
     default_collate: Annotated[str, Meta(description="collation of tables we create")] = ""
-    ignored_tables: Annotated[Sequence[str], Meta(description="tables that schema alters leave alone")] = ()
+    ignored_tables: Annotated[Sequence[str], Meta(description="tables that unknown_tables: drop keeps; patterns")] = ()
+    unknown_tables: Annotated[
+        Literal["", "drop"], Meta(description="what alters do with tables that no entity has; empty: leave them alone")
+    ] = ""
     driver: Annotated[Driver, Meta(description="of threads, mysqlclient by default when it is installed")] = ""
 
 

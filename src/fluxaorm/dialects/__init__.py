@@ -7,16 +7,24 @@ from fluxaorm.dialects.mariadb import MariaDB
 from fluxaorm.dialects.mysql import MySQL
 from fluxaorm.dialects.port import IDS_TABLE, OWN_PREFIX, Dialect, Duplicate
 from fluxaorm.dialects.sqlite import SQLITE, SQLite
-from fluxaorm.dialects.tables import ColumnDefinition, ForeignKeyDefinition, IndexDefinition, TableDefinition
+from fluxaorm.dialects.tables import (
+    CheckDefinition,
+    ColumnAttributes,
+    ColumnDefinition,
+    ForeignKeyDefinition,
+    IndexDefinition,
+    TableDefinition,
+    TriggerDefinition,
+)
 
 
-def dialect_for(version_text: str, version_comment: str = "") -> Dialect:
+def dialect_for(version_text: str, version_comment: str = "", lower_case_table_names: int | str = 0) -> Dialect:
     """The dialect of a server, from the row that ``VERSION_SQL`` gives.
 
     >>> dialect_for("10.11.6-MariaDB").name
     'mariadb'
     """
-    capabilities = capabilities_from(version_text, version_comment)
+    capabilities = capabilities_from(version_text, version_comment, lower_case_table_names)
     return (MariaDB if capabilities.product == "mariadb" else MySQL)(capabilities)
 
 
@@ -26,6 +34,8 @@ __all__ = [
     "SQLITE",
     "VERSION_SQL",
     "Capabilities",
+    "CheckDefinition",
+    "ColumnAttributes",
     "ColumnDefinition",
     "Dialect",
     "Duplicate",
@@ -35,6 +45,7 @@ __all__ = [
     "MySQL",
     "SQLite",
     "TableDefinition",
+    "TriggerDefinition",
     "capabilities_from",
     "dialect_for",
     "is_supported",

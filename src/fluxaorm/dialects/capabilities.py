@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 Product: TypeAlias = Literal["mysql", "mariadb", "vitess", "tidb", "sqlite"]
 
-VERSION_SQL: Final = "SELECT VERSION(), @@version_comment"
-"""Its one row's texts are the arguments of ``capabilities_from`` and ``dialect_for``."""
+VERSION_SQL: Final = "SELECT VERSION(), @@version_comment, @@lower_case_table_names"
+"""Its one row holds the arguments of ``capabilities_from`` and ``dialect_for``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,10 @@ class Capabilities:
     metadata_locks: bool = True
     """DDL waits for whoever uses the table, as long as lock_wait_timeout says."""
     waits_for_gtids: bool = True
+    tells_checks: bool = True
+    """information_schema has the CHECKs of tables."""
+    lower_case_tables: bool = False
+    """Names of tables are compared, and perhaps kept, in lower case."""
     rows_a_query: int | None = None
     """The most rows one query may return; None: no limit."""
     bytes_a_value: int | None = None
@@ -45,14 +49,20 @@ class Capabilities:
     """Objects and lists inside each other that a JSON column takes."""
 
 
-def capabilities_from(version_text: str, version_comment: str = "") -> Capabilities:
-    """What the server can do, from ``VERSION()`` and ``@@version_comment``.
+def capabilities_from(
+    version_text: str, version_comment: str = "", lower_case_table_names: int | str = 0
+) -> Capabilities:
+    """What the server can do, from the row that ``VERSION_SQL`` gives.
 
     >>> capabilities_from("10.11.6-MariaDB-log").product
     'mariadb'
     """
     product = _product(f"{version_text} {version_comment}".lower())
     version = _version(version_text, product)
+    return replace(_of_product(product, version, version_text), lower_case_tables=int(lower_case_table_names) != 0)
+
+
+def _of_product(product: Product, version: tuple[int, ...], version_text: str) -> Capabilities:
     if product == "vitess":
         return Capabilities(
             product,
@@ -65,6 +75,7 @@ def capabilities_from(version_text: str, version_comment: str = "") -> Capabilit
             online_ddl=False,
             metadata_locks=False,
             waits_for_gtids=False,
+            tells_checks=False,
             rows_a_query=10_000,
         )
     if product == "tidb":
@@ -78,11 +89,19 @@ def capabilities_from(version_text: str, version_comment: str = "") -> Capabilit
             online_ddl=False,
             metadata_locks=False,
             waits_for_gtids=False,
+            tells_checks=False,
             bytes_a_value=6 << 20,
         )
     modern = version >= ((10, 6) if product == "mariadb" else (8, 0))
-    json_levels = 31 if product == "mariadb" else 100
-    return Capabilities(product, version, version_text, nowait=modern, skip_locked=modern, json_levels=json_levels)
+    return Capabilities(
+        product,
+        version,
+        version_text,
+        nowait=modern,
+        skip_locked=modern,
+        tells_checks=product == "mariadb" or version >= (8, 0, 16),
+        json_levels=31 if product == "mariadb" else 100,
+    )
 
 
 def is_supported(capabilities: Capabilities) -> bool:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from fluxaorm.dialects.tables import ColumnDefinition, ForeignKeyDefinition, IndexDefinition, TableDefinition
+from fluxaorm.dialects.sql_names import renamed_in
+from fluxaorm.dialects.tables import (
+    CheckDefinition,
+    ColumnDefinition,
+    ForeignKeyDefinition,
+    IndexDefinition,
+    TableDefinition,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +79,17 @@ class DropIndex:
 
 @dataclass(frozen=True, slots=True)
 class DropForeignKey:
-    """A foreign key, which the library never makes."""
+    """A foreign key that is in the way of a change."""
 
     foreign_key: ForeignKeyDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class DropCheck:
+    """A CHECK over a column that goes."""
+
+    check: CheckDefinition
+    column: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +102,7 @@ class ChangePrimaryKey:
 
 @dataclass(frozen=True, slots=True)
 class ConvertTable:
-    """The table's engine or its default collation is another one."""
+    """The table's engine or its default collation is another one, or its row format takes no index that is declared."""
 
     old: TableDefinition
     new: TableDefinition
@@ -113,6 +128,7 @@ Change: TypeAlias = (
     | RebuildIndex
     | DropIndex
     | DropForeignKey
+    | DropCheck
     | ChangePrimaryKey
     | ConvertTable
     | Reorder
@@ -133,7 +149,7 @@ def _applied(table: TableDefinition, change: Change) -> TableDefinition:
         case ChangeColumn(_, new) | SetDefault(_, new):
             return _with_column(table, new)
         case RenameColumn(old, new):
-            return _renamed(table, old, new)
+            return renamed_columns(table, {old: new})
         case DropColumn(column):
             return _without_column(table, column.name)
         case AddIndex(index):
@@ -145,12 +161,16 @@ def _applied(table: TableDefinition, change: Change) -> TableDefinition:
         case DropForeignKey(dropped_key):
             keys = tuple(key for key in table.foreign_keys if key.name != dropped_key.name)
             return replace(table, foreign_keys=keys)
+        case DropCheck(dropped_check):
+            return replace(table, checks=tuple(check for check in table.checks if check.name != dropped_check.name))
         case ChangePrimaryKey(_, new_key):
             return replace(table, primary_key=new_key)
         case Reorder(moves):
             return _reordered(table, moves)
         case ConvertTable(_, converted):
-            return replace(table, engine=converted.engine, collation=converted.collation)
+            return replace(
+                table, engine=converted.engine, collation=converted.collation, row_format=converted.row_format
+            )
 
 
 def _reordered(table: TableDefinition, moves: tuple[tuple[ColumnDefinition, str | None], ...]) -> TableDefinition:
@@ -166,17 +186,28 @@ def _with_column(table: TableDefinition, column: ColumnDefinition) -> TableDefin
     return replace(table, columns=tuple(column if old.name == column.name else old for old in table.columns))
 
 
-def _renamed(table: TableDefinition, old: str, new: str) -> TableDefinition:
+def renamed_columns(table: TableDefinition, names: Mapping[str, str]) -> TableDefinition:
+    """The table with some columns, by the names they have, called otherwise."""
+    if not names:
+        return table
     return replace(
         table,
-        columns=tuple(replace(column, name=new) if column.name == old else column for column in table.columns),
-        indexes=tuple(replace(index, columns=_replaced(index.columns, old, new)) for index in table.indexes),
-        primary_key=_replaced(table.primary_key, old, new),
+        columns=tuple(_renamed_column(column, names) for column in table.columns),
+        indexes=tuple(replace(index, columns=_replaced(index.columns, names)) for index in table.indexes),
+        primary_key=_replaced(table.primary_key, names),
+        foreign_keys=tuple(replace(key, columns=_replaced(key.columns, names)) for key in table.foreign_keys),
+        checks=tuple(replace(check, condition=renamed_in(check.condition, names)) for check in table.checks),
     )
 
 
-def _replaced(names: tuple[str, ...], old: str, new: str) -> tuple[str, ...]:
-    return tuple(new if name == old else name for name in names)
+def _renamed_column(column: ColumnDefinition, names: Mapping[str, str]) -> ColumnDefinition:
+    checks = tuple(renamed_in(check, names) for check in column.attributes.checks)
+    attributes = replace(column.attributes, checks=checks) if checks else column.attributes
+    return replace(column, name=names.get(column.name, column.name), attributes=attributes)
+
+
+def _replaced(columns: tuple[str, ...], names: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(names.get(name, name) for name in columns)
 
 
 def _without_column(table: TableDefinition, name: str) -> TableDefinition:

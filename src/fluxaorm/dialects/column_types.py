@@ -139,3 +139,15 @@ def _packed(text: str) -> bytes:
         return struct.pack("f", float(text))
     except OverflowError:  # rounded up past the largest
         return b""
+
+
+_CHARACTER_BYTES: Final = {"utf8mb4": 4, "utf8mb3": 3, "utf8": 3, "latin1": 1, "ascii": 1}
+
+
+def key_bytes(type_text: str, collation: str | None) -> int:
+    """The bytes that an index keeps at most of a text or of bytes; 0 of other types."""
+    kind = parse_type(type_text)
+    if not kind.numbers or kind.name not in ("char", "varchar", "binary", "varbinary"):
+        return 0
+    width = _CHARACTER_BYTES.get((collation or "").partition("_")[0], 4) if kind.name in COLLATED else 1
+    return width * kind.numbers[0]

@@ -17,6 +17,7 @@ from fluxaorm.dialects.changes import (
     ChangeColumn,
     ChangePrimaryKey,
     ConvertTable,
+    DropCheck,
     DropColumn,
     DropForeignKey,
     DropIndex,
@@ -57,6 +58,8 @@ WORK: Final[dict[str, tuple[Algorithm, Algorithm]]] = {
     "drop a foreign key": ("inplace", "instant"),
     "change the primary key": ("inplace", "inplace"),
     "change the default collation": ("inplace", "instant"),
+    "change the row format": ("inplace", "inplace"),
+    "drop a check": ("inplace", "instant"),
     "change the engine": ("copy", "copy"),
 }
 
@@ -79,8 +82,12 @@ def _works(change: Change, indexed: Collection[str], before: Collection[str]) ->
         case DropColumn(column):
             yield "drop an indexed column" if column.name in before else "drop a column"
         case ConvertTable(old_table, new_table):
-            same_engine = old_table.engine.lower() == new_table.engine.lower()
-            yield "change the default collation" if same_engine else "change the engine"
+            if old_table.engine.lower() != new_table.engine.lower():
+                yield "change the engine"
+            elif old_table.row_format != new_table.row_format:
+                yield "change the row format"
+            else:
+                yield "change the default collation"
         case _:
             yield _PLAIN[type(change)]
 
@@ -93,6 +100,7 @@ _PLAIN: Final[dict[type[Change], str]] = {
     RebuildIndex: "add or drop an index",
     DropIndex: "add or drop an index",
     DropForeignKey: "drop a foreign key",
+    DropCheck: "drop a check",
     ChangePrimaryKey: "change the primary key",
 }
 
@@ -104,7 +112,7 @@ def _is_expression(column: ColumnDefinition, filler: str | None) -> bool:
 
 def _column_works(old: ColumnDefinition, new: ColumnDefinition, indexed: bool) -> Iterator[str]:
     was, becomes = parse_type(old.ddl_type or old.type), parse_type(new.ddl_type or new.type)
-    if old.extra or _charset(old) != _charset(new):
+    if old.extra or old.attributes != new.attributes or _charset(old) != _charset(new):
         yield "change a type otherwise"
         return
     if was != becomes:

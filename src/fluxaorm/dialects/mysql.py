@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from fluxaorm.dialects.changes import RenameColumn, applied
 from fluxaorm.dialects.mysql_family import MySQLFamily
-from fluxaorm.dialects.mysql_introspection import MYSQL_SQL, tables_from
-from fluxaorm.dialects.tables import TableDefinition
+from fluxaorm.dialects.mysql_introspection import MYSQL_SQL, UNCHECKED_SQL, tables_from
+from fluxaorm.dialects.sql_names import names_in
+from fluxaorm.dialects.tables import CheckDefinition, TableDefinition
+
+if TYPE_CHECKING:
+    from fluxaorm.dialects.changes import Change
 
 HOLDERS_SQL: Final = """
 SELECT DISTINCT t.PROCESSLIST_ID, t.PROCESSLIST_USER, t.PROCESSLIST_HOST, t.PROCESSLIST_TIME, 1
@@ -44,8 +49,14 @@ class MySQL(MySQLFamily):
 
     def introspection_sql(self) -> str:
         """See ``mysql_introspection``."""
-        return MYSQL_SQL
+        return MYSQL_SQL if self.capabilities.tells_checks else UNCHECKED_SQL
 
     def parse_introspection(self, rows: Iterable[Sequence[Any]]) -> dict[str, TableDefinition]:
         """See ``mysql_introspection``."""
         return tables_from(rows, mariadb=False)
+
+    def replaced_checks(self, actual: TableDefinition, changes: Sequence[Change]) -> tuple[CheckDefinition, ...]:
+        """MySQL renames no column that a CHECK names, so the CHECK goes and comes back in the same ALTER."""
+        renames = {change.old for change in changes if isinstance(change, RenameColumn)}
+        named = {check.name for check in actual.checks if not renames.isdisjoint(names_in(check.condition))}
+        return tuple(check for check in applied(actual, changes).checks if check.name in named)

@@ -14,6 +14,7 @@ from fluxaorm.dialects.changes import (
     ChangeColumn,
     ChangePrimaryKey,
     ConvertTable,
+    DropCheck,
     DropColumn,
     DropForeignKey,
     DropIndex,
@@ -23,9 +24,11 @@ from fluxaorm.dialects.changes import (
     SetDefault,
 )
 from fluxaorm.dialects.column_types import BINARY, BLOB_BYTES, TEXT_BYTES, ColumnType, exact_float32, parse_type, quoted
-from fluxaorm.dialects.tables import ColumnDefinition, IndexDefinition, TableDefinition
+from fluxaorm.dialects.tables import CheckDefinition, ColumnDefinition, IndexDefinition, TableDefinition
 
 ENGINE: Final = "InnoDB"
+ROW_FORMAT: Final = "Dynamic"
+"""The format whose index keys are up to 3072 bytes; said always, since servers may have another one by default."""
 
 
 def quote(identifier: str) -> str:
@@ -75,9 +78,29 @@ def column_ddl(column: ColumnDefinition, default: str | None = None) -> str:
     if column.collation:
         words.append(f"COLLATE {column.collation}")
     words.append("NULL" if column.nullable else "NOT NULL")
-    if literal is not None:
+    if literal is not None and not column.attributes.auto_increment:
         words.append(f"DEFAULT {literal}")
-    return " ".join(words)
+    return " ".join([*words, *_attributes(column)])
+
+
+def _attributes(column: ColumnDefinition) -> Iterator[str]:
+    """What the definition does not say, and a new definition of the column has to repeat."""
+    kept = column.attributes
+    if kept.on_update:
+        digits = parse_type(column.type).numbers
+        yield f"ON UPDATE CURRENT_TIMESTAMP({digits[0] if digits else 0})"
+    if kept.auto_increment:
+        yield "AUTO_INCREMENT"
+    if kept.invisible:
+        yield "INVISIBLE"
+    if kept.comment:
+        yield f"COMMENT {quoted(kept.comment)}"
+    if kept.checks:
+        yield (
+            f"CHECK ({' AND '.join(f'({check})' for check in kept.checks)})"
+            if len(kept.checks) > 1
+            else (f"CHECK ({kept.checks[0]})")
+        )
 
 
 def index_ddl(index: IndexDefinition) -> str:
@@ -94,7 +117,13 @@ def create_table(table: TableDefinition, if_not_exists: bool = False) -> str:
     lines += map(index_ddl, table.indexes)
     body = ",\n  ".join(lines)
     head = f"CREATE TABLE {'IF NOT EXISTS ' if if_not_exists else ''}{quote(table.name)}"
-    return f"{head} (\n  {body}\n) ENGINE={table.engine or ENGINE} {table_charset(table.collation)}"
+    return f"{head} (\n  {body}\n) {table_engine(table)} {table_charset(table.collation)}"
+
+
+def table_engine(table: TableDefinition) -> str:
+    """The table's engine and row format."""
+    row_format = f" ROW_FORMAT={table.row_format.upper()}" if table.row_format else ""
+    return f"ENGINE={table.engine or ENGINE}{row_format}"
 
 
 def table_charset(collation: str) -> str:
@@ -102,17 +131,26 @@ def table_charset(collation: str) -> str:
     return f"DEFAULT CHARSET={collation.partition('_')[0]} COLLATE={collation}" if collation else ""
 
 
-def alter_table(name: str, changes: Sequence[Change], hint: str = "") -> tuple[str, ...]:
+def alter_table(
+    name: str, changes: Sequence[Change], hint: str = "", checks: Sequence[CheckDefinition] = ()
+) -> tuple[str, ...]:
     """One ALTER with all the changes, and a second one where a filler has to be taken away again.
 
-    ``hint``: what the first one ends in.
+    ``hint``: what the first one ends in; ``checks``: those to be made anew, as they will be.
     """
-    statements = [f"ALTER TABLE {quote(name)}\n  " + ",\n  ".join(_all_clauses(changes)) + hint]
+    clauses = [*_all_clauses(changes), *(clause for check in checks for clause in _replaced_check(check))]
+    statements = [f"ALTER TABLE {quote(name)}\n  " + ",\n  ".join(clauses) + hint]
     fillers = [change.column.name for change in changes if isinstance(change, AddColumn) and change.filler is not None]
     if fillers:
         drops = [f"ALTER COLUMN {quote(column)} DROP DEFAULT" for column in fillers]
         statements.append(f"ALTER TABLE {quote(name)}\n  " + ",\n  ".join(drops))
     return tuple(statements)
+
+
+def _replaced_check(check: CheckDefinition) -> Iterator[str]:
+    yield f"DROP CONSTRAINT {quote(check.name)}"
+    enforced = "" if check.enforced else " NOT ENFORCED"
+    yield f"ADD CONSTRAINT {quote(check.name)} CHECK ({check.condition}){enforced}"
 
 
 def _all_clauses(changes: Sequence[Change]) -> Iterator[str]:
@@ -173,6 +211,8 @@ def _clauses(change: Change) -> Iterator[str]:
             yield f"DROP INDEX {quote(index.name)}"
         case DropForeignKey(foreign_key):
             yield f"DROP FOREIGN KEY {quote(foreign_key.name)}"
+        case DropCheck(check, _):
+            yield f"DROP CONSTRAINT {quote(check.name)}"
         case ChangePrimaryKey(old, new):
             if old:
                 yield "DROP PRIMARY KEY"
@@ -180,8 +220,10 @@ def _clauses(change: Change) -> Iterator[str]:
         case Reorder():
             pass  # see _all_clauses
         case ConvertTable(old, new):
-            if old.engine != new.engine:
-                yield f"ENGINE={new.engine}"
+            if (old.engine, old.row_format) != (new.engine, new.row_format):
+                yield table_engine(new)
+                if "key_block_size" in old.options.lower():
+                    yield "KEY_BLOCK_SIZE=0"
             if old.collation != new.collation:
                 yield table_charset(new.collation)
 

@@ -278,6 +278,7 @@ class MySQLFamily(Dialect):
             (schema.columns[0].name,),
             engine=mysql_ddl.ENGINE,
             collation=collation,
+            row_format=mysql_ddl.ROW_FORMAT,
         )
 
     def _declarable(self, column: ColumnDefinition) -> ColumnDefinition:
@@ -310,10 +311,12 @@ class MySQLFamily(Dialect):
     def alter_table(self, actual: TableDefinition, changes: Sequence[Change]) -> tuple[str, ...]:
         """One ALTER, with a hint how to make it."""
         hint = HINTS[self.algorithm(actual, changes)] if self.capabilities.online_ddl else ""
-        return mysql_ddl.alter_table(actual.name, changes, hint)
+        return mysql_ddl.alter_table(actual.name, changes, hint, self.replaced_checks(actual, changes))
 
     def algorithm(self, actual: TableDefinition, changes: Sequence[Change]) -> Algorithm:
         """See ``ddl_algorithms``."""
+        if self.replaced_checks(actual, changes):
+            return "copy"
         return algorithm_of(actual, changes, mariadb=self.name == "mariadb")
 
     def ddl_spellings(self, sql: str) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """What ``information_schema`` says, as tables. One query a pool, whatever the number of tables; pure but for its text.
 
-Each row is (what, table, position, name, and six values that depend on ``what``).
+Each row is (what, table, position, name, and seven values that depend on ``what``).
 """
 
 from __future__ import annotations
@@ -12,30 +12,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
 from fluxaorm.dialects.column_types import ColumnType, canonical_default, parse_type, unescaped
-from fluxaorm.dialects.tables import ColumnDefinition, ForeignKeyDefinition, IndexDefinition, TableDefinition
-
-_TABLES: Final = """
-SELECT 'table' AS what, TABLE_NAME AS table_name, 0 AS position, TABLE_NAME AS name, ENGINE AS a, TABLE_COLLATION AS b,
-  NULL AS c, NULL AS d, NULL AS e, NULL AS f
-FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'BASE TABLE'"""
-_COLUMNS: Final = """
-SELECT 'column', TABLE_NAME, ORDINAL_POSITION, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLUMN_DEFAULT, EXTRA,
-  COLLATION_NAME, GENERATION_EXPRESSION
-FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()"""
-_INDEXES: Final = """
-SELECT 'index', TABLE_NAME, SEQ_IN_INDEX, INDEX_NAME, COLUMN_NAME, NON_UNIQUE, SUB_PART, COLLATION, INDEX_TYPE, {hidden}
-FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE()"""
-_FOREIGN_KEYS: Final = """
-SELECT 'foreign key', TABLE_NAME, ORDINAL_POSITION, CONSTRAINT_NAME, COLUMN_NAME, REFERENCED_TABLE_NAME,
-  REFERENCED_COLUMN_NAME, NULLIF(REFERENCED_TABLE_SCHEMA, DATABASE()), NULL, NULL
-FROM information_schema.KEY_COLUMN_USAGE WHERE TABLE_SCHEMA = DATABASE() AND REFERENCED_TABLE_NAME IS NOT NULL"""
-_CHECKS: Final = """
-SELECT 'check', TABLE_NAME, 0, CONSTRAINT_NAME, CHECK_CLAUSE, NULL, NULL, NULL, NULL, NULL
-FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE()"""
-
-MYSQL_SQL: Final = "\nUNION ALL".join([_TABLES.lstrip(), _COLUMNS, _INDEXES.format(hidden="IS_VISIBLE"), _FOREIGN_KEYS])
-MARIADB_SQL: Final = "\nUNION ALL".join(
-    [_TABLES.lstrip(), _COLUMNS, _INDEXES.format(hidden="IF(IGNORED = 'YES', 'NO', 'YES')"), _FOREIGN_KEYS, _CHECKS]
+from fluxaorm.dialects.sql_names import names_in
+from fluxaorm.dialects.tables import (
+    CheckDefinition,
+    ColumnAttributes,
+    ColumnDefinition,
+    ForeignKeyDefinition,
+    IndexDefinition,
+    TableDefinition,
+    TriggerDefinition,
 )
 
 FOREIGN_KEYS_SQL: Final = """
@@ -46,6 +31,103 @@ FROM information_schema.KEY_COLUMN_USAGE k JOIN information_schema.REFERENTIAL_C
 WHERE k.TABLE_SCHEMA = DATABASE() AND k.REFERENCED_TABLE_SCHEMA = DATABASE() AND r.CONSTRAINT_SCHEMA = DATABASE()
 ORDER BY k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION""".lstrip()
 
+_PLACES: Final = 7
+
+
+def _part(what: str, table: str, position: str, name: str, values: Sequence[str], source: str) -> str:
+    """One SELECT of the UNION. Servers give names various collations, which they do not mix."""
+    texts = [table, name, *values, *["NULL"] * (_PLACES - len(values))]
+    table, name, *rest = (
+        text if text == "NULL" else f"CONVERT({text} USING utf8mb4) COLLATE utf8mb4_bin" for text in texts
+    )
+    return f"SELECT '{what}' COLLATE utf8mb4_bin, {table}, {position}, {name},\n  {', '.join(rest)}\nFROM {source}"
+
+
+_TABLES: Final = _part(
+    "table",
+    "TABLE_NAME",
+    "0",
+    "TABLE_NAME",
+    ["ENGINE", "TABLE_COLLATION", "ROW_FORMAT", "CREATE_OPTIONS", "TABLE_COMMENT"],
+    "information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'BASE TABLE'",
+)
+_COLUMNS: Final = _part(
+    "column",
+    "TABLE_NAME",
+    "ORDINAL_POSITION",
+    "COLUMN_NAME",
+    [
+        "COLUMN_TYPE",
+        "IS_NULLABLE",
+        "COLUMN_DEFAULT",
+        "EXTRA",
+        "COLLATION_NAME",
+        "GENERATION_EXPRESSION",
+        "COLUMN_COMMENT",
+    ],
+    "information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()",
+)
+_FOREIGN_KEYS: Final = _part(
+    "foreign key",
+    "TABLE_NAME",
+    "ORDINAL_POSITION",
+    "CONSTRAINT_NAME",
+    ["COLUMN_NAME", "REFERENCED_TABLE_NAME", "REFERENCED_COLUMN_NAME", "NULLIF(REFERENCED_TABLE_SCHEMA, DATABASE())"],
+    "information_schema.KEY_COLUMN_USAGE WHERE TABLE_SCHEMA = DATABASE() AND REFERENCED_TABLE_NAME IS NOT NULL",
+)
+_RULES: Final = _part(
+    "rule",
+    "TABLE_NAME",
+    "0",
+    "CONSTRAINT_NAME",
+    ["DELETE_RULE", "UPDATE_RULE"],
+    "information_schema.REFERENTIAL_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE()",
+)
+_TRIGGERS: Final = _part(
+    "trigger",
+    "EVENT_OBJECT_TABLE",
+    "0",
+    "TRIGGER_NAME",
+    ["ACTION_TIMING", "EVENT_MANIPULATION", "ACTION_STATEMENT"],
+    "information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = DATABASE()",
+)
+_MARIADB_CHECKS: Final = _part(
+    "check",
+    "TABLE_NAME",
+    "0",
+    "CONSTRAINT_NAME",
+    ["CHECK_CLAUSE", "LEVEL"],
+    "information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE()",
+)
+_MYSQL_CHECKS: Final = _part(
+    "check",
+    "t.TABLE_NAME",
+    "0",
+    "t.CONSTRAINT_NAME",
+    ["c.CHECK_CLAUSE", "'Table'", "t.ENFORCED"],
+    "information_schema.TABLE_CONSTRAINTS AS t JOIN information_schema.CHECK_CONSTRAINTS AS c"
+    " ON c.CONSTRAINT_SCHEMA = t.CONSTRAINT_SCHEMA AND c.CONSTRAINT_NAME = t.CONSTRAINT_NAME"
+    " WHERE t.TABLE_SCHEMA = DATABASE() AND t.CONSTRAINT_TYPE = 'CHECK'",
+)
+
+
+def _indexes(hidden: str) -> str:
+    return _part(
+        "index",
+        "TABLE_NAME",
+        "SEQ_IN_INDEX",
+        "INDEX_NAME",
+        ["COLUMN_NAME", "NON_UNIQUE", "SUB_PART", "COLLATION", "INDEX_TYPE", hidden],
+        "information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE()",
+    )
+
+
+_BOTH: Final = (_TABLES, _COLUMNS, _FOREIGN_KEYS, _RULES, _TRIGGERS)
+MYSQL_SQL: Final = "\nUNION ALL\n".join([*_BOTH, _indexes("IS_VISIBLE"), _MYSQL_CHECKS])
+UNCHECKED_SQL: Final = "\nUNION ALL\n".join([*_BOTH, _indexes("IS_VISIBLE")])
+"""Where the server keeps no CHECKs, or does not tell of them."""
+MARIADB_SQL: Final = "\nUNION ALL\n".join([*_BOTH, _indexes("IF(IGNORED = 'YES', 'NO', 'YES')"), _MARIADB_CHECKS])
+
 Values: TypeAlias = "Sequence[str | None]"
 
 
@@ -55,10 +137,16 @@ class _Found:
 
     engine: str | None = None
     collation: str = ""
+    row_format: str = ""
+    options: str = ""
+    comment: str = ""
     columns: list[ColumnDefinition] = field(default_factory=list[ColumnDefinition])
     indexes: defaultdict[str, list[Values]] = field(default_factory=lambda: defaultdict(list))
     foreign_keys: defaultdict[str, list[Values]] = field(default_factory=lambda: defaultdict(list))
-    checks: set[str] = field(default_factory=set[str])
+    rules: dict[str, Values] = field(default_factory=dict[str, Values])
+    checks: list[CheckDefinition] = field(default_factory=list[CheckDefinition])
+    column_checks: list[CheckDefinition] = field(default_factory=list[CheckDefinition])
+    triggers: list[TriggerDefinition] = field(default_factory=list[TriggerDefinition])
 
 
 def tables_from(rows: Iterable[Sequence[Any]], *, mariadb: bool) -> dict[str, TableDefinition]:
@@ -66,7 +154,7 @@ def tables_from(rows: Iterable[Sequence[Any]], *, mariadb: bool) -> dict[str, Ta
     found: dict[str, _Found] = defaultdict(_Found)
     for raw in sorted((list(map(_text, row)) for row in rows), key=lambda row: int(row[2] or 0)):
         _note(found[raw[1] or ""], raw, mariadb)
-    return {name: _table(name, parts, mariadb) for name, parts in sorted(found.items()) if parts.engine is not None}
+    return {name: _table(name, parts) for name, parts in sorted(found.items()) if parts.engine is not None}
 
 
 def _text(value: Any) -> str | None:
@@ -77,28 +165,45 @@ def _text(value: Any) -> str | None:
 
 def _note(found: _Found, row: list[str | None], mariadb: bool) -> None:
     what, name, values = row[0], row[3] or "", row[4:]
-    if what == "table":
-        found.engine, found.collation = values[0] or "", values[1] or ""
-    elif what == "column":
-        found.columns.append(_column(name, values, mariadb))
-    elif what == "index":
-        found.indexes[name].append(values)
-    elif what == "foreign key":
-        found.foreign_keys[name].append(values)
-    elif what == "check":
-        found.checks.add((values[0] or "").lower())
+    match what:
+        case "table":
+            found.engine, found.collation, found.row_format, found.options, found.comment = (
+                v or "" for v in values[:5]
+            )
+        case "column":
+            found.columns.append(_column(name, values, mariadb))
+        case "index":
+            found.indexes[name].append(values)
+        case "foreign key":
+            found.foreign_keys[name].append(values)
+        case "rule":
+            found.rules[name] = values
+        case "trigger":
+            found.triggers.append(TriggerDefinition(name, f"{values[0]} {values[1]}", values[2] or ""))
+        case _:
+            condition = (values[0] or "") if mariadb else unescaped(values[0] or "")
+            check = CheckDefinition(name, condition, values[2] != "NO")
+            (found.column_checks if values[1] == "Column" else found.checks).append(check)
+
+
+_ON_UPDATE: Final = re.compile(r"on update current_timestamp(?:\(\d*\))?", re.IGNORECASE)
+_OF_ITS_OWN: Final = frozenset({"DEFAULT_GENERATED", "INVISIBLE", "AUTO_INCREMENT"})
 
 
 def _column(name: str, values: Values, mariadb: bool) -> ColumnDefinition:
-    column_type, nullable, default, extra, collation, generated = values
+    column_type, nullable, default, extra, collation, generated, comment = values
     kind = parse_type(column_type or "")
-    words = [word for word in (extra or "").split() if word.upper() != "DEFAULT_GENERATED"]
+    said = (extra or "").upper().split()
+    words = [word for word in _ON_UPDATE.sub("", extra or "").split() if word.upper() not in _OF_ITS_OWN]
     text, expression = _default(kind, default, extra or "", mariadb)
     if expression:
         words.append(f"DEFAULT ({expression})")
     if generated:
         words.append(f"AS ({generated})")
-    return ColumnDefinition(name, str(kind), nullable == "YES", text, collation, " ".join(words))
+    attributes = ColumnAttributes(
+        comment or "", "INVISIBLE" in said, _ON_UPDATE.search(extra or "") is not None, "AUTO_INCREMENT" in said
+    )
+    return ColumnDefinition(name, str(kind), nullable == "YES", text, collation, " ".join(words), attributes=attributes)
 
 
 def _default(kind: ColumnType, text: str | None, extra: str, mariadb: bool) -> tuple[str | None, str]:
@@ -133,25 +238,40 @@ def _expression_value(kind: ColumnType, text: str) -> tuple[str | None, str]:
     return None, text
 
 
-def _table(name: str, found: _Found, mariadb: bool) -> TableDefinition:
+def _table(name: str, found: _Found) -> TableDefinition:
     primary = found.indexes.pop("PRIMARY", [])
-    columns = tuple(_json_column(column, found.checks) for column in found.columns) if mariadb else tuple(found.columns)
     return TableDefinition(
         name,
-        columns,
+        tuple(_with_checks(column, found) for column in found.columns),
         tuple(_index(index, parts) for index, parts in sorted(found.indexes.items())),
         tuple(part[0] or "" for part in primary),
-        tuple(_foreign_key(key, parts) for key, parts in sorted(found.foreign_keys.items())),
+        tuple(_foreign_key(key, parts, found.rules.get(key)) for key, parts in sorted(found.foreign_keys.items())),
         found.engine or "",
         found.collation,
+        row_format=found.row_format,
+        comment=found.comment,
+        options=found.options,
+        checks=tuple(sorted(found.checks, key=lambda check: check.name)),
+        triggers=tuple(sorted(found.triggers, key=lambda trigger: trigger.name)),
     )
 
 
-def _json_column(column: ColumnDefinition, checks: set[str]) -> ColumnDefinition:
-    """MariaDB's JSON is a longtext with a check, which keeps its name when the column is renamed."""
-    if column.type == "longtext" and f"json_valid(`{column.name.lower()}`)" in checks:
-        return replace(column, type="json", collation=None)
-    return column
+def _with_checks(column: ColumnDefinition, found: _Found) -> ColumnDefinition:
+    """The column with the conditions that stand with it. MariaDB's JSON is a longtext with one of them."""
+    conditions = [check.condition for check in found.column_checks if column.name in _owners(check, found.columns)]
+    valid = f"json_valid(`{column.name.lower()}`)"
+    if column.type == "longtext" and valid in map(str.lower, conditions):
+        column = replace(column, type="json", collation=None)
+        conditions = [condition for condition in conditions if condition.lower() != valid]
+    return replace(column, attributes=replace(column.attributes, checks=tuple(conditions))) if conditions else column
+
+
+def _owners(check: CheckDefinition, columns: Sequence[ColumnDefinition]) -> frozenset[str]:
+    """The column that a condition stands with. It keeps its name when its column is renamed, so all that it may be."""
+    names = names_in(check.condition)
+    if check.name in names or not names:
+        return frozenset({check.name})
+    return names | {column.name for column in columns if column.name == check.name}
 
 
 def _index(name: str, parts: Sequence[Values]) -> IndexDefinition:
@@ -161,7 +281,7 @@ def _index(name: str, parts: Sequence[Values]) -> IndexDefinition:
 
 
 def _index_detail(part: Values) -> str:
-    column, _, prefix, direction, kind, visible = part
+    column, _, prefix, direction, kind, visible, *_ = part
     words = [
         "expression" if column is None else "",
         f"prefix {prefix}" if prefix else "",
@@ -172,9 +292,15 @@ def _index_detail(part: Values) -> str:
     return " ".join(word for word in words if word)
 
 
-def _foreign_key(name: str, parts: Sequence[Values]) -> ForeignKeyDefinition:
+def _foreign_key(name: str, parts: Sequence[Values], rules: Values | None) -> ForeignKeyDefinition:
     _, table, _, database, *_ = parts[0]
+    on_delete, on_update = (rule or "" for rule in rules[:2]) if rules else ("", "")
     target = f"{database}.{table}" if database else table or ""
     return ForeignKeyDefinition(
-        name, tuple(part[0] or "" for part in parts), target, tuple(part[2] or "" for part in parts)
+        name,
+        tuple(part[0] or "" for part in parts),
+        target,
+        tuple(part[2] or "" for part in parts),
+        on_delete,
+        on_update,
     )

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
-from fluxaorm.dialects.tables import ColumnDefinition, IndexDefinition, TableDefinition
+from fluxaorm.dialects.tables import CheckDefinition, ColumnDefinition, IndexDefinition, TableDefinition
 
 if TYPE_CHECKING:
     from fluxaorm.dialects.capabilities import Capabilities
@@ -66,6 +66,14 @@ class Dialect(ABC):
     def quote(self, identifier: str) -> str:
         """An identifier in backquotes. SQLite knows them too; its double quotes would make a misspelt column a text."""
         return "`" + identifier.replace("`", "``") + "`"
+
+    def name_key(self, name: str) -> str:
+        """What names of columns and indexes are compared by."""
+        return "".join("i" if letter == "\u0130" else letter.lower() for letter in name)
+
+    def table_key(self, name: str) -> str:
+        """What names of tables are compared by; also how the library's own records name a table."""
+        return self.name_key(name) if self.capabilities.lower_case_tables else name
 
     def column_expression(self, column: ColumnSchema, table: str = "") -> str:
         """What to SELECT for a column so that nothing of the value is lost. ``table``: the alias it is read from."""
@@ -319,6 +327,10 @@ class Dialect(ABC):
 
         Several to be tried in turn until one tells something; none where the server never does.
         """
+        return ()
+
+    def replaced_checks(self, actual: TableDefinition, changes: Sequence[Change]) -> tuple[CheckDefinition, ...]:
+        """The table's CHECKs that these changes make anew, as they will be, where the server does not by itself."""
         return ()
 
     def ddl_spellings(self, sql: str) -> tuple[str, ...]:

@@ -53,6 +53,14 @@ class SQLite(Dialect):
     transactional_ddl: ClassVar[bool] = True
     computed = SQLiteComputed()
 
+    def name_key(self, name: str) -> str:
+        """Letters of ASCII alone have no case."""
+        return "".join(letter.lower() if letter.isascii() else letter for letter in name)
+
+    def table_key(self, name: str) -> str:
+        """As other names."""
+        return self.name_key(name)
+
     def sort_expression(self, column: ColumnSchema, column_sql: str) -> str:
         """MySQL orders an enum by the position of its members."""
         if column.kind != "enum" or column.enum is None:

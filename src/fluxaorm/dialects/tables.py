@@ -9,6 +9,31 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
+class ColumnAttributes:
+    """What a column may have that no definition says; a change of the column keeps it where the new one can have it."""
+
+    comment: str = ""
+    invisible: bool = False
+    """Not among the columns of ``SELECT *``."""
+    on_update: bool = False
+    """Set to the current time whenever the row changes."""
+    auto_increment: bool = False
+    checks: tuple[str, ...] = ()
+    """Conditions that stand with the column itself (MariaDB); those of the table are the table's."""
+
+    def lost(self, kept: ColumnAttributes) -> tuple[str, ...]:
+        """What of these another column does not have, as SQL spells it."""
+        words = {
+            f"COMMENT {self.comment!r}": bool(self.comment) and not kept.comment,
+            "INVISIBLE": self.invisible and not kept.invisible,
+            "ON UPDATE CURRENT_TIMESTAMP": self.on_update and not kept.on_update,
+            "AUTO_INCREMENT": self.auto_increment and not kept.auto_increment,
+        }
+        checks = (f"CHECK ({check})" for check in self.checks if check not in kept.checks)
+        return (*(word for word, gone in words.items() if gone), *checks)
+
+
+@dataclass(frozen=True, slots=True)
 class ColumnDefinition:
     """One column. Two that mean the same to the server are equal."""
 
@@ -21,9 +46,10 @@ class ColumnDefinition:
     collation: str | None = None
     """Of a text column; None for others."""
     extra: str = ""
-    """What our declarations never have: ``auto_increment``, a generated column's expression, an ON UPDATE clause."""
+    """What a declared column cannot have beside its definition: a generated column's expression, a computed default."""
     ddl_type: str = field(default="", compare=False)
     """The type to declare, where the server shows it with a loss as ``type``; "" when ``type`` says it all."""
+    attributes: ColumnAttributes = field(default=ColumnAttributes(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +72,31 @@ class ForeignKeyDefinition:
     target: str = ""
     """The table it points at; ``database.table`` in another database."""
     target_columns: tuple[str, ...] = ()
+    on_delete: str = ""
+    """What the server does to the rows when the row they point at goes: ``CASCADE``, ``SET NULL``, ...; "": unknown."""
+    on_update: str = ""
+    """The same when its key changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckDefinition:
+    """A CHECK of a table, which the library never makes."""
+
+    name: str
+    condition: str
+    """SQL, its columns in backquotes."""
+    enforced: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerDefinition:
+    """A trigger, which the library never makes."""
+
+    name: str
+    moment: str
+    """``BEFORE UPDATE``."""
+    body: str
+    """SQL as it was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +110,14 @@ class TableDefinition:
     foreign_keys: tuple[ForeignKeyDefinition, ...] = ()
     engine: str = ""
     collation: str = ""
+    row_format: str = field(default="", compare=False)
+    """``Dynamic``, ``Compact``, ...; "" where there is none."""
+    comment: str = field(default="", compare=False)
+    options: str = field(default="", compare=False)
+    """What else was said when the table was made: ``row_format=COMPACT partitioned``."""
+    checks: tuple[CheckDefinition, ...] = field(default=(), compare=False)
+    triggers: tuple[TriggerDefinition, ...] = field(default=(), compare=False)
+    """As far as the user may see them."""
     source: str = field(default="", compare=False)
     """The statement that made it, where the server keeps it (SQLite)."""
 

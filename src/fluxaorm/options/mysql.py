@@ -32,7 +32,10 @@ class MySQLOptions(Options, frozen=True, kw_only=True):
     """Collation of tables we create, with or without its charset; empty: ``0900_ai_ci`` on MySQL, on MariaDB the one
     the server says is the charset's default."""
     ignored_tables: Sequence[str] = ()
-    """Tables that belong to somebody else: schema alters leave them alone."""
+    """Tables that are kept with ``unknown_tables="drop"``: names, or patterns such as ``django_*``."""
+    unknown_tables: Literal["", "drop"] = ""
+    """What schema alters do with tables that no entity has; empty: leave them alone. ``drop``: drop them, which is
+    destructive."""
     driver: Driver = ""
     """Of threads (asyncio uses asyncmy); empty: mysqlclient when it is installed, else PyMySQL. One that is missing
     is a MissingExtraError when the pool connects."""

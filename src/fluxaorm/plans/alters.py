@@ -21,6 +21,7 @@ class TablesPort(Protocol):
     dialect: Dialect
     collation: str
     ignored_tables: frozenset[str]
+    drops_unknown_tables: bool
 
 
 class DeclarationsPort(Protocol):
@@ -45,8 +46,8 @@ def get_alters(ctx: Context | AsyncContext, *, reorder: bool = False) -> Any:
     """What has to be done so that every MySQL pool has the tables its entities declare, ordered for execution.
 
     Nothing is changed; each alter runs by ``alter.exec(ctx)``. Empty when all is as declared. Pools without an entity
-    are left alone, and so are tables in ``ignored_tables`` and the library's own. ``reorder``: also move columns into
-    the order of the fields, which nothing depends on. Raises MySQLError.
+    are left alone, and so are tables that no entity has, unless ``MySQLOptions(unknown_tables="drop")`` says otherwise.
+    ``reorder``: also move columns into the order of the fields, which nothing depends on. Raises MySQLError.
     """
     return ctx._run(get_alters_plan(ctx.engine, reorder))
 
@@ -72,8 +73,11 @@ def get_all_alters_plan(engine: DeclarationsPort, reorder: bool = False) -> Plan
     return alters
 
 
-def get_alters_plan(engine: DeclarationsPort, reorder: bool = False) -> Plan[list[Alter]]:
-    """The alters of all SQL pools, one introspection query each."""
+def get_alters_plan(engine: DeclarationsPort, reorder: bool = False, keep_unknown: bool = False) -> Plan[list[Alter]]:
+    """The alters of all SQL pools, one introspection query each.
+
+    ``keep_unknown``: tables that no entity has are left alone, whatever the options of the pool.
+    """
     by_pool = _by_pool(engine.schemas.values())
     pools: list[TablesPort] = [engine.mysql_pools[code] for code in by_pool]
     queries: list[Effect[Any]] = [
@@ -82,7 +86,7 @@ def get_alters_plan(engine: DeclarationsPort, reorder: bool = False) -> Plan[lis
     answers = yield from Parallel(queries)
     alters: list[Alter] = []
     for (code, schemas), pool, rows in zip(by_pool.items(), pools, answers, strict=True):
-        alters += _pool_alters(code, pool, schemas, rows, reorder)
+        alters += _pool_alters(code, pool, schemas, rows, reorder, pool.drops_unknown_tables and not keep_unknown)
     return alters
 
 
@@ -94,9 +98,9 @@ def _by_pool(schemas: Iterable[EntitySchema]) -> dict[str, list[EntitySchema]]:
 
 
 def _pool_alters(
-    code: str, pool: TablesPort, schemas: Collection[EntitySchema], rows: Any, reorder: bool
+    code: str, pool: TablesPort, schemas: Collection[EntitySchema], rows: Any, reorder: bool, drop_unknown: bool
 ) -> list[Alter]:
     dialect = pool.dialect
     wanted = [wanted_table(schema, dialect, pool.collation) for schema in schemas]
-    diff = PoolDiff(code, dialect, SQLAlterPlans(dialect), reorder)
+    diff = PoolDiff(code, dialect, SQLAlterPlans(dialect), reorder, drop_unknown)
     return diff.alters(wanted, dialect.parse_introspection(rows), pool.ignored_tables)

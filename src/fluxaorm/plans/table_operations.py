@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fluxaorm.alters import Alter
+from fluxaorm.alters import Alter, was_needless
 from fluxaorm.alters.alter import LOCK_TIMEOUT
 from fluxaorm.entity.schema import EntitySchema
 from fluxaorm.errors import CommitUnknownError, ContextMisuseError, MySQLError, PostCommitError
@@ -28,9 +28,9 @@ class _OneEntity:
 
 
 def own_alters_plan(engine: DeclarationsPort, schema: EntitySchema) -> Plan[list[Alter]]:
-    """The alters of the entity's table, in order; one query. Tables of others are left alone."""
-    alters = yield from get_alters_plan(_OneEntity({schema.name: schema}, engine.mysql_pools))
-    return [alter for alter in alters if alter.entity == schema.name]
+    """The alters of the entity's table, in order; one query. Of other tables only foreign keys that are in the way."""
+    alters = yield from get_alters_plan(_OneEntity({schema.name: schema}, engine.mysql_pools), keep_unknown=True)
+    return alters
 
 
 def update_schema_plan(
@@ -39,9 +39,14 @@ def update_schema_plan(
     """Run the safe alters of the table, with ``allow_destructive`` all of them; those that were not run."""
     refuse_transaction(owner, schema)
     left: list[Alter] = []
-    for alter in (yield from own_alters_plan(engine, schema)):
+    alters = yield from own_alters_plan(engine, schema)
+    for at, alter in enumerate(alters):
         if alter.safety == "safe" or (allow_destructive and alter.safety == "destructive"):
-            yield from _alter_plan(alter)
+            try:
+                yield from _alter_plan(alter)
+            except MySQLError:
+                if not was_needless(alter, alters[at + 1 :], (yield from own_alters_plan(engine, schema))):
+                    raise
         else:
             left.append(alter)
     return left

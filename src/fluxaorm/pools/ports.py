@@ -299,6 +299,7 @@ class SQLPool(Protocol):
     collation: str
     """Of tables we create, resolved by ``connect()``."""
     ignored_tables: frozenset[str]
+    drops_unknown_tables: bool
     on_abandoned: Callable[[str, int, float], None] | None
     """Called with the pool's code when a connection is closed on whose server's thread a statement may still run."""
 

@@ -61,6 +61,7 @@ class SQLPoolBase(ABC):
         self.dialect = dialect
         self.collation = ""
         self.ignored_tables = frozenset(options.ignored_tables)
+        self.drops_unknown_tables = options.unknown_tables == "drop"
         self.limits = limits_from(options)
         self.on_abandoned: Callable[[str, int, float], None] | None = None
         self._address = address

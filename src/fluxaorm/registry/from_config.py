@@ -66,6 +66,7 @@ def _register_mysql(registry: Registry, pool: ConfigMySQL) -> None:
         default_encoding=pool.default_encoding,
         default_collate=pool.default_collate,
         ignored_tables=tuple(pool.ignored_tables),
+        unknown_tables=pool.unknown_tables,
         driver=pool.driver,
     )
     registry.register_mysql(pool.uri, pool.code, options)

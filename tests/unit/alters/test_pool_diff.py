@@ -28,7 +28,9 @@ def _alters(
     if isinstance(wanted, TableDefinition):
         wanted = WantedTable(wanted, f"{wanted.name}Entity")
     tables = [] if wanted is None else [wanted]
-    return PoolDiff("default", MYSQL).alters(tables, {table.name: table for table in actual}, ignored)
+    return PoolDiff("default", MYSQL, drop_unknown=True).alters(
+        tables, {table.name: table for table in actual}, ignored
+    )
 
 
 def test_a_missing_table_is_created() -> None:
@@ -148,17 +150,39 @@ def test_a_column_held_by_an_index_that_goes_waits_for_it() -> None:
 
 
 def test_a_column_tied_by_a_foreign_key_waits_for_it() -> None:
-    """MySQL refuses to change either end of a foreign key."""
+    """MySQL refuses to change either end of a foreign key, which goes by an alter of its own."""
     tied = replace(_table(NAME), foreign_keys=(ForeignKeyDefinition("fk", ("name",), "Other"),))
 
-    (alter,) = _alters(_table(replace(NAME, type="varchar(200)")), tied)
+    key, column = _alters(_table(replace(NAME, type="varchar(200)")), tied)
 
-    assert ("destructive", ("drop_foreign_key", "change_column")) == (alter.safety, alter.kinds)
+    assert ("destructive", ("drop_foreign_key",)) == (key.safety, key.kinds)
+    assert ("destructive", ("change_column",)) == (column.safety, column.kinds)
+
+
+def test_a_foreign_key_that_is_in_the_way_of_nothing_stays_with_its_index() -> None:
+    """Somebody wanted it; the library has no opinion."""
+    held = IndexDefinition("fk", ("note",))
+    tied = replace(
+        _table(NAME, NOTE, indexes=(held,)), foreign_keys=(ForeignKeyDefinition("fk", ("note",), "Other", ("id",)),)
+    )
+
+    alters = _alters(_table(replace(NAME, type="varchar(200)"), NOTE), tied, _table(name="Other"), ignored=("Other",))
+
+    assert [("User", "change_column", "safe")] == [(a.table, a.kind, a.safety) for a in alters if a.table == "User"]
+
+
+def test_tables_that_foreign_keys_tie_know_each_other() -> None:
+    """When an alter of one fails, destructive ones of the other must not run."""
+    tied = replace(_table(NAME), foreign_keys=(ForeignKeyDefinition("fk", ("name",), "Other", ("id",)),))
+
+    alters = _alters(_table(NAME, NOTE), tied, _table(name="Other"), ignored=("Other",))
+
+    assert [("User", ("Other",))] == [(a.table, a.neighbours) for a in alters if a.table == "User"]
 
 
 def test_alters_come_in_the_order_to_run_them() -> None:
     """New tables, safe changes, renames, other changes, drops."""
-    diff = PoolDiff("default", MYSQL)
+    diff = PoolDiff("default", MYSQL, drop_unknown=True)
     renamed = WantedTable(_table(NOTE, name="Renamed"), "RenamedEntity", renamed_from="Before")
     wanted = [
         WantedTable(_table(NOTE, name="Grown"), "GrownEntity"),
@@ -191,11 +215,16 @@ def test_a_rename_that_was_done_leaves_the_old_name_to_be_dropped() -> None:
     assert ([], [("drop_table", "Before")]) == (done, [(alter.kind, alter.table) for alter in again])
 
 
-def test_tables_that_nobody_owns_are_dropped_unless_ignored_or_ours() -> None:
-    """``_fluxa_*`` tables come and go with the library; migrations of other tools are ignored by name."""
-    tables = [_table(name=name) for name in ("alembic_version", "_fluxa_ids", "Old")]
+def test_tables_that_nobody_owns_are_left_alone() -> None:
+    """A database is often shared with programs that declare nothing here."""
+    assert [] == PoolDiff("default", MYSQL).alters([], {"Old": _table(name="Old")})
 
-    alters = _alters(None, *tables, ignored=("alembic_version",))
+
+def test_tables_that_nobody_owns_are_dropped_on_demand_unless_ignored_or_ours() -> None:
+    """``_fluxa_*`` tables come and go with the library; those of other tools are ignored by name or pattern."""
+    tables = [_table(name=name) for name in ("alembic_version", "_fluxa_ids", "django_log", "Old")]
+
+    alters = _alters(None, *tables, ignored=("alembic_version", "django_*"))
 
     assert [("drop_table", "Old", None, "destructive")] == [
         (alter.kind, alter.table, alter.entity, alter.safety) for alter in alters

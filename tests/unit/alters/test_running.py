@@ -96,7 +96,12 @@ def _recorded(plan: Plan[Any], done: list[Effect[Any]]) -> Plan[Any]:
 
 def test_every_pool_is_asked_once_and_all_at_the_same_time() -> None:
     """500 tables in two pools are two queries, not a thousand."""
-    pools = {code: SimpleNamespace(dialect=MYSQL, collation="utf8mb4_bin", ignored_tables=frozenset()) for code in "ab"}
+    pools = {
+        code: SimpleNamespace(
+            dialect=MYSQL, collation="utf8mb4_bin", ignored_tables=frozenset(), drops_unknown_tables=False
+        )
+        for code in "ab"
+    }
     schemas = {name: _in_pool(name, pool) for name, pool in [("One", "a"), ("Two", "a"), ("Three", "b")]}
     plan = get_alters_plan(SimpleNamespace(schemas=schemas, mysql_pools=pools))
 

@@ -17,7 +17,6 @@ from fluxaorm.dialects.changes import (
     ChangePrimaryKey,
     ConvertTable,
     DropColumn,
-    DropForeignKey,
     DropIndex,
     RebuildIndex,
     RenameColumn,
@@ -114,12 +113,12 @@ def test_an_index_of_the_same_name_over_other_columns_is_rebuilt() -> None:
 
 
 def test_what_the_library_never_makes_goes() -> None:
-    """Foreign keys, another engine or collation, another primary key."""
+    """Another engine or collation, another primary key; not a foreign key."""
     key = ForeignKeyDefinition("fk", ("age",), "Other")
     actual = replace(_table(AGE), foreign_keys=(key,), engine="MyISAM", primary_key=())
     wanted = _wanted(AGE)
 
-    expected = [DropForeignKey(key), ConvertTable(actual, wanted.table), ChangePrimaryKey((), ("id",))]
+    expected = [ConvertTable(actual, wanted.table), ChangePrimaryKey((), ("id",))]
 
     assert expected == diff_table(wanted, actual)
 

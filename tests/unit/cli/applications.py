@@ -21,6 +21,10 @@ def registry():
     return made
 """
 
+DROPPING: Final = SQLITE.replace(
+    '"sqlite://shop.db"', '"sqlite://shop.db", options=fx.MySQLOptions(unknown_tables="drop")'
+)
+
 UNREACHABLE: Final = f"""{ENTITIES}
 registry = fx.Registry()
 registry.register_mysql("mysql://root:secret@127.0.0.1:1/shop")

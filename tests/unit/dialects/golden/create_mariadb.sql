@@ -32,4 +32,4 @@ CREATE TABLE `Everything` (
   PRIMARY KEY (`id`),
   UNIQUE INDEX `name_status_fake_delete` (`name`, `status`, `fake_delete`),
   INDEX `category` (`category`)
-) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci;
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci;

@@ -11,11 +11,11 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar, overload
 
 from fluxaorm.background import Background
 from fluxaorm.cache_outages import CacheOutages
@@ -34,6 +34,7 @@ from fluxaorm.errors import (
 from fluxaorm.observe.failing_handlers import FailingHandlers
 from fluxaorm.plans.binding import Binding, DisabledCaches
 from fluxaorm.plans.cache_keys import channel_of, key_prefix
+from fluxaorm.plans.deployment_check import check_plan
 from fluxaorm.plans.foreign_keys import KnownForeignKeys
 from fluxaorm.plans.row_reader import RowReader
 from fluxaorm.plans.tokens import TokenSource
@@ -364,6 +365,20 @@ class Engine(NotCopied):
         if schema.mysql_pool == "default":
             return chosen or database
         return f"{chosen}.{schema.mysql_pool}" if chosen else f"{schema.mysql_pool}.{database}"
+
+    @overload
+    def check(self, ctx: Context, providers: Iterable[ProviderPort] = ()) -> list[str]: ...
+    @overload
+    def check(self, ctx: AsyncContext, providers: Iterable[ProviderPort] = ()) -> Coroutine[Any, Any, list[str]]: ...
+    def check(self, ctx: Context | AsyncContext, providers: Iterable[ProviderPort] = ()) -> Any:
+        """What would not work on the servers as they are, a sentence each; [] when everything would. Changes nothing.
+
+        Tables that are missing or differ from their entities, rights that the user of a MySQL pool lacks on them, Redis
+        servers that do not answer, and generated code that is out of date: ``providers`` are its ``ALL_PROVIDERS``.
+        A few round trips a table, for the time of a deployment. Raises MySQLConnectionError, and MySQLError when the
+        tables cannot be looked at.
+        """
+        return ctx._run(check_plan(self, tuple(providers)))
 
     # what contexts ask
 

@@ -135,16 +135,23 @@ def generate(
 def check(
     name: AppArgument = None,
     connect: Annotated[bool, typer.Option(help="Connect to the servers, too.")] = True,
+    servers: Annotated[
+        bool, typer.Option("--servers", help="Look at tables, columns and the user's rights there, too.")
+    ] = False,
+    generated: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Look whether the generated package is up to date.", show_default=False),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Validate and print every problem.
+    """Validate and print every problem, one a line.
 
-    Exits 1 when there is one.
+    Exits 1 when there is one. With --servers it tells before a deployment what would not work after it.
     """
     from fluxaorm.cli import check_command
 
     with errors_as_exits():
-        check_command.run(name, connect=connect, json=json)
+        check_command.run(name, connect=connect, servers=servers, generated=generated, json=json)
 
 
 @app.command(epilog=_EPILOG)

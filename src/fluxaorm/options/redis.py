@@ -32,6 +32,9 @@ class RedisOptions(Options, frozen=True, kw_only=True):
     """Seconds to wait for an answer."""
     namespace: str = ""
     """Part of every key; empty: the database's name, on pools other than the default ``<pool>.<database>``."""
+    required_at_start: bool = True
+    """False: when the server does not answer, ``validate()`` only logs it, and reads are served from MySQL until it is
+    there. What it lacks is then not found at the start; ``fluxaorm check`` tells."""
     on_write_failure: Literal["fail", "proceed"] = "fail"
     """What a flush does when Redis cannot be told of its changes: fail before COMMIT, or write anyway and accept that
     caches may serve old rows up to their TTL."""

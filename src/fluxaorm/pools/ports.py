@@ -15,6 +15,7 @@ from fluxaorm.plans.effects import ExecResult, QueryRows, RedisCommand, RedisRep
 
 if TYPE_CHECKING:
     from fluxaorm.dialects.port import Dialect
+    from fluxaorm.options import RedisOptions
     from fluxaorm.pools.watching import Watch
 
 PACKET_BYTES: Final = 1 << 20
@@ -418,6 +419,7 @@ class RedisPool(Protocol):
 
     code: str
     namespace: str | None
+    options: RedisOptions
 
     @property
     def address(self) -> str:

@@ -45,7 +45,10 @@ def _connect(sql_pools: Iterable[SQLPool], redis_pools: Mapping[str, RedisPool])
         try:
             servers[code] = redis.connect()
         except PoolConnectError as error:
-            failures.append(error)
+            if redis.options.required_at_start:
+                failures.append(error)
+            else:
+                logger.warning("%s; starting without it, since required_at_start=False", error)
     _raise_first(failures)
     return servers
 

@@ -116,6 +116,57 @@ def test_only_tables_that_are_asked_for_are_declared(legacy: Database) -> None:
     assert not any(alter.kind == "drop_table" for alter in found.alters)
 
 
+def test_what_a_table_has_beyond_its_definition_is_told(mysql_database: Database) -> None:
+    """ "No alter would follow" is no promise that the definition says everything there is."""
+    mysql_database.execute("CREATE TABLE parents (id int unsigned PRIMARY KEY) COMMENT 'of all'")
+    mysql_database.execute(
+        "CREATE TABLE parts (id int unsigned PRIMARY KEY COMMENT 'the \x1b[2J key', n int NOT NULL,"
+        " parents_id int unsigned, CONSTRAINT positive CHECK (n > 0), KEY parents (parents_id) COMMENT 'fast',"
+        " CONSTRAINT fk FOREIGN KEY (parents_id) REFERENCES parents (id) ON DELETE CASCADE ON UPDATE SET NULL)"
+    )
+    mysql_database.execute("CREATE TABLE shares (id int unsigned PRIMARY KEY) PARTITION BY HASH (id) PARTITIONS 4")
+    mysql_database.execute("CREATE TRIGGER tr BEFORE INSERT ON shares FOR EACH ROW SET NEW.id = NEW.id + 1")
+    database = read_database(mysql_database.url)
+
+    found = inspect_database(database, list(database.tables))
+
+    told = {entity.table: [(each.what, each.name) for each in entity.omissions] for entity in found.entities}
+    assert {
+        "parents": [("comment", "parents")],
+        "parts": [("check", "positive"), ("comment", "id"), ("comment", "parents"), ("cascade", "fk")],
+        "shares": [("partitions", "HASH"), ("trigger", "tr")],
+    } == told
+    text = "\n".join(as_text(found))
+    assert "left out: cascade `fk`: ON DELETE CASCADE ON UPDATE SET NULL of `parents`; caches are not told" in text
+    assert "left out: partitions `HASH`: 4 by `id`" in text
+    assert "left out: trigger `tr`: BEFORE INSERT" in text
+    assert (text + found.source).replace("\n", "").isprintable()
+    compile(found.source, "entities.py", "exec")
+
+
+@pytest.mark.parametrize(
+    ("collation", "address"),
+    [
+        ("utf8mb3_general_ci", "?charset=utf8mb3&collation=utf8mb3_general_ci"),
+        ("utf8mb4_unicode_ci", "?collation=utf8mb4_unicode_ci"),
+    ],
+)
+def test_how_tables_keep_their_collation_is_told(mysql_database: Database, collation: str, address: str) -> None:
+    """An alter of every text column is seldom what is wanted, and the address that is told spares it."""
+    charset = collation.partition("_")[0]
+    mysql_database.execute(
+        "CREATE TABLE notes (id int unsigned PRIMARY KEY, body varchar(20))"
+        f" DEFAULT CHARSET {charset} COLLATE {collation}"
+    )
+    database = read_database(mysql_database.url)
+
+    told = "\n".join(as_text(inspect_database(database, ["notes"])))
+    kept = read_database(f"{mysql_database.url}{address}")
+
+    assert f"with {address} in the address, or MySQLOptions(" in told
+    assert () == inspect_database(kept, ["notes"]).alters
+
+
 def _declarable(schema: EntitySchema) -> EntitySchema:
     """Without what no definition can say: members that servers do not show, defaults of JSON, needless indexes."""
     columns = [_declarable_column(column) for column in schema.columns]

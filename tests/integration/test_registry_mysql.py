@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import uuid
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from devstack.process import wait_until
-from fluxaorm import MySQLOptions, Registry
+from fluxaorm import Entity, MySQLOptions, Reference, Registry, UInt32
 from fluxaorm.engine import Engine
 from fluxaorm.errors import PoolConnectError, RegistryError
 from tests.support.impostor import impostor
@@ -94,6 +95,54 @@ def test_a_collation_may_be_named_without_its_charset(mysql_database: Database, 
     """As the original's options name it."""
     with _validated(mysql_database.url, MySQLOptions(default_collate=wanted)) as engine:
         assert "utf8mb4_unicode_ci" == engine.mysql().collation
+
+
+class ParentEntity(Entity):
+    """Whose rows are pointed to."""
+
+    id: UInt32
+
+
+class CachedEntity(Entity, local_cache=True):
+    """Rows of it are kept in the process."""
+
+    id: UInt32
+    parent: Reference[ParentEntity] | None = None
+
+
+class UncachedEntity(Entity):
+    """Rows of it are not kept."""
+
+    id: UInt32
+    parent: Reference[ParentEntity] | None = None
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [("CASCADE", "the server deletes rows"), ("SET NULL", "the server changes rows"), ("RESTRICT", None)],
+)
+def test_rows_that_a_server_deletes_behind_a_caches_back_are_warned_of(
+    mysql_database: Database, caplog: pytest.LogCaptureFixture, rule: str, told: str | None
+) -> None:
+    """They would be served until their time is over, with no error anywhere."""
+    mysql_database.execute("CREATE TABLE ParentEntity (id int unsigned PRIMARY KEY)")
+    for table in ("CachedEntity", "UncachedEntity"):
+        mysql_database.execute(
+            f"CREATE TABLE {table} (id int unsigned PRIMARY KEY, parent int unsigned, CONSTRAINT fk_{table}"
+            f" FOREIGN KEY (parent) REFERENCES ParentEntity (id) ON DELETE {rule})"
+        )
+    registry = Registry()
+    registry.register_mysql(mysql_database.url)
+    registry.register_entity(ParentEntity, CachedEntity, UncachedEntity)
+
+    with caplog.at_level(logging.WARNING, logger="fluxaorm.registry"):
+        registry.validate().close()
+
+    warnings = [record.getMessage() for record in caplog.records]
+    assert (0 if told is None else 1) == len(warnings)
+    if told is not None:
+        assert warnings[0].startswith(f"CachedEntity: by the foreign key 'fk_CachedEntity' {told} of 'CachedEntity'")
+        assert f"(ON DELETE {rule})" in warnings[0]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from fluxaorm.dialects.mysql_errors import LOCK_NOT_FREE, LOCK_WAIT_TIMEOUT, err
 from fluxaorm.dialects.mysql_family import MySQLFamily
 from fluxaorm.dialects.mysql_introspection import MARIADB_SQL, tables_from
 from fluxaorm.dialects.tables import TableDefinition
+from fluxaorm.dialects.untold import MARIADB_UNTOLD_SQL
 
 if TYPE_CHECKING:
     from fluxaorm.errors import MySQLError
@@ -37,6 +38,10 @@ class MariaDB(MySQLFamily):
     def introspection_sql(self) -> str:
         """See ``mysql_introspection``."""
         return MARIADB_SQL
+
+    def untold_sql(self) -> str:
+        """See ``untold``."""
+        return MARIADB_UNTOLD_SQL
 
     def parse_introspection(self, rows: Iterable[Sequence[Any]]) -> dict[str, TableDefinition]:
         """See ``mysql_introspection``."""

@@ -29,6 +29,7 @@ from fluxaorm.dialects.mysql_introspection import FOREIGN_KEYS_SQL
 from fluxaorm.dialects.mysql_misfits import misfits, moved_value
 from fluxaorm.dialects.port import IDS_TABLE, Dialect, Duplicate
 from fluxaorm.dialects.tables import ColumnDefinition, IndexDefinition, TableDefinition
+from fluxaorm.dialects.untold import MYSQL_UNTOLD_SQL
 from fluxaorm.errors import FluxaError, MySQLError, NotSupportedError
 
 if TYPE_CHECKING:
@@ -223,6 +224,10 @@ class MySQLFamily(Dialect):
     def foreign_keys_sql(self) -> str:
         """See ``mysql_introspection``."""
         return FOREIGN_KEYS_SQL
+
+    def untold_sql(self) -> str:
+        """See ``untold``; MariaDB's differs."""
+        return MYSQL_UNTOLD_SQL
 
     def is_missing_right(self, error: MySQLError) -> bool:
         """See ``mysql_errors``."""

@@ -224,6 +224,10 @@ class Dialect(ABC):
         """
         return ""
 
+    @abstractmethod
+    def untold_sql(self) -> str:
+        """What tables have and no definition says; see ``untold``."""
+
     def is_missing_right(self, error: MySQLError) -> bool:
         """Whether the statement failed because the user may not do it."""
         return False

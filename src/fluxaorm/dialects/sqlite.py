@@ -31,6 +31,7 @@ from fluxaorm.dialects.sqlite_errors import (
 from fluxaorm.dialects.sqlite_introspection import INTROSPECTION_SQL, tables_from
 from fluxaorm.dialects.sqlite_misfits import misfits
 from fluxaorm.dialects.tables import ColumnDefinition, IndexDefinition, TableDefinition
+from fluxaorm.dialects.untold import SQLITE_UNTOLD_SQL
 from fluxaorm.errors import NotSupportedError
 
 if TYPE_CHECKING:
@@ -212,6 +213,10 @@ class SQLite(Dialect):
         """Text is NOCASE, whatever the pool's collation."""
         columns = tuple(_stored(column, declared_column(column, NOCASE)) for column in schema.columns)
         return TableDefinition(schema.table, columns, declared_indexes(schema), (schema.columns[0].name,))
+
+    def untold_sql(self) -> str:
+        """See ``untold``."""
+        return SQLITE_UNTOLD_SQL
 
     def introspection_sql(self) -> str:
         """See ``sqlite_introspection``."""

@@ -10,6 +10,7 @@ from fluxaorm.dialects import is_supported
 from fluxaorm.engine import Engine
 from fluxaorm.errors import PoolConnectError, RegistryError
 from fluxaorm.pools.ports import RedisPool, RedisServer, SQLPool
+from fluxaorm.registry.cascades import cascades_onto_caches
 from fluxaorm.registry.collations import alike_members
 
 OLDEST_REDIS: Final = {"redis": (7, 0), "valkey": (7, 2)}
@@ -31,6 +32,8 @@ def check_servers(engine: Engine) -> None:
     if problems:
         raise RegistryError(problems)
     _warn_of_eviction(servers)
+    for warning in cascades_onto_caches(engine.schemas.values(), engine.mysql_pools):
+        logger.warning(warning)
 
 
 def _connect(sql_pools: Iterable[SQLPool], redis_pools: Mapping[str, RedisPool]) -> dict[str, RedisServer]:

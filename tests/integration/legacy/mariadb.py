@@ -160,6 +160,8 @@ class OrdersEntity(Entity, table="orders"):
     # can be declared
     # left out: index `words`: fulltext: only plain indexes over whole columns can be
     # declared
+    # left out: cascade `orders_customer`: ON DELETE CASCADE of `customers`; caches are
+    # not told of rows that the server deletes or changes by it
 
 
 class SignedEntity(Entity, table="signed"):

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from fluxaorm.cli.inspect.code import Code
 
-What: TypeAlias = Literal["column", "index", "foreign key"]
+What: TypeAlias = Literal["column", "index", "foreign key", "check", "trigger", "partitions", "comment", "cascade"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, cast
 
 from fluxaorm.addresses import SQLiteAddress
 from fluxaorm.cli.exits import UsageError
+from fluxaorm.cli.inspect.drafts import Omission, What
 from fluxaorm.dialects.port import OWN_PREFIX, Dialect
 from fluxaorm.dialects.tables import TableDefinition
 from fluxaorm.errors import MySQLError, PoolConnectError
@@ -17,6 +18,15 @@ from fluxaorm.registry import DEFAULT_POOL_CODE, Registry
 
 _NOT_YOURS = frozenset({1044, 1045, 1049})
 """The server answered, but not for this user or database."""
+
+
+_REASONS: Final[Mapping[What, str]] = {
+    "check": "{}; the server goes on checking it",
+    "trigger": "{}; what it changes is not seen by entities and caches",
+    "partitions": "{}; they stay as they are",
+    "comment": "'{}'; it stays as it is",
+    "cascade": "{}; caches are not told of rows that the server deletes or changes by it",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +40,8 @@ class Database:
     tables: Mapping[str, TableDefinition]
     others: Mapping[str, str]
     """Views and the like: what each is, by name."""
+    untold: Mapping[str, Sequence[Omission]] = field(default_factory=dict[str, Sequence[Omission]])
+    """By table: what it has that no definition can say."""
 
 
 def read_database(dsn: str) -> Database:
@@ -52,16 +64,43 @@ def read_database(dsn: str) -> Database:
         raise
     with engine, engine.new_context() as ctx:
         pool = engine.mysql_pool()
-        tables, others = ctx._run(_read_plan(pool.dialect))
+        tables, others, untold = ctx._run(_read_plan(pool.dialect))
     own = {name: table for name, table in tables.items() if not name.startswith(OWN_PREFIX)}
-    return Database(address.database, pool.dialect, pool.collation, own, others)
+    return Database(address.database, pool.dialect, pool.collation, own, others, untold)
 
 
-def _read_plan(dialect: Dialect) -> Plan[tuple[dict[str, TableDefinition], dict[str, str]]]:
+def _read_plan(
+    dialect: Dialect,
+) -> Plan[tuple[dict[str, TableDefinition], dict[str, str], dict[str, list[Omission]]]]:
     rows = yield from FetchRows(DEFAULT_POOL_CODE, dialect.introspection_sql())
     others = yield from FetchRows(DEFAULT_POOL_CODE, dialect.other_tables_sql())
     named = ((_text(name), _text(what).lower()) for name, what in others)
-    return dialect.parse_introspection(rows), dict(sorted(named))
+    untold = yield from _untold_plan(dialect)
+    return dialect.parse_introspection(rows), dict(sorted(named)), untold
+
+
+def _untold_plan(dialect: Dialect) -> Plan[dict[str, list[Omission]]]:
+    found: dict[str, list[Omission]] = {}
+    rows = yield from FetchRows(DEFAULT_POOL_CODE, dialect.untold_sql())
+    for what, table, name, text in sorted(tuple(map(_text, row)) for row in rows):
+        kind = cast("What", what)
+        found.setdefault(table, []).append(Omission(kind, name, _REASONS[kind].format(text)))
+    for table, omission in (yield from _cascades_plan(dialect)):
+        found.setdefault(table, []).append(omission)
+    return found
+
+
+def _cascades_plan(dialect: Dialect) -> Plan[list[tuple[str, Omission]]]:
+    sql = dialect.foreign_keys_sql()
+    rows = (yield from FetchRows(DEFAULT_POOL_CODE, sql)) if sql else []
+    found: dict[tuple[str, str], Omission] = {}
+    for table, name, _, target, _, on_delete, on_update in (tuple(map(_text, row)) for row in rows):
+        acts = [f"ON {event} {rule}" for event, rule in (("DELETE", on_delete), ("UPDATE", on_update))]
+        acts = [act for act in acts if not act.endswith(("RESTRICT", "NO ACTION"))]
+        if acts:
+            reason = _REASONS["cascade"].format(f"{' '.join(acts)} of `{target}`")
+            found[table, name] = Omission("cascade", name, reason)
+    return [(table, omission) for (table, _), omission in found.items()]
 
 
 def _text(value: Any) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from fluxaorm.alters import Alter
 from fluxaorm.cli.inspect.drafts import EntityDraft, Exclusions
@@ -14,8 +14,6 @@ from fluxaorm.cli.inspect.read import Database
 from fluxaorm.cli.inspect.tables import table_refusal
 from fluxaorm.cli.inspect.trial import accepted_drafts, alters_of
 from fluxaorm.cli.terminal import one_line
-
-_KEEP: Final = "with ?collation={0} in the address, or MySQLOptions(default_collate={0!r}), they would keep it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ class Inspection:
     alters: tuple[Alter, ...]
     """What would follow from registering the definitions on this database."""
     own_collation: str = ""
-    """The collation of most tables, where it is of utf8mb4 and not the one that the library would take."""
+    """The collation of most tables, where it is of utf8mb4 or utf8mb3 and not the one that the library would take."""
 
     def alters_of(self, table: str) -> list[Alter]:
         """Those of one table."""
@@ -58,15 +56,27 @@ def inspect_database(database: Database, chosen: Sequence[str]) -> Inspection:
     # foreign keys of tables that were not chosen still bear on what is safe
     others = database.tables.keys() - tables.keys()
     alters = alters_of(accepted.schemas, database.tables, database.dialect, database.collation, others)
-    source = module_source(title, accepted.drafts, list(map(str, refused)))
-    own = _own_collation(database, [draft.table for draft in accepted.drafts])
-    return Inspection(database.name, source, accepted.drafts, refused, tuple(alters), own)
+    drafts = tuple(
+        replace(draft, omissions=(*draft.omissions, *database.untold.get(draft.table, ()))) for draft in accepted.drafts
+    )
+    source = module_source(title, drafts, list(map(str, refused)))
+    own = _own_collation(database, [draft.table for draft in drafts])
+    return Inspection(database.name, source, drafts, refused, tuple(alters), own)
 
 
 def _own_collation(database: Database, tables: Sequence[str]) -> str:
     counts = Counter(database.tables[name].collation for name in tables)
     most = counts.most_common(1)[0][0] if counts else ""
-    return most if most.startswith("utf8mb4_") and most != database.collation else ""
+    return most if most.startswith("utf8") and most != database.collation else ""
+
+
+def _kept_by(collation: str) -> str:
+    """How the library is told to use this collation."""
+    charset = collation.partition("_")[0]
+    if charset == "utf8mb4":
+        return f"with ?collation={collation} in the address, or MySQLOptions(default_collate={collation!r})"
+    options = f"MySQLOptions(default_encoding={charset!r}, default_collate={collation!r})"
+    return f"with ?charset={charset}&collation={collation} in the address, or {options}"
 
 
 def as_text(found: Inspection) -> Iterator[str]:
@@ -91,7 +101,7 @@ def _lines(found: Inspection) -> Iterator[str]:
     if not found.alters:
         yield "no alter would follow"
     if found.own_collation:
-        yield f"most tables are in {found.own_collation}: {_KEEP.format(found.own_collation)}"
+        yield f"most tables are in {found.own_collation}: {_kept_by(found.own_collation)}, they would keep it"
 
 
 def _alter_lines(alters: Iterable[Alter]) -> Iterator[str]:

@@ -29,8 +29,8 @@ def _of_pool(pool: SQLPool, by_table: Mapping[str, EntitySchema]) -> Iterator[st
         if schema is not None and verb is not None:
             yield (
                 f"{schema.name}: by the foreign key {name!r} the server {verb} rows of {table!r} when rows of "
-                f"{target!r} are deleted (ON DELETE {on_delete}), and no cache is told: such rows are served from it up to their "
-                f"TTL; delete them through the library before what they refer to, or drop the foreign key"
+                f"{target!r} are deleted (ON DELETE {on_delete}), and no cache is told: such rows are served from it "
+                "up to their TTL; delete them through the library before what they refer to, or drop the foreign key"
             )
 
 

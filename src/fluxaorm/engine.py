@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from fluxaorm.codegen.memory import MemoryPackage
     from fluxaorm.observe.metrics import QueryMetrics
     from fluxaorm.plans.binding import ProviderPort
-    from fluxaorm.plans.effects import Plan
+    from fluxaorm.plans.effects import Plan, ServerThread
     from fluxaorm.pools.local_cache import LocalCache
     from fluxaorm.pools.ports import RedisPool, SQLPool
     from fluxaorm.registry.registrations import ClickhouseRegistration, KafkaRegistration
@@ -419,8 +419,8 @@ class Engine(NotCopied):
         """The end of ``hold``."""
         self.renewals.let_go(redis_pool, renewal)
 
-    def _kill_later(self, pool: str, thread: int, opened: float) -> None:
-        kill_later(self, pool, thread, opened)
+    def _kill_later(self, pool: str, thread: ServerThread) -> None:
+        kill_later(self, pool, thread)
 
     # the end
 

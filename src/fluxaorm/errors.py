@@ -408,11 +408,13 @@ class TransactionLostError(MySQLError, TryAgainError):
 class CommitUnknownError(MySQLError):
     """The connection was lost while a COMMIT or a lone statement was in flight: it may or may not be done.
 
-    ``thread``: the connection's number at the server, None where there is none; ``opened``: monotonic seconds.
+    ``thread``: the connection's number at the server, None where there is none; ``opened``: monotonic seconds;
+    ``server``: which one it was, empty when that is not known.
     """
 
     thread: int | None = None
     opened: float = 0.0
+    server: str = ""
 
 
 class PartialCommitError(FluxaError):

@@ -11,6 +11,7 @@ import pytest
 
 import fluxaorm as fx
 from devstack.proxy import Direction, Verdict
+from fluxaorm import Entity, UInt64
 from fluxaorm.errors import (
     CommitUnknownError,
     DeadlockError,
@@ -421,3 +422,46 @@ def test_a_block_over_two_pools_begins_where_it_is_needed(pair: Fragile) -> None
         pair.do(ctx.flush())
 
     assert [("default", "BEGIN"), ("default", "SAVEPOINT+INSERT"), ("default", "COMMIT")] == seen
+
+
+class LoneSeatEntity(Entity, local_cache=True):
+    """Kept in the process, and nowhere else."""
+
+    id: UInt64
+    taken_by: UInt64 = 0
+
+
+def test_an_unknown_statement_leaves_no_old_row_in_a_process_that_has_no_redis(
+    mysql_database: Database, proxy_factory: MakeProxy, shell: Shell
+) -> None:
+    """Whoever read the row while the statement was under way has kept it as it was."""
+    proxy = proxy_factory(mysql_database.server.address)
+    url = mysql_database.server.url(mysql_database.name, proxy.port)
+    registry = fx.Registry()
+    registry.register_mysql(url)
+    registry.register_entity(LoneSeatEntity)
+    engine = registry.validate()
+    with engine.new_context() as setup:
+        for alter in fx.get_alters(setup):
+            alter.exec(setup)
+    seats: Any = engine.provider(LoneSeatEntity)
+    ctx = shell.context(engine)
+    seat = shell.do(seats.new(ctx))
+    shell.do(ctx.flush())
+
+    local = engine.binding(seats).local
+    assert local is not None
+
+    def keep_old_row_and_lose_the_answer() -> Verdict:
+        local.put(seat.id, (seat.id, 0), local.mark(seat.id))
+        return Verdict.CUT
+
+    once(proxy, Direction.ANSWER, b"UPDATE `LoneSeatEntity`", keep_old_row_and_lose_the_answer)
+    seat.taken_by = 7
+    with pytest.raises(CommitUnknownError):
+        shell.do(ctx.flush())
+    wait_until(lambda: engine.background.unfinished == 0, "the statement's thread is gone")
+
+    assert 7 == shell.do(seats.must_get_by_id(shell.context(engine), seat.id)).taken_by
+    ctx.clear_flush()
+    shell.close(engine)

@@ -16,12 +16,14 @@ from fluxaorm.plans.effects import (
     Execute,
     ExecuteBatch,
     FetchRows,
+    FetchTable,
     Plan,
     Rollback,
     Session,
     Statement,
 )
 from tests.support.driven_pools import Driven, OpenPool, each_driver
+from tests.support.sql_servers import Database
 
 TABLE = "CREATE TABLE thing (id INTEGER NOT NULL PRIMARY KEY, name VARCHAR(50), amount INTEGER)"
 
@@ -342,3 +344,47 @@ def test_a_password_is_utf8(open_pool: OpenPool, sql_database: Any) -> None:
 
     assert [1] == [int(cell) for cell in driven.column("SELECT 1")]
     server.execute(f"DROP USER '{name[:20]}'@'%'")
+
+
+def _table_plan(session: Session) -> Plan[Any]:
+    yield from Begin(session)
+    yield from Execute(session, "SET character_set_results = 'latin1'")
+    try:
+        return (yield from FetchTable(session, "SELECT _utf8mb4 x'C3A9' AS text"))
+    finally:
+        yield from Rollback(session)
+
+
+@each_driver(sqlite=False)
+def test_text_that_cannot_be_decoded_is_an_error_of_its_statement(sql: Driven) -> None:
+    """Lists of threads hold statements cut within a character; and nobody gets what is left of such an answer."""
+    with pytest.raises(MySQLError, match="none in utf8mb4") as caught:
+        sql.run(_table_plan(Session("default")))
+
+    assert caught.value.statement.startswith("SELECT _utf8mb4")
+    assert ["é"] == sql.column("SELECT 'é'")
+
+
+@each_driver(sqlite=False)
+def test_a_connection_knows_which_server_it_leads_to(sql: Driven, sql_database: Database) -> None:
+    """Its address may lead to another one tomorrow: what is asked about its thread is asked of this one alone."""
+
+    def server() -> str:
+        if sql.loop is None:
+            connection = sql.pool.sync.acquire()
+            sql.pool.sync.release(connection)
+            return connection.server
+        return sql.loop.run_until_complete(_server(sql))
+
+    asked = sql.pool.dialect.server_sql()
+
+    assert sql.column(asked) == [server()]
+    assert server()
+    told = sql_database.execute("SELECT @@server_uuid" if sql.kind == "mysql" else "SELECT @@datadir")
+    assert str(told[0][0]) in server()
+
+
+async def _server(sql: Driven) -> str:
+    connection = await sql.pool.asyncio.acquire()
+    sql.pool.asyncio.release(connection)
+    return connection.server

@@ -107,7 +107,10 @@ def test_a_server_that_is_too_old(request: pytest.FixtureRequest, kind: str, old
     assert problem.endswith("; Redis 7.0 and Valkey 7.2 are the oldest supported")
 
 
-@pytest.mark.parametrize(("policy", "warnings"), [("allkeys-lru", 1), ("volatile-lru", 0), ("noeviction", 0)])
+@pytest.mark.parametrize(
+    ("policy", "warnings"),
+    [("allkeys-lru", 1), ("volatile-lru", 1), ("volatile-ttl", 1), ("volatile-random", 1), ("noeviction", 0)],
+)
 def test_a_server_that_may_evict_intents_is_warned_of(
     private_server: StartServer, caplog: pytest.LogCaptureFixture, policy: str, warnings: int
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fluxaorm.dialects.capabilities import VERSION_SQL, Capabilities, capabilities_from, is_supported
 from fluxaorm.dialects.mariadb import MariaDB
 from fluxaorm.dialects.mysql import MySQL
@@ -28,6 +30,11 @@ def dialect_for(version_text: str, version_comment: str = "", lower_case_table_n
     return (MariaDB if capabilities.product == "mariadb" else MySQL)(capabilities)
 
 
+def guessed_dialect(version_text: str) -> Dialect:
+    """The dialect of a server that was not asked yet, as if it had said this."""
+    return MySQL(replace(capabilities_from(version_text), guessed=True))
+
+
 __all__ = [
     "IDS_TABLE",
     "OWN_PREFIX",
@@ -48,5 +55,6 @@ __all__ = [
     "TriggerDefinition",
     "capabilities_from",
     "dialect_for",
+    "guessed_dialect",
     "is_supported",
 ]

@@ -19,6 +19,8 @@ class Capabilities:
     product: Product
     version: tuple[int, ...]
     version_text: str
+    guessed: bool = False
+    """Whether the server was not asked yet."""
     row_locks: bool = True
     """FOR UPDATE."""
     nowait: bool = True

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _QUOTED: Final = re.compile(r"""'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*"|`[^`]*`""", re.DOTALL)
 _NOWAIT: Final = re.compile(r"\b(?:NOWAIT|WAIT\s+0)\b", re.IGNORECASE)
+_UID_SQL: Final = "SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_VARIABLES WHERE VARIABLE_NAME = 'SERVER_UID'"
 
 
 class MariaDB(MySQLFamily):
@@ -25,6 +26,10 @@ class MariaDB(MySQLFamily):
     name = "mariadb"
     default_collations = ("general_ci", "unicode_ci")
     isolation_variable = "tx_isolation"
+    # its own hash is of host and port, and newer than the oldest servers
+    server_identity = f"CONCAT_WS('|', ({_UID_SQL}), @@hostname, @@port, @@datadir)"
+    threads_table = "information_schema.PROCESSLIST"
+    thread_columns = "ID", "USER"
 
     def map_error(self, errno: int, message: str, *, pool: str = "", statement: str = "") -> MySQLError:
         """A lock that NOWAIT found taken is MySQL's error for it: the statement did nothing, the transaction goes on.

@@ -33,6 +33,9 @@ class MySQL(MySQLFamily):
     name = "mysql"
     default_collations = ("0900_ai_ci", "general_ci")
     isolation_variable = "transaction_isolation"
+    server_identity = "@@server_uuid"
+    threads_table = "performance_schema.threads"
+    thread_columns = "PROCESSLIST_ID", "PROCESSLIST_USER"
 
     def _isolation(self) -> str:
         return _not_for_mariadb(super()._isolation())

@@ -18,6 +18,12 @@ LOCK_TIMEOUTS: Final = frozenset({LOCK_WAIT_TIMEOUT, LOCK_NOT_FREE})
 FOREIGN_KEYS: Final = frozenset({1216, 1217, 1451, 1452})
 REFUSED_NULL: Final = 1048
 MISSING_RIGHTS: Final = frozenset({1044, 1142, 1143, 1227, 1370})
+MISSING_THREADS: Final = frozenset(
+    {
+        1094,  # there is none of this number
+        1095,  # it is another user's
+    }
+)
 REFUSED_ALGORITHMS: Final = frozenset(
     {
         1221,  # this ALGORITHM and this LOCK do not go together

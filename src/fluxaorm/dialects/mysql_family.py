@@ -18,6 +18,7 @@ from fluxaorm.dialects.mysql_errors import (
     MISSING_COLUMN,
     MISSING_RIGHTS,
     MISSING_TABLE,
+    MISSING_THREADS,
     OUT_OF_RANGE,
     REFUSED_ALGORITHMS,
     REFUSED_NULL,
@@ -67,6 +68,10 @@ class MySQLFamily(Dialect):
     default_collations: tuple[str, ...]
     """Without their charset, the best first."""
     isolation_variable: str
+    server_identity: str
+    threads_table: str
+    thread_columns: tuple[str, str]
+    """Of its number and its user."""
 
     def column_expression(self, column: ColumnSchema, table: str = "") -> str:
         """A FLOAT is read as a DOUBLE: as text the server gives six digits of it."""
@@ -166,9 +171,21 @@ class MySQLFamily(Dialect):
             raise ValueError(f"isolation {isolation!r} is none of {', '.join(sorted(ISOLATIONS))}")
         return (f"SET TRANSACTION ISOLATION LEVEL {isolation.upper()}", begin)
 
-    def threads_sql(self) -> str:
-        """SHOW PROCESSLIST: a user sees at least his own threads."""
-        return "SHOW PROCESSLIST"
+    def server_sql(self) -> str:
+        """Nothing is asked of a server of which nobody knows yet what it is, nor of what only speaks like them."""
+        return f"SELECT {self.server_identity}" if self._is_known() and not self.capabilities.guessed else ""
+
+    def strangers_sql(self, thread: int) -> str:
+        """Without the statements of threads, which other sessions could spoil: what a server cannot convert there, or
+        cuts within a character, is an error for whoever lists them.
+        """
+        number, user = self.thread_columns
+        mine = "SUBSTRING_INDEX(USER(), '@', 1)"
+        return f"SELECT COUNT(*) FROM {self.threads_table} WHERE {number} = {thread} AND {user} <> {mine}"
+
+    def is_missing_thread(self, error: MySQLError) -> bool:
+        """See the port."""
+        return error.errno in MISSING_THREADS
 
     def kill_sql(self, thread: int) -> str:
         """KILL; a user may kill his own threads."""

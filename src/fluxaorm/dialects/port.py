@@ -158,12 +158,23 @@ class Dialect(ABC):
         """
 
     @abstractmethod
-    def threads_sql(self) -> str:
-        """Lists the server's threads, their number first. NotSupportedError where a connection has none."""
+    def server_sql(self) -> str:
+        """One row with a text: which server it is, the same whatever address led to it. Empty: nothing tells."""
+
+    @abstractmethod
+    def strangers_sql(self, thread: int) -> str:
+        """One row with a number: of threads of this number that are another user's. Not everybody may ask.
+
+        NotSupportedError where a connection has no thread.
+        """
 
     @abstractmethod
     def kill_sql(self, thread: int) -> str:
         """Ends a thread of the server with its connection and statement. NotSupportedError as before."""
+
+    @abstractmethod
+    def is_missing_thread(self, error: MySQLError) -> bool:
+        """Whether ``kill_sql`` was refused since there is no such thread of this user."""
 
     @abstractmethod
     def uptime_sql(self) -> str:

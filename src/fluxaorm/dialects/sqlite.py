@@ -136,9 +136,17 @@ class SQLite(Dialect):
             raise ValueError(f"isolation {isolation!r} is none of {', '.join(sorted(ISOLATIONS))}")
         return ("PRAGMA query_only = 1", "BEGIN") if read_only else ("BEGIN IMMEDIATE",)
 
-    def threads_sql(self) -> str:
+    def server_sql(self) -> str:
         """There is no server."""
-        raise NotSupportedError("SQLite has no server whose threads could be listed")
+        return ""
+
+    def strangers_sql(self, thread: int) -> str:
+        """There is no server."""
+        raise NotSupportedError("SQLite has no server whose threads could be looked at")
+
+    def is_missing_thread(self, error: MySQLError) -> bool:
+        """There is no server."""
+        return False
 
     def kill_sql(self, thread: int) -> str:
         """There is no server."""

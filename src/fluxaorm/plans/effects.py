@@ -43,6 +43,15 @@ class Session:
         """Whose rows must be read, or dropped, before anything else is sent."""
 
 
+@dataclass(frozen=True, slots=True)
+class ServerThread:
+    """A connection as its server knows it. ``opened``: monotonic seconds; ``server``: which one, empty: not known."""
+
+    number: int
+    opened: float
+    server: str
+
+
 class Stream:
     """The rows of a SELECT while they are read. The runner keeps the connection, until it is None."""
 

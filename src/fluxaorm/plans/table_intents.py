@@ -47,6 +47,11 @@ class TableIntents:
                 )
                 raise CacheUnavailableError(message, pool=pool) from error
 
+    def evict_local(self) -> None:
+        """Nothing of the entity stays in this process."""
+        if self._binding.local is not None:
+            self._binding.local.clear()
+
     def renew_plan(self, *, at_once: bool = False) -> Plan[None]:
         """Announce again, ``at_once``: the statement may still be at it."""
         if at_once:

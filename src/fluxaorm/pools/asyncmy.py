@@ -28,6 +28,7 @@ from fluxaorm.pools.mysql_connection import (
     CLIENT_FLAGS,
     MySQLConnectionState,
     begin_sql,
+    server_from,
     session_sql,
 )
 from fluxaorm.pools.mysql_logins import NO_TLS, lacks_package, login_error, login_ways
@@ -128,7 +129,7 @@ class AsyncmyConnection(MySQLConnectionState):
         """Make a fresh connection the library's."""
         self._poll.register(self._raw._transport.get_extra_info("socket").fileno(), select.POLLIN)
         statements = session_sql(self.dialect)
-        await self._perform(statements, statements)
+        self.server = server_from(await self.fetch(statements))
         self.thread = self._raw.thread_id()
 
     async def fetch(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
@@ -150,6 +151,8 @@ class AsyncmyConnection(MySQLConnectionState):
             return [] if rows is None else list(rows)
         except MySQLError as error:
             raise self.failure(error, sql) from error
+        except UnicodeDecodeError as error:
+            raise self.undecodable(error, sql) from error
         except BaseException:
             self.interrupt()
             raise
@@ -177,6 +180,8 @@ class AsyncmyConnection(MySQLConnectionState):
             return [] if rows is None else list(rows)
         except MySQLError as error:
             raise self.failure(error, sql) from error
+        except UnicodeDecodeError as error:
+            raise self.undecodable(error, sql) from error
         except BaseException:
             self.interrupt()
             raise
@@ -208,6 +213,8 @@ class AsyncmyConnection(MySQLConnectionState):
             failure = self.failure(error, statements[position].sql)
             failure.failed_statement = position
             raise failure from error
+        except UnicodeDecodeError as error:
+            raise self.undecodable(error, statements[packet.first].sql) from error
         except BaseException:
             self.interrupt()
             raise
@@ -221,6 +228,8 @@ class AsyncmyConnection(MySQLConnectionState):
             return result
         except MySQLError as error:
             raise self.failure(error, sql) from error
+        except UnicodeDecodeError as error:
+            raise self.undecodable(error, sql) from error
         except BaseException:
             self.interrupt()
             raise

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from fluxaorm.dialects import VERSION_SQL, dialect_for
+from fluxaorm.dialects import VERSION_SQL, dialect_for, guessed_dialect
 from fluxaorm.errors import MissingExtraError, PoolConnectError
 from fluxaorm.pools.sql import SQLPoolBase, limits_from
 from fluxaorm.pools.tls import tls_context
@@ -37,7 +37,7 @@ class MySQLPool(SQLPoolBase):
     """A pool of connections to one server."""
 
     def __init__(self, code: str, address: MySQLAddress, options: MySQLOptions) -> None:
-        super().__init__(code, address, options, dialect_for(_NEWEST))
+        super().__init__(code, address, options, guessed_dialect(_NEWEST))
         self._mysql_address = address
         self._context: ssl.SSLContext | None = None
         self._opener: Callable[[float | None], Any] | None = None

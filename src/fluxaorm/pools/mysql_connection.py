@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from fluxaorm.errors import MySQLConnectionError, MySQLError
-from fluxaorm.plans.effects import ExecResult, QueryRows, Row, Statement
+from fluxaorm.plans.effects import ExecResult, QueryRows, Row, ServerThread, Statement
 from fluxaorm.pools.literals import Render, Sql, render, render_in_hex
 from fluxaorm.pools.packets import Packet, packets
 from fluxaorm.pools.watching import cut_off, shut_down
@@ -49,6 +49,7 @@ class MySQLConnectionState:
         "pool",
         "render",
         "retired",
+        "server",
         "taken",
         "thread",
         "touched",
@@ -67,6 +68,8 @@ class MySQLConnectionState:
         self.thread: int | None = None
         """The connection's number at the server."""
         self.opened = time.monotonic()
+        self.server = ""
+        """Which server it leads to, whatever its address."""
         self.lost = False
         """Whether the server, or the way to it, has ended the connection."""
         self.touched = False
@@ -76,8 +79,8 @@ class MySQLConnectionState:
         """How statements are spelt."""
         self.interrupted = False
         """Whether the caller went away from a statement, which may still run on the server."""
-        self.on_abandoned: Callable[[int, float], None] | None = None
-        """Called with ``thread`` and ``opened`` when such a connection is closed."""
+        self.on_abandoned: Callable[[ServerThread], None] | None = None
+        """Called when such a connection is closed."""
         self.max_packet = 0
         """Bytes that the server takes in one packet; 0: not known."""
 
@@ -109,7 +112,7 @@ class MySQLConnectionState:
         """The connection is being closed: a statement that may still run is somebody's to end."""
         if self.interrupted and self.on_abandoned is not None and self.thread is not None:
             self.interrupted = False
-            self.on_abandoned(self.thread, self.opened)
+            self.on_abandoned(ServerThread(self.thread, self.opened, self.server))
 
     @contextmanager
     def guarded(self, sql: str = "") -> Generator[None, None, None]:
@@ -118,9 +121,17 @@ class MySQLConnectionState:
             yield
         except self.driver_errors as error:
             raise self.failure(error, sql) from error
+        except UnicodeDecodeError as error:
+            raise self.undecodable(error, sql) from error
         except BaseException:
             self.interrupt()
             raise
+
+    def undecodable(self, error: UnicodeDecodeError, statement: str = "") -> MySQLError:
+        """The error to raise when a driver cannot read what the server sent, of which some may be left."""
+        self.usable = False
+        reason = f"the server sent text that is none in {CHARSET}: {error}"
+        return MySQLError(reason, pool=self.pool, statement=statement)
 
     def failure(self, error: BaseException, statement: str = "") -> MySQLError:
         """The error to raise instead of a driver's; a lost connection is unusable from now on."""
@@ -155,8 +166,20 @@ def connect_seconds(options: MySQLOptions, seconds: float | None) -> float:
 
 
 def session_sql(dialect: Dialect) -> str:
-    """The statements that make a fresh connection the library's, for one round trip."""
-    return ";".join((*dialect.charset_statements(), *dialect.session_statements()))
+    """The statements that make a fresh connection the library's, for one round trip.
+
+    The first one's row says which server it leads to; there may be none.
+    """
+    asked = dialect.server_sql()
+    return ";".join((*((asked,) if asked else ()), *dialect.charset_statements(), *dialect.session_statements()))
+
+
+def server_from(rows: Sequence[Row]) -> str:
+    """Which server it is, from that row."""
+    if not rows:
+        return ""
+    told = rows[0][0]
+    return told.decode() if isinstance(told, bytes) else str(told)
 
 
 def begin_sql(dialect: Dialect, isolation: str | None, read_only: bool) -> str:
@@ -178,7 +201,7 @@ class BlockingMySQLConnection(MySQLConnectionState, ABC):
         self._poll.register(self._descriptor, select.POLLIN)
         statements = session_sql(dialect)
         with cut_off(self._descriptor, deadline):
-            self._perform(statements, statements)
+            self.server = server_from(self.fetch(statements))
 
     @abstractmethod
     def fileno(self) -> int:
@@ -267,6 +290,8 @@ class BlockingMySQLConnection(MySQLConnectionState, ABC):
             failure = self.failure(error, statements[position].sql)
             failure.failed_statement = position
             raise failure from error
+        except UnicodeDecodeError as error:
+            raise self.undecodable(error, statements[packet.first].sql) from error
         except BaseException:
             self.interrupt()
             raise
@@ -280,6 +305,8 @@ class BlockingMySQLConnection(MySQLConnectionState, ABC):
             return result
         except self.driver_errors as error:
             raise self.failure(error, sql) from error
+        except UnicodeDecodeError as error:
+            raise self.undecodable(error, sql) from error
         except BaseException:
             self.interrupt()
             raise

@@ -118,6 +118,8 @@ class MySQLClientConnection(BlockingMySQLConnection):
             return rows
         except _mysql.MySQLError as error:
             raise self.failure(error, sql) from error
+        except UnicodeDecodeError as error:
+            raise self.undecodable(error, sql) from error
         except BaseException:
             self.interrupt()
             raise

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
-from fluxaorm.plans.effects import ExecResult, QueryRows, RedisCommand, RedisReplies, Row, Statement
+from fluxaorm.plans.effects import ExecResult, QueryRows, RedisCommand, RedisReplies, Row, ServerThread, Statement
 
 if TYPE_CHECKING:
     from fluxaorm.dialects.port import Dialect
@@ -81,6 +81,16 @@ class SyncSQLConnection(Pooled, Protocol):
     @property
     def lost(self) -> bool:
         """Whether the server, or the way to it, has ended it."""
+        ...
+
+    @property
+    def server(self) -> str:
+        """Which server it leads to, whatever its address; empty where that is not known."""
+        ...
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the caller went away from a statement, which may still run on the server."""
         ...
 
     @property
@@ -165,6 +175,16 @@ class AsyncSQLConnection(Pooled, Protocol):
     @property
     def lost(self) -> bool:
         """As SyncSQLConnection.lost."""
+        ...
+
+    @property
+    def server(self) -> str:
+        """As SyncSQLConnection.server."""
+        ...
+
+    @property
+    def interrupted(self) -> bool:
+        """As SyncSQLConnection.interrupted."""
         ...
 
     @property
@@ -301,7 +321,7 @@ class SQLPool(Protocol):
     """Of tables we create, resolved by ``connect()``."""
     ignored_tables: frozenset[str]
     drops_unknown_tables: bool
-    on_abandoned: Callable[[str, int, float], None] | None
+    on_abandoned: Callable[[str, ServerThread], None] | None
     """Called with the pool's code when a connection is closed on whose server's thread a statement may still run."""
 
     @property

@@ -101,6 +101,8 @@ class PyMySQLConnection(BlockingMySQLConnection):
             return rows
         except MySQLError as error:
             raise self.failure(error, sql) from error
+        except UnicodeDecodeError as error:
+            raise self.undecodable(error, sql) from error
         except BaseException:
             self.interrupt()
             raise

@@ -46,7 +46,7 @@ class ClusterRedisPool(LeanRedisPool):
         if not self._slots.is_whole:
             raise PoolConnectError(self.code, self.address, "the cluster has slots that no node owns")
         oldest = min(servers, key=lambda server: server.version)
-        evicting = [each.maxmemory_policy for each in servers if each.maxmemory_policy.startswith("allkeys-")]
+        evicting = [each.maxmemory_policy for each in servers if each.maxmemory_policy not in ("", "noeviction")]
         return RedisServer(
             product=oldest.product,
             version=oldest.version,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fluxaorm.addresses import MySQLAddress, SQLiteAddress
     from fluxaorm.dialects.port import Dialect
     from fluxaorm.options import MySQLOptions
+    from fluxaorm.plans.effects import ServerThread
 
 DEFAULT_CONNECTIONS: Final = 100
 DEFAULT_LIFETIME: Final = 300.0
@@ -63,7 +64,7 @@ class SQLPoolBase(ABC):
         self.ignored_tables = frozenset(options.ignored_tables)
         self.drops_unknown_tables = options.unknown_tables == "drop"
         self.limits = limits_from(options)
-        self.on_abandoned: Callable[[str, int, float], None] | None = None
+        self.on_abandoned: Callable[[str, ServerThread], None] | None = None
         self._address = address
         self._blocking: BlockingPool[Any] | None = None
         self._looped: PerLoop[LoopPool[Any]] = PerLoop(self._make_looped)
@@ -133,9 +134,9 @@ class SQLPoolBase(ABC):
     def _refusal(self, reason: str, timed_out: bool) -> MySQLError:
         return (PoolTimeoutError if timed_out else MySQLConnectionError)(reason, pool=self.code)
 
-    def _abandoned(self, thread: int, opened: float) -> None:
+    def _abandoned(self, thread: ServerThread) -> None:
         if self.on_abandoned is not None:
-            self.on_abandoned(self.code, thread, opened)
+            self.on_abandoned(self.code, thread)
 
     def _expiry(self) -> float:
         """When a connection opened now is replaced: not all at once that were opened together."""

@@ -58,6 +58,7 @@ class SQLiteCore:
     lost: Final = False
     interrupted: Final = False
     thread: Final = None
+    server: Final = ""
     """There is no server that would know it by a number."""
 
     def __init__(self, path: str, dialect: Dialect, pool: str, seconds: float) -> None:

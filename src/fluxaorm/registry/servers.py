@@ -83,10 +83,11 @@ def _redis_problems(servers: Mapping[str, RedisServer], pools: Mapping[str, Redi
 
 def _warn_of_eviction(servers: Mapping[str, RedisServer]) -> None:
     for code, server in servers.items():
-        if server.maxmemory_policy.startswith("allkeys-"):
+        # some servers do not tell
+        if server.maxmemory_policy not in ("", "noeviction"):
             logger.warning(
-                "Redis pool '%s': maxmemory-policy %s may evict write intents, and readers may then see old rows; "
-                "use noeviction or a volatile- policy",
+                "Redis pool '%s': maxmemory-policy %s may evict write intents, which have a time to live as all keys "
+                "do, and readers may then see old rows; use noeviction",
                 code,
                 server.maxmemory_policy,
             )

@@ -45,16 +45,26 @@ def unknown_outcome(error: BaseException, connection: Any, pool: str, what: str)
     None when the server refused it, which means that nothing was done. An interruption counts as unknown.
     """
     if isinstance(error, MySQLError):
+        if isinstance(error.__cause__, UnicodeDecodeError):
+            # what could not be read is the answer
+            return _unknown(error.reason, 0, connection, pool, what)
         if not isinstance(error, MySQLConnectionError) and error.errno not in _KILLED:
             return None
         reason, errno = error.reason, error.errno
     elif isinstance(error, Exception):
-        return None
+        # before anything was sent, or from a driver in the middle of the answer
+        if not connection.interrupted:
+            return None
+        reason, errno = f"{type(error).__name__}: {error}", 0
     else:
         reason, errno = f"interrupted by {type(error).__name__}", 0
+    return _unknown(reason, errno, connection, pool, what)
+
+
+def _unknown(reason: str, errno: int, connection: Any, pool: str, what: str) -> CommitUnknownError:
     message = f"it is not known whether {what} was done: {reason}"
     unknown = CommitUnknownError(message, errno=errno, pool=pool)
-    unknown.thread, unknown.opened = connection.thread, connection.opened
+    unknown.thread, unknown.opened, unknown.server = connection.thread, connection.opened, connection.server
     return unknown
 
 

@@ -10,11 +10,13 @@ from fluxaorm.errors import (
     CacheUnavailableError,
     CommitUnknownError,
     MySQLConnectionError,
+    MySQLError,
     PartialCommitError,
     RedisConnectionError,
 )
 from fluxaorm.plans.commits import commit_plan
 from fluxaorm.plans.effects import (
+    Begin,
     Commit,
     Execute,
     FetchRows,
@@ -32,6 +34,13 @@ pytestmark = pytest.mark.usefixtures("no_sockets")
 INTENDED: Any = (RedisRoundTrip, replies(b"ok"))
 RELEASED: Any = (ShieldedRedisRoundTrip, replies(b"ok"))
 THREAD = 7
+SERVER = "5303135a"
+BEGUN: Any = (Begin, None)
+ITS_SERVER: Any = (FetchRows, [(SERVER.encode(),)])
+ANOTHER: Any = (FetchRows, [(b"other",)])
+OLD: Any = (FetchRows, [("Uptime", b"5000")])
+NO_STRANGERS: Any = (FetchRows, [(b"0",)])
+ENDED: Any = (Rollback, None)
 
 
 def intents_of(world: World) -> Intents:
@@ -42,7 +51,7 @@ def intents_of(world: World) -> Intents:
 
 def unknown(opened: float = 990.0) -> CommitUnknownError:
     error = CommitUnknownError("lost", pool="default")
-    error.thread, error.opened = THREAD, opened
+    error.thread, error.opened, error.server = THREAD, opened, SERVER
     return error
 
 
@@ -171,13 +180,54 @@ def test_an_unknown_statement_is_killed_and_its_key_released_when_its_thread_is_
     world = World()
     step = left_in_doubt(world, unknown())
 
-    first, effects = run(
-        step(), INTENDED, (FetchRows, [("Uptime", b"5000")]), (FetchRows, [(b"7", b"root")]), (Execute, done())
-    )
-    second, after = run(step(), INTENDED, (FetchRows, [("Uptime", b"5000")]), (FetchRows, [(b"8", b"root")]), RELEASED)
+    looked = (INTENDED, BEGUN, ITS_SERVER, OLD, NO_STRANGERS)
+    first, effects = run(step(), *looked, (Execute, done()), ENDED)
+    gone = MySQLError("Unknown thread id: 7", errno=1094)
+    second, after = run(step(), *looked, (Execute, gone), ENDED, RELEASED)
 
     assert (False, True) == (first, second)
-    assert (f"KILL {THREAD}", RELEASE) == (effects[-1].sql, words(after[-1])[1])
+    assert (f"KILL {THREAD}", RELEASE) == (effects[-2].sql, words(after[-1])[1])
+
+
+def test_on_another_server_nothing_is_killed_and_the_keys_are_let_go_after_ten_minutes(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Its threads are other people's; what became of the statement on its own server nobody will ever know."""
+    world = World()
+    step = left_in_doubt(world, unknown())
+    elsewhere = (INTENDED, BEGUN, ANOTHER, ENDED)
+
+    first, _ = run(step(), *elsewhere)
+    world.engine.now += 599
+    before = len(caplog.records)
+    second, _ = run(step(), *elsewhere)
+    world.engine.now += 2
+    third, _ = run(step(), *elsewhere, RELEASED)
+
+    assert (False, False, True) == (first, second, third)
+    assert (0, ["ERROR"]) == (before, [record.levelname for record in caplog.records])
+
+
+def test_a_thread_of_another_user_is_left_alone() -> None:
+    """Ours is gone then, whatever the server was before."""
+    world = World()
+    step = left_in_doubt(world, unknown())
+
+    finished, _ = run(step(), INTENDED, BEGUN, ITS_SERVER, OLD, (FetchRows, [(b"1",)]), ENDED, RELEASED)
+
+    assert finished
+
+
+def test_a_user_who_may_not_list_threads_kills_all_the_same() -> None:
+    """Who has no right to look has none to kill other users' threads either."""
+    world = World()
+    step = left_in_doubt(world, unknown())
+    denied: Any = (FetchRows, MySQLError("denied", errno=1142))
+
+    finished, effects = run(step(), INTENDED, BEGUN, ITS_SERVER, OLD, denied, (Execute, done()), ENDED)
+
+    assert not finished
+    assert f"KILL {THREAD}" == effects[-2].sql
 
 
 def test_a_server_that_was_restarted_has_no_such_thread() -> None:
@@ -185,7 +235,7 @@ def test_a_server_that_was_restarted_has_no_such_thread() -> None:
     world = World()
     step = left_in_doubt(world, unknown(opened=10.0))
 
-    finished, _ = run(step(), INTENDED, (FetchRows, [("Uptime", b"3")]), RELEASED)
+    finished, _ = run(step(), INTENDED, BEGUN, ITS_SERVER, (FetchRows, [("Uptime", b"3")]), ENDED, RELEASED)
 
     assert finished
 
@@ -197,7 +247,7 @@ def test_a_step_waits_for_servers_that_are_away(away: str) -> None:
     step = left_in_doubt(world, unknown())
     script: list[Any] = [(RedisRoundTrip, RedisConnectionError("away"))]
     if away == "mysql":
-        script = [INTENDED, (FetchRows, MySQLConnectionError("away"))]
+        script = [INTENDED, (Begin, MySQLConnectionError("away")), ENDED]
 
     finished, _ = run(step(), *script)
 

@@ -41,6 +41,8 @@ class FakeConnection:
     """A connection for threads."""
 
     thread = 7
+    server = "here"
+    interrupted = False
     opened = 0.0
     touched = lost = False
 
@@ -85,6 +87,8 @@ class FakeAsyncConnection:
     thread = FakeConnection.thread
     opened = FakeConnection.opened
     touched = lost = False
+    server = FakeConnection.server
+    interrupted = False
 
     def __init__(self, script: Script) -> None:
         self._inner = FakeConnection(script)

@@ -1,0 +1,79 @@
+"""An address that leads to another server than before: nothing is believed of that one, and nothing killed there."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from devstack.state import StackState
+from fluxaorm.errors import CommitUnknownError
+from tests.faults.test_failures import LIMIT, Holder, cached, stored_user, wait_until, waiting
+from tests.support.fragile import Fragile
+from tests.support.redis_servers import RedisServer
+from tests.support.sql_servers import Database, SqlServer
+
+pytestmark = pytest.mark.fault
+
+
+@pytest.fixture
+def other(stack: StackState, mysql_database: Database) -> Iterator[tuple[str, int]]:
+    """Where a server of the other product has an empty database of the same name."""
+    address = stack.mariadb if mysql_database.server.kind == "mysql" else stack.mysql
+    if address is None:
+        pytest.skip(f"the other server is missing: {stack.missing}")
+    server = SqlServer.at(address)
+    with server.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {mysql_database.name}")
+        yield server.address
+        cursor.execute(f"DROP DATABASE {mysql_database.name}")
+
+
+def test_a_statement_in_doubt_is_settled_by_its_own_server_alone(
+    fragile: Fragile, valkey: RedisServer, other: tuple[str, int]
+) -> None:
+    """The other one knows no such thread, and yet the statement still waits for its lock."""
+    user = stored_user(fragile)
+    key = fragile.engine.binding_of("UserEntity").row_key(user.id)
+    holder = Holder(fragile.database, "UPDATE UserEntity SET age = 1")
+    user.age = 44
+    ctx = user._unit.owner
+    errors: list[BaseException] = []
+    steps: list[object] = []
+    run = fragile.engine.background._run
+
+    def counted(plan: Any) -> Any:
+        steps.append(plan)
+        return run(plan)
+
+    fragile.engine.background._run = counted
+
+    def flush() -> None:
+        try:
+            fragile.do(ctx.flush())
+        except CommitUnknownError as error:
+            errors.append(error)
+
+    flushing = threading.Thread(target=flush)
+    flushing.start()
+    wait_until(lambda: bool(waiting(fragile.database, "UPDATE `UserEntity`")), "the statement waits for the lock")
+    own = fragile.mysql.target
+    fragile.mysql.target = other
+    fragile.mysql.cut()
+    flushing.join(LIMIT)
+    wait_until(lambda: len(steps) > 3, "the other server is asked again and again")
+    held, running = cached(valkey, key), waiting(fragile.database, "UPDATE `UserEntity`")
+    fragile.mysql.target = own
+    fragile.mysql.cut()
+    wait_until(lambda: fragile.engine.background.unfinished == 0, "its own server has settled it")
+    gone = waiting(fragile.database, "UPDATE `UserEntity`")
+    holder.let_go()
+
+    assert 1 == len(errors)
+    assert (held or "").startswith("W")
+    assert (1, []) == (len(running), gone)
+    assert cached(valkey, key) is None
+    assert 0 == fragile.do(fragile.users.get_by_id(fragile.context(), user.id)).age
+    ctx.clear_flush()

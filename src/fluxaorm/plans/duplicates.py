@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from fluxaorm.dialects.port import Duplicate
 from fluxaorm.entity.json_value import JsonValue
-from fluxaorm.entity.schema import EntitySchema
+from fluxaorm.entity.schema import UNSET, EntitySchema
 from fluxaorm.errors import DuplicateKeyError, MySQLError
 from fluxaorm.plans.effects import FetchRows, Plan, Target
 from fluxaorm.plans.flush_work import EntityWrite, StatementTag, encoded
 from fluxaorm.plans.ids import drop_block_plan
 from fluxaorm.plans.tracked import TrackedEntity
+from fluxaorm.plans.write_order import comparable
 
 _IDS_AT_ONCE: Final = 1_000
+_ROWS_AT_ONCE: Final = 200
+_Row: TypeAlias = "tuple[TrackedEntity, tuple[Any, ...]]"
+"""An entity with its values in the index as Params."""
 
 
 def explained_plan(target: Target, error: BaseException, tag: object) -> Plan[BaseException]:
@@ -90,41 +94,84 @@ def _index_of(schema: EntitySchema, duplicate: Duplicate) -> tuple[str, Sequence
 def _clashing_plan(
     target: Target, tag: StatementTag, positions: Sequence[int], shown: str | None
 ) -> Plan[TrackedEntity | None]:
-    """Which of a statement's entities has the values that were refused, or None when nobody can tell."""
+    """An entity of a statement that has the values which were refused, or None when nobody can tell."""
     if len(tag.entities) == 1 or not positions:
         return tag.entities[0] if len(tag.entities) == 1 else None
-    if shown is not None:
-        return next((entity for entity in tag.entities if _shows(tag, entity, positions, shown)), None)
+    rows = [(entity, _compared(tag, entity, positions)) for entity in tag.entities]
+    rows = [row for row in rows if None not in row[1]]
+    # messages show few values so that one can be sure: texts may be cut, have dashes, and bytes look like nothing else
+    likely = [row for row in rows if shown is not None and shown == "-".join(map(str, row[1]))]
+    if likely and all(values == likely[0][1] for _, values in likely):
+        return likely[0][0]
+    try:
+        return (yield from _refused_plan(target, tag, positions, likely or rows))
+    except MySQLError:
+        # what the statement was refused for is the error to tell
+        return None
+
+
+def _refused_plan(
+    target: Target, tag: StatementTag, positions: Sequence[int], rows: Sequence[_Row]
+) -> Plan[TrackedEntity | None]:
+    """The first that the server refuses: because a row has its values, or another one before it."""
+    repeated = _first_repeated([values for _, values in rows])
+    taken = yield from _first_taken_plan(target, tag, positions, rows[:repeated])
+    if taken is not None:
+        return taken
+    if repeated is None:
+        repeated = _first_repeated([tuple(map(_alike, values)) for _, values in rows])
+    return None if repeated is None else rows[repeated][0]
+
+
+def _alike(value: Any) -> Any:
+    return comparable(value) if isinstance(value, str) else value
+
+
+def _first_repeated(values: Sequence[tuple[Any, ...]]) -> int | None:
     seen: set[tuple[Any, ...]] = set()
-    for entity in tag.entities:
-        values = _params(tag, entity, positions)
-        if None in values:
-            continue
-        if values in seen or (yield from _is_taken_plan(target, tag, entity, positions, values)):
-            return entity
-        seen.add(values)
+    for number, each in enumerate(values):
+        if each in seen:
+            return number
+        seen.add(each)
     return None
 
 
-def _params(tag: StatementTag, entity: TrackedEntity, positions: Sequence[int]) -> tuple[Any, ...]:
-    return tuple(encoded(tag.binding.schema.columns[at], entity._current(at)) for at in positions)
+def _compared(tag: StatementTag, entity: TrackedEntity, positions: Sequence[int]) -> tuple[Any, ...]:
+    """The entity's values in an index as Params, with the deletion mark where it is the last of them."""
+    columns = tag.binding.schema.columns
+    values = [(columns[at], entity._current(at)) for at in _with_mark(tag, positions)]
+    return tuple(None if value is UNSET else encoded(column, value) for column, value in values)
 
 
-def _shows(tag: StatementTag, entity: TrackedEntity, positions: Sequence[int], shown: str) -> bool:
-    """Whether MySQL would show the entity's values so: joined by dashes, ``fake_delete`` last where there is one."""
-    text = "-".join("NULL" if value is None else str(value) for value in _params(tag, entity, positions))
-    return shown == text or shown.startswith(f"{text}-")
+def _with_mark(tag: StatementTag, positions: Sequence[int]) -> Sequence[int]:
+    mark = tag.binding.schema.soft_delete_position
+    return positions if mark is None or positions == (0,) else (*positions, mark)
 
 
-def _is_taken_plan(
-    target: Target, tag: StatementTag, entity: TrackedEntity, positions: Sequence[int], values: Sequence[Any]
-) -> Plan[bool]:
-    """Ask the database, where its message shows no values (SQLite)."""
+def _first_taken_plan(
+    target: Target, tag: StatementTag, positions: Sequence[int], rows: Sequence[_Row]
+) -> Plan[TrackedEntity | None]:
+    """The first whose values another row has. The database is asked of many at once, then of half of them, and on."""
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        some = rows[start : start + _ROWS_AT_ONCE]
+        if not (yield from _is_taken_plan(target, tag, positions, some)):
+            continue
+        while len(some) > 1:
+            half = some[: len(some) // 2]
+            some = half if (yield from _is_taken_plan(target, tag, positions, half)) else some[len(half) :]
+        return some[0][0]
+    return None
+
+
+def _is_taken_plan(target: Target, tag: StatementTag, positions: Sequence[int], rows: Sequence[_Row]) -> Plan[bool]:
+    """Whether the table has any of these values in another row."""
     binding = tag.binding
-    names = [binding.dialect.quote(binding.schema.columns[position].name) for position in positions]
-    conditions = " AND ".join(f"{name} = ?" for name in names)
-    sql = f"SELECT 1 FROM {binding.quoted_table} WHERE {conditions} AND {binding.quoted_id} <> ? LIMIT 1"
-    return bool((yield from FetchRows(target, sql, (*values, entity._row[0]))))
+    names = [binding.dialect.quote(binding.schema.columns[at].name) for at in _with_mark(tag, positions)]
+    own = "" if positions == (0,) else f" AND {binding.quoted_id} <> ?"
+    condition = f"({' AND '.join(f'{name} = ?' for name in names)}{own})"
+    sql = f"SELECT 1 FROM {binding.quoted_table} WHERE {' OR '.join([condition] * len(rows))} LIMIT 1"
+    args = [arg for entity, values in rows for arg in (*values, *([entity._row[0]] if own else []))]
+    return bool((yield from FetchRows(target, sql, args)))
 
 
 def note_holder(error: MySQLError, writes: Sequence[EntityWrite]) -> None:

@@ -199,10 +199,10 @@ def _change(write: EntityWrite, positions: Sequence[int]) -> tuple[Key | None, K
 def _key(values: Sequence[Any]) -> Key | None:
     if any(value is None or value is UNSET for value in values):
         return None
-    return tuple([_comparable(value) if isinstance(value, str) else value for value in values])
+    return tuple([comparable(value) if isinstance(value, str) else value for value in values])
 
 
-def _comparable(text: str) -> str:
+def comparable(text: str) -> str:
     """The same for texts that some collation takes for equal: one dependency too many does no harm."""
     if not text.isascii():
         text = "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))

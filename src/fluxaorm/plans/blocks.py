@@ -171,9 +171,8 @@ def _commit_plan(transaction: Transaction) -> Plan[None]:
         owner.make_stale()
         raise
     except PartialCommitError as error:
-        is_unknown = isinstance(error.__cause__, CommitUnknownError)
         follow = list(after_commit)
-        _take_back(transaction, whole, done={*error.committed, *((error.failed,) if is_unknown else ())})
+        _take_back(transaction, whole, done=error.committed)
         error.note_failures((yield from follow_part_plan(owner, follow, error.committed)))
         raise
     except BaseException:

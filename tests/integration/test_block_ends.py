@@ -141,7 +141,7 @@ def test_a_warning_of_unflushed_changes_names_them(plain_shop: Shop) -> None:
     ctx = plain_shop.context()
     made = counter(plain_shop, ctx, "a")
 
-    with pytest.warns(UnflushedChangesWarning, match=f"CounterEntity:{made.id} new.*call flush"):
+    with pytest.warns(UnflushedChangesWarning, match=f"CounterEntity:{made.id} .*new.*call flush"):
         close(plain_shop, ctx)
 
 

@@ -193,7 +193,8 @@ def test_soft_delete_marks_rows_and_force_removes_them(cached_shop: Shop) -> Non
     names = cached_shop.products.fields.name
 
     marked = cached_shop.do(cached_shop.products.delete_where(ctx, Query().filter(names.is_in(["P0", "P1"]))))
-    found = cached_shop.do(cached_shop.products.get_by_id(cached_shop.context(), products[0].id))
+    other = cached_shop.context()
+    found = cached_shop.do(cached_shop.products.get_by_id(other, products[0].id, include_deleted=True))
     left = cached_shop.do(cached_shop.products.count(ctx, Query()))
     removed = cached_shop.do(cached_shop.products.delete_where(ctx, Query().include_deleted(), force=True))
 

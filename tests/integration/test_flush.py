@@ -127,7 +127,7 @@ def test_a_unique_value_freed_by_a_delete_is_there_for_an_insert(cached_shop: Sh
 
 
 def test_soft_delete_keeps_the_row_and_frees_its_unique_values(cached_shop: Shop) -> None:
-    """A soft-deleted row is found by id, marked, and never blocks a new one."""
+    """A soft-deleted row is found by who asks for it, marked, and never blocks a new one."""
     ctx = cached_shop.context()
     category = cached_shop.do(cached_shop.categories.new(ctx, name="Books"))
     product = cached_shop.do(cached_shop.products.new(ctx, name="Novel", category=category))
@@ -138,7 +138,8 @@ def test_soft_delete_keeps_the_row_and_frees_its_unique_values(cached_shop: Shop
     cached_shop.do(cached_shop.products.new(ctx, name="Novel", category=category.id))
     inserted = cached_shop.do(ctx.flush())
 
-    found = cached_shop.do(cached_shop.products.get_by_id(cached_shop.context(), product.id))
+    products, other = cached_shop.products, cached_shop.context()
+    found = cached_shop.do(products.get_by_id(other, product.id, include_deleted=True))
     assert (fx.FlushResult(deleted=1), fx.FlushResult(inserted=1)) == (deleted, inserted)
     assert found.is_deleted
 

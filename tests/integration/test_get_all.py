@@ -47,7 +47,7 @@ def test_the_list_follows_inserts_deletes_soft_deletes_and_restores(shelves: Cac
     shelves.delete(second, force=True)
     seen.append(names(shelves))
     ctx = shelves.context()
-    shelves.do(shelves.provider.must_get_by_id(ctx, first)).restore()
+    shelves.do(shelves.provider.must_get_by_id(ctx, first, include_deleted=True)).restore()
     shelves.do(ctx.flush())
     seen.append(names(shelves))
 

@@ -127,7 +127,7 @@ def test_unique_look_up_finds_and_null_matches_nothing(cached_shop: Shop) -> Non
 
 
 def test_unique_look_ups_leave_out_soft_deleted_rows(cached_shop: Shop) -> None:
-    """A deleted row is found by its id only."""
+    """Its values are free for another row."""
     ctx = cached_shop.context()
     category = cached_shop.do(cached_shop.categories.new(ctx, name="Books"))
     product = cached_shop.do(cached_shop.products.new(ctx, name="Novel", category=category))

@@ -186,7 +186,7 @@ def test_a_soft_deleted_row_is_not_found_and_a_restored_one_is(members: Cached) 
     taken = by_email(members, "ann@example.com")
     members.delete(bob, force=True)
     ctx = members.context()
-    members.do(members.provider.must_get_by_id(ctx, ann)).restore()
+    members.do(members.provider.must_get_by_id(ctx, ann, include_deleted=True)).restore()
     members.do(ctx.flush())
 
     assert (None, bob, ann) == (gone, taken, by_email(members, "ann@example.com"))

@@ -26,6 +26,7 @@ LIBRARY: Final = {
     "LazyModule": "fluxaorm.runtime",
     "Literal": "typing",
     "MappingProxyType": "types",
+    "LookUp": "fluxaorm.runtime",
     "Provider": "fluxaorm.runtime",
     "Query": "fluxaorm.query",
     "Self": "typing",

@@ -14,8 +14,8 @@ RESERVED: Final = frozenset(
     {
         # what every generated entity has
         *("changes", "delete", "force_delete", "is_deleted", "is_dirty", "is_new", "restore", "set", "to_dict"),
-        # a parameter of look-ups beside the fields' own
-        "for_update",
+        # parameters of look-ups beside the fields' own
+        *("for_update", "include_deleted"),
         # what every field object has, the ones that reach over a reference included
         *("eq", "ne", "is_in", "not_in", "is_null", "is_not_null"),
     }

@@ -10,7 +10,7 @@ from fluxaorm.entity.schema import ColumnSchema
 from fluxaorm.entity.unfit_cell import UNFIT
 from fluxaorm.errors import QueryError
 from fluxaorm.plans.effects import FetchRows, Plan
-from fluxaorm.plans.search import check_query, decoder_of, unfit_value
+from fluxaorm.plans.search import check_search, decoder_of, unfit_value
 from fluxaorm.plans.unit import EntityUnit
 from fluxaorm.query.aggregates import Aggregate
 from fluxaorm.query.params import with_article
@@ -24,7 +24,7 @@ _EXACT: Final = Context(prec=200, rounding=ROUND_HALF_UP)
 
 def aggregate_plan(unit: EntityUnit, query: Query, aggregates: Mapping[str, Aggregate]) -> Plan[dict[str, Any]]:
     """Name -> value. Raises QueryError before anything is sent."""
-    rows = yield from _aggregate_plan(unit, GroupedQuery(check_query(query), ()), aggregates)
+    rows = yield from _aggregate_plan(unit, GroupedQuery(check_search(unit, query), ()), aggregates)
     if rows:
         return rows[0]
     return {name: 0 if aggregate.function == "count" else None for name, aggregate in aggregates.items()}
@@ -40,6 +40,7 @@ def aggregate_groups_plan(
 def _aggregate_plan(
     unit: EntityUnit, grouped: GroupedQuery, aggregates: Mapping[str, Aggregate]
 ) -> Plan[list[dict[str, Any]]]:
+    _ = check_search(unit, grouped.query)
     names = [".".join((*key.path, key.field)) for key in grouped.groups]
     _check(aggregates, names)
     select = tuple(Expression(aggregate.function, aggregate.field) for aggregate in aggregates.values())

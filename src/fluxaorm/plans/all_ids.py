@@ -15,17 +15,20 @@ from fluxaorm.plans.unit import EntityUnit
 from fluxaorm.query.query import Query
 
 
-def get_all_plan(unit: EntityUnit) -> Plan[list[Any]]:
-    """Every living row, by id. With ``cache_all`` 1 Redis and what the rows cost, else one SELECT."""
-    if unit.binding.fills_all_ids and not unit.in_transaction:
+def get_all_plan(unit: EntityUnit, include_deleted: bool = False) -> Plan[list[Any]]:
+    """Every living row, by id; or deleted ones too, which costs one SELECT.
+
+    With ``cache_all`` 1 Redis and what the rows cost, else one SELECT.
+    """
+    if unit.binding.fills_all_ids and not unit.in_transaction and not include_deleted:
         rows = yield from _kept_plan(unit)
     else:
-        rows = yield from _select_plan(unit)
-    return unit.entities_from_rows(rows)
+        rows = yield from _select_plan(unit, Query().include_deleted() if include_deleted else Query())
+    return unit.shown(unit.entities_from_rows(rows), include_deleted)
 
 
-def _select_plan(unit: EntityUnit) -> Plan[list[Row]]:
-    bound = unit.binding.queries.bind_all(Query())
+def _select_plan(unit: EntityUnit, query: Query) -> Plan[list[Row]]:
+    bound = unit.binding.queries.bind_all(query)
     if bound is None:
         return []
     return (yield from FetchRows(unit.target, bound.sql, bound.args))
@@ -46,7 +49,7 @@ def _kept_plan(unit: EntityUnit) -> Plan[list[Row]]:
         else:
             binding.counts.redis_broken += 1
         yield from reader.swap_plan(found)
-    rows = yield from _select_plan(unit)
+    rows = yield from _select_plan(unit, Query())
     if reader.mine:
         _ = yield from reader.fill_plan(encode_list(reader.stamp, [int(row[0]) for row in rows]))
     return rows

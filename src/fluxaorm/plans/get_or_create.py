@@ -13,9 +13,9 @@ from fluxaorm.errors import DuplicateKeyError, QueryError
 from fluxaorm.plans.creation import new_plan
 from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.flush import flush_plan
-from fluxaorm.plans.search import search_one_plan
+from fluxaorm.plans.search import search_many_plan
 from fluxaorm.plans.tracked import NEW
-from fluxaorm.plans.unique_reads import get_by_unique_plan
+from fluxaorm.plans.unique_reads import row_holder_plan
 from fluxaorm.plans.unit import EntityUnit
 from fluxaorm.query.conditions import Comparison, FieldKey
 from fluxaorm.query.query import Query
@@ -33,11 +33,13 @@ def get_or_create_plan(
         raise QueryError(f"{unit.schema.name}: {', '.join(sorted(twice))} is given twice")
     for attempt in range(1, ATTEMPTS + 1):
         found = yield from _found_plan(unit, index, values, again=attempt > 1)
-        if found is not None:
+        if found is not None and not unit.is_hidden(found):
             return found, False
+        # what only waits to be deleted goes first, so that its values are free
+        leaving = [] if found is None else [found]
         entity = yield from new_plan(unit, {**unique, **defaults})
         try:
-            yield from flush_plan(unit.owner, [entity])
+            yield from flush_plan(unit.owner, [*leaving, entity])
         except DuplicateKeyError as error:
             _forget(entity)
             if (error.entity, error.index) != (unit.schema.name, index.name) or attempt == ATTEMPTS:
@@ -72,9 +74,10 @@ def _key(unit: EntityUnit, unique: Mapping[str, Any]) -> tuple[IndexSchema, list
 def _found_plan(unit: EntityUnit, index: IndexSchema, values: list[Any], *, again: bool) -> Plan[Any]:
     """``again``: the INSERT met a row that an open transaction's snapshot may not show; only a locking read does."""
     if not (again and unit.in_transaction and unit.binding.dialect.for_update_clause()):
-        return (yield from get_by_unique_plan(unit, index.name, values))
+        return (yield from row_holder_plan(unit, index.name, values))
     conditions = [
         Comparison(FieldKey(unit.schema.name, (), field), "eq", (getattr(value, "id", value),))
         for field, value in zip(index.fields, values, strict=True)
     ]
-    return (yield from search_one_plan(unit, Query().filter(*conditions).for_update()))
+    found = yield from search_many_plan(unit, Query().filter(*conditions).for_update())
+    return found[0] if found else None

@@ -11,23 +11,32 @@ from fluxaorm.errors import (
     EntityNotFoundError,
     ForeignEntityError,
     NotPersistedError,
-    NotSupportedError,
     QueryError,
     ReadOnlyEntityError,
     UnsavedChangesError,
 )
 from fluxaorm.plans.cache_keys import ABSENT
-from fluxaorm.plans.effects import FetchRows, Plan, Row
+from fluxaorm.plans.effects import Plan, Row
 from fluxaorm.plans.row_cache import BATCH, read_row_plan, select_rows_plan
 from fluxaorm.plans.row_reader import find_row_plan, find_rows_plan
-from fluxaorm.plans.tracked import GONE, NEW, SNAPSHOT, STORED, TrackedEntity
+from fluxaorm.plans.tracked import DELETING, GONE, NEW, SNAPSHOT, STORED, TrackedEntity
 from fluxaorm.plans.unit import EntityUnit, UnitOfWork
 
 _INT: Final = {int}
 
 
-def get_by_id_plan(unit: EntityUnit, id: int, must: bool = False) -> Plan[Any]:
+def get_by_id_plan(unit: EntityUnit, id: int, must: bool = False, include_deleted: bool = False) -> Plan[Any]:
     """The entity of an id, or None; ``must``: or EntityNotFoundError."""
+    entity = yield from _any_by_id_plan(unit, id)
+    if entity is not None and (include_deleted or not unit.is_hidden(entity)):
+        return entity
+    if must:
+        raise EntityNotFoundError(unit.schema.name, id)
+    return None
+
+
+def _any_by_id_plan(unit: EntityUnit, id: int) -> Plan[Any]:
+    """The entity of an id, deleted or not, or None."""
     if type(id) is not int or id < 0:
         check_id(unit, id)
     owner, binding = unit.owner, unit.binding
@@ -40,23 +49,21 @@ def get_by_id_plan(unit: EntityUnit, id: int, must: bool = False) -> Plan[Any]:
         row = yield from find_row_plan(unit, id)
     else:
         row = yield from read_row_plan(owner, binding, id)
-    if row is not None:
-        return unit.entity_from_row(row, read_at(unit))
-    if must:
-        raise EntityNotFoundError(unit.schema.name, id)
-    return None
+    return None if row is None else unit.entity_from_row(row, read_at(unit))
 
 
-def entity_at_hand(unit: EntityUnit, id: int) -> Any:
+def entity_at_hand(unit: EntityUnit, id: int, include_deleted: bool = False) -> Any:
     """The entity of an id that the context has, or whose row the local cache has, found without a plan.
 
     None: let the plan look.
     """
-    owner, binding = unit.owner, unit.binding
+    owner, binding, mark = unit.owner, unit.binding, unit.mark
     ref = unit.identity.get(id)
     if ref is not None and owner.plain_identity:
         entity = ref()
         if entity is not None:
+            if not include_deleted and (entity._state == DELETING or (mark is not None and entity._row[mark])):
+                return None
             binding.counts.context_hit += 1
             return entity
     local = binding.local
@@ -71,6 +78,8 @@ def entity_at_hand(unit: EntityUnit, id: int) -> Any:
     row = local.get(id)
     if row is None or row is ABSENT:
         return None
+    if mark is not None and not include_deleted and unit.python_value(mark, row[mark]):
+        return None
     binding.counts.context_miss += 1
     binding.counts.local_hit += 1
     if unit.stale:
@@ -80,31 +89,7 @@ def entity_at_hand(unit: EntityUnit, id: int) -> Any:
     return unit.adopt(id, cells, STORED, 0.0)
 
 
-def get_for_update_plan(unit: EntityUnit, id: int) -> Plan[Any]:
-    """Lock the row, read it past every cache and refresh the entity in place.
-
-    Raises UnsavedChangesError for a dirty entity, NotSupportedError where the server has no row locks.
-    """
-    check_id(unit, id)
-    clause = unit.binding.dialect.for_update_clause()
-    if not clause:
-        raise NotSupportedError(f"{unit.schema.name}: FOR UPDATE is not supported by {unit.binding.dialect.name}")
-    known = unit.known(id)
-    if known is not None and known in unit.owner.pending:
-        raise UnsavedChangesError(unit.schema.name, id)
-    rows = yield from FetchRows(unit.target, f"{unit.binding.select_by_id_sql} {clause}", (id,))
-    return unit.entity_from_row(rows[0], read_at(unit)) if rows else None
-
-
-def must_get_for_update_plan(unit: EntityUnit, id: int) -> Plan[Any]:
-    """The same; EntityNotFoundError instead of None."""
-    entity = yield from get_for_update_plan(unit, id)
-    if entity is None:
-        raise EntityNotFoundError(unit.schema.name, id)
-    return entity
-
-
-def get_by_ids_plan(unit: EntityUnit, ids: Sequence[int]) -> Plan[list[Any]]:
+def get_by_ids_plan(unit: EntityUnit, ids: Sequence[int], include_deleted: bool = False) -> Plan[list[Any]]:
     """Found entities in the order of the ids, each once."""
     if not set(map(type, ids)) <= _INT or (ids and min(ids) < 0):
         for id in ids:
@@ -122,7 +107,7 @@ def get_by_ids_plan(unit: EntityUnit, ids: Sequence[int]) -> Plan[list[Any]]:
         entities.update(
             zip(rows, unit.entities_from_rows(rows.values(), own=not unit.owner.merges_look_ups), strict=True)
         )
-    return [entity for entity in entities.values() if entity is not None]
+    return unit.shown([entity for entity in entities.values() if entity is not None], include_deleted)
 
 
 def check_id(unit: EntityUnit, id: Any) -> None:
@@ -192,7 +177,7 @@ def _newest_rows_plan(unit: EntityUnit, ids: Sequence[int]) -> Plan[dict[int, Ro
 def load_reference_plan(
     unit: EntityUnit, position: int, target: EntityUnit, entities: Sequence[Any]
 ) -> Plan[list[Any]]:
-    """Load what a reference column of many entities refers to, in one batch; the distinct found targets.
+    """Load what a reference column of many entities refers to, deleted or not, in one batch; the distinct targets.
 
     The context holds them, so that each entity's own look-up finds them, until ``ctx.clear()``.
     """
@@ -200,7 +185,7 @@ def load_reference_plan(
         ids = [id for entity in entities for id in entity._json(position) or ()]
     else:
         ids = [id for entity in entities if (id := entity._decoded(position)) is not None]
-    found = yield from get_by_ids_plan(target, ids)
+    found = yield from get_by_ids_plan(target, ids, include_deleted=True)
     if unit.owner.held is None:
         unit.owner.held = {}
     unit.owner.held.update(dict.fromkeys(found))

@@ -8,6 +8,7 @@ from typing import Any
 from fluxaorm.entity.unfit_cell import UNFIT, as_text
 from fluxaorm.errors import QueryError, StoredValueError
 from fluxaorm.plans.effects import FetchRows, Plan, Row
+from fluxaorm.plans.locked_reads import check_lockable
 from fluxaorm.plans.unique_reads import get_by_unique_plan
 from fluxaorm.plans.unit import EntityUnit
 from fluxaorm.query.conditions import Combination, Comparison, Condition
@@ -21,29 +22,37 @@ from fluxaorm.query.where import Where
 
 def search_many_plan(unit: EntityUnit, query: Query) -> Plan[list[Any]]:
     """Entities that match, in the query's order. Raises QueryError before anything is sent, like all of these."""
-    rows = yield from _fetch(unit, unit.binding.queries.bind(check_query(query), ROWS))
-    return unit.entities_from_rows(rows)
+    rows = yield from _fetch(unit, unit.binding.queries.bind(check_search(unit, query), ROWS))
+    return _found(unit, query, rows)
 
 
 def search_many_with_total_plan(unit: EntityUnit, query: Query) -> Plan[tuple[list[Any], int]]:
     """The same with the number of all that match, whatever the page."""
-    rows = yield from _fetch(unit, unit.binding.queries.bind(check_query(query), ROWS))
+    rows = yield from _fetch(unit, unit.binding.queries.bind(check_search(unit, query), ROWS))
     total = yield from _total_plan(unit, query, len(rows))
-    return unit.entities_from_rows(rows), total
+    return _found(unit, query, rows), total
 
 
 def search_one_plan(unit: EntityUnit, query: Query) -> Plan[Any]:
     """The first entity that matches, or None; by the cached unique index when the query is a look-up in one."""
-    look_up = _unique_look_up(unit, check_query(query))
+    look_up = _unique_look_up(unit, check_search(unit, query))
     if look_up is not None:
         return (yield from get_by_unique_plan(unit, *look_up))
     rows = yield from _fetch(unit, unit.binding.queries.bind_first(query))
-    return unit.entities_from_rows(rows)[0] if rows else None
+    if not rows:
+        return None
+    found = _found(unit, query, rows)
+    if not found:
+        # it only waits to be deleted: what comes next is the first
+        waiting = len(unit.owner.pending)
+        rows = yield from _fetch(unit, unit.binding.queries.bind(query.limit(waiting + 1), ROWS))
+        found = _found(unit, query, rows)
+    return found[0] if found else None
 
 
 def search_ids_plan(unit: EntityUnit, query: Query) -> Plan[list[int]]:
     """The ids of what matches, in the query's order."""
-    rows = yield from _fetch(unit, unit.binding.queries.bind(check_query(query), IDS))
+    rows = yield from _fetch(unit, unit.binding.queries.bind(check_search(unit, query), IDS))
     return [int(row[0]) for row in rows]
 
 
@@ -56,13 +65,13 @@ def search_ids_with_total_plan(unit: EntityUnit, query: Query) -> Plan[tuple[lis
 
 def count_plan(unit: EntityUnit, query: Query) -> Plan[int]:
     """How many match, whatever the page."""
-    rows = yield from _fetch(unit, unit.binding.queries.bind(check_query(query), COUNT))
+    rows = yield from _fetch(unit, unit.binding.queries.bind(check_search(unit, query), COUNT))
     return int(rows[0][0]) if rows else 0
 
 
 def exists_plan(unit: EntityUnit, query: Query) -> Plan[bool]:
     """Whether any matches, whatever the page."""
-    rows = yield from _fetch(unit, unit.binding.queries.bind(check_query(query), EXISTS))
+    rows = yield from _fetch(unit, unit.binding.queries.bind(check_search(unit, query), EXISTS))
     return bool(rows)
 
 
@@ -72,7 +81,7 @@ def select_plan(unit: EntityUnit, query: Query, fields: Sequence[QueryField[Any,
         raise QueryError("select() needs a field")
     keys = [key_of(field) for field in fields]
     form = expressions_form(keys)
-    bound = unit.binding.queries.bind(check_query(query), form)
+    bound = unit.binding.queries.bind(check_search(unit, query), form)
     decoders = [decoder_of(unit, key) for key in keys]
     rows = yield from _fetch(unit, bound)
     try:
@@ -114,6 +123,7 @@ class Iteration:
 
     def batch_plan(self) -> Plan[list[Any]]:
         """The next entities; sets ``done`` when they are the last."""
+        _ = check_search(self._unit, self._query)
         size = self._batch if self._left is None else min(self._batch, self._left)
         rows = yield from _fetch(self._unit, self._unit.binding.queries.bind_after(self._query, self._after, size))
         if self._left is not None:
@@ -121,7 +131,21 @@ class Iteration:
         self.done = len(rows) < size or self._left == 0
         if rows:
             self._after = int(rows[-1][0])
-        return self._unit.entities_from_rows(rows)
+        return _found(self._unit, self._query, rows)
+
+
+def check_search(unit: EntityUnit, query: object) -> Query:
+    """``query``; QueryError when it is something else, or is to lock rows and no transaction is open."""
+    checked = check_query(query)
+    if checked.lock:
+        check_lockable(unit)
+    return checked
+
+
+def _found(unit: EntityUnit, query: Query, rows: Sequence[Row]) -> list[Any]:
+    """The entities of rows that a query found, but those that wait to be deleted."""
+    entities = unit.entities_from_rows(rows)
+    return unit.shown(entities, query.with_deleted) if unit.owner.pending else entities
 
 
 def check_query(query: object) -> Query:

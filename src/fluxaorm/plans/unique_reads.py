@@ -16,31 +16,56 @@ from fluxaorm.errors import EntityNotFoundError, QueryError
 from fluxaorm.plans.cache_keys import decode_ids, encode_list, is_foreign
 from fluxaorm.plans.effects import FetchRows, Plan, Row
 from fluxaorm.plans.leases import KeyReader
+from fluxaorm.plans.locked_reads import lock_clause, refuse_unsaved
 from fluxaorm.plans.reads import read_at
 from fluxaorm.plans.row_cache import read_row_plan
 from fluxaorm.plans.tracked import TrackedEntity, referred_id
 from fluxaorm.plans.unit import EntityUnit
 
 
-def get_by_unique_plan(unit: EntityUnit, index_name: str, values: Sequence[Any]) -> Plan[Any]:
+def get_by_unique_plan(
+    unit: EntityUnit, index_name: str, values: Sequence[Any], *, for_update: bool = False, include_deleted: bool = False
+) -> Plan[Any]:
     """The living entity whose unique index holds these values, or None; NULL in any part matches nothing.
 
-    Round trips: 1 MySQL; by a cached index 2 Redis on a hit, 2 Redis and 1 MySQL on a miss.
+    ``include_deleted``: where none lives, the deleted one with the greatest id. ``for_update``: locked, inside a
+    transaction; UnsavedChangesError for an entity that has some. Round trips: 1 MySQL; by a cached index 2 Redis on a
+    hit, 2 Redis and 1 MySQL on a miss.
     """
+    entity = yield from row_holder_plan(
+        unit, index_name, values, for_update=for_update, include_deleted=include_deleted
+    )
+    return None if entity is None or (unit.is_hidden(entity) and not include_deleted) else entity
+
+
+def row_holder_plan(
+    unit: EntityUnit, index_name: str, values: Sequence[Any], *, for_update: bool = False, include_deleted: bool = False
+) -> Plan[Any]:
+    """The same by what the rows say: also an entity that is only waiting to be deleted."""
     index = _index(unit, index_name)
+    clause = lock_clause(unit) if for_update else ""
     params = _params(unit, index, values)
     if params is None:
         return None
-    if index_name in unit.binding.cached_indexes and unit.binding.reads_redis and not unit.in_transaction:
+    is_kept = index_name in unit.binding.cached_indexes and unit.binding.reads_redis and not unit.in_transaction
+    if is_kept and not include_deleted:
         row = yield from _kept_plan(unit, index, params)
     else:
-        row = yield from _select_plan(unit, index, params)
-    return None if row is None else unit.entity_from_row(row, read_at(unit))
+        row = yield from _select_plan(unit, index, params, clause, include_deleted)
+    if row is None:
+        return None
+    if for_update:
+        refuse_unsaved(unit, int(row[0]))
+    return unit.entity_from_row(row, read_at(unit))
 
 
-def must_get_by_unique_plan(unit: EntityUnit, index_name: str, values: Sequence[Any]) -> Plan[Any]:
-    """The same; EntityNotFoundError instead of None."""
-    entity = yield from get_by_unique_plan(unit, index_name, values)
+def must_get_by_unique_plan(
+    unit: EntityUnit, index_name: str, values: Sequence[Any], *, for_update: bool = False, include_deleted: bool = False
+) -> Plan[Any]:
+    """As ``get_by_unique_plan``; EntityNotFoundError instead of None."""
+    entity = yield from get_by_unique_plan(
+        unit, index_name, values, for_update=for_update, include_deleted=include_deleted
+    )
     if entity is None:
         fields = _index(unit, index_name).fields
         raise EntityNotFoundError(unit.schema.name, None, dict(zip(fields, values, strict=True)))
@@ -66,12 +91,19 @@ def _params(unit: EntityUnit, index: IndexSchema, values: Sequence[Any]) -> tupl
     return tuple(params)
 
 
-def _select_plan(unit: EntityUnit, index: IndexSchema, params: tuple[Any, ...]) -> Plan[Row | None]:
+def _select_plan(
+    unit: EntityUnit, index: IndexSchema, params: tuple[Any, ...], lock: str = "", include_deleted: bool = False
+) -> Plan[Row | None]:
     dialect, columns = unit.binding.dialect, unit.schema.columns
     conditions = [f"{dialect.quote(columns[position].name)} = ?" for position in index.positions]
-    if unit.schema.soft_delete_position is not None:
-        conditions.append(f"{dialect.quote(columns[unit.schema.soft_delete_position].name)} = 0")
-    sql = f"{unit.binding.select_sql} WHERE {' AND '.join(conditions)}"
+    order = ""
+    if unit.mark is not None:
+        lives = f"{dialect.quote(columns[unit.mark].name)} = 0"
+        if include_deleted:
+            order = f" ORDER BY {lives} DESC, {unit.binding.quoted_id} DESC LIMIT 1"
+        else:
+            conditions.append(lives)
+    sql = f"{unit.binding.select_sql} WHERE {' AND '.join(conditions)}{order}{' ' if lock else ''}{lock}"
     rows = yield from FetchRows(unit.target, sql, params)
     return rows[0] if rows else None
 

@@ -17,7 +17,7 @@ from fluxaorm.entity.schema import UNSET, EntitySchema
 from fluxaorm.entity.unfit_cell import UNFIT, UnfitCell
 from fluxaorm.errors import ContextClosedError, StoredValueError
 from fluxaorm.plans.effects import Session, Target
-from fluxaorm.plans.tracked import NEW, STORED, TrackedEntity
+from fluxaorm.plans.tracked import DELETING, NEW, STORED, TrackedEntity
 
 if TYPE_CHECKING:
     from fluxaorm.plans.binding import Binding, ProviderPort
@@ -233,6 +233,24 @@ class EntityUnit:
         if ttl is not None and entity._read_at + ttl < self.owner.engine.monotonic():
             return None
         return entity
+
+    def is_hidden(self, entity: TrackedEntity) -> bool:
+        """Whether look-ups leave an entity out that do not ask for deleted ones: it is deleted, or to be by a flush."""
+        if entity._state == DELETING:
+            return True
+        mark = self.mark
+        return mark is not None and entity._state != NEW and bool(entity._decoded(mark))
+
+    def shown(self, entities: list[Any], include_deleted: bool) -> list[Any]:
+        """What a look-up gives of these entities, of which only those with unsaved changes may not be as their rows."""
+        if include_deleted or not (self.mark is not None or self.owner.pending):
+            return entities
+        mark, is_hidden = self.mark, self.is_hidden
+        return [
+            entity
+            for entity in entities
+            if (entity._state == STORED and (mark is None or not entity._row[mark])) or not is_hidden(entity)
+        ]
 
     def entities_from_rows(self, rows: Collection[Sequence[Any]], *, own: bool = False) -> list[Any]:
         """Entities of rows in raw form; one already known is the same object, and refreshed unless it is being

@@ -4,6 +4,7 @@ from fluxaorm.plans.tracked import Change
 from fluxaorm.query.fields import Fields
 from fluxaorm.runtime.entity import EntityBase
 from fluxaorm.runtime.lazy_module import LazyModule
+from fluxaorm.runtime.look_up import LookUp
 from fluxaorm.runtime.provider import Provider
 from fluxaorm.runtime.sync_or_async import AnyContext, sync_or_async
 
@@ -13,6 +14,7 @@ __all__ = [
     "EntityBase",
     "Fields",
     "LazyModule",
+    "LookUp",
     "Provider",
     "sync_or_async",
 ]

@@ -227,18 +227,21 @@ class EntityBase(NotCopied, TrackedEntity):
         if id is None:
             return ready(ctx, None)
         unit = ctx.units.get(provider) or ctx.unit_of(provider)
-        entity = entity_at_hand(unit, id)
-        return run_plan(ctx, get_by_id_plan(unit, id)) if entity is None else ready(ctx, entity)
+        # an old order still shows its customer
+        entity = entity_at_hand(unit, id, True)
+        if entity is not None:
+            return ready(ctx, entity)
+        return run_plan(ctx, get_by_id_plan(unit, id, include_deleted=True))
 
     def _must_reference(self, ctx: Any, provider: Provider[R, Any, Any], position: int) -> R:
         id = self._decoded(position)
         if id is None:
             column = self._unit.schema.columns[position]
             raise EntityNotFoundError(column.reference or "", None, {column.attribute: None})
-        return run_plan(ctx, get_by_id_plan(ctx.unit_of(provider), id, must=True))
+        return run_plan(ctx, get_by_id_plan(ctx.unit_of(provider), id, must=True, include_deleted=True))
 
     def _references(self, ctx: Any, provider: Provider[R, Any, Any], position: int) -> list[R]:
-        return run_plan(ctx, get_by_ids_plan(ctx.unit_of(provider), self._json(position) or ()))
+        return run_plan(ctx, get_by_ids_plan(ctx.unit_of(provider), self._json(position) or (), include_deleted=True))
 
     def __repr__(self) -> str:
         """Table, id, the values of unique indexes but secret ones, and how it stands; no I/O, and it raises nothing."""

@@ -7,14 +7,15 @@ A provider is a stateless singleton. The context that a call is given decides wh
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, Unpack
 
-from fluxaorm.plans import all_ids, cache_control, reads, unique_reads
+from fluxaorm.plans import all_ids, cache_control, locked_reads, reads, unique_reads
 from fluxaorm.plans.bulk_changes import delete_where_plan, update_where_plan
 from fluxaorm.plans.creation import new_many_plan, new_plan, new_with_id
 from fluxaorm.plans.get_or_create import get_or_create_plan
 from fluxaorm.query.query import Query
 from fluxaorm.runtime.entity import EntityBase
+from fluxaorm.runtime.look_up import LookUp
 from fluxaorm.runtime.provider_callbacks import CallbackMethods
 from fluxaorm.runtime.provider_saves import SaveMethods
 from fluxaorm.runtime.provider_search import SearchMethods
@@ -33,36 +34,55 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
     """Typed field objects for queries: ``Provider.fields.age >= 18``."""
 
     @sync_or_async
-    def get_by_id(self, ctx: AnyContext, id: int, *, for_update: bool = False) -> E | None:
+    def get_by_id(
+        self, ctx: AnyContext, id: int, *, for_update: bool = False, include_deleted: bool = False
+    ) -> E | None:
         """The entity of ``id``, or None; from the context, the local cache, Redis or MySQL, whichever has it first.
 
-        ``for_update`` locks the row inside an open transaction and reads past every cache. Raises QueryError for what
-        is no id, MySQLError, ContextClosedError.
+        One that is soft-deleted, or waits to be deleted by a flush, is left out unless ``include_deleted``.
+        ``for_update`` locks the row until the open transaction ends and reads past every cache. Raises QueryError for
+        what is no id and for a lock outside a transaction, UnsavedChangesError for a lock on an entity that has some,
+        NotSupportedError where the server has no row locks, MySQLError, ContextClosedError.
         """
         unit = ctx.units.get(self) or ctx.unit_of(self)
         if for_update:
-            return run_plan(ctx, reads.get_for_update_plan(unit, id))
-        entity = reads.entity_at_hand(unit, id)
-        return run_plan(ctx, reads.get_by_id_plan(unit, id)) if entity is None else ready(ctx, entity)
+            return run_plan(ctx, locked_reads.get_for_update_plan(unit, id, include_deleted=include_deleted))
+        entity = reads.entity_at_hand(unit, id, include_deleted)
+        if entity is not None:
+            return ready(ctx, entity)
+        return run_plan(ctx, reads.get_by_id_plan(unit, id, include_deleted=include_deleted))
 
     @sync_or_async
-    def must_get_by_id(self, ctx: AnyContext, id: int, *, for_update: bool = False) -> E:
+    def must_get_by_id(self, ctx: AnyContext, id: int, *, for_update: bool = False, include_deleted: bool = False) -> E:
         """The same, but EntityNotFoundError instead of None."""
         unit = ctx.units.get(self) or ctx.unit_of(self)
         if for_update:
-            return run_plan(ctx, reads.must_get_for_update_plan(unit, id))
-        entity = reads.entity_at_hand(unit, id)
-        return run_plan(ctx, reads.get_by_id_plan(unit, id, must=True)) if entity is None else ready(ctx, entity)
+            return run_plan(ctx, locked_reads.get_for_update_plan(unit, id, must=True, include_deleted=include_deleted))
+        entity = reads.entity_at_hand(unit, id, include_deleted)
+        if entity is not None:
+            return ready(ctx, entity)
+        return run_plan(ctx, reads.get_by_id_plan(unit, id, must=True, include_deleted=include_deleted))
 
     @sync_or_async
-    def get_by_ids(self, ctx: AnyContext, *ids: int) -> list[E]:
-        """The found entities in the order of ``ids``, duplicates once; in one step a cache tier."""
-        return run_plan(ctx, reads.get_by_ids_plan(ctx.unit_of(self), ids))
+    def get_by_ids(
+        self, ctx: AnyContext, *ids: int, for_update: bool = False, include_deleted: bool = False
+    ) -> list[E]:
+        """The found entities in the order of ``ids``, duplicates once; in one step a cache tier.
+
+        Deleted ones and locks as in ``get_by_id``; rows are locked in the order of their ids.
+        """
+        unit = ctx.unit_of(self)
+        if for_update:
+            return run_plan(ctx, locked_reads.get_many_for_update_plan(unit, ids, include_deleted=include_deleted))
+        return run_plan(ctx, reads.get_by_ids_plan(unit, ids, include_deleted))
 
     @sync_or_async
-    def get_all(self, ctx: AnyContext) -> list[E]:
-        """Every living row, by id: for small tables. With ``cache_all`` the ids and rows come through the caches."""
-        return run_plan(ctx, all_ids.get_all_plan(ctx.unit_of(self)))
+    def get_all(self, ctx: AnyContext, *, include_deleted: bool = False) -> list[E]:
+        """Every living row, by id: for small tables. With ``cache_all`` the ids and rows come through the caches.
+
+        ``include_deleted``: every row, from MySQL.
+        """
+        return run_plan(ctx, all_ids.get_all_plan(ctx.unit_of(self), include_deleted))
 
     @sync_or_async
     def new_many(self, ctx: AnyContext, count: int) -> list[E]:
@@ -108,11 +128,11 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
         created: tuple[E, bool] = ctx._run_alone(get_or_create_plan(ctx.unit_of(self), unique, defaults))
         return created
 
-    def _get_by_unique(self, ctx: Any, index: str, values: Sequence[Any]) -> E | None:
-        return run_plan(ctx, unique_reads.get_by_unique_plan(ctx.unit_of(self), index, values))
+    def _get_by_unique(self, ctx: Any, index: str, values: Sequence[Any], /, **how: Unpack[LookUp]) -> E | None:
+        return run_plan(ctx, unique_reads.get_by_unique_plan(ctx.unit_of(self), index, values, **how))
 
-    def _must_get_by_unique(self, ctx: Any, index: str, values: Sequence[Any]) -> E:
-        return run_plan(ctx, unique_reads.must_get_by_unique_plan(ctx.unit_of(self), index, values))
+    def _must_get_by_unique(self, ctx: Any, index: str, values: Sequence[Any], /, **how: Unpack[LookUp]) -> E:
+        return run_plan(ctx, unique_reads.must_get_by_unique_plan(ctx.unit_of(self), index, values, **how))
 
     def _load(self, ctx: Any, position: int, provider: Provider[R, Any, Any], entities: Iterable[E]) -> list[R]:
         plan = reads.load_reference_plan(ctx.unit_of(self), position, ctx.unit_of(provider), list(entities))

@@ -59,7 +59,12 @@ class ScriptedUnit:
 
     def __init__(self) -> None:
         self.binding = ScriptedBinding(PRODUCT)
-        self.owner = type("Owner", (), {"engine": self.binding})()
+        self.owner = type("Owner", (), {"engine": self.binding, "pending": ()})()
+
+    in_transaction = True
+
+    def shown(self, entities: list[str], include_deleted: bool) -> list[str]:
+        return entities
 
     def entities_from_rows(self, rows: Sequence[Sequence[Any]]) -> list[str]:
         return [f"entity {int(row[0])}" for row in rows]

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Self, TypedDict, Unpack
 
 from fluxaorm.query import Query, fields
-from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
+from fluxaorm.runtime import AnyContext, EntityBase, LookUp, Provider, sync_or_async
 
 
 class AccountValues(TypedDict, total=False):
@@ -180,14 +180,24 @@ class _AccountProvider(Provider[AccountEntity, AccountFields, AccountRow]):
         return self._get_or_create(ctx, unique, defaults)
 
     @sync_or_async
-    def get_by_email(self, ctx: AnyContext, email: str) -> AccountEntity | None:
+    def get_by_email(
+        self,
+        ctx: AnyContext,
+        email: str,
+        **_: Unpack[LookUp],
+    ) -> AccountEntity | None:
         """The one with this email, or None."""
-        return self._get_by_unique(ctx, "email", (email,))
+        return self._get_by_unique(ctx, "email", (email,), **_)
 
     @sync_or_async
-    def must_get_by_email(self, ctx: AnyContext, email: str) -> AccountEntity:
+    def must_get_by_email(
+        self,
+        ctx: AnyContext,
+        email: str,
+        **_: Unpack[LookUp],
+    ) -> AccountEntity:
         """The same, or EntityNotFoundError."""
-        return self._must_get_by_unique(ctx, "email", (email,))
+        return self._must_get_by_unique(ctx, "email", (email,), **_)
 
     @sync_or_async
     def get_by_Person_1(
@@ -195,9 +205,10 @@ class _AccountProvider(Provider[AccountEntity, AccountFields, AccountRow]):
         ctx: AnyContext,
         name: str | None,
         region: str,
+        **_: Unpack[LookUp],
     ) -> AccountEntity | None:
         """The one with this name and region, or None."""
-        return self._get_by_unique(ctx, "Person_1", (name, region))
+        return self._get_by_unique(ctx, "Person_1", (name, region), **_)
 
     @sync_or_async
     def must_get_by_Person_1(
@@ -205,9 +216,10 @@ class _AccountProvider(Provider[AccountEntity, AccountFields, AccountRow]):
         ctx: AnyContext,
         name: str | None,
         region: str,
+        **_: Unpack[LookUp],
     ) -> AccountEntity:
         """The same, or EntityNotFoundError."""
-        return self._must_get_by_unique(ctx, "Person_1", (name, region))
+        return self._must_get_by_unique(ctx, "Person_1", (name, region), **_)
 
 
 AccountEntityProvider = _AccountProvider()

@@ -11,7 +11,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
 from fluxaorm.query import Query, fields
-from fluxaorm.runtime import AnyContext, EntityBase, LazyModule, Provider, sync_or_async
+from fluxaorm.runtime import (
+    AnyContext,
+    EntityBase,
+    LazyModule,
+    LookUp,
+    Provider,
+    sync_or_async,
+)
 
 from .enums import (
     CustomerShippingAddressVerificationStatus,
@@ -235,6 +242,7 @@ class _CustomerShippingAddressVerificationProvider(
         verified_by_customer_support_representative: int | CustomerSupportRepresentativeEntity,
         verification_status: CustomerShippingAddressVerificationStatus | CustomerShippingAddressVerificationStatusText | None,
         number: int,
+        **_: Unpack[LookUp],
     ) -> CustomerShippingAddressVerificationEntity | None:  # fmt: skip
         """The one with this verified_by_customer_support_representative and
         verification_status and number, or None.
@@ -243,6 +251,7 @@ class _CustomerShippingAddressVerificationProvider(
             ctx,
             "representative_status",
             (verified_by_customer_support_representative, verification_status, number),
+            **_,
         )
 
     @sync_or_async
@@ -252,12 +261,14 @@ class _CustomerShippingAddressVerificationProvider(
         verified_by_customer_support_representative: int | CustomerSupportRepresentativeEntity,
         verification_status: CustomerShippingAddressVerificationStatus | CustomerShippingAddressVerificationStatusText | None,
         number: int,
+        **_: Unpack[LookUp],
     ) -> CustomerShippingAddressVerificationEntity:  # fmt: skip
         """The same, or EntityNotFoundError."""
         return self._must_get_by_unique(
             ctx,
             "representative_status",
             (verified_by_customer_support_representative, verification_status, number),
+            **_,
         )
 
     @sync_or_async

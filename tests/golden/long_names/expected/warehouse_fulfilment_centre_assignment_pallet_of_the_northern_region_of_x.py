@@ -10,7 +10,14 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
 from fluxaorm.query import Query, fields
-from fluxaorm.runtime import AnyContext, EntityBase, LazyModule, Provider, sync_or_async
+from fluxaorm.runtime import (
+    AnyContext,
+    EntityBase,
+    LazyModule,
+    LookUp,
+    Provider,
+    sync_or_async,
+)
 
 if TYPE_CHECKING:
     from . import (
@@ -185,6 +192,7 @@ class _WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXProvider(
         self,
         ctx: AnyContext,
         warehouse_fulfilment_centre_assignment_entity_of_the_northern_re: int | WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX,
+        **_: Unpack[LookUp],
     ) -> WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX | None:  # fmt: skip
         """The one with this
         warehouse_fulfilment_centre_assignment_entity_of_the_northern_re, or None.
@@ -193,6 +201,7 @@ class _WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXProvider(
             ctx,
             "warehouse_fulfilment_centre_assignment_entity_of_the_northern_re",
             (warehouse_fulfilment_centre_assignment_entity_of_the_northern_re,),
+            **_,
         )
 
     @sync_or_async
@@ -200,12 +209,14 @@ class _WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXProvider(
         self,
         ctx: AnyContext,
         warehouse_fulfilment_centre_assignment_entity_of_the_northern_re: int | WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX,
+        **_: Unpack[LookUp],
     ) -> WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX:  # fmt: skip
         """The same, or EntityNotFoundError."""
         return self._must_get_by_unique(
             ctx,
             "warehouse_fulfilment_centre_assignment_entity_of_the_northern_re",
             (warehouse_fulfilment_centre_assignment_entity_of_the_northern_re,),
+            **_,
         )
 
     @sync_or_async

@@ -27,7 +27,7 @@ from typing import Unpack as _Unpack
 from fluxaorm.query import Query
 from fluxaorm.query import fields as _fields
 from fluxaorm.runtime import AnyContext as _AnyContext
-from fluxaorm.runtime import EntityBase, LazyModule, sync_or_async
+from fluxaorm.runtime import EntityBase, LazyModule, LookUp, sync_or_async
 from fluxaorm.runtime import Provider as _Provider
 
 from tests.golden.names.definition import Shade as _Shade
@@ -560,9 +560,10 @@ class _AnyProvider(_Provider[AnyEntity, AnyFields, AnyRow]):
         value: _int,
         int: _str,
         date: _datetime,
+        **_: _Unpack[LookUp],
     ) -> AnyEntity | None:
         """The one with this value and int and date, or None."""
-        return self._get_by_unique(ctx, "value_int_date", (value, int, date))
+        return self._get_by_unique(ctx, "value_int_date", (value, int, date), **_)
 
     @sync_or_async
     def must_get_by_value_int_date(
@@ -571,9 +572,10 @@ class _AnyProvider(_Provider[AnyEntity, AnyFields, AnyRow]):
         value: _int,
         int: _str,
         date: _datetime,
+        **_: _Unpack[LookUp],
     ) -> AnyEntity:
         """The same, or EntityNotFoundError."""
-        return self._must_get_by_unique(ctx, "value_int_date", (value, int, date))
+        return self._must_get_by_unique(ctx, "value_int_date", (value, int, date), **_)
 
     @sync_or_async
     def load_Class(

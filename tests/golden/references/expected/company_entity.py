@@ -8,7 +8,14 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
 from fluxaorm.query import Query, fields
-from fluxaorm.runtime import AnyContext, EntityBase, LazyModule, Provider, sync_or_async
+from fluxaorm.runtime import (
+    AnyContext,
+    EntityBase,
+    LazyModule,
+    LookUp,
+    Provider,
+    sync_or_async,
+)
 
 if TYPE_CHECKING:
     from . import office_entity, person_entity, tag_entity
@@ -258,18 +265,20 @@ class _CompanyProvider(Provider[CompanyEntity, CompanyFields, CompanyRow]):
         self,
         ctx: AnyContext,
         owner: int | PersonEntity | None,
+        **_: Unpack[LookUp],
     ) -> CompanyEntity | None:
         """The one with this owner, or None."""
-        return self._get_by_unique(ctx, "owner", (owner,))
+        return self._get_by_unique(ctx, "owner", (owner,), **_)
 
     @sync_or_async
     def must_get_by_owner(
         self,
         ctx: AnyContext,
         owner: int | PersonEntity | None,
+        **_: Unpack[LookUp],
     ) -> CompanyEntity:
         """The same, or EntityNotFoundError."""
-        return self._must_get_by_unique(ctx, "owner", (owner,))
+        return self._must_get_by_unique(ctx, "owner", (owner,), **_)
 
     @sync_or_async
     def get_by_name_main(
@@ -277,9 +286,10 @@ class _CompanyProvider(Provider[CompanyEntity, CompanyFields, CompanyRow]):
         ctx: AnyContext,
         name: str,
         main: int | OfficeEntity,
+        **_: Unpack[LookUp],
     ) -> CompanyEntity | None:
         """The one with this name and main, or None."""
-        return self._get_by_unique(ctx, "name_main", (name, main))
+        return self._get_by_unique(ctx, "name_main", (name, main), **_)
 
     @sync_or_async
     def must_get_by_name_main(
@@ -287,9 +297,10 @@ class _CompanyProvider(Provider[CompanyEntity, CompanyFields, CompanyRow]):
         ctx: AnyContext,
         name: str,
         main: int | OfficeEntity,
+        **_: Unpack[LookUp],
     ) -> CompanyEntity:
         """The same, or EntityNotFoundError."""
-        return self._must_get_by_unique(ctx, "name_main", (name, main))
+        return self._must_get_by_unique(ctx, "name_main", (name, main), **_)
 
     @sync_or_async
     def load_owner(

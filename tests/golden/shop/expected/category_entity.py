@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Self, TypedDict, Unpack
 
 from fluxaorm.query import Query, fields
-from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
+from fluxaorm.runtime import AnyContext, EntityBase, LookUp, Provider, sync_or_async
 
 
 class CategoryValues(TypedDict, total=False):
@@ -113,14 +113,24 @@ class _CategoryProvider(Provider[CategoryEntity, CategoryFields, CategoryRow]):
         return self._get_or_create(ctx, unique, defaults)
 
     @sync_or_async
-    def get_by_name(self, ctx: AnyContext, name: str) -> CategoryEntity | None:
+    def get_by_name(
+        self,
+        ctx: AnyContext,
+        name: str,
+        **_: Unpack[LookUp],
+    ) -> CategoryEntity | None:
         """The one with this name, or None."""
-        return self._get_by_unique(ctx, "name", (name,))
+        return self._get_by_unique(ctx, "name", (name,), **_)
 
     @sync_or_async
-    def must_get_by_name(self, ctx: AnyContext, name: str) -> CategoryEntity:
+    def must_get_by_name(
+        self,
+        ctx: AnyContext,
+        name: str,
+        **_: Unpack[LookUp],
+    ) -> CategoryEntity:
         """The same, or EntityNotFoundError."""
-        return self._must_get_by_unique(ctx, "name", (name,))
+        return self._must_get_by_unique(ctx, "name", (name,), **_)
 
 
 CategoryEntityProvider = _CategoryProvider()

@@ -10,7 +10,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
 from fluxaorm.query import Query, fields
-from fluxaorm.runtime import AnyContext, EntityBase, LazyModule, Provider, sync_or_async
+from fluxaorm.runtime import (
+    AnyContext,
+    EntityBase,
+    LazyModule,
+    LookUp,
+    Provider,
+    sync_or_async,
+)
 
 from .enums import ProductStatus, ProductStatusText, ProductTags, ProductTagsText
 
@@ -261,9 +268,10 @@ class _ProductProvider(Provider[ProductEntity, ProductFields, ProductRow]):
         ctx: AnyContext,
         name: str,
         category: int | CategoryEntity,
+        **_: Unpack[LookUp],
     ) -> ProductEntity | None:
         """The one with this name and category, or None."""
-        return self._get_by_unique(ctx, "name_category", (name, category))
+        return self._get_by_unique(ctx, "name_category", (name, category), **_)
 
     @sync_or_async
     def must_get_by_name_category(
@@ -271,9 +279,10 @@ class _ProductProvider(Provider[ProductEntity, ProductFields, ProductRow]):
         ctx: AnyContext,
         name: str,
         category: int | CategoryEntity,
+        **_: Unpack[LookUp],
     ) -> ProductEntity:
         """The same, or EntityNotFoundError."""
-        return self._must_get_by_unique(ctx, "name_category", (name, category))
+        return self._must_get_by_unique(ctx, "name_category", (name, category), **_)
 
     @sync_or_async
     def load_category(

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
 from fluxaorm.query import Query, fields
-from fluxaorm.runtime import AnyContext, EntityBase, Provider, sync_or_async
+from fluxaorm.runtime import AnyContext, EntityBase, LookUp, Provider, sync_or_async
 
 if TYPE_CHECKING:
     from tests.golden.shop.definition import Address
@@ -208,14 +208,24 @@ class _UserProvider(Provider[UserEntity, UserFields, UserRow]):
         return self._get_or_create(ctx, unique, defaults)
 
     @sync_or_async
-    def get_by_email(self, ctx: AnyContext, email: str) -> UserEntity | None:
+    def get_by_email(
+        self,
+        ctx: AnyContext,
+        email: str,
+        **_: Unpack[LookUp],
+    ) -> UserEntity | None:
         """The one with this email, or None."""
-        return self._get_by_unique(ctx, "email", (email,))
+        return self._get_by_unique(ctx, "email", (email,), **_)
 
     @sync_or_async
-    def must_get_by_email(self, ctx: AnyContext, email: str) -> UserEntity:
+    def must_get_by_email(
+        self,
+        ctx: AnyContext,
+        email: str,
+        **_: Unpack[LookUp],
+    ) -> UserEntity:
         """The same, or EntityNotFoundError."""
-        return self._must_get_by_unique(ctx, "email", (email,))
+        return self._must_get_by_unique(ctx, "email", (email,), **_)
 
 
 UserEntityProvider = _UserProvider()

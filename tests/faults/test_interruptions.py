@@ -188,3 +188,61 @@ def test_an_interrupt_inside_a_driver_closes_the_connection(mysql_database: Data
         assert [(0,)] == list(ctx.mysql().query("SELECT COUNT(*) FROM NoteEntity"))
     assert stats.open == stats.idle
     engine.close()
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("work", ["three", "one", "block"])
+def test_an_interrupt_after_the_commit_says_that_the_rows_are_durable(
+    mysql_database: Database, valkey: RedisServer, tables: Tables, kind: type[BaseException], work: str
+) -> None:
+    """At any answer: what is written is clean and is not written twice, and its caches are let go in the background."""
+    engine = open_engine(mysql_database.url, valkey.host_port, valkey.namespace)
+    with open_shell("sync") as shell:
+        shop = Shop(engine, shell, mysql_database.url)
+        notes: set[bool] = set()
+        for number in range(MOST_EFFECTS):
+            ctx = shop.context()
+            made = pend(shop, ctx, name := f"i{number}")
+            if work == "one":
+                for entity in made[1:]:
+                    ctx.pending.pop(entity)
+            caught = interrupted_at(ctx, number, kind, explicit=work == "block")
+            there = tables.rows(name)[0]
+
+            assert there == (0 if made[0].is_new else 1), f"interrupted at effect {number}"
+            if caught is not None:
+                durable = any("are durable" in note for note in getattr(caught, "__notes__", ()))
+                notes.add(durable)
+                assert durable == (there == 1)
+            ctx._run_plan = engine.sync_runner.run
+            again = ctx.flush().inserted
+            assert tables.rows(name)[0] == 1
+            assert again == (0 if there else len(made) if work != "one" else 1)
+            key = engine.binding_of("UserEntity").row_key(made[0].id)
+            wait_until(lambda: engine.background.unfinished == 0, "the background has done its part")
+            assert not str(valkey.command("GET", key)).startswith("W")
+            if caught is None:
+                break
+        else:
+            pytest.fail("the flush never ran to its end")
+    engine.close()
+
+    assert {True, False} == notes
+
+
+def interrupted_at(ctx: Any, number: int, kind: type[BaseException], *, explicit: bool) -> BaseException | None:
+    """Flush; what came out of it when an interrupt met the answer to its effect ``number``, if there was one."""
+
+    def interrupt() -> None:
+        raise kind
+
+    _ = AtEffect(ctx, number, interrupt, after=True)
+    try:
+        if explicit:
+            with ctx.transaction():
+                ctx.flush()
+        else:
+            ctx.flush()
+    except kind as error:
+        return error
+    return None

@@ -34,12 +34,41 @@ class AfterCommit:
         return cls(after_events(work.writes), work.queued)
 
 
-def finish_plan(owner: UnitOfWork, intents: Intents, follow: Sequence[AfterCommit]) -> Plan[None]:
+def finish_plan(
+    owner: UnitOfWork, intents: Intents, follow: Sequence[AfterCommit], interruption: BaseException | None = None
+) -> Plan[None]:
     """After the commit: let the caches go, and do all that waited.
+
+    ``interruption``: of the caller, which is raised at once; like one that comes only now it leaves the caches to the
+    background.
 
     PostCommitError, caused by an exception group, when a part of it failed; the others were done, and a release goes on
     being tried.
     """
+    if interruption is not None:
+        leave_to_background(intents, interruption)
+        raise interruption
+    try:
+        yield from _finish_plan(owner, intents, follow)
+    except Exception:
+        raise
+    except BaseException as error:
+        leave_to_background(intents, error)
+        raise
+
+
+def leave_to_background(intents: Intents, interruption: BaseException) -> None:
+    """The caller is interrupted after his commit: he is told that it was one, and the caches are let go without him."""
+    intents.evict_local()
+    intents.release_in_background()
+    if not any("are durable" in note for note in getattr(interruption, "__notes__", ())):
+        interruption.add_note(
+            "the rows of this flush are durable, and its entities clean; the caches are released in the background, "
+            "but some of its Redis commands may not have been sent, nor all after-handlers called"
+        )
+
+
+def _finish_plan(owner: UnitOfWork, intents: Intents, follow: Sequence[AfterCommit]) -> Plan[None]:
     intents.evict_local()
     failures: list[Exception] = list((yield from intents.release_or_later_plan()))
     problems = ["the caches could not be released; changed rows are read from MySQL for 30 s"] if failures else []

@@ -165,7 +165,7 @@ def _commit_plan(transaction: Transaction) -> Plan[None]:
     after_commit = transaction.after_commit
     _end(transaction)
     try:
-        yield from commit_plan(owner.engine, list(transaction.begun), transaction.intents)
+        interruption = yield from commit_plan(owner.engine, list(transaction.begun), transaction.intents)
     except CommitUnknownError:
         # written or not: nothing is to be repeated, everything to be read
         owner.make_stale()
@@ -178,4 +178,4 @@ def _commit_plan(transaction: Transaction) -> Plan[None]:
     except BaseException:
         _take_back(transaction, whole)
         raise
-    yield from finish_plan(owner, transaction.intents, after_commit)
+    yield from finish_plan(owner, transaction.intents, after_commit, interruption)

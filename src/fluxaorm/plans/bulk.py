@@ -73,11 +73,11 @@ def _own_plan(unit: EntityUnit, step: Step[T]) -> Plan[T]:
         intents.add_row(unit.binding, id)
     intents.add_all_ids(unit.binding)
     try:
-        yield from commit_plan(owner.engine, [session], intents)
+        interruption = yield from commit_plan(owner.engine, [session], intents)
     finally:
         # also when nobody knows whether it was committed
         unit.make_stale(outcome.ids)
-    yield from finish_plan(owner, intents, ())
+    yield from finish_plan(owner, intents, (), interruption)
     return outcome.value
 
 

@@ -26,21 +26,25 @@ DEADLOCK_RETRIES: Final = 3
 CONNECTION_RETRIES: Final = 1
 
 
-def commit_plan(engine: EnginePort, sessions: Sequence[Session], intents: Intents) -> Plan[None]:
+def commit_plan(engine: EnginePort, sessions: Sequence[Session], intents: Intents) -> Plan[BaseException | None]:
     """Announce what changed, then commit one pool after the other; whatever fails, no transaction stays open.
+
+    What interrupted the caller when a COMMIT was answered already is given back: the rows are there, and the other
+    pools follow.
 
     Raises CacheUnavailableError, MySQLConnectionError, MySQLError (nothing is written, the intents are taken back),
     CommitUnknownError, PartialCommitError.
     """
     committed: list[str] = []
     pool = ""
+    interruption: BaseException | None = None
     try:
         yield from intents.intend_plan()
         intents.evict_local()
         for session in sessions:
             pool = session.pool
             yield from intents.renew_plan()
-            yield from Commit(session)
+            interruption = (yield from _committed_plan(session)) or interruption
             committed.append(pool)
     except BaseException as error:
         yield from rollback_plan(sessions)
@@ -52,6 +56,18 @@ def commit_plan(engine: EnginePort, sessions: Sequence[Session], intents: Intent
             intents.evict_local()
             raise PartialCommitError(committed, pool, str(error)) from error
         raise
+    return interruption
+
+
+def _committed_plan(session: Session) -> Plan[BaseException | None]:
+    commit = Commit(session)
+    try:
+        yield from commit
+    except BaseException as error:
+        if not commit.done or isinstance(error, GeneratorExit):
+            raise
+        return error
+    return None
 
 
 def rollback_plan(sessions: Sequence[Session]) -> Plan[None]:

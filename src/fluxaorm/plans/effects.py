@@ -178,9 +178,12 @@ class LookUpRows(Effect["Mapping[int, Row] | None"]):
 
 
 class Execute(Effect[ExecResult]):
-    """Run one statement that returns no rows; ``rows`` as in ``Statement``, ``touches`` as in ``FetchTable``."""
+    """Run one statement that returns no rows; ``rows`` as in ``Statement``, ``touches`` as in ``FetchTable``.
 
-    __slots__ = ("args", "rows", "sql", "target", "touches")
+    ``result``: what the server answered to a lone statement; known also when the caller is interrupted right after it.
+    """
+
+    __slots__ = ("args", "result", "rows", "sql", "target", "touches")
 
     def __init__(
         self,
@@ -192,6 +195,7 @@ class Execute(Effect[ExecResult]):
         touches: bool = False,
     ) -> None:
         self.target, self.sql, self.args, self.rows, self.touches = target, sql, args, rows, touches
+        self.result: ExecResult | None = None
 
 
 class ExecuteBatch(Effect[list[ExecResult]]):
@@ -217,13 +221,17 @@ class Begin(Effect[None]):
 
 
 class Commit(Effect[None]):
-    """Commit and give the connection back. A lost connection raises CommitUnknownError."""
+    """Commit and give the connection back. A lost connection raises CommitUnknownError.
 
-    __slots__ = ("session",)
+    ``done``: the server has said so; known also when the caller is interrupted right after it.
+    """
+
+    __slots__ = ("done", "session")
     shielded = True
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        self.done = False
 
 
 class Rollback(Effect[None]):

@@ -24,7 +24,7 @@ from fluxaorm.errors import (
     ReferenceCycleError,
     StaleEntityError,
 )
-from fluxaorm.plans.after_commit import AfterCommit, finish_plan, follow_part_plan
+from fluxaorm.plans.after_commit import AfterCommit, finish_plan, follow_part_plan, leave_to_background
 from fluxaorm.plans.cache_keys import INTENT_MS
 from fluxaorm.plans.callbacks import before_plan, has_before_handlers
 from fluxaorm.plans.changed_keys import add_write
@@ -164,21 +164,34 @@ def _retried_plan(owner: UnitOfWork, work: FlushWork) -> Plan[None]:
 def _write_plan(owner: UnitOfWork, work: FlushWork) -> Plan[None]:
     intents = intents_of(owner, work)
     pools = list(work.pools.values())
+    interruption: BaseException | None = None
     try:
         if not pools:
             # nothing but Redis commands
             pass
         elif len(pools) == 1 and (lone := _lone_of(pools[0], intents)) is not None:
-            yield from _lone_plan(owner, pools[0].pool, lone, intents)
+            interruption = yield from _lone_plan(owner, pools[0].pool, lone, intents)
         else:
-            yield from _transaction_plan(owner, pools, intents)
+            interruption = yield from _transaction_plan(owner, pools, intents)
     except PartialCommitError as error:
         yield from _settle_part_plan(owner, work, error)
         raise
-    after = AfterCommit.of(work)
-    settle(owner, work.writes)
-    settle_queued(owner, work.queued)
-    yield from finish_plan(owner, intents, [after])
+    settled = False
+    try:
+        after = AfterCommit.of(work)
+        settle(owner, work.writes)
+        settle_queued(owner, work.queued)
+        settled = True
+        yield from finish_plan(owner, intents, [after], interruption)
+    except Exception:
+        raise
+    except BaseException as error:
+        if not settled:
+            # what is durable must not be written a second time
+            settle(owner, work.writes)
+            settle_queued(owner, work.queued)
+        leave_to_background(intents, error)
+        raise
 
 
 def _settle_part_plan(owner: UnitOfWork, work: FlushWork, error: PartialCommitError) -> Plan[None]:
@@ -216,25 +229,32 @@ def intents_of(owner: UnitOfWork, work: FlushWork) -> Intents:
     return intents
 
 
-def _lone_plan(owner: UnitOfWork, pool: str, statement: Statement, intents: Intents) -> Plan[None]:
+def _lone_plan(owner: UnitOfWork, pool: str, statement: Statement, intents: Intents) -> Plan[BaseException | None]:
+    """As ``_transaction_plan``."""
     tag = statement.tag
     touches = isinstance(tag, PipelineHandle) and not keeps_session(statement.sql)
+    execute = Execute(pool, statement.sql, statement.args, statement.rows, touches=touches)
+    interruption: BaseException | None = None
     try:
         yield from intents.intend_plan(tag.binding.lone_intent_ms if isinstance(tag, StatementTag) else INTENT_MS)
         intents.evict_local()
-        result = yield from Execute(pool, statement.sql, statement.args, statement.rows, touches=touches)
+        result = yield from execute
     except CommitUnknownError as error:
         settle_later(owner.engine, error, intents)
         raise
     except BaseException as error:
-        yield from intents.release_or_later_plan()
-        raise (yield from explained_plan(pool, error, statement.tag)) from error
+        if execute.result is None:
+            yield from intents.release_or_later_plan()
+            raise (yield from explained_plan(pool, error, statement.tag)) from error
+        interruption, result = error, execute.result
     if problem := problem_of(statement, result):
         yield from intents.release_or_later_plan()
         raise problem
+    return interruption
 
 
-def _transaction_plan(owner: UnitOfWork, pools: list[PoolWork], intents: Intents) -> Plan[None]:
+def _transaction_plan(owner: UnitOfWork, pools: list[PoolWork], intents: Intents) -> Plan[BaseException | None]:
+    """Write it; what interrupted the caller when it was durable already."""
     sessions: list[Session] = []
     try:
         for pool in pools:
@@ -253,7 +273,7 @@ def _transaction_plan(owner: UnitOfWork, pools: list[PoolWork], intents: Intents
         intents.evict_local()
         yield from intents.release_or_later_plan()
         raise
-    yield from commit_plan(owner.engine, sessions, intents)
+    return (yield from commit_plan(owner.engine, sessions, intents))
 
 
 def clear_flush(owner: UnitOfWork) -> None:

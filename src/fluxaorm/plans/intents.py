@@ -167,6 +167,11 @@ class Intents:
             self._engine.finish_later(self._release_rest_plan)
         return failures
 
+    def release_in_background(self) -> None:
+        """The same without waiting for it. Safe to call when it was released already."""
+        if self._told:
+            self._engine.finish_later(self._release_rest_plan)
+
     def _release_rest_plan(self) -> Plan[bool]:
         failures = yield from self.release_plan()
         return not failures

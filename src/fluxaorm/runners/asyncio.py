@@ -276,8 +276,10 @@ class AsyncRunner:
     async def _execute_alone(
         self, effect: Execute, code: str, pool: AsyncPool[AsyncSQLConnection], connection: AsyncSQLConnection
     ) -> ExecResult:
+        effect.result = None
         try:
-            return await prepared(connection, effect).execute(effect.sql, effect.args, effect.rows)
+            effect.result = await prepared(connection, effect).execute(effect.sql, effect.args, effect.rows)
+            return effect.result
         except BaseException as error:
             if unknown := unknown_outcome(error, connection, code, "the statement"):
                 raise unknown from error
@@ -310,6 +312,7 @@ class AsyncRunner:
         connection = open_connection_of(session)
         session.connection = None
         await shield.run(self._commit_on(connection, session.pool))
+        effect.done = True
 
     async def _commit_on(self, connection: AsyncSQLConnection, code: str) -> None:
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fluxaorm.errors import ContextMisuseError, MySQLConnectionError, MySQLError, UnknownPoolError
@@ -98,6 +99,10 @@ class SyncRunner:
         except StopIteration as done:
             result: T = done.value
             return result
+        except BaseException as error:
+            if inspect.getgeneratorstate(plan) != inspect.GEN_SUSPENDED:
+                raise
+            return self.run(interrupted_plan(plan, error))
 
     def _run_observed(self, plan: Plan[T], observer: Observer) -> T:
         watched = Watched(observer)
@@ -117,6 +122,8 @@ class SyncRunner:
             result: T = done.value
             return result
         except BaseException as error:
+            if inspect.getgeneratorstate(plan) == inspect.GEN_SUSPENDED:
+                return self.run(interrupted_plan(plan, error), observer)
             watched.deliver(error)
             raise
 
@@ -234,10 +241,12 @@ class SyncRunner:
             return result
         pool = self._sql_pool(target)
         connection = pool.acquire()
+        effect.result = None
         try:
-            return prepared(connection, effect).execute(effect.sql, effect.args, effect.rows)
+            effect.result = prepared(connection, effect).execute(effect.sql, effect.args, effect.rows)
+            return effect.result
         except BaseException as error:
-            if unknown := unknown_outcome(error, connection, target, "the statement"):
+            if effect.result is None and (unknown := unknown_outcome(error, connection, target, "the statement")):
                 raise unknown from error
             raise
         finally:
@@ -269,10 +278,11 @@ class SyncRunner:
         session.connection = None
         try:
             connection.commit()
+            effect.done = True
         except BaseException as error:
             # refused or not: only a fresh connection is certain to be outside the transaction
             connection.usable = False
-            if unknown := unknown_outcome(error, connection, session.pool, "the COMMIT"):
+            if not effect.done and (unknown := unknown_outcome(error, connection, session.pool, "the COMMIT")):
                 raise unknown from error
             raise
         finally:
@@ -335,6 +345,23 @@ def _speak_utf8_again(connection: Any, effect: FetchTable | Execute | ExecuteBat
     if effect.touches and connection.usable:
         for sql in connection.dialect.charset_statements():
             connection.execute(sql)
+
+
+def interrupted_plan(plan: Plan[T], interruption: BaseException) -> Plan[T]:
+    """What is left of a plan whose runner was interrupted between two effects, for it to clean up."""
+    step: Callable[[], Effect[Any]] = partial(plan.throw, interruption)
+    try:
+        while True:
+            effect = step()
+            try:
+                reply = yield effect
+            except BaseException as error:  # noqa: BLE001 - it is the plan that handles it
+                step = partial(plan.throw, error)
+            else:
+                step = partial(plan.send, reply)
+    except StopIteration as done:
+        result: T = done.value
+        return result
 
 
 def _microseconds_since(started: float) -> int:

@@ -202,8 +202,10 @@ def _generated(source: str) -> dict[str, EntitySchema]:
         del sys.modules["inspected"]
 
 
-CALLED = {"Field", "Index", "UniqueIndex", "Decimal", "UUID", "IPv4Address", "IPv6Address", "date", "datetime"}
-CALLED |= {"timedelta", "frozenset", "bytes.fromhex"}
+CALLED = {
+    *("Field", "Index", "UniqueIndex", "Decimal", "UUID", "IPv4Address", "IPv6Address"),
+    *("date", "datetime", "timedelta", "frozenset", "bytes.fromhex"),
+}
 DECLARED = (ast.AnnAssign, ast.Assign, ast.Expr)
 
 

@@ -326,7 +326,8 @@ class Engine(NotCopied):
         for schema in self.schemas.values():
             pool = self._cache_pool(schema)
             if pool is not None and pool in self.redis_pools and schema.cache.local_limit is not None:
-                channels.setdefault(pool, []).append(channel_of(key_prefix(self._namespace(schema, pool), schema)))
+                table = self.mysql_pools[schema.mysql_pool].dialect.recorded_name(schema.table)
+                channels.setdefault(pool, []).append(channel_of(key_prefix(self._namespace(schema, pool), table)))
         tokens, note = self.tokens, self.cache_outages.note
         return {
             pool: ChangeListener(pool, names, self.redis_pools[pool].subscription, lambda: tokens.source, note)

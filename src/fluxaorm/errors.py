@@ -206,12 +206,18 @@ class EntityError(FluxaError):
 
 
 class MissingValueError(EntityError):
-    """A field without a default was not set. ``fields``: their names."""
+    """A field without a default was not set. ``fields``: their names.
 
-    def __init__(self, entity: str, id: int | None, fields: Sequence[str]) -> None:
-        self.fields = tuple(fields)
+    ``set_at_flush``: it is one that the flush sets, and was read before.
+    """
+
+    def __init__(self, entity: str, id: int | None, fields: Sequence[str], set_at_flush: bool = False) -> None:
+        self.fields, self.set_at_flush = tuple(fields), set_at_flush
         names = ", ".join(self.fields)
-        super().__init__(entity, id, f"no value for {names}: set it, or give the field a default")
+        advice = (
+            "the flush sets it; flush before you read it" if set_at_flush else "set it, or give the field a default"
+        )
+        super().__init__(entity, id, f"no value for {names}: {advice}")
 
 
 class StoredValueError(EntityError, ValueError):

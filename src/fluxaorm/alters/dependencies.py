@@ -29,14 +29,19 @@ Judged: TypeAlias = "tuple[Change, Judgement]"
 
 
 def judged_together(
-    wanted: WantedTable, actual: TableDefinition, changes: list[Change], ends: Iterable[End] = ()
+    wanted: WantedTable,
+    actual: TableDefinition,
+    changes: list[Change],
+    ends: Iterable[End] = (),
+    going: Iterable[End] = (),
 ) -> list[Judged]:
-    """Every change with its judgement. ``ends``: of foreign keys at this table.
+    """Every change with its judgement. ``ends``: of foreign keys at this table; ``going``: of those that go.
 
     A change that one is in the way of waits: a foreign key goes by an alter of its own, which is destructive.
     """
     judged = [(change, judge(change, wanted)) for change in changes]
     held = {id(change) for change, _ in keys_in_the_way(actual, changes, ends)}
+    held |= {id(change) for change in changes if isinstance(change, AddIndex) and _serves(change, going)}
     judged = [(change, _delayed(said) if id(change) in held else said) for change, said in judged]
     destructive = [change for change, said in judged if said.safety != SAFE]
     late = {name for change in destructive for name in _columns_after(change)}
@@ -65,6 +70,11 @@ def with_moves(wanted: WantedTable, actual: TableDefinition, judged: list[Judged
     waits = any(said.safety != SAFE and _columns_after(change) for change, said in judged)
     said = judge(move, wanted)
     return [*judged, (move, _delayed(said) if waits else said)]
+
+
+def _serves(change: AddIndex, going: Iterable[End]) -> bool:
+    """Whether a server, given this index, would drop that of a foreign key before an alter does."""
+    return any(end.refers and change.index.columns[: len(end.columns)] == end.columns for end in going)
 
 
 def _delayed(said: Judgement) -> Judgement:

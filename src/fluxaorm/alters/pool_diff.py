@@ -77,8 +77,9 @@ class PoolDiff:
 
     def _changes(self, owned: Owned, away: _Away) -> Iterator[Alter]:
         wanted, actual, found = owned.wanted, owned.actual, owned.found
-        changes = diff_table(wanted, actual, away.staying(owned.ends))
-        judged = judged_together(wanted, actual, changes, owned.ends)
+        staying = away.staying(owned.ends)
+        changes = diff_table(wanted, actual, staying)
+        judged = judged_together(wanted, actual, changes, owned.ends, [end for end in owned.ends if end not in staying])
         if self.reorder:
             judged = with_moves(wanted, actual, judged)
         for safety in (SAFE, DESTRUCTIVE):

@@ -135,10 +135,14 @@ def _added_indexes(wanted: TableDefinition, actual: TableDefinition) -> Iterator
 def _dropped_indexes(
     wanted: TableDefinition, actual: TableDefinition, changes: Sequence[Change], ends: Sequence[End]
 ) -> Iterator[DropIndex]:
-    """Indexes that nobody declared, but for those that a foreign key would miss."""
+    """Indexes that nobody declared, but for those that a foreign key would miss.
+
+    One over just its columns is perhaps its own: servers drop such a one themselves, as soon as another serves.
+    """
     reached = applied(actual, changes)
+    owned = {end.columns for end in ends if end.refers}
     for index in actual.indexes:
-        if wanted.index(index.name) is None:
+        if wanted.index(index.name) is None and index.columns not in owned:
             without = applied(reached, [DropIndex(index)])
             if not needs_index(reached, without, ends):
                 reached = without

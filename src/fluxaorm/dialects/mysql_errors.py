@@ -106,17 +106,15 @@ ADVICE: Final[dict[int, str]] = {
     1142: "the user may not do this: GRANT it",
     1143: "the user may not do this to the column: GRANT it",
     1227: "the user may not do this: GRANT it",
-    1146: "create the table with fluxaorm.get_alters(ctx)",
-    1054: "bring the table up to date with fluxaorm.get_alters(ctx)",
     1114: "the table or the disk is full",
     1021: "the disk is full",
     1153: "raise max_allowed_packet",
     1203: "the user has no connection left: lower max_open_connections",
     1205: "another transaction held the lock too long",
-    1264: "the column's type is narrower than the entity's: run fluxaorm.get_alters(ctx)",
+    1264: "the column's type is too narrow for it, whoever made it: the statement, or a trigger of the table",
     1290: "the server is read-only: is this address a replica?",
     1317: "the statement was killed",
-    1364: "the table has a required column that the entity lacks: run fluxaorm.get_alters(ctx)",
+    1364: "the statement does not name this column, which is required: give it a default, or declare a field for it",
     1792: "the transaction was opened read_only",
     1836: "the server is read-only: is this address a replica?",
     1969: "the statement ran longer than max_statement_time",
@@ -131,10 +129,40 @@ ADVICE: Final[dict[int, str]] = {
 def error_of(errno: int, message: str, pool: str, statement: str) -> MySQLError:
     """The library's error for a server's number and message."""
     reason = _without_values(message)
-    if advice := ADVICE.get(errno):
+    if advice := ADVICE.get(errno) or _missing_advice(errno, reason, statement):
         reason = f"{reason}; {advice}"
     kind = DeadlockError if errno in DEADLOCKS else MySQLConnectionError if errno in CONNECTION_ERRORS else MySQLError
     return kind(reason, errno=errno, pool=pool, statement=statement)
+
+
+_UNKNOWN_COLUMN: Final = re.compile(r"Unknown column '(?P<name>[^']*)' in '(?P<place>[^']*)'")
+_UNKNOWN_TABLE: Final = re.compile(r"Table '(?:[^']*\.)?(?P<name>[^'.]*)' doesn't exist")
+_DATA: Final = re.compile(r"\s*(?:SELECT|INSERT|UPDATE|DELETE|REPLACE|\()", re.IGNORECASE)
+_PLACES: Final = {
+    "NEW": "a trigger of the table names it: see SHOW TRIGGERS",
+    "OLD": "a trigger of the table names it: see SHOW TRIGGERS",
+    "CHECK": "a CHECK of the table names it: see SHOW CREATE TABLE",
+}
+
+
+def _missing_advice(errno: int, reason: str, statement: str) -> str:
+    """What to do about a table or a column that is not there; "" when the statement itself does not name it.
+
+    Then something does that runs along with it: a trigger, a view, a routine.
+    """
+    found = {MISSING_COLUMN: _UNKNOWN_COLUMN, MISSING_TABLE: _UNKNOWN_TABLE}.get(errno, _NOTHING).match(reason)
+    if found is None:
+        return ""
+    if errno == MISSING_COLUMN and (place := _PLACES.get(found["place"].upper())):
+        return place
+    name = found["name"].rpartition(".")[2]
+    if _DATA.match(statement) is None or f"`{name}`".lower() not in statement.lower():
+        return ""
+    what = "table" if errno == MISSING_TABLE else "column"
+    return f"if an entity declares this {what}, make it with fluxaorm.get_alters(ctx)"
+
+
+_NOTHING: Final = re.compile(r"(?!)")
 
 
 def _without_values(message: str) -> str:

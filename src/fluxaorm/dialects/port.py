@@ -72,8 +72,12 @@ class Dialect(ABC):
         return "".join("i" if letter == "\u0130" else letter.lower() for letter in name)
 
     def table_key(self, name: str) -> str:
-        """What names of tables are compared by; also how the library's own records name a table."""
-        return self.name_key(name) if self.capabilities.lower_case_tables else name
+        """What names of tables are compared by."""
+        return self.recorded_name(name)
+
+    def recorded_name(self, table: str) -> str:
+        """How cache keys and ``_fluxa_ids`` name a table: in lower case where the server takes both cases for one."""
+        return self.name_key(table) if self.capabilities.lower_case_tables else table
 
     def column_expression(self, column: ColumnSchema, table: str = "") -> str:
         """What to SELECT for a column so that nothing of the value is lost. ``table``: the alias it is read from."""

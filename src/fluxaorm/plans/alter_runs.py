@@ -157,7 +157,7 @@ _RIGHTS: Final = "alters need ALTER, CREATE, DROP, INDEX, INSERT and SELECT on t
 def _holders_plan(alter: Alter, dialect: Dialect) -> Plan[list[str]]:
     for sql in dialect.lock_holders_sql():
         try:
-            rows = yield from FetchRows(alter.pool, sql, (alter.table,) * sql.count("?"))
+            rows = yield from FetchRows(alter.pool, sql, (dialect.recorded_name(alter.table),) * sql.count("?"))
         except MySQLError:
             continue  # the user may not look
         if rows:

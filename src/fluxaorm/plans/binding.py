@@ -89,13 +89,15 @@ class Binding:
         self.provider = provider
         self.dialect = dialect
         self.mysql_pool = schema.mysql_pool
+        self.recorded_table = dialect.recorded_name(schema.table)
+        """What cache keys and ``_fluxa_ids`` call the table."""
         self.redis_pool = redis_pool
         self.fills_redis = schema.cache.redis == "on"
         self.reads_redis = True
         self.id_redis_pool = id_redis_pool
         self.schemas = schemas
         self.queries = QueryCompiler(schema, dialect, schemas)
-        self.key_prefix = key_prefix(namespace, schema)
+        self.key_prefix = key_prefix(namespace, self.recorded_table)
         self.id_key = f"{self.key_prefix}id"
         self.all_ids_key = f"{self.key_prefix}all"
         self.intends_all_ids = redis_pool is not None and schema.cache.cache_all != "off"

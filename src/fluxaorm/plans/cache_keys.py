@@ -20,8 +20,6 @@ from zlib import crc32
 
 import msgspec
 
-from fluxaorm.entity.schema import EntitySchema
-
 LEASE_MS: Final = 3_000
 INTENT_MS: Final = 30_000
 PUBLISH: Final = "SPUBLISH"
@@ -211,6 +209,6 @@ def read_changes(message: bytes) -> tuple[str, list[int]]:
     return cells[0], cells[1:]
 
 
-def key_prefix(namespace: str, schema: EntitySchema) -> str:
-    """``fx:<namespace>:<table>:``, to which ids and other names are appended."""
-    return f"fx:{namespace}:{schema.table}:"
+def key_prefix(namespace: str, table: str) -> str:
+    """``fx:<namespace>:<table>:``, to which ids and other names are appended; see ``Dialect.recorded_name``."""
+    return f"fx:{namespace}:{table}:"

@@ -116,7 +116,7 @@ def _is_sound_plan(binding: Binding, reply: Any, count: int) -> Plan[bool]:
 def _reserved_plan(binding: Binding) -> Plan[int]:
     """How far ids were reserved so far."""
     try:
-        rows = yield from FetchRows(binding.mysql_pool, binding.dialect.ids_reserved(), (binding.schema.table,))
+        rows = yield from FetchRows(binding.mysql_pool, binding.dialect.ids_reserved(), (binding.recorded_table,))
     except MySQLError as error:
         if not binding.dialect.is_missing_table(error):
             raise
@@ -214,7 +214,7 @@ def _move_reserved_plan(binding: Binding, size: int) -> Plan[int]:
     """Raise ``reserved`` and return its new value."""
     dialect = binding.dialect
     try:
-        moved = yield from _own_row_plan(binding, dialect.ids_reserve(), (size, binding.schema.table))
+        moved = yield from _own_row_plan(binding, dialect.ids_reserve(), (size, binding.recorded_table))
     except MySQLError as error:
         if dialect.is_out_of_range(error):
             raise IdExhaustedError(binding.schema.name, binding.schema.id_maximum) from error
@@ -239,7 +239,7 @@ def _own_row_plan(binding: Binding, sql: str, args: tuple[object, ...]) -> Plan[
         yield from _make_table_plan(binding)
     if done is None or not done.rows_affected:
         first_row = binding.dialect.ids_first_row(*_names(binding))
-        _ = yield from _repeatable_plan(binding, first_row, (binding.schema.table,))
+        _ = yield from _repeatable_plan(binding, first_row, (binding.recorded_table,))
         done = yield from _repeatable_plan(binding, sql, args)
     return done
 
@@ -300,6 +300,6 @@ def keep_ids_above_plan(binding: Binding, id: int) -> Plan[None]:
 
 
 def _lift_to_plan(binding: Binding, bound: int) -> Plan[None]:
-    args = (bound, binding.schema.table, bound)
+    args = (bound, binding.recorded_table, bound)
     _ = yield from _own_row_plan(binding, binding.dialect.ids_lift(), args)
     binding.reserved_seen = bound

@@ -95,7 +95,8 @@ class TrackedEntity:
 
     def _missing(self, position: int) -> MissingValueError:
         column = self._unit.schema.columns[position]
-        return MissingValueError(self._unit.schema.name, self._id_or_none(), [column.attribute])
+        set_at_flush = column.auto in ("created_at", "updated_at")
+        return MissingValueError(self._unit.schema.name, self._id_or_none(), [column.attribute], set_at_flush)
 
     def _id_or_none(self) -> int | None:
         value = self._row[0]

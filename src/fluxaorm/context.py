@@ -256,8 +256,13 @@ class Context(_ContextBase):
 
         ``isolation``: "read uncommitted", "read committed", "repeatable read" or "serializable" (None: the server's);
         a nested block is a savepoint and takes neither. Each MySQL pool takes part from its first statement on. Reads
-        see the transaction's own writes, past every shared cache; after a rollback entities are unsaved again.
-        Nothing in it is repeated by itself: see ``run_in_transaction``.
+        see the transaction's own writes, past every shared cache. Nothing in it is repeated by itself: see
+        ``run_in_transaction``.
+
+        A rollback takes back what the block did here, too: entities made in it are forgotten, changes made in it are
+        undone, what waited for a flush before it waits again, and every row is read again by the next look-up. What is
+        to survive a failed flush goes into a nested block. A ``read_only`` block does not flush. After a
+        CommitUnknownError nothing waits any more.
 
         Raises QueryError for another isolation, ContextMisuseError; at its end what ``flush`` raises, and
         TransactionLostError when the server had ended the transaction before.
@@ -269,8 +274,8 @@ class Context(_ContextBase):
     ) -> T:
         """What ``function(ctx)`` returns, run in a ``transaction``; again after a deadlock or a connection lost early.
 
-        Three times after deadlocks, once after a lost connection; entities are then unsaved as they were before the
-        first attempt. What else the function does must bear repetition. Inside another transaction it runs once.
+        Three times after deadlocks, once after a lost connection; each attempt finds what waits for a flush as the
+        first did. What else the function does must bear repetition. Inside another transaction it runs once.
         Raises what the function raises, and as ``transaction``.
         """
         return run_repeatedly(self, function, {"isolation": isolation, "read_only": read_only})

@@ -117,7 +117,7 @@ class Query:
         return made
 
     def for_update(self, *, nowait: bool = False, skip_locked: bool = False) -> Self:
-        """Lock the rows until the transaction ends.
+        """Lock the rows until the transaction ends; a search outside one is a QueryError.
 
         ``nowait``: an error instead of waiting for a lock; ``skip_locked``: leave locked rows out.
         """

@@ -78,7 +78,11 @@ def seats(database_url: str, shell: Shell) -> Iterator[Shop]:
 def statements_of(ctx: Any) -> list[str]:
     """The first words of what is sent from here on."""
     sent: list[str] = []
-    ctx.register_query_logger(lambda _, entry: sent.extend(entry.operations), redis=False)
+
+    def note(_: Any, entry: fx.QueryLogEntry) -> None:
+        sent.extend(entry.operations)
+
+    ctx.register_query_logger(note, redis=False)
     return sent
 
 
@@ -228,10 +232,9 @@ def test_a_flush_inside_a_transaction_finds_the_order_too(pointing: Open) -> Non
     authors: Any = shop.engine.provider(AuthorEntity)
     ctx = shop.context()
 
+    first, heir = (shop.do(authors.new(ctx, name=name)) for name in ("Ann", "Bob"))
     with block(shop, ctx):
-        first = shop.do(authors.new(ctx, name="Ann"))
-        shop.do(ctx.flush())
-        heir = shop.do(authors.new(ctx, name="Bob"))
+        shop.do(ctx.flush(first))
         for author in (first, heir):
             shop.do(novels.new(ctx, author=author.id))
         shop.do(ctx.flush())

@@ -48,7 +48,11 @@ def test_other_handlers_hear_of_it_all_the_same(cached_shop: Shop, caplog: pytes
     ctx = cached_shop.context()
     heard: list[str] = []
     ctx.register_query_logger(full_disk)
-    ctx.register_query_logger(lambda _, entry: heard.append(entry.operation), redis=False)
+
+    def hear(_: Any, entry: fx.QueryLogEntry) -> None:
+        heard.append(entry.operation)
+
+    ctx.register_query_logger(hear, redis=False)
     clone = ctx.clone()
 
     cached_shop.do(cached_shop.counters.get_by_id(ctx, 1))

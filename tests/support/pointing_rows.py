@@ -92,7 +92,8 @@ class Transition:
                 return False
             return len(written) == len(rows) or any(ends_well(written | {row}) for row in rows if row not in written)
 
-        return ends_well(frozenset())
+        nothing: frozenset[Step] = frozenset()
+        return ends_well(nothing)
 
 
 def _points_to_itself(row: Step, values: tuple[Any, ...]) -> bool:

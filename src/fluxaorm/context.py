@@ -24,7 +24,7 @@ from fluxaorm.errors import (
     ReentrantFlushError,
     UnflushedChangesWarning,
 )
-from fluxaorm.plans.blocks import roll_back_plan
+from fluxaorm.plans.blocks import close_streams_plan, roll_back_plan
 from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.flush import clear_flush, flush_plan
 from fluxaorm.plans.flush_work import FlushResult
@@ -297,8 +297,13 @@ class Context(_ContextBase):
 
         UnflushedChangesWarning when something waits for a flush, unless an exception is being handled.
         """
+        self._close_streams()
         self._roll_back()
         self._close(failing=sys.exception() is not None)
+
+    def _close_streams(self) -> None:
+        if self.streams:
+            self._run(close_streams_plan(self), inside=False)
 
     def _roll_back(self) -> None:
         if self.open_transaction is not None:
@@ -310,6 +315,8 @@ class Context(_ContextBase):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self.streams:
+            self._close_streams()
         if self.sessions:
             self._roll_back()
         self._close(failing=kind is not None)
@@ -412,8 +419,13 @@ class AsyncContext(_ContextBase):
 
     async def aclose(self) -> None:
         """As ``Context.close``."""
+        await self._close_streams()
         await self._roll_back()
         self._close(failing=sys.exception() is not None)
+
+    async def _close_streams(self) -> None:
+        if self.streams:
+            await self._drive(close_streams_plan(self), inside=False)
 
     async def _roll_back(self) -> None:
         if self.open_transaction is not None:
@@ -425,6 +437,8 @@ class AsyncContext(_ContextBase):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self.streams:
+            await self._close_streams()
         if self.sessions:
             await self._roll_back()
         self._close(failing=kind is not None)

@@ -9,6 +9,7 @@ of the transaction it is part of: the connection then serves nobody else.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import AsyncIterator, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, overload
@@ -86,6 +87,9 @@ class _RawBase:
         text, values, touches = self._statement(sql, args)
         stream = Stream(self._owner.target(self._pool))
         yield from OpenStream(stream, text, values, touches=touches)
+        if isinstance(stream.target, str):
+            others = [each for each in self._owner.streams or () if each.connection is not None]
+            self._owner.streams = {*others, stream}
         return stream
 
 
@@ -97,10 +101,18 @@ def _close_plan(stream: Stream) -> Plan[None]:
     yield from CloseStream(stream)
 
 
+def _warn_if_left(stream: Stream, reader: object) -> None:
+    """Of a reader that is collected: its connection would be nobody's for ever."""
+    if stream.connection is not None:
+        stream.abandon()
+        warnings.warn("a stream of rows was neither read to its end nor closed", ResourceWarning, 2, source=reader)
+
+
 class RowStream(Iterator[tuple[Any, ...]]):
     """Rows that are read while they are used, in constant memory. Close one that is not read to its end.
 
-    It holds a connection; inside a transaction nothing else runs there until it ends or is closed.
+    It holds a connection, at the longest until its context is left; inside a transaction nothing else runs there until
+    it ends or is closed.
     """
 
     def __init__(self, ctx: Context, stream: Stream) -> None:
@@ -108,6 +120,9 @@ class RowStream(Iterator[tuple[Any, ...]]):
         self._rows: Iterator[tuple[Any, ...]] = iter(())
         self.columns = stream.columns
         """The names of the columns."""
+
+    def __del__(self) -> None:
+        _warn_if_left(self._stream, self)
 
     def __next__(self) -> tuple[Any, ...]:
         for row in self._rows:
@@ -138,6 +153,9 @@ class AsyncRowStream(AsyncIterator[tuple[Any, ...]]):
         self._rows: Iterator[tuple[Any, ...]] = iter(())
         self.columns = stream.columns
         """The names of the columns."""
+
+    def __del__(self) -> None:
+        _warn_if_left(self._stream, self)
 
     async def __anext__(self) -> tuple[Any, ...]:
         for row in self._rows:

@@ -99,6 +99,13 @@ def _undo_plan(transaction: Transaction, block: Block) -> Plan[None]:
     yield from (roll_back_plan(transaction) if block.depth == 0 else _roll_back_to_plan(transaction, block))
 
 
+def close_streams_plan(owner: UnitOfWork) -> Plan[None]:
+    """Give the connections of a context's own streams back."""
+    streams, owner.streams = owner.streams or (), None
+    for stream in streams:
+        yield from CloseStream(stream)
+
+
 def _close_streams_plan(transaction: Transaction) -> Plan[None]:
     for session in transaction.begun:
         if session.stream is not None:

@@ -55,12 +55,23 @@ class ServerThread:
 class Stream:
     """The rows of a SELECT while they are read. The runner keeps the connection, until it is None."""
 
-    __slots__ = ("columns", "connection", "target")
+    __slots__ = ("abandoned", "columns", "connection", "drop", "target")
 
     def __init__(self, target: Target) -> None:
         self.target = target
         self.connection: Any = None
         self.columns: tuple[str, ...] = ()
+        self.drop: Callable[[Any], None] | None = None
+        """Gives a connection of the stream's own up, from any thread at any moment."""
+        self.abandoned = False
+        """Whether nobody can read a transaction's stream any more: what comes next closes it."""
+
+    def abandon(self) -> None:
+        """Its reader was collected, in some thread, in the middle of anything."""
+        self.abandoned = True
+        if self.drop is not None:
+            connection, self.connection = self.connection, None
+            self.drop(connection)
 
 
 Target: TypeAlias = "str | Session"

@@ -23,6 +23,7 @@ from fluxaorm.plans.after_commit import AfterCommit, follow_part_plan
 from fluxaorm.plans.changed_keys import add_write
 from fluxaorm.plans.effects import (
     Begin,
+    CloseStream,
     Effect,
     ExecResult,
     Execute,
@@ -76,6 +77,8 @@ class Transaction:
         Raises TransactionLostError, ContextMisuseError while a stream has the connection.
         """
         self.check()
+        if session.stream is not None and session.stream.abandoned:
+            yield from CloseStream(session.stream)
         if session.stream is not None:
             raise ContextMisuseError("a stream is being read in this transaction: read it to its end, or close it")
         if session not in self.begun:

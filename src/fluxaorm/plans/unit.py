@@ -16,7 +16,7 @@ from fluxaorm.entity.json_value import JsonValue
 from fluxaorm.entity.schema import UNSET, EntitySchema
 from fluxaorm.entity.unfit_cell import UNFIT, UnfitCell
 from fluxaorm.errors import ContextClosedError, StoredValueError
-from fluxaorm.plans.effects import Session, Target
+from fluxaorm.plans.effects import Session, Stream, Target
 from fluxaorm.plans.tracked import DELETING, NEW, STORED, TrackedEntity
 
 if TYPE_CHECKING:
@@ -104,6 +104,8 @@ class UnitOfWork:
     open_transaction: Transaction | None = None
     pipelines: Pipelines | None = None
     """Statements, commands and keys of the user's own that wait for the next flush."""
+    streams: set[Stream] | None = None
+    """Those with a connection of their own that may not have been read to their end."""
     flushing = False
     calling_back: Literal["", "before", "after"] = ""
     """Which handlers of the flush under way are being called."""

@@ -111,6 +111,18 @@ class BlockingPool(Generic[C]):
         if fate := self.put(connection):
             self.settle(connection, fate)
 
+    def drop(self, connection: C) -> None:
+        """See SyncPool. Where this very thread is at work on the pool, whoever asks for a connection next closes it."""
+        if not self._lock.acquire(blocking=False):
+            self._slots.discarded.append(connection)
+            return
+        try:
+            self._slots.forget()
+            self._grant()
+        finally:
+            self._lock.release()
+        connection.close()
+
     def settle(self, connection: C, fate: int) -> None:
         """What ``put`` left to do."""
         if fate == UNFIT:

@@ -293,6 +293,10 @@ class SyncPool(Takes[C], Protocol[C]):
         """A connection for the caller alone. PoolTimeoutError after ``seconds`` (None: the pool's)."""
         ...
 
+    def drop(self, connection: C) -> None:
+        """Give up a connection nobody uses any more: from a finalizer, so in any thread, which may hold any lock."""
+        ...
+
     def replace(self, connection: C, seconds: float | None = None) -> C:
         """Close a lost connection and open one in its place; when that fails neither is the caller's any more."""
         ...

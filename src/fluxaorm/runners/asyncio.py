@@ -38,6 +38,7 @@ from fluxaorm.plans.effects import (
     ShieldedRedisRoundTrip,
     Sleep,
     Stream,
+    Target,
 )
 from fluxaorm.pools.per_loop import PerLoop
 from fluxaorm.runners.look_ups import LookUps, Rows
@@ -217,7 +218,20 @@ class AsyncRunner:
                 retire_touched(connection)
                 self._sql_pool(target).release(connection)
             raise
-        begin_stream(stream, connection)
+        begin_stream(stream, connection, self._drop_stream(target))
+
+    def _drop_stream(self, target: Target) -> Callable[[Any], None]:
+        """Connections are given up in their loop."""
+        loop, pool = asyncio.get_running_loop(), self._sql_pool(target) if isinstance(target, str) else None
+
+        def drop(connection: Any) -> None:
+            connection.retire()
+            if pool is None or loop.is_closed():
+                connection.close()
+            else:
+                loop.call_soon_threadsafe(pool.release, connection)
+
+        return drop
 
     async def _read_stream(self, effect: ReadStream, _: Shield) -> list[tuple[Any, ...]]:
         stream = effect.stream

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import monotonic
 from typing import Any, Final, Protocol, TypeVar
 
@@ -113,9 +114,11 @@ def retire_touched(connection: Any) -> None:
         connection.retire()
 
 
-def begin_stream(stream: Stream, connection: Any) -> None:
-    """The connection is the stream's until ``end_stream``."""
+def begin_stream(stream: Stream, connection: Any, drop: Callable[[Any], None]) -> None:
+    """The connection is the stream's until ``end_stream``. ``drop``: gives one up that is not a transaction's."""
     stream.connection = connection
+    if isinstance(stream.target, str):
+        stream.drop = drop
     if not isinstance(stream.target, str):
         stream.target.stream = stream
 

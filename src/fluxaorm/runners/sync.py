@@ -35,6 +35,7 @@ from fluxaorm.plans.effects import (
     ShieldedRedisRoundTrip,
     Sleep,
     Stream,
+    Target,
 )
 from fluxaorm.runners.observer import Watched
 from fluxaorm.runners.outcomes import (
@@ -197,7 +198,10 @@ class SyncRunner:
                 retire_touched(connection)
                 self._sql_pool(target).release(connection)
             raise
-        begin_stream(stream, connection)
+        begin_stream(stream, connection, self._drop_stream(target))
+
+    def _drop_stream(self, target: Target) -> Callable[[Any], None]:
+        return self._sql_pool(target).drop if isinstance(target, str) else _keep
 
     def _read_stream(self, effect: ReadStream) -> list[tuple[Any, ...]]:
         stream = effect.stream
@@ -362,6 +366,10 @@ def interrupted_plan(plan: Plan[T], interruption: BaseException) -> Plan[T]:
     except StopIteration as done:
         result: T = done.value
         return result
+
+
+def _keep(_: Any) -> None:
+    """A transaction's connection stays its own."""
 
 
 def _microseconds_since(started: float) -> int:

@@ -164,6 +164,9 @@ class _TimedPool:
         self.watch.leave()
         self._pool.release(connection)
 
+    def drop(self, connection: SyncSQLConnection) -> None:
+        self._pool.drop(connection)
+
     def settle(self, connection: SyncSQLConnection, fate: int) -> None:
         self._pool.settle(connection, fate)
 

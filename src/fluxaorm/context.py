@@ -147,7 +147,7 @@ class _ContextBase(NotCopied, UnitOfWork):
         if inspect.iscoroutinefunction(handler):
             raise ContextMisuseError(f"the query logger {handler!r} is a coroutine function: it must be a plain one")
         if self._observer is None:
-            self._observer = QueryLoggers(self, self.engine.failing_handlers)
+            self._observer = QueryLoggers(self, self.engine.failing_handlers, self.engine.secret_arguments)
         self._observer.add(handler, mysql=mysql, redis=redis)
 
     def _check_reentrance(self) -> None:

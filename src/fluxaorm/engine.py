@@ -32,6 +32,7 @@ from fluxaorm.errors import (
     UnknownPoolError,
 )
 from fluxaorm.observe.failing_handlers import FailingHandlers
+from fluxaorm.observe.secret_arguments import SecretArguments
 from fluxaorm.plans.binding import Binding, DisabledCaches
 from fluxaorm.plans.cache_keys import channel_of, key_prefix
 from fluxaorm.plans.deployment_check import check_plan
@@ -126,6 +127,8 @@ class Engine(NotCopied):
         self.metrics = tuple(metrics)
         self.failing_handlers = FailingHandlers()
         self.foreign_keys = KnownForeignKeys(self.schemas)
+        self.secret_arguments = SecretArguments(schemas.values())
+        """For query logs."""
         self.has_contexts = False
         """Whether a context was made: from then on nothing of the engine may be set up any more."""
         self._careless_redis_pools = careless_redis_pools

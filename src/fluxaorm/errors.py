@@ -188,8 +188,16 @@ class FieldValueError(FluxaError, ValueError):
     def __init__(self, entity: str, field: str, value: object, reason: str, *, secret: bool = False) -> None:
         self.entity, self.field, self.reason = entity, field, reason
         self.value = None if secret else value
-        shown = "the value (secret)" if secret else _shorten(repr(value))
+        shown = "the value (secret)" if secret else shown_value(value)
         super().__init__(f"{entity}.{field}: {shown}: {reason}")
+
+
+def shown_value(value: object, limit: int = 80) -> str:
+    """A value for a message, cut; of one whose ``repr`` fails, as an int of thousands of digits', what it is."""
+    try:
+        return _shorten(repr(value), limit)
+    except Exception:  # noqa: BLE001 - a message must not fail by what it is about
+        return f"<{type(value).__name__}>"
 
 
 def _shorten(text: str, limit: int = 80) -> str:
@@ -242,15 +250,24 @@ class StoredValueError(EntityError, ValueError):
 
 
 def _as_text(value: object) -> str:
-    return "NULL" if value is None else repr(value)
+    return "NULL" if value is None else shown_value(value)
 
 
 class EntityNotFoundError(EntityError):
-    """``must_get_...`` found no row."""
+    """``must_get_...`` found no row. ``key``: the values looked for, by field; None for those of secret fields."""
 
-    def __init__(self, entity: str, id: int | None = None, key: Mapping[str, object] | None = None) -> None:
-        self.key = dict(key) if key else {}
-        wanted = ", ".join(f"{name}={value!r}" for name, value in self.key.items())
+    def __init__(
+        self,
+        entity: str,
+        id: int | None = None,
+        key: Mapping[str, object] | None = None,
+        *,
+        secret: frozenset[str] = frozenset(),
+    ) -> None:
+        self.key = {name: None if name in secret else value for name, value in (key or {}).items()}
+        wanted = ", ".join(
+            f"{name}={'(secret)' if name in secret else shown_value(value)}" for name, value in self.key.items()
+        )
         super().__init__(entity, id, f"not found ({wanted})" if wanted else "not found")
 
 
@@ -355,15 +372,28 @@ class DeadlineExceededError(TryAgainError, TimeoutError):
     """The context's time ran out."""
 
 
+class Unshown(str):
+    """A text that whatever prints an error's attributes does not show."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'...'"
+
+
 class MySQLError(FluxaError):
     """The server refused a statement. ``errno``: its error number; ``pool``: the pool's code."""
 
     failed_statement: int | None = None
     """Which statement of a batch it was, counted from 0."""
 
+    _told: str
+    """The server's own words, which may hold values that ``reason`` does not show."""
+
     def __init__(self, message: str, *, errno: int = 0, pool: str = "", statement: str = "") -> None:
         self.errno, self.pool, self.statement = errno, pool, statement
         self.reason = message
+        self._told = Unshown(message)
         where = f"pool '{pool}'" if pool else "MySQL"
         number = f" ({errno})" if errno else ""
         tail = f"; statement: {_shorten(statement, 200)}" if statement else ""
@@ -386,7 +416,7 @@ class DuplicateKeyError(MySQLError):
     ) -> None:
         self.entity, self.index = entity, index
         self.values: dict[str, object] = {} if secret else dict(values or {})
-        shown = ", ".join(f"{name}={_shorten(repr(value))}" for name, value in self.values.items())
+        shown = ", ".join(f"{name}={shown_value(value)}" for name, value in self.values.items())
         detail = f" ({shown})" if shown else ""
         tail = f"; {hint}" if hint else ""
         super().__init__(f"{entity}: index '{index}' already has these values{detail}{tail}", errno=errno, pool=pool)

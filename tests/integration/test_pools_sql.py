@@ -305,13 +305,15 @@ def test_a_procedure_with_results_leaves_the_connection_in_order(things: Driven)
 
 
 @each_driver(sqlite=False)
-def test_a_statement_larger_than_a_packet_is_refused_before_it_is_sent(things: Driven) -> None:
+@pytest.mark.parametrize("letter", [b"\xff", "\u4e2d"], ids=["bytes", "characters of three bytes"])
+def test_a_statement_larger_than_a_packet_is_refused_before_it_is_sent(things: Driven, letter: str | bytes) -> None:
     """The server would hang up, and nobody would know whether the statement was done."""
     things.execute("CREATE TABLE long_text (body LONGBLOB)")
     size = int(things.column("SELECT @@max_allowed_packet")[0])
+    octets = len(letter if isinstance(letter, bytes) else letter.encode())
 
     with pytest.raises(MySQLError, match="max_allowed_packet") as caught:
-        things.execute("INSERT INTO long_text VALUES (?)", b"\xff" * (size + 1))
+        things.execute("INSERT INTO long_text VALUES (?)", letter * (size // octets + 1))
 
     assert 1153 == caught.value.errno
     assert 1 == things.stats().open

@@ -17,6 +17,8 @@ from typing import Any, Final
 from uuid import UUID
 
 _WITHOUT_ARTICLE: Final = {"NoneType": "None", "bytes": "bytes"}
+_MOST_BITS: Final = 1024
+"""More than any DECIMAL has; thousands of digits take long to convert."""
 _BINARY32: Final = struct.Struct("<f")
 _LONGEST: Final = timedelta(hours=838, minutes=59, seconds=59)
 _EXACT: Final = Context(prec=80, traps=[Inexact, InvalidOperation, Overflow])
@@ -96,6 +98,8 @@ def decimal_check(precision: int, scale: int) -> Callable[[Any], Decimal]:
             number = value
         elif not isinstance(value, Decimal | int) or isinstance(value, bool):
             raise wrong_type(value, "a Decimal")
+        elif isinstance(value, int) and value.bit_length() > _MOST_BITS:
+            raise ValueError(f"must have at most {precision - scale} digits before the point")
         else:
             number = Decimal(value)
         if not number.is_finite():

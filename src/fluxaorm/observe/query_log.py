@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from fluxaorm.errors import RedisError
 from fluxaorm.observe.failing_handlers import FailingHandlers
+from fluxaorm.observe.secret_arguments import SecretArguments
 from fluxaorm.plans.cache_keys import is_value
 from fluxaorm.plans.effects import (
     Begin,
@@ -46,6 +47,7 @@ class QueryLogEntry:
     """``SELECT``, ``INSERT``, ``BEGIN``, ``MGET``, ``FCALL``, ..."""
     query: str
     args: Sequence[Any]
+    """Masked where the statement names a secret field."""
     microseconds: int
     started: float
     """Monotonic seconds."""
@@ -70,9 +72,10 @@ Handler = Callable[[Any, QueryLogEntry], None]
 class QueryLoggers:
     """The handlers of one context; called by the runner with each effect it performed."""
 
-    def __init__(self, ctx: Context | AsyncContext | Any, failing: FailingHandlers) -> None:
+    def __init__(self, ctx: Context | AsyncContext | Any, failing: FailingHandlers, secrets: SecretArguments) -> None:
         self._ctx = ctx
         self.failing = failing
+        self.secrets = secrets
         self._handlers: list[tuple[Handler, frozenset[Store]]] = []
 
     def add(self, handler: Handler, *, mysql: bool, redis: bool) -> None:
@@ -82,7 +85,7 @@ class QueryLoggers:
 
     def for_context(self, ctx: Context | AsyncContext | Any) -> QueryLoggers:
         """The same handlers for another context."""
-        loggers = QueryLoggers(ctx, self.failing)
+        loggers = QueryLoggers(ctx, self.failing, self.secrets)
         loggers._handlers = list(self._handlers)
         return loggers
 
@@ -93,7 +96,7 @@ class QueryLoggers:
         try:
             seen = _see(effect, reply, error, microseconds, started)
             if seen is not None:
-                self._tell_all(seen.entry(self._ctx))
+                self._tell_all(seen.entry(self._ctx, self.secrets))
         except Exception as failure:  # noqa: BLE001 - as below
             self.failing.note(self, failure)
 
@@ -134,7 +137,7 @@ class SharedQueryLoggers:
     def _tell_all(self, seen: _Seen) -> None:
         told: set[tuple[int, int]] = set()
         for member in self._members:
-            entry = seen.entry(member._ctx)
+            entry = seen.entry(member._ctx, member.secrets)
             for handler, stores in member._handlers:
                 identity = _identity(handler)
                 if identity not in told and entry.store in stores:
@@ -162,8 +165,9 @@ class _Seen:
     microseconds: int
     started: float
 
-    def entry(self, ctx: Context | AsyncContext | Any) -> QueryLogEntry:
+    def entry(self, ctx: Context | AsyncContext | Any, secrets: SecretArguments) -> QueryLogEntry:
         store, pool, operations, query, args, rows = self.described
+        args = secrets.masked(query, args)
         return QueryLogEntry(
             store, pool, "+".join(dict.fromkeys(operations)), query, args, self.microseconds, self.started, rows,
             self.misses > 0, self.failure, ctx.meta_data, operations, self.hits, self.misses,

@@ -18,6 +18,7 @@ from fluxaorm.plans.cache_keys import channel_of, key_prefix, look_up_name, row_
 from fluxaorm.plans.callbacks import Handlers
 from fluxaorm.plans.id_supply import IdSupply
 from fluxaorm.plans.local_rows import LocalRows, Trust
+from fluxaorm.query.kept import Kept
 from fluxaorm.query.sql import QueryCompiler
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 
 SPARE_SECONDS: Final = 10.0
+_KEPT_BYTES: Final = 1 << 20
+"""Of UPDATE texts, of which there is one for each set of changed fields."""
 """What a statement takes besides its waits."""
 
 
@@ -139,7 +142,7 @@ class Binding:
         self._makers = [maker for column in schema.columns if (maker := self._maker(column)) is not None]
         column_names = ", ".join(dialect.quote(column.name) for column in schema.columns)
         self.insert_sql = f"INSERT INTO {self.quoted_table} ({column_names}) VALUES "
-        self._update_sql: dict[tuple[int, ...], str] = {}
+        self._update_sql: Kept[tuple[int, ...], str] = Kept(_KEPT_BYTES)
         self._stamps: dict[bytes, bytes] = {}
         self._row_starts: dict[bytes, bytes] = {}
 
@@ -250,7 +253,8 @@ class Binding:
         """The UPDATE of these columns of one row; the version too is a condition where there is one."""
         sql = self._update_sql.get(positions)
         if sql is None:
-            sql = self._update_sql[positions] = self._render_update(positions)
+            sql = self._render_update(positions)
+            self._update_sql.keep(positions, sql, 2 * len(sql) + 8 * len(positions) + 200)
         return sql
 
     def _render_update(self, positions: tuple[int, ...]) -> str:

@@ -27,7 +27,7 @@ def explained_plan(target: Target, error: BaseException, tag: object) -> Plan[Ba
         return error
     if tag.ids_made and tag.binding.dialect.is_refused_id(error, tag.binding.schema.columns[0].name):
         return (yield from _taken_plan(target, error, tag))
-    duplicate = tag.binding.dialect.parse_duplicate(error.reason)
+    duplicate = tag.binding.dialect.parse_duplicate(error._told)
     if duplicate is None:
         return error
     schema = tag.binding.schema

@@ -13,6 +13,7 @@ from typing import Any, Final
 import cachebox
 
 _STRIPES: Final = 1024
+PLACE_BYTES: Final = 1 << 16
 _NOTHING: Final = (0.0, None)
 
 
@@ -28,13 +29,18 @@ class Trust:
 class LocalRows:
     """An LRU of rows with a time to live. ``limit`` 0: no eviction. Thread-safe.
 
+    A row takes one place for each ``PLACE_BYTES`` that it has, so that a limit of rows is one of bytes too; one that
+    is larger than all places together is not kept.
+
     ``trust``: set by whoever listens for changes; None: there are no other processes.
     """
 
     __slots__ = ("_clock", "_evictions", "_rows", "_trust", "_ttl", "limit")
 
     def __init__(self, limit: int, ttl_seconds: float, clock: Callable[[], float], trust: Trust | None = None) -> None:
-        self._rows: cachebox.LRUCache[int, tuple[float, Any]] = cachebox.LRUCache(limit)
+        self._rows: cachebox.LRUCache[int, tuple[float, Any]] = cachebox.LRUCache(
+            limit, getsizeof=_places_of if limit else None
+        )
         self.limit = limit
         self._trust = Trust(inf) if trust is None else trust
         self._ttl = ttl_seconds
@@ -66,7 +72,11 @@ class LocalRows:
         """Keep a row unless it was evicted since ``mark``, or the cache is shut."""
         if self._evictions[id % _STRIPES] != mark or not self.is_open:
             return
-        self._rows[id] = (self._clock() + self._ttl, row)
+        try:
+            self._rows[id] = (self._clock() + self._ttl, row)
+        except OverflowError:
+            _ = self._rows.pop(id, None)
+            return
         # an eviction between the look and the store would have missed the row
         if self._evictions[id % _STRIPES] != mark:
             _ = self._rows.pop(id, None)
@@ -89,3 +99,15 @@ class LocalRows:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+
+def _places_of(_: int, entry: tuple[float, Any]) -> int:
+    """How many of the places a row takes."""
+    row = entry[1]
+    if type(row) is not tuple:
+        return 1
+    size = 0
+    for cell in row:
+        if type(cell) is str or type(cell) is bytes:
+            size += len(cell)
+    return 1 + size // PLACE_BYTES

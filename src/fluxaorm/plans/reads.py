@@ -14,6 +14,7 @@ from fluxaorm.errors import (
     QueryError,
     ReadOnlyEntityError,
     UnsavedChangesError,
+    shown_value,
 )
 from fluxaorm.plans.cache_keys import ABSENT
 from fluxaorm.plans.effects import Plan, Row
@@ -23,6 +24,7 @@ from fluxaorm.plans.tracked import DELETING, GONE, NEW, SNAPSHOT, STORED, Tracke
 from fluxaorm.plans.unit import EntityUnit, UnitOfWork
 
 _INT: Final = {int}
+_LARGEST_ID: Final = 2**64 - 1
 
 
 def get_by_id_plan(unit: EntityUnit, id: int, must: bool = False, include_deleted: bool = False) -> Plan[Any]:
@@ -37,7 +39,7 @@ def get_by_id_plan(unit: EntityUnit, id: int, must: bool = False, include_delete
 
 def _any_by_id_plan(unit: EntityUnit, id: int) -> Plan[Any]:
     """The entity of an id, deleted or not, or None."""
-    if type(id) is not int or id < 0:
+    if type(id) is not int or not 0 <= id <= _LARGEST_ID:
         check_id(unit, id)
     owner, binding = unit.owner, unit.binding
     known = unit.fresh(id) if id in unit.identity else None
@@ -91,7 +93,7 @@ def entity_at_hand(unit: EntityUnit, id: int, include_deleted: bool = False) -> 
 
 def get_by_ids_plan(unit: EntityUnit, ids: Sequence[int], include_deleted: bool = False) -> Plan[list[Any]]:
     """Found entities in the order of the ids, each once."""
-    if not set(map(type, ids)) <= _INT or (ids and min(ids) < 0):
+    if not set(map(type, ids)) <= _INT or (ids and not (min(ids) >= 0 and max(ids) <= _LARGEST_ID)):
         for id in ids:
             check_id(unit, id)
     entities: dict[int, Any] = dict.fromkeys(ids)
@@ -113,11 +115,11 @@ def get_by_ids_plan(unit: EntityUnit, ids: Sequence[int], include_deleted: bool 
 def check_id(unit: EntityUnit, id: Any) -> None:
     """Refuse what cannot be an id: QueryError names the entity and the value."""
     if type(id) is not int and (isinstance(id, bool) or not isinstance(id, int)):
-        raise QueryError(f"{unit.schema.name}: an id is an int, not {type(id).__name__} {id!r}")
+        raise QueryError(f"{unit.schema.name}: an id is an int, not {type(id).__name__} {shown_value(id)}")
     least = unit.schema.id_minimum
-    if id < least:
-        told = f"is at least {least}" if least else "is not negative"
-        raise QueryError(f"{unit.schema.name}: an id {told}, got {id}")
+    if not least <= id <= _LARGEST_ID:
+        told = "has at most 64 bits" if id >= least else f"is at least {least}" if least else "is not negative"
+        raise QueryError(f"{unit.schema.name}: an id {told}, got {shown_value(id)}")
 
 
 def read_at(unit: EntityUnit) -> float:

@@ -12,7 +12,7 @@ from typing import Any
 
 from fluxaorm.entity.schema import IndexSchema
 from fluxaorm.entity.unfit_cell import UnfitCell
-from fluxaorm.errors import EntityNotFoundError, QueryError
+from fluxaorm.errors import EntityNotFoundError
 from fluxaorm.plans.cache_keys import decode_ids, encode_list, is_foreign
 from fluxaorm.plans.effects import FetchRows, Plan, Row
 from fluxaorm.plans.leases import KeyReader
@@ -21,6 +21,8 @@ from fluxaorm.plans.reads import read_at
 from fluxaorm.plans.row_cache import read_row_plan
 from fluxaorm.plans.tracked import TrackedEntity, referred_id
 from fluxaorm.plans.unit import EntityUnit
+from fluxaorm.query.binders import refused
+from fluxaorm.query.conditions import FieldKey
 
 
 def get_by_unique_plan(
@@ -67,8 +69,14 @@ def must_get_by_unique_plan(
         unit, index_name, values, for_update=for_update, include_deleted=include_deleted
     )
     if entity is None:
-        fields = _index(unit, index_name).fields
-        raise EntityNotFoundError(unit.schema.name, None, dict(zip(fields, values, strict=True)))
+        index, columns = _index(unit, index_name), unit.schema.columns
+        given = zip(index.fields, index.positions, values, strict=True)
+        raise EntityNotFoundError(
+            unit.schema.name,
+            None,
+            {field: value for field, position, value in given},
+            secret=frozenset(columns[position].field for position in index.positions if columns[position].secret),
+        )
     return entity
 
 
@@ -87,7 +95,7 @@ def _params(unit: EntityUnit, index: IndexSchema, values: Sequence[Any]) -> tupl
                 value = referred_id(unit.owner, column, value)
             params.append(column.encode(column.check(value)))
         except ValueError as error:
-            raise QueryError(f"{unit.schema.name}.{column.field}: {value!r}: {error}") from None
+            raise refused(column, FieldKey(unit.schema.name, (), column.field), value, str(error)) from None
     return tuple(params)
 
 

@@ -49,6 +49,8 @@ PREPARED_AFTER: Final = 3
 """Runs of a text on one connection before it is prepared, which costs a round trip."""
 PREPARED_ARGUMENTS: Final = 8
 """Texts with more arguments are lists of ids, of many different lengths."""
+PREPARED_LENGTH: Final = 8192
+"""Longer texts are not: those that are kept are counted, and so their bytes are bounded too."""
 _COUNTED_TEXTS: Final = 512
 _NAME: Final = re.compile(r"(?:`[^`]+`\.)?`[^`]+`")
 _QUIT: Final = b"\x01"
@@ -134,7 +136,7 @@ class AsyncmyConnection(MySQLConnectionState):
 
     async def fetch(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """See AsyncSQLConnection."""
-        bindable = args and len(args) <= PREPARED_ARGUMENTS and self._may_prepare(args)
+        bindable = args and len(args) <= PREPARED_ARGUMENTS and len(sql) <= PREPARED_LENGTH and self._may_prepare(args)
         prepared = self._prepared.get(sql) if bindable else None
         if prepared is not None:
             return await self._fetch_prepared(prepared, sql, [NATIVE[type(value)](value) for value in args])
@@ -371,7 +373,7 @@ def prepared_form(sql: str, fields: Sequence[Any]) -> str | None:
     return f"SELECT {', '.join(columns)} FROM {rest}"
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def _pyformat(sql: str) -> str:
     return "%s".join(piece.replace("%", "%%") for piece in split_placeholders(sql))
 

@@ -18,14 +18,11 @@ from fluxaorm.errors import QueryError
 from fluxaorm.plans.cache_keys import duration_text
 from fluxaorm.pools.row_literals import groups_of
 from fluxaorm.pools.values import Writers, checked_float, checked_text, datetime_text, plain_decimal, time_text
-from fluxaorm.query.placeholders import split_placeholders
+from fluxaorm.query.placeholders import PIECES, split_placeholders
 
 Sql: TypeAlias = "str | bytes"
 """A rendered statement; bytes when it holds a long binary value."""
 
-_CACHED_TEXTS: Final = 2048
-_CACHED_LENGTH: Final = 16_384
-_PIECES: Final[dict[str, tuple[str, ...]]] = {}
 _FEW_ROWS: Final = 4
 _LONGEST_HEX: Final = 64
 """Longer binary values go as they are, which takes half the space."""
@@ -46,17 +43,20 @@ def render(sql: str, args: Sequence[Any] = (), rows: Sequence[Sequence[Any]] | N
     """
     if rows is not None:
         return _with_rows(sql, rows)
-    pieces = _PIECES.get(sql) or _cut(sql)
+    pieces = PIECES.get(sql) or split_placeholders(sql)
     count = len(args)
     if len(pieces) != count + 1:
         raise QueryError(f"the SQL has {len(pieces) - 1} placeholders, but {count} values were given")
-    if count == 1:
-        value = args[0]
-        if type(value) is int:
-            return f"{pieces[0]}{value}{pieces[1]}"
-    parts: list[Sql] = [""] * (2 * count + 1)
-    parts[::2] = pieces
-    parts[1::2] = [_LITERALS[type(value)](value) for value in args]
+    try:
+        if count == 1:
+            value = args[0]
+            if type(value) is int:
+                return f"{pieces[0]}{value}{pieces[1]}"
+        parts: list[Sql] = [""] * (2 * count + 1)
+        parts[::2] = pieces
+        parts[1::2] = [_LITERALS[type(value)](value) for value in args]
+    except ValueError as error:
+        raise _too_long(error) from None
     return _joined("", parts)
 
 
@@ -67,23 +67,21 @@ def render_in_hex(sql: str, args: Sequence[Any] = (), rows: Sequence[Sequence[An
             raise QueryError("a statement with rows was given none")
         before, after = rows_places(sql)
         return _one_by_one(before, rows, after, _IN_HEX)
-    pieces = _PIECES.get(sql) or _cut(sql)
+    pieces = PIECES.get(sql) or split_placeholders(sql)
     if len(pieces) != len(args) + 1:
         raise QueryError(f"the SQL has {len(pieces) - 1} placeholders, but {len(args)} values were given")
     parts: list[Sql] = [""] * (2 * len(args) + 1)
     parts[::2] = pieces
-    parts[1::2] = [_IN_HEX[type(value)](value) for value in args]
+    try:
+        parts[1::2] = [_IN_HEX[type(value)](value) for value in args]
+    except ValueError as error:
+        raise _too_long(error) from None
     return _joined("", parts)
 
 
-def _cut(sql: str) -> tuple[str, ...]:
-    """The pieces around the placeholders, kept for the next time."""
-    pieces = split_placeholders(sql)
-    if len(sql) <= _CACHED_LENGTH:
-        if len(_PIECES) >= _CACHED_TEXTS:
-            _PIECES.clear()
-        _PIECES[sql] = pieces
-    return pieces
+def _too_long(error: ValueError) -> QueryError:
+    """Python spells no int of thousands of digits."""
+    return QueryError(f"a value cannot be sent to the database: {error}")
 
 
 def _with_rows(sql: str, rows: Sequence[Sequence[Any]]) -> Sql:
@@ -101,7 +99,7 @@ def _one_by_one(before: str, rows: Sequence[Sequence[Any]], after: str, literals
 
 def rows_places(sql: str) -> tuple[str, str]:
     """What stands before and behind the groups of a statement with rows."""
-    pieces = _PIECES.get(sql) or _cut(sql)
+    pieces = PIECES.get(sql) or split_placeholders(sql)
     if len(pieces) > 2:
         raise QueryError("a statement with rows has one placeholder, for all of them")
     return (pieces[0], pieces[1]) if len(pieces) == 2 else (sql, "")

@@ -48,6 +48,7 @@ class MySQLPool(SQLPoolBase):
             self._opener = self._choose_driver()
         connection = self._opener(seconds)
         connection.max_packet = self._max_packet
+        connection.hides_values = self.hides_values
         connection.on_abandoned = self._abandoned
         return connection
 
@@ -79,6 +80,7 @@ class MySQLPool(SQLPoolBase):
             self._mysql_address, self.options, self._tls(), self.dialect, self.code, self._expiry()
         )
         connection.max_packet = self._max_packet
+        connection.hides_values = self.hides_values
         connection.on_abandoned = self._abandoned
         return connection
 

@@ -14,10 +14,11 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from fluxaorm.errors import MySQLConnectionError, MySQLError
+from fluxaorm.errors import MySQLConnectionError, MySQLError, Unshown
 from fluxaorm.plans.effects import ExecResult, QueryRows, Row, ServerThread, Statement
 from fluxaorm.pools.literals import Render, Sql, render, render_in_hex
-from fluxaorm.pools.packets import Packet, packets
+from fluxaorm.pools.masked_messages import without_values
+from fluxaorm.pools.packets import Packet, byte_length, packets
 from fluxaorm.pools.watching import cut_off, shut_down
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class MySQLConnectionState:
         "__weakref__",
         "dialect",
         "expires",
+        "hides_values",
         "interrupted",
         "lost",
         "max_packet",
@@ -81,15 +83,16 @@ class MySQLConnectionState:
         """Whether the caller went away from a statement, which may still run on the server."""
         self.on_abandoned: Callable[[ServerThread], None] | None = None
         """Called when such a connection is closed."""
+        self.hides_values = False
+        """Whether a value that the server shows in a message may be a secret."""
         self.max_packet = 0
         """Bytes that the server takes in one packet; 0: not known."""
 
     def check_size(self, text: Sql, sql: str) -> None:
         """Refuse what the server would hang up on, so that nobody has to wonder whether it was done."""
-        if self.max_packet and len(text) > self.max_packet:
-            message = (
-                f"the statement has {len(text)} bytes, more than the server's max_allowed_packet of {self.max_packet}"
-            )
+        # no character takes more than four bytes, and the packet has one of its own before the text
+        if self.max_packet and 4 * len(text) >= self.max_packet and (size := byte_length(text)) >= self.max_packet:
+            message = f"the statement has {size} bytes, more than the server's max_allowed_packet of {self.max_packet}"
             raise self.dialect.map_error(PACKET_TOO_LARGE, message, pool=self.pool, statement=sql)
 
     def touch(self) -> None:
@@ -135,12 +138,24 @@ class MySQLConnectionState:
 
     def failure(self, error: BaseException, statement: str = "") -> MySQLError:
         """The error to raise instead of a driver's; a lost connection is unusable from now on."""
+        told = number_and_message(error)[1]
+        if self.hides_values:
+            _hide_values(error)
         mapped = mapped_error(error, self.dialect, self.pool, statement)
+        mapped._told = Unshown(told)
         if isinstance(mapped, MySQLConnectionError):
             self.usable = False
             # who was cut off at a deadline knows nothing of the server
             self.lost = not self.interrupted
         return mapped
+
+
+def _hide_values(error: BaseException) -> None:
+    """In a driver's error, which becomes the cause of ours."""
+    number, message = number_and_message(error)
+    masked = without_values(number, message)
+    if masked != message:
+        error.args = (number, masked)
 
 
 def mapped_error(error: BaseException, dialect: Dialect, pool: str, statement: str = "") -> MySQLError:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from fluxaorm.plans.effects import Statement
 from fluxaorm.pools.literals import Render, Sql, render
 from fluxaorm.pools.ports import PACKET_BYTES
+from fluxaorm.query.kept import SHORT_TEXT
 
 _CALL = re.compile(r"\s*(?:CALL|EXECUTE|\{)", re.IGNORECASE)
 
@@ -31,19 +32,25 @@ def packets(statements: Sequence[Statement], limit: int = PACKET_BYTES, render: 
     first = size = 0
     for position, statement in enumerate(statements):
         text = render(statement.sql, statement.args, statement.rows)
+        octets = byte_length(text)
         alone = _stands_alone(statement.sql)
-        if parts and (alone or size + len(text) > limit):
+        if parts and (alone or size + octets > limit):
             yield Packet(first, parts)
             parts, size = [], 0
         if not parts:
             first = position
         parts.append(text)
-        size += len(text)
+        size += octets
         if alone:
             yield Packet(first, parts)
             parts, size = [], 0
     if parts:
         yield Packet(first, parts)
+
+
+def byte_length(text: Sql) -> int:
+    """The bytes that a statement takes in its packet."""
+    return len(text) if isinstance(text, bytes) or text.isascii() else len(text.encode(errors="surrogatepass"))
 
 
 def _joined(parts: Sequence[Sql]) -> Sql:
@@ -53,7 +60,15 @@ def _joined(parts: Sequence[Sql]) -> Sql:
     return b"\n;".join([part.encode() if isinstance(part, str) else part for part in parts])
 
 
-@lru_cache(maxsize=1024)
 def _stands_alone(sql: str) -> bool:
     """A statement whose end is not its last character, or that may give several results."""
+    return _judge(sql) if len(sql) <= SHORT_TEXT else _ends_early(sql)
+
+
+@lru_cache(maxsize=1024)
+def _judge(sql: str) -> bool:
+    return _ends_early(sql)
+
+
+def _ends_early(sql: str) -> bool:
     return ";" in sql or _CALL.match(sql) is not None

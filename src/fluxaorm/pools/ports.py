@@ -325,6 +325,8 @@ class SQLPool(Protocol):
     """Of tables we create, resolved by ``connect()``."""
     ignored_tables: frozenset[str]
     drops_unknown_tables: bool
+    hides_values: bool
+    """Set by who knows the entities: whether what the server says may show no value, since one may be a secret."""
     on_abandoned: Callable[[str, ServerThread], None] | None
     """Called with the pool's code when a connection is closed on whose server's thread a statement may still run."""
 

@@ -61,6 +61,8 @@ class SQLPoolBase(ABC):
         self.options = options
         self.dialect = dialect
         self.collation = ""
+        self.hides_values = False
+        """Whether no message of the server's may show a value, since an entity here has secret fields."""
         self.ignored_tables = frozenset(options.ignored_tables)
         self.drops_unknown_tables = options.unknown_tables == "drop"
         self.limits = limits_from(options)

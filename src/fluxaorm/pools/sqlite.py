@@ -26,11 +26,14 @@ LOCK_SECONDS: Final = 5.0
 _SNAPSHOT_OUTDATED: Final = sqlite3.SQLITE_BUSY_SNAPSHOT
 _FIRST_PAUSE: Final = 0.0005
 _LONGEST_PAUSE: Final = 0.02
-_STATEMENTS: Final = 512
+_STATEMENTS: Final = 128
+_MOST_BITS: Final = 4096
 _FOREIGN: Final = ("no such function", "no such collation sequence", "syntax error", "unrecognized token")
 
 
 def _int64_or_text(value: int) -> int | str:
+    if value.bit_length() > _MOST_BITS:
+        raise QueryError(f"an int of {value.bit_length()} bits cannot be sent to the database")
     # a column whose numbers may be larger holds them as text
     return int(value) if -(1 << 63) <= value < (1 << 63) else str(int(value))
 

@@ -14,8 +14,9 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
-from fluxaorm.errors import QueryError
+from fluxaorm.errors import QueryError, shown_value
 from fluxaorm.plans.cache_keys import duration_text
+from fluxaorm.query.params import is_spellable
 
 T = TypeVar("T")
 Writer: TypeAlias = "Callable[[Any], T]"
@@ -54,6 +55,13 @@ def checked_text(value: str) -> str:
     return value
 
 
+def checked_int(value: int) -> int:
+    """A number as it is. QueryError when it has more than 64 bits, which drivers cannot bind."""
+    if not -(2**63) <= value < 2**64:
+        raise QueryError(f"{shown_value(value)} is no number that a database can store")
+    return value
+
+
 def checked_float(value: float) -> float:
     """A number as it is. QueryError for infinities and NaN."""
     if not math.isfinite(value):
@@ -62,9 +70,9 @@ def checked_float(value: float) -> float:
 
 
 def plain_decimal(value: Decimal) -> str:
-    """``1.50``, without an exponent. QueryError for infinities and NaN."""
-    if not value.is_finite():
-        raise QueryError(f"{value!r} is no number that a database can store")
+    """``1.50``, without an exponent. QueryError for infinities, NaN and what has thousands of digits."""
+    if not is_spellable(value):
+        raise QueryError(f"{shown_value(value)} is no number that a database can store")
     return format(value, "f")
 
 
@@ -97,7 +105,7 @@ def _itself(value: Any) -> Any:
 NATIVE: Writers[Any] = Writers(
     {
         type(None): _itself,
-        int: _itself,
+        int: checked_int,
         bool: int,
         float: checked_float,
         str: checked_text,

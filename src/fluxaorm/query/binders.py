@@ -8,9 +8,9 @@ from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
 from fluxaorm.entity.schema import ColumnSchema
-from fluxaorm.errors import QueryError
+from fluxaorm.errors import QueryError, shown_value
 from fluxaorm.query.conditions import FieldKey, Operator
-from fluxaorm.query.params import datetime_text, duration_text
+from fluxaorm.query.params import datetime_text, duration_text, is_spellable
 
 Binder: TypeAlias = "Callable[[Any], Any]"
 
@@ -72,7 +72,7 @@ def _placed(value: Any, exact: Binder) -> Any:
     except QueryError:
         if type(value) is int and -(2**63) <= value < 2**64:
             return value
-        if type(value) is str or (type(value) is Decimal and value.is_finite()):
+        if type(value) is str or (type(value) is Decimal and is_spellable(value)):
             return value
         raise
 
@@ -106,5 +106,4 @@ def _member_binder(column: ColumnSchema, key: FieldKey) -> Binder:
 
 def refused(column: ColumnSchema, key: FieldKey, value: Any, reason: str) -> QueryError:
     """The error for a value that does not fit; it shows no secret."""
-    shown = "the value (secret)" if column.secret else repr(value)
-    return QueryError(f"{key}: {shown if len(shown) <= 80 else shown[:77] + '...'}: {reason}")
+    return QueryError(f"{key}: {'the value (secret)' if column.secret else shown_value(value)}: {reason}")

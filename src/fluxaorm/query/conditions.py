@@ -20,6 +20,7 @@ Operator: TypeAlias = Literal[
 ]  # fmt: skip
 Shape: TypeAlias = "tuple[Any, ...]"
 
+DEEPEST: Final = 100
 _SYMBOLS: Final = {"eq": "==", "ne": "!=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 
 
@@ -39,6 +40,9 @@ class Condition(ABC):
 
     __slots__ = ()
 
+    depth: int = 1
+    """Levels of conditions, itself and those inside; at most ``DEEPEST``."""
+
     @property
     @abstractmethod
     def shape(self) -> Shape:
@@ -55,13 +59,23 @@ class Condition(ABC):
         return or_([self, other])
 
     def __invert__(self) -> Condition:
-        return Negation(self)
+        return self.part if isinstance(self, Negation) else Negation(self)
 
     def __bool__(self) -> bool:
         raise QueryError(
             f"the condition {self!r} is neither true nor false: combine conditions with & and |, negate them with ~, "
             "write a range as between() or as two conditions"
         )
+
+
+def _depth_of(parts: Iterable[Condition]) -> int:
+    """The depth of a condition around some; QueryError when no stack of a server or of ours could walk it for sure."""
+    depth = 1 + max((part.depth for part in parts), default=0)
+    if depth > DEEPEST:
+        raise QueryError(
+            f"conditions are nested more than {DEEPEST} levels deep: and_([...]) and or_([...]) take many at one level"
+        )
+    return depth
 
 
 class Comparison(Condition):
@@ -91,9 +105,10 @@ class Comparison(Condition):
 class Combination(Condition):
     """All (``and``) or any (``or``) of some conditions; of none: true, and false."""
 
-    __slots__ = ("operator", "parts")
+    __slots__ = ("depth", "operator", "parts")
 
     def __init__(self, operator: Literal["and", "or"], parts: tuple[Condition, ...]) -> None:
+        self.depth = _depth_of(parts)
         self.operator: Literal["and", "or"] = operator
         self.parts = parts
 
@@ -113,9 +128,10 @@ class Combination(Condition):
 class Negation(Condition):
     """Not the condition."""
 
-    __slots__ = ("part",)
+    __slots__ = ("depth", "part")
 
     def __init__(self, part: Condition) -> None:
+        self.depth = _depth_of((part,))
         self.part = part
 
     @property

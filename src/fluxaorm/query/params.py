@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from fluxaorm.errors import QueryError
 
+MOST_DIGITS: Final = 1000
+"""Of a number before the point, and behind it; the servers know 65."""
 _READY: Final = frozenset({int, float, str, bytes, Decimal, type(None)})
 
 
@@ -28,6 +30,12 @@ def to_param(value: Any) -> Any:
     if getattr(value, "_entity_name", ""):
         return value.id
     raise QueryError(f"{with_article(value)} cannot be a parameter of an SQL text")
+
+
+def is_spellable(value: Decimal) -> bool:
+    """Whether it is a number that is written in some digits: ten characters of an exponent can stand for gigabytes."""
+    exponent = value.as_tuple().exponent if value.is_finite() else None
+    return isinstance(exponent, int) and exponent >= -MOST_DIGITS and value.adjusted() <= MOST_DIGITS
 
 
 def with_article(value: object) -> str:

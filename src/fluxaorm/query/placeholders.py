@@ -15,7 +15,10 @@ import re
 from functools import lru_cache
 from typing import Final
 
-_CACHED_LENGTH: Final = 16_384
+from fluxaorm.query.kept import SHORT_TEXT, Kept, size_of_pieces
+
+PIECES: Final[Kept[str, tuple[str, ...]]] = Kept(16 << 20)
+"""Texts that were split, by text."""
 
 _TOKEN: Final = re.compile(
     r"""
@@ -42,12 +45,18 @@ _COMMENTS: Final = ("--", "#", "/*")
 
 def split_placeholders(sql: str) -> tuple[str, ...]:
     """The pieces of ``sql`` around its placeholders: n + 1 for n placeholders; joined by ``?`` they give ``sql``."""
-    return _split_cached(sql) if len(sql) <= _CACHED_LENGTH else _split(sql)
+    pieces = PIECES.get(sql)
+    if pieces is None:
+        pieces = _split(sql)
+        PIECES.keep(sql, pieces, size_of_pieces(sql, pieces))
+    return pieces
 
 
 def has_several_statements(sql: str) -> bool:
     """Whether more than blanks and comments follow a ``;``. A compound body (``BEGIN .. END``) counts as several."""
-    return ";" in sql and _has_several(sql)
+    if ";" not in sql:
+        return False
+    return _has_several(sql) if len(sql) <= SHORT_TEXT else _find_several(sql)
 
 
 def code_of(sql: str) -> str:
@@ -97,9 +106,6 @@ def _split(sql: str) -> tuple[str, ...]:
     return tuple(pieces)
 
 
-_split_cached = lru_cache(maxsize=2048)(_split)
-
-
 def _is_plain(sql: str) -> bool:
     """Our own statements quote identifiers only, and may hold thousands of placeholders: they need no lexer."""
     return _NEEDS_LEXER.search(sql) is None and not any("?" in quoted for quoted in sql.split("`")[1::2])
@@ -107,6 +113,10 @@ def _is_plain(sql: str) -> bool:
 
 @lru_cache(maxsize=512)
 def _has_several(sql: str) -> bool:
+    return _find_several(sql)
+
+
+def _find_several(sql: str) -> bool:
     ended = False
     start = 0
     for token in _TOKEN.finditer(sql):

@@ -11,6 +11,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
+from fluxaorm.query.kept import SHORT_TEXT
 from fluxaorm.query.placeholders import has_executable_comment, plainest_of
 
 _WORD: Final = re.compile(r"[\s(]*([A-Z]+)", re.IGNORECASE | re.ASCII)
@@ -37,9 +38,17 @@ _ANALYZED: Final = re.compile(
 _CALL: Final = re.compile(r"\s*(CALL)\b", re.IGNORECASE | re.ASCII)
 
 
-@lru_cache(maxsize=1024)
 def keeps_session(sql: str) -> bool:
     """Whether the statement certainly leaves its connection fit for others."""
+    return _keeps_session(sql) if len(sql) <= SHORT_TEXT else _surely_keeps_session(sql)
+
+
+@lru_cache(maxsize=1024)
+def _keeps_session(sql: str) -> bool:
+    return _surely_keeps_session(sql)
+
+
+def _surely_keeps_session(sql: str) -> bool:
     code = plainest_of(sql)
     found = _WORD.match(code)
     verb = found[1].upper() if found else ""

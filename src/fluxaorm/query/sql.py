@@ -13,12 +13,14 @@ from fluxaorm.dialects.port import Dialect
 from fluxaorm.entity.schema import ColumnSchema, EntitySchema
 from fluxaorm.errors import NotSupportedError, QueryError
 from fluxaorm.query.conditions import FieldKey
+from fluxaorm.query.kept import Kept
 from fluxaorm.query.query import Lock, Query
 from fluxaorm.query.sql_conditions import ConditionCompiler, Part, Pick, field_keys
 from fluxaorm.query.tables import Tables
 
 NO_LIMIT: Final = 2**63 - 1
-_KEPT: Final = 1000
+_KEPT_BYTES: Final = 2 << 20
+"""Of one entity's queries."""
 
 
 class Expression(NamedTuple):
@@ -67,7 +69,7 @@ class QueryCompiler:
     def __init__(self, schema: EntitySchema, dialect: Dialect, schemas: Mapping[str, EntitySchema]) -> None:
         """``schemas``: all entities by name, for joins."""
         self.schema, self.dialect, self.schemas = schema, dialect, schemas
-        self._kept: dict[Any, _Compiled] = {}
+        self._kept: Kept[Any, _Compiled] = Kept(_KEPT_BYTES)
 
     def bind(self, query: Query, form: Form) -> BoundSQL | None:
         """The statement for a query; None when nothing can match, so that nothing needs to be sent.
@@ -124,9 +126,7 @@ class QueryCompiler:
         return BoundSQL(compiled.sql, args)
 
     def _keep(self, key: Any, compiled: _Compiled) -> _Compiled:
-        if len(self._kept) >= _KEPT:
-            self._kept.clear()
-        self._kept[key] = compiled
+        self._kept.keep(key, compiled, 3 * len(compiled.sql) + 256 * len(compiled.picks) + 1000)
         return compiled
 
     def resolve(self, key: FieldKey) -> tuple[EntitySchema, ColumnSchema]:

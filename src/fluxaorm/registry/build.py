@@ -33,6 +33,9 @@ def build_engine(registered: Registrations, *, connect: bool) -> Engine:
         logger.warning(sentence)
     _log_single_process_caches(registered, schemas)
     engine = _made_engine(registered, schemas)
+    for schema in schemas.values():
+        if any(column.secret for column in schema.columns):
+            engine.mysql_pools[schema.mysql_pool].hides_values = True
     if connect:
         try:
             check_servers(engine)

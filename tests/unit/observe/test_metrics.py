@@ -17,6 +17,7 @@ from fluxaorm.errors import ConfigError, MissingExtraError, RedisError
 from fluxaorm.observe.failing_handlers import FailingHandlers
 from fluxaorm.observe.metrics import metrics_in
 from fluxaorm.observe.query_log import QueryLogEntry, QueryLoggers
+from fluxaorm.observe.secret_arguments import SecretArguments
 from fluxaorm.plans.effects import RedisReplies, RedisRoundTrip
 
 
@@ -117,7 +118,7 @@ def test_what_failed_is_counted_among_the_errors_too(store: Literal["mysql", "re
 def test_a_refused_redis_command_is_an_error_of_the_query_log() -> None:
     """Redis out of memory refuses writes with a reply, which raises nothing by itself."""
     seen: list[str | None] = []
-    loggers = QueryLoggers(_NoMetadata(), FailingHandlers())
+    loggers = QueryLoggers(_NoMetadata(), FailingHandlers(), SecretArguments([]))
     loggers.add(lambda ctx, entry: seen.append(entry.error), mysql=False, redis=True)
     effect = RedisRoundTrip("default", (("SET", "a", "1"), ("GET", "a")))
 

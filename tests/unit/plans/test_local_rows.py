@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fluxaorm.plans.local_rows import LocalRows
+from fluxaorm.plans.local_rows import PLACE_BYTES, LocalRows
 
 
 class Clock:
@@ -70,4 +70,16 @@ def test_clearing_drops_fills_under_way_too() -> None:
     rows.clear()
     rows.put(7, ("old",), mark)
 
+    assert rows.get(7) is None
+
+
+def test_long_rows_take_the_places_of_several() -> None:
+    """A limit of rows is one of memory too, whatever somebody puts into a row."""
+    rows = LocalRows(10, 60, Clock())
+    for id in range(5):
+        rows.put(id, ("x" * 2 * PLACE_BYTES,), rows.mark(id))
+
+    rows.put(7, ("x" * 11 * PLACE_BYTES,), rows.mark(7))
+
+    assert 3 == len(rows)
     assert rows.get(7) is None

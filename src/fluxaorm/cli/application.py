@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
+import stat
 import sys
 import tomllib
 from collections.abc import Callable, Generator
@@ -24,6 +26,8 @@ _FORM = "module:attribute, as in myapp.models:registry"
 
 def find_application(name: str | None) -> Registry | Engine:
     """The application of this name, or of the pyproject.toml at or above the working directory. Raises UsageError.
+
+    Such a file counts when it and its directory are the user's or root's and not everybody's to write.
 
     What the user's own function raises is passed on.
     """
@@ -48,8 +52,21 @@ def _configured(directory: Path) -> tuple[Path, str]:
     for place in (directory, *directory.parents):
         path = place / "pyproject.toml"
         if path.is_file():
+            _refuse_strangers(path)
             return place, _app_of(path)
     raise UsageError(f"no application was named: give {_FORM}, or [tool.fluxaorm] app in a pyproject.toml")
+
+
+def _refuse_strangers(path: Path) -> None:
+    """It names code that is run, and nobody asked for this file: it lay at or above the working directory."""
+    for each in (path, path.parent):
+        status = each.stat()
+        if status.st_uid not in (0, os.getuid()):
+            raise UsageError(f"{each} belongs to somebody else, so the application it names is not run: give {_FORM}")
+        # in a sticky directory, as /tmp, nobody replaces the files of others
+        sticky = each == path.parent and status.st_mode & stat.S_ISVTX
+        if status.st_mode & stat.S_IWOTH and not sticky:
+            raise UsageError(f"everybody may write to {each}, so the application it names is not run: give {_FORM}")
 
 
 def _app_of(path: Path) -> str:

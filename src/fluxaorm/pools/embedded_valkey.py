@@ -20,6 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from fluxaorm.addresses.own_directories import own_directory
 from fluxaorm.errors import MissingExtraError, RedisConnectionError
 
 START_SECONDS: Final = 60.0
@@ -49,11 +50,11 @@ class EmbeddedValkey:
 def start_embedded_valkey(directory: str | Path) -> EmbeddedValkey:
     """Start the directory's server, or join the one that runs there already.
 
-    Raises MissingExtraError without the wheel, RedisConnectionError when the server does not start.
+    Raises MissingExtraError without the wheel, ConfigError when the directory is somebody else's or cannot be made,
+    RedisConnectionError when the server does not start.
     """
     server = _server_program()
-    home = Path(directory).resolve()
-    home.mkdir(parents=True, exist_ok=True)
+    home = own_directory(Path(directory).resolve(), "an embedded Redis")
     socket_path = _socket_path(home)
     starting = _locked(home / "starting.lock", fcntl.LOCK_EX)
     try:

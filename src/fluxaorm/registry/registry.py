@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import quote
@@ -23,6 +22,7 @@ from fluxaorm.addresses import (
     parse_mysql,
     parse_redis,
 )
+from fluxaorm.addresses.own_directories import own_directory
 from fluxaorm.config import Config, config_from_yaml
 from fluxaorm.engine import Engine
 from fluxaorm.entity import Entity
@@ -86,10 +86,11 @@ class Registry:
         """A registry that needs no server: SQLite in the place of MySQL, a Valkey of its own, a local cache, all as
         "default", and the ClickHouse engine in the process as "analytics". ``directory`` is made when it is missing.
 
-        Raises ConfigError when the directory cannot be made. Valkey is started when it is first used
+        It is for its owner alone (0700). Raises ConfigError when it cannot be made or belongs to somebody else. Valkey
+        is started when it is first used
         (MissingExtraError without ``fluxaorm[embedded]``) and stopped with the last engine that uses it.
         """
-        root = _made_directory(directory)
+        root = own_directory(directory, "Registry.embedded")
         registry = cls()
         registry.register_mysql(f"sqlite://{quote(str(root / 'app.db'))}")
         registry.register_redis(f"embedded://{quote(str(root / 'valkey'))}")
@@ -257,15 +258,6 @@ class Registry:
         The registry may be changed and validated again; engines made before do not change.
         """
         return build_engine(self._registered, connect=connect)
-
-
-def _made_directory(directory: str | os.PathLike[str]) -> Path:
-    root = Path(directory).absolute()
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"Registry.embedded: the directory {root} cannot be made: {error}") from None
-    return root
 
 
 def _checked_text(kind: str, code: str, value: object) -> str:

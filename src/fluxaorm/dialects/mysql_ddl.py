@@ -96,11 +96,7 @@ def _attributes(column: ColumnDefinition) -> Iterator[str]:
     if kept.comment:
         yield f"COMMENT {quoted(kept.comment)}"
     if kept.checks:
-        yield (
-            f"CHECK ({' AND '.join(f'({check})' for check in kept.checks)})"
-            if len(kept.checks) > 1
-            else (f"CHECK ({kept.checks[0]})")
-        )
+        yield f"CHECK ({' AND '.join(f'({check})' for check in kept.checks)})"
 
 
 def index_ddl(index: IndexDefinition) -> str:

@@ -57,9 +57,11 @@ class _ContextBase(NotCopied, UnitOfWork):
     _meta: Mapping[str, str] = MappingProxyType({})
 
     def _report(self, engine: Engine) -> None:
-        """Let the registered metrics hear of what this context does."""
+        """Let the registered metrics and the engine's query log hear of what this context does."""
         for metrics in engine.metrics:
             self.register_query_logger(metrics.observe)
+        for handler in engine.query_loggers:
+            self.register_query_logger(handler)
 
     def track(self, *entities: EntityBase) -> None:
         """Make sure entities are looked at by the next flush; setters do it by themselves. ForeignEntityError."""
@@ -199,7 +201,7 @@ class Context(_ContextBase):
 
     def __init__(self, engine: Engine, timeout: float | None = None) -> None:
         super().__init__(engine)
-        if engine.metrics:
+        if engine.metrics or engine.query_loggers:
             self._report(engine)
         self._run_plan = (engine.sync_runner if timeout is None else engine.sync_runner_for(timeout)).run
 
@@ -333,7 +335,7 @@ class AsyncContext(_ContextBase):
 
     def __init__(self, engine: Engine, timeout: float | None = None) -> None:
         super().__init__(engine)
-        if engine.metrics:
+        if engine.metrics or engine.query_loggers:
             self._report(engine)
         self._run_plan = (engine.async_runner if timeout is None else engine.async_runner_for(timeout)).run
 

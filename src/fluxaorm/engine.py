@@ -54,6 +54,7 @@ from fluxaorm.runtime.schema import EngineSchema
 if TYPE_CHECKING:
     from fluxaorm.codegen.memory import MemoryPackage
     from fluxaorm.observe.metrics import QueryMetrics
+    from fluxaorm.observe.query_log import QueryLogEntry
     from fluxaorm.plans.binding import ProviderPort
     from fluxaorm.plans.effects import Plan, ServerThread
     from fluxaorm.pools.local_cache import LocalCache
@@ -125,6 +126,8 @@ class Engine(NotCopied):
         self.monotonic: Callable[[], float] = time.monotonic
         self.cache_outages = CacheOutages(time.monotonic)
         self.metrics = tuple(metrics)
+        self.query_loggers: tuple[Callable[[Any, QueryLogEntry], None], ...] = ()
+        """What hears of every query of each context that is made; see ``enable_query_log``."""
         self.failing_handlers = FailingHandlers()
         self.foreign_keys = KnownForeignKeys(self.schemas)
         self.secret_arguments = SecretArguments(schemas.values())
@@ -161,6 +164,18 @@ class Engine(NotCopied):
         return f"<Engine {pools} entities={len(self.schemas)}{' closed' if self._closed else ''}>"
 
     # contexts
+
+    def enable_query_log(self, *, echo: bool = False) -> None:
+        """Log each statement and Redis round trip of the contexts that are made from now on, without its arguments.
+
+        To the logger ``fluxaorm.queries`` at level INFO; ``echo``: as lines on stderr instead, for scripts and shells.
+        For more, such as arguments, see ``ctx.register_query_logger``.
+        """
+        from fluxaorm.observe.query_lines import echo_query, log_query
+
+        handler = echo_query if echo else log_query
+        if handler not in self.query_loggers:
+            self.query_loggers = (*self.query_loggers, handler)
 
     def new_context(self, *, timeout: float | None = None) -> Context:
         """A unit of work for one thread, best in a ``with`` block. ContextClosedError when the engine is closed.

@@ -9,6 +9,7 @@ import pytest
 
 import fluxaorm as fx
 from fluxaorm.errors import MySQLError, NotSupportedError, QueryError
+from fluxaorm.query import fields
 from tests.support.blocks import block
 from tests.support.shop_engines import Shop
 
@@ -127,6 +128,21 @@ def test_ids_count_and_exists(shop: Shop) -> None:
     assert shop.do(shop.products.exists(ctx, active)) is True
     assert shop.do(shop.products.exists(ctx, active.filter(F.price > 100))) is False
     assert {} == ctx.unit_of(shop.products).identity
+
+
+def test_a_required_field_behind_a_reference_may_be_null(shop: Shop) -> None:
+    """A reference may lead nowhere, so its fields are typed, compared and given as nullable ones."""
+    ctx = shop.context()
+    q, F = query(shop)
+
+    lost = shop.do(shop.products.search_many(ctx, q.filter(F.category.name == None)))  # noqa: E711 - a condition
+    found = shop.do(shop.products.select(ctx, q.filter(F.category.name.is_in(["Books", None])), F.category.name))
+
+    assert ["Lamp"] == names(lost)
+    assert {("Books",), (None,)} == set(found)
+    assert isinstance(F.category.name, fields.NullableStringField)
+    with pytest.raises(QueryError, match="not nullable"):
+        _ = F.name == None  # noqa: E711 - a condition
 
 
 def test_search_one(shop: Shop) -> None:

@@ -172,6 +172,15 @@ def queries(ctx: Context, category: CategoryEntity) -> None:
     assert_type(
         ProductEntityProvider.select(ctx, query, fields.price, fields.status), list[tuple[Decimal, ProductStatus]]
     )
+    orders = OrderEntityProvider.fields
+    assert_type(
+        OrderEntityProvider.select(ctx, query, orders.product.name, orders.product.status),
+        list[tuple[str | None, ProductStatus | None]],
+    )
+    assert_type(
+        OrderEntityProvider.select(ctx, query, orders.product, orders.product.category, orders.product.category.id),
+        list[tuple[int, int | None, int | None]],
+    )
     assert_type(AccountEntityProvider.search_one(ctx, Query()), AccountEntity | None)
 
 

@@ -179,10 +179,12 @@ class Columns:
         return self._type(column) if column.kind == "json" else ""
 
     def _reference(self, column: ColumnSchema, sibling: Sibling) -> FieldObject:
-        id_type = self._optional(column, self._names.int)
-        nullable = ", nullable=True" if column.nullable else ""
-        value = f"{self._names.fields}.reference(lambda: {sibling.reference}{nullable})"
-        return FieldObject(column.field, f"{sibling.reference_type}[{id_type}]", value)
+        names, nullable = self._names, ", nullable=True" if column.nullable else ""
+        annotation = f"{sibling.reference_type}[{names.int} | None]"
+        if not column.nullable:
+            annotation = f"{names.fields}.RequiredReference[{sibling.reference_type}[{names.int}], {annotation}]"
+        value = f"{names.fields}.reference(lambda: {sibling.reference}{nullable})"
+        return FieldObject(column.field, annotation, value)
 
 
 def _fits(test: str, column: ColumnSchema) -> bool:

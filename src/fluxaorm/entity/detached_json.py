@@ -50,7 +50,7 @@ for _kind, _names in (
 
 def detached(value: Any, refuse: Refuse) -> Any:
     """A document of dicts and lists that call ``refuse`` when somebody changes them; equal to what it was made of."""
-    kind = type(value)
+    kind: type[Any] = value.__class__
     made: DetachedDict | DetachedList
     if kind is dict:
         made = DetachedDict({key: detached(item, refuse) for key, item in value.items()})

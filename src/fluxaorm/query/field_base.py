@@ -47,6 +47,8 @@ class QueryField(Expression[V], Generic[V, A]):
     _takes: ClassVar[tuple[type[Any], ...]] = ()
     _words: ClassVar[str] = "no value"
     _nullable: bool = False
+    _nullable_form: ClassVar[type[Any] | None] = None
+    """What stands for a required field behind a reference; None: it is nullable anyway."""
 
     def __init__(self, field: str = "") -> None:
         """``field``: its name, where that is not the attribute's."""
@@ -59,13 +61,16 @@ class QueryField(Expression[V], Generic[V, A]):
     def __get__(self, instance: Any, owner: type[Any]) -> Self:
         """The field as seen from these Fields; kept there, so that it is made once."""
         if not isinstance(instance, Fields):
-            return self._bound(owner._entity_name, ())
-        bound = self._bound(instance._root, instance._inner)
+            found: Self = self._bound(owner._entity_name, ())
+            return found
+        bound: Self = self._bound(instance._root, instance._inner)
         instance.__dict__[self._field] = bound
         return bound
 
-    def _bound(self, root: str, path: tuple[str, ...]) -> Self:
-        bound = object.__new__(type(self))
+    def _bound(self, root: str, path: tuple[str, ...]) -> Any:
+        # a reference may lead nowhere, whatever it says of itself: no FOREIGN KEY is made
+        form = type(self)._nullable_form if path else None
+        bound: Any = object.__new__(form or type(self))
         bound.__dict__.update(self.__dict__)
         bound._key = FieldKey(root, path, self._field)
         return bound
@@ -189,7 +194,9 @@ class _Reference:
         root, path, name = fields._root, fields._inner, self._name
         made: Any = object.__new__(self._target())
         key = FieldKey(root, path, name)
-        made.__dict__.update(_root=root, _inner=(*path, name), _field=name, _key=key, _nullable=self._nullable)
+        made.__dict__.update(
+            _root=root, _inner=(*path, name), _field=name, _key=key, _nullable=self._nullable or bool(path)
+        )
         fields.__dict__[name] = made
         return made
 

@@ -19,7 +19,11 @@ A generated module holds one class of fields an entity, and one more where other
         status: EnumField[ProductStatus] = EnumField()
         tags: SetField[ProductTags] = SetField()
         attributes: JsonField[dict[str, str]] = JsonField()
-        category: CategoryReference[int] = reference(lambda: category_entity.CategoryReference)
+        category: RequiredReference[CategoryReference[int], CategoryReference[int | None]] = reference(
+            lambda: category_entity.CategoryReference
+        )
+
+Behind a reference every field is the nullable form: the row that it leads to may be gone.
 
 Attribute names are field names (``category``, ``home_country``, ``aliases_1``); the lambda is called when the field is
 first used, so modules may refer to each other. ``Provider.fields`` is one instance: ``fields = ProductFields()``.
@@ -33,7 +37,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar, overload
 
 from fluxaorm.errors import QueryError
 from fluxaorm.query.conditions import Comparison, Condition
@@ -52,11 +56,37 @@ from fluxaorm.query.field_base import A, Fields, O, OrderedField, QueryField, V,
 M = TypeVar("M", bound=StrEnum)
 J = TypeVar("J")
 E = TypeVar("E")
+N = TypeVar("N")
+R = TypeVar("R")
 S = TypeVar("S", bound="str | None")
 IdValue = TypeVar("IdValue")
 """``int``, or ``int | None`` for a nullable reference."""
 Settable: TypeAlias = "V | Expression[V]"
 """What ``update_where`` sets a column to: a value, or what the server computes."""
+
+
+class Required(Generic[N]):
+    """Mixin of the fields that are not nullable. ``N``: what they are behind a reference, which may lead nowhere."""
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(self, instance: ReferenceField[Any, Any], owner: type[Any]) -> N: ...
+        @overload
+        def __get__(self, instance: object, owner: type[Any]) -> Self: ...
+        def __get__(self, instance: Any, owner: type[Any]) -> Any: ...
+
+
+class RequiredReference(Generic[R, N]):
+    """For type checkers: a reference field that is an ``R``, and behind another reference an ``N``."""
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(self, instance: ReferenceField[Any, Any], owner: type[Any]) -> N: ...
+        @overload
+        def __get__(self, instance: object, owner: type[Any]) -> R: ...
+        def __get__(self, instance: Any, owner: type[Any]) -> Any: ...
 
 
 class _Number(OrderedField[V, A, O], Numeric[V, O], Generic[V, A, O]):
@@ -69,7 +99,7 @@ class _Int(_Number[V, V, int], Generic[V]):
     _words = "an int"
 
 
-class IntField(_Int[int]):
+class IntField(Required["NullableIntField"], _Int[int]):
     """An integer of any size, or an id."""
 
 
@@ -94,7 +124,7 @@ class _Float(_Number[V, "V | int", float], Divisible[V, float], Generic[V]):
             raise QueryError(f"{self._key} takes a float, and this int is too large for one") from None
 
 
-class FloatField(_Float[float]):
+class FloatField(Required["NullableFloatField"], _Float[float]):
     """A float; an int is one too."""
 
 
@@ -116,7 +146,7 @@ class _Decimal(_Number[V, "V | int", "Decimal | int"], Divisible[V, "Decimal | i
         return Decimal(super()._accept(value))
 
 
-class DecimalField(_Decimal[Decimal]):
+class DecimalField(Required["NullableDecimalField"], _Decimal[Decimal]):
     """A Decimal; an int is one too, a float is not: it would hide rounding."""
 
 
@@ -149,7 +179,7 @@ class _String(OrderedField[S, S, str], Textual[S], Generic[S]):
         return self._compare("contains", text)
 
 
-class StringField(_String[str]):
+class StringField(Required["NullableStringField"], _String[str]):
     """Text. Upper and lower case, and accents, compare as the column's collation has it."""
 
 
@@ -168,7 +198,7 @@ class _Bool(QueryField[V, V], Generic[V]):
     _words = "a bool"
 
 
-class BoolField(_Bool[bool]):
+class BoolField(Required["NullableBoolField"], _Bool[bool]):
     """True or False."""
 
 
@@ -188,7 +218,7 @@ class _Date(OrderedField[V, V, date], Moment[V], Generic[V]):
         return super()._accept(value)
 
 
-class DateField(_Date[date]):
+class DateField(Required["NullableDateField"], _Date[date]):
     """A date."""
 
 
@@ -207,7 +237,7 @@ class _DateTime(OrderedField[V, V, datetime], Moment[V], Generic[V]):
     _words = "a datetime"
 
 
-class DateTimeField(_DateTime[datetime]):
+class DateTimeField(Required["NullableDateTimeField"], _DateTime[datetime]):
     """A moment; a naive one is taken as UTC. Parts finer than the column's count where it is ordered, not in ``==``."""
 
 
@@ -226,7 +256,7 @@ class _Time(OrderedField[V, V, time], Generic[V]):
     _words = "a time"
 
 
-class TimeField(_Time[time]):
+class TimeField(Required["NullableTimeField"], _Time[time]):
     """A time of the day."""
 
 
@@ -241,7 +271,7 @@ class _TimeDelta(OrderedField[V, V, timedelta], Generic[V]):
     _words = "a timedelta"
 
 
-class TimeDeltaField(_TimeDelta[timedelta]):
+class TimeDeltaField(Required["NullableTimeDeltaField"], _TimeDelta[timedelta]):
     """A duration."""
 
 
@@ -256,7 +286,7 @@ class _Bytes(QueryField[V, V], Generic[V]):
     _words = "bytes"
 
 
-class BytesField(_Bytes[bytes]):
+class BytesField(Required["NullableBytesField"], _Bytes[bytes]):
     """Bytes."""
 
 
@@ -271,7 +301,7 @@ class _UUID(QueryField[V, V], Generic[V]):
     _words = "a UUID"
 
 
-class UUIDField(_UUID[uuid.UUID]):
+class UUIDField(Required["NullableUUIDField"], _UUID[uuid.UUID]):
     """A UUID."""
 
 
@@ -286,7 +316,7 @@ class _IPv4(OrderedField[V, V, IPv4Address], Generic[V]):
     _words = "an IPv4Address"
 
 
-class IPv4Field(_IPv4[IPv4Address]):
+class IPv4Field(Required["NullableIPv4Field"], _IPv4[IPv4Address]):
     """An IPv4 address."""
 
 
@@ -301,7 +331,7 @@ class _IPv6(OrderedField[V, V, IPv6Address], Generic[V]):
     _words = "an IPv6Address"
 
 
-class IPv6Field(_IPv6[IPv6Address]):
+class IPv6Field(Required["NullableIPv6Field"], _IPv6[IPv6Address]):
     """An IPv6 address."""
 
 
@@ -311,7 +341,7 @@ class NullableIPv6Field(_IPv6["IPv6Address | None"]):
     _nullable = True
 
 
-class EnumField(QueryField[M, "M | str"], Generic[M]):
+class EnumField(Required["NullableEnumField[M]"], QueryField[M, "M | str"], Generic[M]):
     """A member of an enum, or its text; a text that is no member is a QueryError when the query is compiled."""
 
     _takes = (str,)
@@ -352,7 +382,7 @@ class _Set(QueryField[V, A], Generic[V, A, M]):
         return frozenset(map(self._accept, self._members(members)))
 
 
-class SetField(_Set["frozenset[M]", "Iterable[M | str]", M], Generic[M]):
+class SetField(Required["NullableSetField[M]"], _Set["frozenset[M]", "Iterable[M | str]", M], Generic[M]):
     """A set of members of an enum: ask for members with ``has`` and ``has_any``, for the whole set with ``==``."""
 
 
@@ -368,7 +398,7 @@ class _Presence(QueryField[V, None], Generic[V]):
     _words = "no value but in is_null() and is_not_null()"
 
 
-class JsonField(_Presence[J], Generic[J]):
+class JsonField(Required["NullableJsonField[J]"], _Presence[J], Generic[J]):
     """A Json value."""
 
 
@@ -378,7 +408,7 @@ class NullableJsonField(_Presence["J | None"], Generic[J]):
     _nullable = True
 
 
-class ReferencesField(_Presence["list[int]"]):
+class ReferencesField(Required["NullableReferencesField"], _Presence["list[int]"]):
     """A list of references, ids in order."""
 
 
@@ -406,6 +436,28 @@ class ReferenceField(QueryField[IdValue, "E | IdValue"], Generic[E, IdValue]):
             raise QueryError(f"{self._key} takes a {target or 'reference'} or an id, not a {given}")
         return value.id
 
+
+_FORMS: tuple[tuple[type[QueryField[Any, Any]], type[Any]], ...] = (
+    (IntField, NullableIntField),
+    (FloatField, NullableFloatField),
+    (DecimalField, NullableDecimalField),
+    (StringField, NullableStringField),
+    (BoolField, NullableBoolField),
+    (DateField, NullableDateField),
+    (DateTimeField, NullableDateTimeField),
+    (TimeField, NullableTimeField),
+    (TimeDeltaField, NullableTimeDeltaField),
+    (BytesField, NullableBytesField),
+    (UUIDField, NullableUUIDField),
+    (IPv4Field, NullableIPv4Field),
+    (IPv6Field, NullableIPv6Field),
+    (EnumField, NullableEnumField),
+    (SetField, NullableSetField),
+    (JsonField, NullableJsonField),
+    (ReferencesField, NullableReferencesField),
+)
+for _required, _nullable in _FORMS:
+    _required._nullable_form = _nullable
 
 __all__ = [
     "BoolField",
@@ -443,6 +495,7 @@ __all__ = [
     "QueryField",
     "ReferenceField",
     "ReferencesField",
+    "RequiredReference",
     "SetField",
     "Settable",
     "StringField",

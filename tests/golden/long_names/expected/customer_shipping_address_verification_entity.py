@@ -170,7 +170,7 @@ class CustomerShippingAddressVerificationFields(
 
     id = fields.IntField()
     verification_status: fields.NullableEnumField[CustomerShippingAddressVerificationStatus] = fields.NullableEnumField()  # fmt: skip
-    verified_by_customer_support_representative: CustomerSupportRepresentativeReference[int] = fields.reference(
+    verified_by_customer_support_representative: fields.RequiredReference[CustomerSupportRepresentativeReference[int], CustomerSupportRepresentativeReference[int | None]] = fields.reference(
         lambda: customer_support_representative_entity.CustomerSupportRepresentativeReference,
     )  # fmt: skip
     customer_supplied_shipping_instructions: fields.JsonField[dict[str, list[dict[str, tuple[int, str, float, bool]]]]] = fields.JsonField()  # fmt: skip

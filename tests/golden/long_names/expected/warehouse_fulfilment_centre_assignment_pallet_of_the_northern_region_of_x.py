@@ -125,7 +125,7 @@ class WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXFields(
     """For queries."""
 
     id = fields.IntField()
-    warehouse_fulfilment_centre_assignment_entity_of_the_northern_re: WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXReference[int] = fields.reference(
+    warehouse_fulfilment_centre_assignment_entity_of_the_northern_re: fields.RequiredReference[WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXReference[int], WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXReference[int | None]] = fields.reference(
         lambda: warehouse_fulfilment_centre_assignment_entity_of_the_northern_region_of_x.WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXReference,
     )  # fmt: skip
 

@@ -70,7 +70,9 @@ class ProviderFields(fields.Fields, entity="Provider"):
     """For queries."""
 
     id = fields.IntField()
-    owner: ClassReference[int] = fields.reference(lambda: class_.ClassReference)
+    owner: fields.RequiredReference[ClassReference[int], ClassReference[int | None]] = fields.reference(
+        lambda: class_.ClassReference,
+    )  # fmt: skip
 
 
 class ProviderReference(

@@ -203,7 +203,9 @@ class CompanyFields(fields.Fields, entity="CompanyEntity"):
         lambda: office_entity.OfficeReference,
         nullable=True,
     )
-    main: OfficeReference[int] = fields.reference(lambda: office_entity.OfficeReference)
+    main: fields.RequiredReference[OfficeReference[int], OfficeReference[int | None]] = fields.reference(
+        lambda: office_entity.OfficeReference,
+    )  # fmt: skip
     name = fields.StringField()
 
 

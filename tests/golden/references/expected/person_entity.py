@@ -114,9 +114,9 @@ class PersonFields(fields.Fields, entity="PersonEntity"):
         lambda: PersonReference,
         nullable=True,
     )
-    employer: CompanyReference[int] = fields.reference(
+    employer: fields.RequiredReference[CompanyReference[int], CompanyReference[int | None]] = fields.reference(
         lambda: company_entity.CompanyReference,
-    )
+    )  # fmt: skip
     friends = fields.ReferencesField()
 
 

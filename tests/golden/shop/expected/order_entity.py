@@ -116,10 +116,12 @@ class OrderFields(fields.Fields, entity="OrderEntity"):
     """For queries."""
 
     id = fields.IntField()
-    user: UserReference[int] = fields.reference(lambda: user_entity.UserReference)
-    product: ProductReference[int] = fields.reference(
+    user: fields.RequiredReference[UserReference[int], UserReference[int | None]] = fields.reference(
+        lambda: user_entity.UserReference,
+    )  # fmt: skip
+    product: fields.RequiredReference[ProductReference[int], ProductReference[int | None]] = fields.reference(
         lambda: product_entity.ProductReference,
-    )
+    )  # fmt: skip
     quantity = fields.IntField()
     note = fields.NullableStringField()
 

@@ -196,9 +196,9 @@ class ProductFields(fields.Fields, entity="ProductEntity"):
     id = fields.IntField()
     name = fields.StringField()
     price = fields.DecimalField()
-    category: CategoryReference[int] = fields.reference(
+    category: fields.RequiredReference[CategoryReference[int], CategoryReference[int | None]] = fields.reference(
         lambda: category_entity.CategoryReference,
-    )
+    )  # fmt: skip
     status: fields.EnumField[ProductStatus] = fields.EnumField()
     tags: fields.SetField[ProductTags] = fields.SetField()
     aliases_1 = fields.NullableStringField()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import fluxaorm as fx
-from fluxaorm.dialects import dialect_for
+from fluxaorm.dialects import dialect_for, guessed_dialect
 from fluxaorm.errors import QueryError
 from fluxaorm.pools.mysql_connection import session_sql
 from tests.support.blocks import block
@@ -162,7 +162,7 @@ def test_one_set_pins_all_that_our_sql_rests_on(mysql_server: SqlServer, asked: 
     """A server's defaults are its administrator's; also on the first connection, before anybody asked what it is."""
     with closing(mysql_server.connect()) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT VERSION(), @@version_comment")
-        dialect = dialect_for(*cursor.fetchone()) if asked else dialect_for("8.4.0")
+        dialect = dialect_for(*cursor.fetchone()) if asked else guessed_dialect("8.4.0")
         isolation = "tx_isolation" if mysql_server.kind == "mariadb" else "transaction_isolation"
         defaults = {name: bad for name, (bad, _) in PINNED.items()}
         cursor.execute("SET " + ", ".join(f"SESSION {name} = {value}" for name, value in defaults.items()))

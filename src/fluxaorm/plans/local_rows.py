@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import cachebox
 
+from fluxaorm.plans.cache_keys import ABSENT
+
 _STRIPES: Final = 1024
 PLACE_BYTES: Final = 1 << 16
 _NOTHING: Final = (0.0, None)
@@ -104,7 +106,7 @@ class LocalRows:
 def _places_of(_: int, entry: tuple[float, Any]) -> int:
     """How many of the places a row takes."""
     row = entry[1]
-    if type(row) is not tuple:
+    if row is ABSENT:
         return 1
     size = 0
     for cell in row:

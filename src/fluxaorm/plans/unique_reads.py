@@ -70,11 +70,11 @@ def must_get_by_unique_plan(
     )
     if entity is None:
         index, columns = _index(unit, index_name), unit.schema.columns
-        given = zip(index.fields, index.positions, values, strict=True)
+        given = zip(index.fields, values, strict=True)
         raise EntityNotFoundError(
             unit.schema.name,
             None,
-            {field: value for field, position, value in given},
+            dict(given),
             secret=frozenset(columns[position].field for position in index.positions if columns[position].secret),
         )
     return entity

@@ -282,8 +282,9 @@ class BlockingPool(Generic[C]):
 
     def abandon(self) -> list[C]:
         """In a child process after a fork: start anew; the parent's connections, which must not be written to."""
-        alive, self._alive = self._alive, WeakSet()
+        # held before anything lets go of them: the driver of one that is collected says goodbye on the parent's socket
+        inherited = list(self._alive)
+        self._alive = WeakSet()
         self._lock = threading.Lock()
         self._start()
-        inherited = list(alive)
         return inherited

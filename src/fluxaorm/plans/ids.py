@@ -225,10 +225,11 @@ def _move_reserved_plan(binding: Binding, size: int) -> Plan[int]:
     return reserved
 
 
-def _own_row_plan(binding: Binding, sql: str, args: tuple[object, ...]) -> Plan[ExecResult]:
+def _own_row_plan(binding: Binding, sql: str, args: tuple[object, ...], table: str | None = None) -> Plan[ExecResult]:
     """Change the entity's row of ``_fluxa_ids``; made from the table's largest id when it is missing, as is the table.
 
-    Raises MySQLError when the entity's own table is missing: there is nothing to take ids for.
+    ``table``: where its rows still are, before it is renamed. Raises MySQLError when that is missing: there is nothing
+    to take ids for.
     """
     done: ExecResult | None = None
     try:
@@ -238,7 +239,8 @@ def _own_row_plan(binding: Binding, sql: str, args: tuple[object, ...]) -> Plan[
             raise
         yield from _make_table_plan(binding)
     if done is None or not done.rows_affected:
-        first_row = binding.dialect.ids_first_row(*_names(binding))
+        name, id_column = _names(binding)
+        first_row = binding.dialect.ids_first_row(table or name, id_column)
         _ = yield from _repeatable_plan(binding, first_row, (binding.recorded_table,))
         done = yield from _repeatable_plan(binding, sql, args)
     return done
@@ -291,15 +293,15 @@ def lift_ids_plan(entities: Sequence[TrackedEntity]) -> Plan[None]:
         yield from keep_ids_above_plan(binding, max(ids))
 
 
-def keep_ids_above_plan(binding: Binding, id: int) -> Plan[None]:
-    """Never reserve ``id`` or one below it again."""
+def keep_ids_above_plan(binding: Binding, id: int, table: str | None = None) -> Plan[None]:
+    """Never reserve ``id`` or one below it again. ``table``: where the rows are, when not under the entity's name."""
     if id > binding.reserved_seen:
         # a process that lifts again is loading rows: ahead by a block it need not lift for each flush
         ahead = block_size(binding) if binding.reserved_seen else 0
-        yield from _lift_to_plan(binding, min(id + ahead, binding.schema.id_maximum))
+        yield from _lift_to_plan(binding, min(id + ahead, binding.schema.id_maximum), table)
 
 
-def _lift_to_plan(binding: Binding, bound: int) -> Plan[None]:
+def _lift_to_plan(binding: Binding, bound: int, table: str | None = None) -> Plan[None]:
     args = (bound, binding.recorded_table, bound)
-    _ = yield from _own_row_plan(binding, binding.dialect.ids_lift(), args)
+    _ = yield from _own_row_plan(binding, binding.dialect.ids_lift(), args, table)
     binding.reserved_seen = bound

@@ -124,7 +124,7 @@ def _keep_ids_plan(binding: Binding, table: str) -> Plan[None]:
     id = binding.dialect.quote(binding.schema.columns[0].name)
     rows = yield from FetchRows(binding.mysql_pool, f"SELECT MAX({id}) FROM {binding.dialect.quote(table)}")
     if rows and rows[0][0] is not None:
-        yield from keep_ids_above_plan(binding, int(rows[0][0]))
+        yield from keep_ids_above_plan(binding, int(rows[0][0]), table)
 
 
 def _forget(owner: UnitOfWork, binding: Binding) -> None:

@@ -37,6 +37,7 @@ from fluxaorm.plans.binding import Binding, DisabledCaches
 from fluxaorm.plans.cache_keys import channel_of, key_prefix
 from fluxaorm.plans.deployment_check import check_plan
 from fluxaorm.plans.foreign_keys import KnownForeignKeys
+from fluxaorm.plans.identity import Namespace
 from fluxaorm.plans.row_reader import RowReader
 from fluxaorm.plans.tokens import TokenSource
 from fluxaorm.plans.unknown_commits import kill_later
@@ -101,14 +102,16 @@ class Engine(NotCopied):
         clickhouse_pools: Mapping[str, ClickhouseRegistration],
         kafka_pools: Mapping[str, KafkaRegistration],
         databases: Mapping[str, str],
+        private_stores: frozenset[tuple[str, str]] = frozenset(),
         careless_redis_pools: frozenset[str],
         merging_pools: frozenset[str],
         settings: Mapping[str, Any],
         metrics: Sequence[QueryMetrics] = (),
     ) -> None:
-        """``databases``: MySQL pool code -> its database's name in cache keys; ``careless_redis_pools``: those whose
-        ``on_write_failure`` is "proceed"; ``merging_pools``: MySQL pools whose id look-ups are merged on asyncio;
-        ``settings``: for ``option``; ``metrics``: what every context reports to."""
+        """``databases``: MySQL pool code -> its database's name in cache keys; ``private_stores``: pairs of a MySQL
+        and a Redis pool that are files of one directory; ``careless_redis_pools``: those whose ``on_write_failure``
+        is "proceed"; ``merging_pools``: MySQL pools whose id look-ups are merged on asyncio; ``settings``: for
+        ``option``; ``metrics``: what every context reports to."""
         self.schemas = MappingProxyType(dict(schemas))
         self.mysql_pools = MappingProxyType(dict(mysql_pools))
         self.redis_pools = MappingProxyType(dict(redis_pools))
@@ -147,6 +150,7 @@ class Engine(NotCopied):
             code: AsyncEngineMySQL(pool, self._raw_async_context) for code, pool in mysql_pools.items()
         }
         self._databases = dict(databases)
+        self._private_stores = private_stores
         self._lock = threading.RLock()
         self._closed = False
         self._listeners = self._made_listeners()
@@ -398,6 +402,20 @@ class Engine(NotCopied):
         tables cannot be looked at.
         """
         return ctx._run(check_plan(self, tuple(providers)))
+
+    @property
+    def namespaces(self) -> Sequence[Namespace]:
+        """What its entities use of its Redis pools."""
+        found: set[Namespace] = set()
+        for schema in self.schemas.values():
+            redis_pool = self._cache_pool(schema)
+            id_pool = self._id_pool(schema, redis_pool)
+            name = self._namespace(schema, redis_pool or id_pool)
+            for pool in {redis_pool, id_pool} - {None}:
+                assert pool is not None
+                private = (schema.mysql_pool, pool) in self._private_stores
+                found.add(Namespace(schema.mysql_pool, pool, name, private))
+        return sorted(found)
 
     # what contexts ask
 

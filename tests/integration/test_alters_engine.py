@@ -117,8 +117,9 @@ def test_every_type_of_a_definition_is_made_once(open_engine: Any, shell: Shell)
         shell.do(alter.exec(ctx))
     again = shell.do(fx.get_alters(ctx))
 
-    assert ["create_table", "create_table"] == [alter.kind for alter in alters]
+    assert ["create_table"] * 4 == [alter.kind for alter in alters]
     assert [] == again
+    assert ["_fluxa_ids", "_fluxa_meta"] == [alter.table for alter in alters if alter.entity is None]
 
 
 def test_a_definition_grows_and_shrinks_with_its_rows(open_engine: Any, shell: Shell) -> None:

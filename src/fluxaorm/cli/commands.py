@@ -55,6 +55,10 @@ def options(
     """Answer what is no command."""
 
 
+cache = typer.Typer(no_args_is_help=True, help="What is in Redis.", epilog=_EPILOG)
+app.add_typer(cache, name="cache")
+
+
 AppArgument = Annotated[str | None, typer.Argument(metavar="APP", help=_APP_HELP, show_default=False)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
@@ -183,6 +187,20 @@ def alters(
             pool=pool, apply=apply, allow_destructive=allow_destructive, sql=sql, check=check, json=json
         )
         alters_command.run(name, wishes)
+
+
+@cache.command(epilog=_EPILOG)
+def reset(name: AppArgument = None, json: JsonOption = False) -> None:
+    """Empty the application's namespaces of Redis and take them over.
+
+    For a database that was made anew, whose predecessor's rows and ids are still in Redis. While programs are running
+    on it, do not: they would lose what keeps their caches true. APP must name a Registry, since an Engine could not be
+    made.
+    """
+    from fluxaorm.cli import cache_commands
+
+    with errors_as_exits():
+        cache_commands.reset(name, json=json)
 
 
 @app.command("config-schema", epilog=_EPILOG)

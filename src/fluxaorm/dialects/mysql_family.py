@@ -28,7 +28,7 @@ from fluxaorm.dialects.mysql_errors import (
 )
 from fluxaorm.dialects.mysql_introspection import FOREIGN_KEYS_SQL
 from fluxaorm.dialects.mysql_misfits import misfits, moved_value
-from fluxaorm.dialects.port import IDS_TABLE, Dialect, Duplicate
+from fluxaorm.dialects.port import IDS_TABLE, META_TABLE, Dialect, Duplicate
 from fluxaorm.dialects.tables import ColumnDefinition, IndexDefinition, TableDefinition
 from fluxaorm.dialects.untold import MYSQL_UNTOLD_SQL
 from fluxaorm.errors import FluxaError, MySQLError, NotSupportedError
@@ -278,6 +278,19 @@ class MySQLFamily(Dialect):
             "  `reserved` bigint unsigned NOT NULL\n"
             f") ENGINE={mysql_ddl.ENGINE}"
         )
+
+    def meta_table_ddl(self) -> str:
+        """See the port."""
+        return (
+            f"CREATE TABLE IF NOT EXISTS {self.quote(META_TABLE)} (\n"
+            "  `name` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,\n"
+            "  `value` varchar(255) CHARACTER SET ascii COLLATE ascii_bin NOT NULL\n"
+            f") ENGINE={mysql_ddl.ENGINE}"
+        )
+
+    def meta_first_row(self) -> str:
+        """The server makes it, so that a file of migrations gives each database its own."""
+        return f"INSERT IGNORE INTO {self.quote(META_TABLE)} (`name`, `value`) VALUES ('identity', UUID())"
 
     def ids_first_row(self, table: str, id_column: str) -> str:
         """See the port."""

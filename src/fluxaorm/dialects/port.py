@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fluxaorm.errors import FluxaError, MySQLError
 
 IDS_TABLE: Final = "_fluxa_ids"
+META_TABLE: Final = "_fluxa_meta"
 OWN_PREFIX: Final = "_fluxa_"
 """Tables of the library's own; no alter touches them."""
 
@@ -286,6 +287,21 @@ class Dialect(ABC):
     def largest_id(self, table: str, id_column: str) -> str:
         """The largest id of a table's rows; NULL without any."""
         return f"SELECT MAX({self.quote(id_column)}) FROM {self.quote(table)}"
+
+    # which database this is
+
+    @abstractmethod
+    def meta_table_ddl(self) -> str:
+        """Make ``_fluxa_meta(name, value)`` unless it exists."""
+
+    @abstractmethod
+    def meta_first_row(self) -> str:
+        """Give the database a random identity unless it has one."""
+
+    def meta_identity(self) -> str:
+        """The identity; no row without one."""
+        value, name = self.quote("value"), self.quote("name")
+        return f"SELECT {value} FROM {self.quote(META_TABLE)} WHERE {name} = 'identity'"
 
     # tables
 

@@ -15,7 +15,7 @@ from fluxaorm.dialects.capabilities import Capabilities
 from fluxaorm.dialects.computed import SQLiteComputed
 from fluxaorm.dialects.declared import declared_column, declared_indexes
 from fluxaorm.dialects.mysql_family import ISOLATIONS
-from fluxaorm.dialects.port import IDS_TABLE, Dialect, Duplicate
+from fluxaorm.dialects.port import IDS_TABLE, META_TABLE, Dialect, Duplicate
 from fluxaorm.dialects.sqlite_aggregates import AVERAGE, SUM
 from fluxaorm.dialects.sqlite_collations import DECIMAL, TIME
 from fluxaorm.dialects.sqlite_errors import (
@@ -204,6 +204,16 @@ class SQLite(Dialect):
         """See the port."""
         columns = "`entity` TEXT NOT NULL PRIMARY KEY, `reserved` INTEGER NOT NULL"
         return f"CREATE TABLE IF NOT EXISTS {self.quote(IDS_TABLE)} ({columns}) STRICT"
+
+    def meta_table_ddl(self) -> str:
+        """See the port."""
+        columns = "`name` TEXT NOT NULL PRIMARY KEY, `value` TEXT NOT NULL"
+        return f"CREATE TABLE IF NOT EXISTS {self.quote(META_TABLE)} ({columns}) STRICT"
+
+    def meta_first_row(self) -> str:
+        """See the port."""
+        made = "lower(hex(randomblob(16)))"
+        return f"INSERT OR IGNORE INTO {self.quote(META_TABLE)} (`name`, `value`) VALUES ('identity', {made})"
 
     def ids_first_row(self, table: str, id_column: str) -> str:
         """See the port."""

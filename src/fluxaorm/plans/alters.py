@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Coroutine, Iterable, Mapping
+from collections.abc import Collection, Coroutine, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from fluxaorm.alters import Alter, PoolDiff, wanted_table
 from fluxaorm.plans.alter_runs import SQLAlterPlans
 from fluxaorm.plans.effects import Effect, FetchRows, Parallel, Plan
+from fluxaorm.plans.identity import Namespace
+from fluxaorm.plans.own_tables import own_table_alters
 
 if TYPE_CHECKING:
     from fluxaorm.context import AsyncContext, Context
@@ -38,6 +40,15 @@ class DeclarationsPort(Protocol):
         ...
 
 
+class StoresPort(DeclarationsPort, Protocol):
+    """What is asked of an engine for all of its tables."""
+
+    @property
+    def namespaces(self) -> Sequence[Namespace]:
+        """What the entities use of Redis."""
+        ...
+
+
 @overload
 def get_alters(ctx: Context, *, reorder: bool = False) -> list[Alter]: ...
 @overload
@@ -47,9 +58,10 @@ def get_alters(ctx: Context | AsyncContext, *, reorder: bool = False) -> Any:
 
     Nothing is changed; each alter runs by ``alter.exec(ctx)``. Empty when all is as declared. Pools without an entity
     are left alone, and so are tables that no entity has, unless ``MySQLOptions(unknown_tables="drop")`` says otherwise.
-    ``reorder``: also move columns into the order of the fields, which nothing depends on. Raises MySQLError.
+    The library's own tables are made as all others, and never dropped. ``reorder``: also move columns into the order
+    of the fields, which nothing depends on. Raises MySQLError.
     """
-    return ctx._run(get_alters_plan(ctx.engine, reorder))
+    return ctx._run(get_alters_plan(ctx.engine, reorder, own_tables=True))
 
 
 @overload
@@ -64,19 +76,22 @@ def get_all_alters(ctx: Context | AsyncContext, *, reorder: bool = False) -> Any
     return ctx._run(get_all_alters_plan(ctx.engine, reorder))
 
 
-def get_all_alters_plan(engine: DeclarationsPort, reorder: bool = False) -> Plan[list[Alter]]:
+def get_all_alters_plan(engine: StoresPort, reorder: bool = False) -> Plan[list[Alter]]:
     """A store that others are filled from comes before them."""
-    stores: list[Plan[list[Alter]]] = [get_alters_plan(engine, reorder)]
+    stores: list[Plan[list[Alter]]] = [get_alters_plan(engine, reorder, own_tables=True)]
     alters: list[Alter] = []
     for plan in stores:
         alters += yield from plan
     return alters
 
 
-def get_alters_plan(engine: DeclarationsPort, reorder: bool = False, keep_unknown: bool = False) -> Plan[list[Alter]]:
+def get_alters_plan(
+    engine: StoresPort, reorder: bool = False, keep_unknown: bool = False, own_tables: bool = False
+) -> Plan[list[Alter]]:
     """The alters of all SQL pools, one introspection query each.
 
-    ``keep_unknown``: tables that no entity has are left alone, whatever the options of the pool.
+    ``keep_unknown``: tables that no entity has are left alone, whatever the options of the pool; ``own_tables``: the
+    library's too.
     """
     by_pool = _by_pool(engine.schemas.values())
     pools: list[TablesPort] = [engine.mysql_pools[code] for code in by_pool]
@@ -86,7 +101,10 @@ def get_alters_plan(engine: DeclarationsPort, reorder: bool = False, keep_unknow
     answers = yield from Parallel(queries)
     alters: list[Alter] = []
     for (code, schemas), pool, rows in zip(by_pool.items(), pools, answers, strict=True):
-        alters += _pool_alters(code, pool, schemas, rows, reorder, pool.drops_unknown_tables and not keep_unknown)
+        actual = pool.dialect.parse_introspection(rows)
+        if own_tables:
+            alters += own_table_alters(engine, code, pool.dialect, actual)
+        alters += _pool_alters(code, pool, schemas, actual, reorder, pool.drops_unknown_tables and not keep_unknown)
     return alters
 
 
@@ -98,9 +116,9 @@ def _by_pool(schemas: Iterable[EntitySchema]) -> dict[str, list[EntitySchema]]:
 
 
 def _pool_alters(
-    code: str, pool: TablesPort, schemas: Collection[EntitySchema], rows: Any, reorder: bool, drop_unknown: bool
+    code: str, pool: TablesPort, schemas: Collection[EntitySchema], actual: Any, reorder: bool, drop_unknown: bool
 ) -> list[Alter]:
     dialect = pool.dialect
     wanted = [wanted_table(schema, dialect, pool.collation) for schema in schemas]
     diff = PoolDiff(code, dialect, SQLAlterPlans(dialect), reorder, drop_unknown)
-    return diff.alters(wanted, dialect.parse_introspection(rows), pool.ignored_tables)
+    return diff.alters(wanted, actual, pool.ignored_tables)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from fluxaorm.alters import Alter
 from fluxaorm.dialects.port import IDS_TABLE
 from fluxaorm.errors import MySQLConnectionError, MySQLError, RedisConnectionError
-from fluxaorm.plans.alters import DeclarationsPort, get_alters_plan
+from fluxaorm.plans.alters import StoresPort, get_alters_plan
 from fluxaorm.plans.effects import Execute, FetchRows, Plan, RedisRoundTrip
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _RUN_ALTERS: Final = "run 'fluxaorm alters --apply' as a user who may change tables"
 
 
-class ServersPort(DeclarationsPort, Protocol):
+class ServersPort(StoresPort, Protocol):
     """What is asked of an engine."""
 
     @property
@@ -62,7 +62,7 @@ def _pending(alter: Alter) -> str:
     return f"{where}{owner} differs: {alter.description} ({alter.safety})"
 
 
-def _tables(engine: DeclarationsPort) -> dict[str, dict[str, tuple[str, ...]]]:
+def _tables(engine: StoresPort) -> dict[str, dict[str, tuple[str, ...]]]:
     """Columns by table by pool, the table of ids among them."""
     found: dict[str, dict[str, tuple[str, ...]]] = {}
     for schema in engine.schemas.values():

@@ -13,6 +13,7 @@ from fluxaorm.errors import CommitUnknownError, ContextMisuseError, MySQLError, 
 from fluxaorm.plans.alters import DeclarationsPort, get_alters_plan
 from fluxaorm.plans.binding import Binding
 from fluxaorm.plans.effects import Execute, FetchRows, Plan
+from fluxaorm.plans.identity import Namespace
 from fluxaorm.plans.ids import keep_ids_above_plan
 from fluxaorm.plans.table_intents import TableIntents
 from fluxaorm.plans.unit import UnitOfWork
@@ -25,11 +26,14 @@ class _OneEntity:
 
     schemas: Mapping[str, EntitySchema]
     mysql_pools: Mapping[str, Any]
+    namespaces: Sequence[Namespace] = ()
 
 
 def own_alters_plan(engine: DeclarationsPort, schema: EntitySchema) -> Plan[list[Alter]]:
     """The alters of the entity's table, in order; one query. Of other tables only foreign keys that are in the way."""
-    alters = yield from get_alters_plan(_OneEntity({schema.name: schema}, engine.mysql_pools), keep_unknown=True)
+    alters = yield from get_alters_plan(
+        _OneEntity({schema.name: schema}, engine.mysql_pools), keep_unknown=True, own_tables=True
+    )
     return alters
 
 
@@ -60,7 +64,7 @@ def update_schema_and_truncate_plan(owner: UnitOfWork, engine: DeclarationsPort,
     """Empty the table, then run all of its alters: once it is empty, there is nothing that one could lose."""
     refuse_transaction(owner, binding.schema)
     alters = yield from own_alters_plan(engine, binding.schema)
-    kinds = {alter.kind for alter in alters}
+    kinds = {alter.kind for alter in alters if alter.entity is not None}
     if "create_table" not in kinds:
         table = (binding.schema.renamed_from if "rename_table" in kinds else None) or binding.schema.table
         yield from _emptied_plan(owner, binding, table, binding.dialect.truncate_table(table))

@@ -15,15 +15,18 @@ from fluxaorm.entity.schema import EntitySchema
 from fluxaorm.errors import RegistryError
 from fluxaorm.pools import LocalCache, make_redis_pool, make_sql_pool
 from fluxaorm.registry.checks import static_problems
-from fluxaorm.registry.registrations import MySQLRegistration, Registrations, by_code
-from fluxaorm.registry.servers import check_servers
+from fluxaorm.registry.registrations import MySQLRegistration, RedisRegistration, Registrations, by_code
+from fluxaorm.registry.servers import check_namespaces, check_servers
 from fluxaorm.registry.unbuilt import kept_addresses, unbuilt
 
 logger = logging.getLogger("fluxaorm.registry")
 
 
-def build_engine(registered: Registrations, *, connect: bool) -> Engine:
-    """The Engine. RegistryError with all problems; with ``connect`` PoolConnectError and MissingExtraError too."""
+def build_engine(registered: Registrations, *, connect: bool, whose: bool = True) -> Engine:
+    """The Engine. RegistryError with all problems; with ``connect`` PoolConnectError and MissingExtraError too.
+
+    ``whose``: refuse namespaces of Redis that are another database's.
+    """
     schemas, problems = resolve_entities(list(dict.fromkeys(registered.entities)))
     problems = [*_repeated_entities(registered.entities), *problems, *static_problems(registered, schemas)]
     gaps = list(unbuilt(registered, schemas))
@@ -39,6 +42,8 @@ def build_engine(registered: Registrations, *, connect: bool) -> Engine:
     if connect:
         try:
             check_servers(engine)
+            if whose:
+                check_namespaces(engine)
         except BaseException:
             engine.close()
             raise
@@ -77,12 +82,28 @@ def _made_engine(registered: Registrations, schemas: Mapping[str, EntitySchema])
         clickhouse_pools=by_code(registered.clickhouse),
         kafka_pools=by_code(registered.kafka),
         databases={code: _database_name(pool) for code, pool in mysql.items()},
+        private_stores=_private_stores(mysql, redis),
         careless_redis_pools=frozenset(
             code for code, pool in redis.items() if pool.options.on_write_failure == "proceed"
         ),
         merging_pools=frozenset(code for code, pool in mysql.items() if pool.options.coalesce),
         settings=registered.settings,
         metrics=registered.metrics,
+    )
+
+
+def _private_stores(
+    mysql: Mapping[str, MySQLRegistration], redis: Mapping[str, RedisRegistration]
+) -> frozenset[tuple[str, str]]:
+    """The SQLite files and the servers of our own that were made together, in one directory."""
+    files = {code: pool.address.path for code, pool in mysql.items() if isinstance(pool.address, SQLiteAddress)}
+    return frozenset(
+        (sql, code)
+        for sql, file in files.items()
+        for code, pool in redis.items()
+        if file
+        and pool.address.embedded
+        and os.path.dirname(os.path.abspath(file)) == os.path.dirname(os.path.abspath(pool.address.embedded))
     )
 
 

@@ -253,7 +253,8 @@ class Registry:
            when a driver is not installed). ``connect=False`` leaves out this and the next step: enough for code
            generation. ClickHouse and Kafka pools are not connected in this version, which is told in the log.
         3. What servers say of themselves: limits and collation are taken from MySQL, servers that are too old or lack
-           what an entity needs are problems in one RegistryError.
+           what an entity needs are problems in one RegistryError, and so are namespaces of Redis that are another
+           database's.
 
         The registry may be changed and validated again; engines made before do not change.
         """

@@ -9,6 +9,7 @@ from typing import Final
 from fluxaorm.dialects import is_supported
 from fluxaorm.engine import Engine
 from fluxaorm.errors import PoolConnectError, RegistryError
+from fluxaorm.plans.identity import identity_problems_plan
 from fluxaorm.pools.ports import RedisPool, RedisServer, SQLPool
 from fluxaorm.registry.cascades import cascades_onto_caches
 from fluxaorm.registry.collations import alike_members
@@ -34,6 +35,12 @@ def check_servers(engine: Engine) -> None:
     _warn_of_eviction(servers)
     for warning in cascades_onto_caches(engine.schemas.values(), engine.mysql_pools):
         logger.warning(warning)
+
+
+def check_namespaces(engine: Engine) -> None:
+    """RegistryError when a namespace of Redis is another database's; one that is nobody's becomes this one's."""
+    if problems := engine.sync_runner.run(identity_problems_plan(engine)):
+        raise RegistryError(problems)
 
 
 def _connect(sql_pools: Iterable[SQLPool], redis_pools: Mapping[str, RedisPool]) -> dict[str, RedisServer]:

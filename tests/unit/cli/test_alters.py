@@ -28,7 +28,7 @@ def test_pending_alters_are_shown_and_not_run(command: Command, make_module: Mak
 
     assert 0 == outcome.code
     assert "CREATE TABLE" in outcome.out
-    assert "1 pending: 1 safe (run with --apply), 0 not\n" in outcome.out
+    assert "3 pending: 3 safe (run with --apply), 0 not\n" in outcome.out
     assert [] == _tables(workplace)
 
 
@@ -113,7 +113,7 @@ def test_destructive_ones_run_when_they_are_allowed(command: Command, make_modul
     outcome = command("alters", name, "--apply", "--allow-destructive", "--check")
 
     assert 0 == outcome.code
-    assert "2 applied\n" in outcome.out
+    assert "4 applied\n" in outcome.out
     assert ["ColourEntity"] == _tables(workplace)
 
 
@@ -158,7 +158,7 @@ def test_a_migration_file_holds_what_is_pending_and_runs(
     assert (1, True) == (outcome.code, outcome.out.endswith("written to 001.sql\n"))
     assert text.startswith("-- Migration of the MySQL pool 'default' (sqlite://shop.db),\n")
     assert text.endswith("\n")
-    assert "-- 2 of 2, destructive: drop table `forgotten`\n" in text
+    assert "-- 4 of 4, destructive: drop table `forgotten`\n" in text
     assert "\n-- DROP TABLE `forgotten`;\n" in text
     assert ["drop_table"] == [alter["kind"] for alter in json.loads(left.out)["pending"]]
 
@@ -235,7 +235,7 @@ def test_a_file_is_for_one_pool(command: Command, make_module: MakeModule, workp
 
     assert 2 == both.code
     assert "alters are pending in default, logs; add --pool" in both.err
-    assert ["LineEntity"] == [alter["entity"] for alter in json.loads(one.out)["pending"]]
+    assert [None, None, "LineEntity"] == [alter["entity"] for alter in json.loads(one.out)["pending"]]
     assert "001.sql" == json.loads(one.out)["file"]
 
 

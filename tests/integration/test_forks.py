@@ -20,6 +20,7 @@ import pytest
 import fluxaorm as fx
 from fluxaorm import Entity, UInt64
 from fluxaorm.engine import Engine
+from fluxaorm.errors import FluxaError
 from fluxaorm.pools.forks import run_each
 from tests.support.local_caches import wait_until_open
 from tests.support.redis_servers import RedisServer
@@ -157,7 +158,7 @@ def test_in_a_transaction_and_a_stream(before: set[str], engine: Engine) -> None
 
 def test_while_an_error_of_a_lost_connection_is_still_held(before: set[str], engine: Engine) -> None:
     """A connection that was closed may be alive in a traceback, and its number be another file's by then."""
-    with pytest.raises(fx.errors.FluxaError) as held, engine.new_context() as ctx:
+    with pytest.raises(FluxaError) as held, engine.new_context() as ctx:
         ctx.mysql().exec("KILL CONNECTION_ID()")
     files = [os.open(os.devnull, os.O_RDONLY) for _ in range(20)]
     names = [os.fstat(file).st_ino for file in files]

@@ -109,14 +109,19 @@ def test_every_row_of_the_data_is_in_the_database(first_run: Run) -> None:
     assert (ROWS, ROWS) == (rows, first_run.result["rows"])
 
 
-@pytest.mark.parametrize("run", ["first_run", "second_run"])
-def test_the_statements_counted_are_those_sqlite_executed(run: str, request: pytest.FixtureRequest) -> None:
-    """The query log must neither lose nor invent a statement; SQLite does not execute what it refuses."""
+@pytest.mark.parametrize(("run", "asked"), [("first_run", 1), ("second_run", 2)])
+def test_the_statements_counted_are_those_sqlite_executed(run: str, asked: int, request: pytest.FixtureRequest) -> None:
+    """The query log must neither lose nor invent a statement; SQLite does not execute what it refuses.
+
+    ``asked``: how often validate() asked which database it is, before there was a context with a log; the first time
+    there is no table to ask.
+    """
     found: Run = request.getfixturevalue(run)
     mysql = found.result["counters"]["mysql"]
 
     executed = Counter(mysql["statements"]) - Counter(mysql["errors"])
 
+    executed["SELECT"] += asked
     verbs = ("SELECT", "UPDATE", "DELETE")
     assert {verb: _traced(found, verb) for verb in verbs} == {verb: executed[verb] for verb in verbs}
 

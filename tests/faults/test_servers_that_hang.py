@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
@@ -34,7 +35,9 @@ def open_patient(fragile: Fragile, shell: Shell) -> Iterator[Callable[[Driver], 
         registry = fx.Registry()
         options = fx.MySQLOptions(driver=driver, connect_timeout=PATIENT, pool_timeout=PATIENT)
         registry.register_mysql(fragile.url, options=options)
-        redis = fx.RedisOptions(connect_timeout=PATIENT, read_timeout=PATIENT, namespace="patient")
+        redis = fx.RedisOptions(
+            connect_timeout=PATIENT, read_timeout=PATIENT, namespace=f"patient{uuid.uuid4().hex[:8]}"
+        )
         registry.register_redis(f"{fragile.redis.host}:{fragile.redis.port}", 0, options=redis)
         registry.register_entity(*ENTITIES)
         shops.append(Shop(registry.validate(), shell, fragile.url))
@@ -69,6 +72,11 @@ def test_opening_a_connection_takes_no_longer_than_the_context_has(
     fragile.do(ctx.flush())
     patient = open_patient(driver)
     users = patient.users
+    # what validate() left open would not be opened again
+    pool = patient.engine.mysql_pools["default"].sync
+    left = pool.acquire()
+    left.close()
+    pool.release(left)
     proxy.stall()
 
     def look_up() -> Any:

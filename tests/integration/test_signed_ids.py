@@ -108,7 +108,7 @@ def test_a_negative_id_can_be_marked_deleted_and_0_cannot(artists: Cached) -> No
     artists.do(ctx.flush())
     assert ["a-8388608"] == names(artists, provider.get_all(artists.context()))
     ctx = artists.context()
-    artists.do(provider.must_get_by_id(ctx, -5)).restore()
+    artists.do(provider.must_get_by_id(ctx, -5, include_deleted=True)).restore()
     artists.do(ctx.flush())
     assert ["a-8388608", "a-5"] == names(artists, provider.get_all(artists.context()))
 

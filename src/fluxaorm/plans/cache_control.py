@@ -10,7 +10,7 @@ from fluxaorm.plans.binding import Binding
 from fluxaorm.plans.cache_keys import PUBLISH, changes_message
 from fluxaorm.plans.effects import Plan, RedisRoundTrip
 from fluxaorm.plans.intents import Intents, forget_plan, invalidate_plan
-from fluxaorm.plans.reads import check_id
+from fluxaorm.plans.reads import LARGEST_ID, check_id
 from fluxaorm.plans.unit import EnginePort, EntityUnit, UnitOfWork
 
 SCAN_COUNT: Final = 1_000
@@ -24,6 +24,7 @@ def invalidate_ids_plan(unit: EntityUnit, ids: Sequence[int]) -> Plan[None]:
     binding = unit.binding
     for id in ids:
         check_id(unit, id)
+    ids = [id for id in ids if id <= LARGEST_ID]
     if binding.local is not None:
         binding.local.evict(ids)
     unit.make_stale(ids)

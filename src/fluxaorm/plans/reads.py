@@ -24,7 +24,8 @@ from fluxaorm.plans.tracked import DELETING, GONE, NEW, SNAPSHOT, STORED, Tracke
 from fluxaorm.plans.unit import EntityUnit, UnitOfWork
 
 _INT: Final = {int}
-_LARGEST_ID: Final = 2**64 - 1
+LARGEST_ID: Final = 2**64 - 1
+"""No row has a larger one, and no driver binds one: it is not asked for."""
 
 
 def get_by_id_plan(unit: EntityUnit, id: int, must: bool = False, include_deleted: bool = False) -> Plan[Any]:
@@ -39,8 +40,10 @@ def get_by_id_plan(unit: EntityUnit, id: int, must: bool = False, include_delete
 
 def _any_by_id_plan(unit: EntityUnit, id: int) -> Plan[Any]:
     """The entity of an id, deleted or not, or None."""
-    if type(id) is not int or not 0 <= id <= _LARGEST_ID:
+    if type(id) is not int or not 0 <= id <= LARGEST_ID:
         check_id(unit, id)
+        if id > LARGEST_ID:
+            return None
     owner, binding = unit.owner, unit.binding
     known = unit.fresh(id) if id in unit.identity else None
     if known is not None:
@@ -93,9 +96,10 @@ def entity_at_hand(unit: EntityUnit, id: int, include_deleted: bool = False) -> 
 
 def get_by_ids_plan(unit: EntityUnit, ids: Sequence[int], include_deleted: bool = False) -> Plan[list[Any]]:
     """Found entities in the order of the ids, each once."""
-    if not set(map(type, ids)) <= _INT or (ids and not (min(ids) >= 0 and max(ids) <= _LARGEST_ID)):
+    if not set(map(type, ids)) <= _INT or (ids and not (min(ids) >= 0 and max(ids) <= LARGEST_ID)):
         for id in ids:
             check_id(unit, id)
+        ids = [id for id in ids if id <= LARGEST_ID]
     entities: dict[int, Any] = dict.fromkeys(ids)
     missing: Sequence[int] = list(entities)
     if not unit.identity.keys().isdisjoint(missing):
@@ -117,8 +121,8 @@ def check_id(unit: EntityUnit, id: Any) -> None:
     if type(id) is not int and (isinstance(id, bool) or not isinstance(id, int)):
         raise QueryError(f"{unit.schema.name}: an id is an int, not {type(id).__name__} {shown_value(id)}")
     least = unit.schema.id_minimum
-    if not least <= id <= _LARGEST_ID:
-        told = "has at most 64 bits" if id >= least else f"is at least {least}" if least else "is not negative"
+    if id < least:
+        told = f"is at least {least}" if least else "is not negative"
         raise QueryError(f"{unit.schema.name}: an id {told}, got {shown_value(id)}")
 
 

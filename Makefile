@@ -40,11 +40,20 @@ demo-stack: $(VENV)/.dev ## the same on real servers
 test: $(VENV)/.dev ## every test, on a private stack of real servers
 	@$(PY) -m devstack run -- $(PY) -m pytest $(PYTEST_ARGS)
 
+# what the lowest versions of drivers and libraries could break
+LOWEST := .venvs/lowest
+LOWEST_TESTS ?= $(addprefix tests/integration/test_,drivers.py flush.py pools_sql.py pools_tls.py pools_redis.py \
+	metrics.py cli_alters.py stored_values.py)
+
+.PHONY: test-lowest
+test-lowest: $(LOWEST)/.done ## some tests with the lowest versions that are allowed
+	@$(LOWEST)/bin/python -m devstack run -- $(LOWEST)/bin/python -m pytest -q -n 2 -p no:cacheprovider $(LOWEST_TESTS)
+
 .PHONY: check
-check: lint types imports golden test ## what CI runs; ends in the tests
+check: lint types imports golden test-lowest test ## what CI runs; ends in the tests
 
 # the tests come last, also with -j: their summary closes the output
-test: | $(if $(filter check,$(MAKECMDGOALS)),lint types imports golden)
+test: | $(if $(filter check,$(MAKECMDGOALS)),lint types imports golden test-lowest)
 
 .PHONY: lint
 lint: $(VENV)/.dev ## formatting and ruff's rules
@@ -112,6 +121,14 @@ $(VENV)/.dev: requirements/dev.lock requirements/mysqlclient.lock pyproject.toml
 	.ci/mysqlclient $(PY)
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@ $(VENV)/.demo
+
+# mysqlclient is built from source there, with what the environment of development has installed for it
+$(LOWEST)/.done: requirements/lowest.lock pyproject.toml | $(VENV)/.dev
+	rm -rf $(LOWEST)
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/pip --disable-pip-version-check install --quiet --no-compile --require-hashes -r requirements/lowest.lock
+	$(LOWEST)/bin/pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
 
 $(VENV)/.bench: requirements/bench.lock $(VENV)/.dev
 	@$(PIP) install --quiet --require-hashes -r requirements/bench.lock || \

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import replace
 
 from fluxaorm.dialects.changes import Reorder
 from fluxaorm.dialects.tables import TableDefinition
@@ -15,8 +16,11 @@ def reordering(wanted: TableDefinition, reached: TableDefinition) -> Reorder | N
     order = [places[column.name] for column in wanted.columns]
     staying = set(_longest_increasing(order))
     before = [None, *(column.name for column in wanted.columns)]
-    # as they will be, with all that the definition does not say
-    columns = [reached.columns[place] for place in order]
+    # as declared, since servers do not give back every character of a type; with all that the definition does not say
+    columns = [
+        replace(column, attributes=reached.columns[place].attributes)
+        for column, place in zip(wanted.columns, order, strict=True)
+    ]
     moves = tuple(
         (column, after) for column, after, place in zip(columns, before, order, strict=False) if place not in staying
     )

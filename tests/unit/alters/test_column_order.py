@@ -9,6 +9,7 @@ from fluxaorm.alters import PoolDiff, WantedTable
 from fluxaorm.alters.column_order import reordering
 from fluxaorm.dialects import ColumnDefinition, TableDefinition, dialect_for
 from fluxaorm.dialects.changes import applied
+from fluxaorm.dialects.tables import ColumnAttributes
 
 
 def _table(*names: str) -> TableDefinition:
@@ -49,6 +50,19 @@ def test_the_order_of_columns_is_changed_only_when_asked_for() -> None:
     assert [] == unasked
     assert ("reorder_columns", "safe", "move columns `b`") == (asked.kind, asked.safety, asked.description)
     assert "MODIFY COLUMN `b` int NOT NULL AFTER `id`" in asked.sql
+
+
+def test_a_moved_column_is_declared_as_its_entity_says() -> None:
+    """MySQL shows an emoji of an enum as a question mark; a move that repeated that would turn the stored values."""
+    declared = ColumnDefinition("b", "enum('?')", ddl_type="enum('😀')")
+    there = ColumnDefinition("b", "enum('?')", attributes=ColumnAttributes(comment="mood"))
+    rest = _table("id", "a").columns
+    wanted = WantedTable(TableDefinition("Thing", (rest[0], declared, rest[1])), "ThingEntity")
+    actual = {"Thing": TableDefinition("Thing", (*rest, there))}
+
+    (alter,) = PoolDiff("default", dialect_for("9.7.4"), reorder=True).alters([wanted], actual)
+
+    assert "MODIFY COLUMN `b` enum('😀') NOT NULL COMMENT 'mood' AFTER `id`" in alter.sql
 
 
 def test_columns_that_are_not_there_yet_are_waited_for() -> None:

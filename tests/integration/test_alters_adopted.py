@@ -39,7 +39,7 @@ def _run_all(shell: Shell, engine: fx.Engine) -> list[Any]:
     for alter in alters:
         shell.do(alter.exec(ctx, allow_destructive=True))
     assert [] == shell.do(fx.get_alters(ctx))
-    return list(alters)
+    return [alter for alter in alters if not alter.table.startswith("_fluxa_")]
 
 
 class NoteEntity(Entity, table="note"):

@@ -72,8 +72,6 @@ def test_numbers_without_end_are_no_ids_and_no_parameters(prices: Cached) -> Non
         return prices.context().mysql().query("SELECT ?", number)
 
     calls: list[Callable[[], Any]] = [
-        lambda: provider.get_by_id(prices.context(), DIGITS),
-        lambda: provider.get_by_ids(prices.context(), 1, DIGITS),
         lambda: provider.get_by_code(prices.context(), DIGITS),
         lambda: prices.context().mysql().query("SELECT ?", DIGITS),
         lambda: prices.context().mysql().query("SELECT ?, ?", 1, DIGITS),
@@ -83,3 +81,6 @@ def test_numbers_without_end_are_no_ids_and_no_parameters(prices: Cached) -> Non
     for call in calls:
         with pytest.raises(QueryError):
             prices.do(call())
+    # no row has such an id: nobody is asked for it
+    assert prices.do(provider.get_by_id(prices.context(), DIGITS)) is None
+    assert [] == prices.do(provider.get_by_ids(prices.context(), DIGITS))

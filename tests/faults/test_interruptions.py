@@ -156,11 +156,9 @@ def test_an_interrupt_inside_a_driver_closes_the_connection(mysql_database: Data
     """Ctrl-C while the driver waits: the next caller gets the answer to his own question."""
     engine = open_engine(mysql_database.url, None, driver=driver)
     listed = "SELECT id FROM information_schema.processlist WHERE info LIKE '%of_interrupt%' AND id <> CONNECTION_ID()"
-    looking = mysql_database.server.connect(mysql_database.name)
 
     def interrupt() -> None:
-        with looking.cursor() as cursor:
-            wait_until(lambda: cursor.execute(listed) > 0, "the statement runs")
+        wait_until(lambda: mysql_database.execute(listed), "the statement runs")
         os.kill(os.getpid(), signal.SIGINT)
 
     def wait_in_driver(ctx: Any) -> None:
@@ -179,7 +177,6 @@ def test_an_interrupt_inside_a_driver_closes_the_connection(mysql_database: Data
         with pytest.raises(KeyboardInterrupt):
             wait_in_driver(ctx)
     thread.join()
-    looking.close()
     wait_until(lambda: engine.background.unfinished == 0, "the statement's thread is seen gone")
     stats = engine.mysql_pools["default"].sync.stats()
 

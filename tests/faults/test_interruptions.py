@@ -158,7 +158,7 @@ def test_an_interrupt_inside_a_driver_closes_the_connection(mysql_database: Data
     listed = "SELECT id FROM information_schema.processlist WHERE info LIKE '%of_interrupt%' AND id <> CONNECTION_ID()"
 
     def interrupt() -> None:
-        wait_until(lambda: mysql_database.execute(listed), "the statement runs")
+        wait_until(lambda: bool(mysql_database.execute(listed)), "the statement runs")
         os.kill(os.getpid(), signal.SIGINT)
 
     def wait_in_driver(ctx: Any) -> None:

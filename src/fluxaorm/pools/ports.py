@@ -57,6 +57,11 @@ class Pooled(Protocol):
     expires: float
     taken: float
 
+    @property
+    def touched(self) -> bool:
+        """Whether SQL of the user's own may have changed the session: it is then for nobody else."""
+        ...
+
     def is_alive(self) -> bool:
         """Whether the other side has not hung up as far as can be known without waiting."""
         ...
@@ -91,11 +96,6 @@ class SyncSQLConnection(Pooled, Protocol):
     @property
     def interrupted(self) -> bool:
         """Whether the caller went away from a statement, which may still run on the server."""
-        ...
-
-    @property
-    def touched(self) -> bool:
-        """Whether SQL of the user's own may have changed the session."""
         ...
 
     def touch(self) -> None:
@@ -185,11 +185,6 @@ class AsyncSQLConnection(Pooled, Protocol):
     @property
     def interrupted(self) -> bool:
         """As SyncSQLConnection.interrupted."""
-        ...
-
-    @property
-    def touched(self) -> bool:
-        """As SyncSQLConnection.touched."""
         ...
 
     def touch(self) -> None:

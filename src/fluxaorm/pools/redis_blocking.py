@@ -64,6 +64,7 @@ class BlockingLink:
         "_socket",
         "expires",
         "taken",
+        "touched",
         "usable",
     )
 
@@ -72,6 +73,7 @@ class BlockingLink:
         self._asked = float("inf")
         self._raw = raw
         self._pool = pool
+        self.touched = False
         self.usable = True
         self.expires = float("inf")
         self.taken = 0.0

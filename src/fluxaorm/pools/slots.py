@@ -112,7 +112,7 @@ class Slots(Generic[C, W]):
     def put(self, connection: C) -> int:
         """Take a connection back: KEPT; WANTED, kept but somebody waits; UNFIT, to be closed, and ``forget`` called."""
         idle = self.idle
-        if not connection.usable or len(idle) >= self._max_idle:
+        if not connection.usable or connection.touched or len(idle) >= self._max_idle:
             return UNFIT
         idle.append(connection)
         return WANTED if self.waiters or self.closed else KEPT

@@ -50,7 +50,6 @@ from fluxaorm.runners.outcomes import (
     is_dead,
     open_connection_of,
     prepared,
-    retire_touched,
     unknown_outcome,
 )
 from fluxaorm.runners.shield import Shield
@@ -205,7 +204,6 @@ class AsyncRunner:
         try:
             return await prepared(connection, effect).fetch_table(effect.sql, effect.args)
         finally:
-            retire_touched(connection)
             pool.release(connection)
 
     async def _open_stream(self, effect: OpenStream, _: Shield) -> None:
@@ -215,7 +213,6 @@ class AsyncRunner:
             stream.columns = await prepared(connection, effect).open_stream(effect.sql, effect.args)
         except BaseException:
             if isinstance(target, str):
-                retire_touched(connection)
                 self._sql_pool(target).release(connection)
             raise
         begin_stream(stream, connection, self._drop_stream(target))
@@ -261,7 +258,6 @@ class AsyncRunner:
     def _leave_stream(self, stream: Stream) -> None:
         connection = end_stream(stream)
         if isinstance(stream.target, str):
-            retire_touched(connection)
             self._sql_pool(stream.target).release(connection)
 
     def _fresh_look_ups(self) -> PerLoop[LookUps]:
@@ -299,7 +295,6 @@ class AsyncRunner:
                 raise unknown from error
             raise
         finally:
-            retire_touched(connection)
             pool.release(connection)
 
     async def _execute_batch(self, effect: ExecuteBatch, _: Shield) -> list[ExecResult]:
@@ -338,7 +333,6 @@ class AsyncRunner:
                 raise unknown from error
             raise
         finally:
-            retire_touched(connection)
             self._sql_pool(code).release(connection)
 
     async def _rollback(self, effect: Rollback, shield: Shield) -> None:
@@ -357,7 +351,6 @@ class AsyncRunner:
             if not isinstance(error, MySQLError):
                 raise
         finally:
-            retire_touched(connection)
             self._sql_pool(code).release(connection)
 
     # Redis

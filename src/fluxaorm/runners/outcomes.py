@@ -108,12 +108,6 @@ def prepared(connection: C, effect: Execute | FetchTable | OpenStream | ExecuteB
     return connection
 
 
-def retire_touched(connection: Any) -> None:
-    """Before it is given back: what SQL of the user's own may have changed is for nobody else."""
-    if connection.touched:
-        connection.retire()
-
-
 def begin_stream(stream: Stream, connection: Any, drop: Callable[[Any], None]) -> None:
     """The connection is the stream's until ``end_stream``. ``drop``: gives one up that is not a transaction's."""
     stream.connection = connection

@@ -45,7 +45,6 @@ from fluxaorm.runners.outcomes import (
     is_dead,
     open_connection_of,
     prepared,
-    retire_touched,
     unknown_outcome,
 )
 from fluxaorm.runners.parallel import merged_by_pool, split_replies
@@ -185,7 +184,6 @@ class SyncRunner:
         try:
             return prepared(connection, effect).fetch_table(effect.sql, effect.args)
         finally:
-            retire_touched(connection)
             pool.release(connection)
 
     def _open_stream(self, effect: OpenStream) -> None:
@@ -195,7 +193,6 @@ class SyncRunner:
             stream.columns = prepared(connection, effect).open_stream(effect.sql, effect.args)
         except BaseException:
             if isinstance(target, str):
-                retire_touched(connection)
                 self._sql_pool(target).release(connection)
             raise
         begin_stream(stream, connection, self._drop_stream(target))
@@ -231,7 +228,6 @@ class SyncRunner:
     def _leave_stream(self, stream: Stream) -> None:
         connection = end_stream(stream)
         if isinstance(stream.target, str):
-            retire_touched(connection)
             self._sql_pool(stream.target).release(connection)
 
     def _execute(self, effect: Execute) -> ExecResult:
@@ -254,7 +250,6 @@ class SyncRunner:
                 raise unknown from error
             raise
         finally:
-            retire_touched(connection)
             pool.release(connection)
 
     def _execute_batch(self, effect: ExecuteBatch) -> list[ExecResult]:
@@ -290,7 +285,6 @@ class SyncRunner:
                 raise unknown from error
             raise
         finally:
-            retire_touched(connection)
             self._sql_pool(session.pool).release(connection)
 
     def _rollback(self, effect: Rollback) -> None:
@@ -307,7 +301,6 @@ class SyncRunner:
             if not isinstance(error, MySQLError):
                 raise
         finally:
-            retire_touched(connection)
             self._sql_pool(session.pool).release(connection)
 
     # Redis

@@ -13,6 +13,7 @@ class FakeConnection:
     def __init__(self, name: str = "", expires: float = 1000.0) -> None:
         self.name = name
         self.usable = True
+        self.touched = False
         self.expires = expires
         self.taken = 0.0
         self.alive = True

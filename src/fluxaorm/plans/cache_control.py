@@ -10,7 +10,7 @@ from fluxaorm.plans.binding import Binding
 from fluxaorm.plans.cache_keys import PUBLISH, changes_message
 from fluxaorm.plans.effects import Plan, RedisRoundTrip
 from fluxaorm.plans.intents import Intents, forget_plan, invalidate_plan
-from fluxaorm.plans.reads import LARGEST_ID, check_id
+from fluxaorm.plans.reads import checked_ids
 from fluxaorm.plans.unit import EnginePort, EntityUnit, UnitOfWork
 
 SCAN_COUNT: Final = 1_000
@@ -22,9 +22,7 @@ Work: TypeAlias = Callable[[Sequence[str]], Plan[int]]
 def invalidate_ids_plan(unit: EntityUnit, ids: Sequence[int]) -> Plan[None]:
     """Drop rows from every cache; entities of this context are read again by their next look-up."""
     binding = unit.binding
-    for id in ids:
-        check_id(unit, id)
-    ids = [id for id in ids if id <= LARGEST_ID]
+    ids = checked_ids(unit, ids)
     if binding.local is not None:
         binding.local.evict(ids)
     unit.make_stale(ids)

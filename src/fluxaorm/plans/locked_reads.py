@@ -11,7 +11,7 @@ from typing import Any
 
 from fluxaorm.errors import EntityNotFoundError, NotSupportedError, QueryError, UnsavedChangesError
 from fluxaorm.plans.effects import FetchRows, Plan
-from fluxaorm.plans.reads import LARGEST_ID, check_id, read_at
+from fluxaorm.plans.reads import checked_ids, read_at
 from fluxaorm.plans.row_cache import BATCH
 from fluxaorm.plans.unit import EntityUnit
 
@@ -59,10 +59,10 @@ def get_for_update_plan(unit: EntityUnit, id: int, *, must: bool = False, includ
 def get_many_for_update_plan(unit: EntityUnit, ids: Sequence[int], *, include_deleted: bool = False) -> Plan[list[Any]]:
     """The same for many, locked by id, whatever the order they are given in; each once."""
     clause = lock_clause(unit)
+    ids = checked_ids(unit, ids)
     for id in ids:
-        check_id(unit, id)
         refuse_unsaved(unit, id)
-    entities: dict[int, Any] = dict.fromkeys(id for id in ids if id <= LARGEST_ID)
+    entities: dict[int, Any] = dict.fromkeys(ids)
     in_order = sorted(entities)
     for start in range(0, len(in_order), BATCH):
         part = in_order[start : start + BATCH]

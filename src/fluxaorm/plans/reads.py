@@ -24,7 +24,7 @@ from fluxaorm.plans.tracked import DELETING, GONE, NEW, SNAPSHOT, STORED, Tracke
 from fluxaorm.plans.unit import EntityUnit, UnitOfWork
 
 _INT: Final = {int}
-LARGEST_ID: Final = 2**64 - 1
+_LARGEST_ID: Final = 2**64 - 1
 """No row has a larger one, and no driver binds one: it is not asked for."""
 
 
@@ -40,10 +40,8 @@ def get_by_id_plan(unit: EntityUnit, id: int, must: bool = False, include_delete
 
 def _any_by_id_plan(unit: EntityUnit, id: int) -> Plan[Any]:
     """The entity of an id, deleted or not, or None."""
-    if type(id) is not int or not 0 <= id <= LARGEST_ID:
-        check_id(unit, id)
-        if id > LARGEST_ID:
-            return None
+    if (type(id) is not int or not 0 <= id <= _LARGEST_ID) and not checked_ids(unit, (id,)):
+        return None
     owner, binding = unit.owner, unit.binding
     known = unit.fresh(id) if id in unit.identity else None
     if known is not None:
@@ -96,10 +94,8 @@ def entity_at_hand(unit: EntityUnit, id: int, include_deleted: bool = False) -> 
 
 def get_by_ids_plan(unit: EntityUnit, ids: Sequence[int], include_deleted: bool = False) -> Plan[list[Any]]:
     """Found entities in the order of the ids, each once."""
-    if not set(map(type, ids)) <= _INT or (ids and not (min(ids) >= 0 and max(ids) <= LARGEST_ID)):
-        for id in ids:
-            check_id(unit, id)
-        ids = [id for id in ids if id <= LARGEST_ID]
+    if not set(map(type, ids)) <= _INT or (ids and not (min(ids) >= 0 and max(ids) <= _LARGEST_ID)):
+        ids = checked_ids(unit, ids)
     entities: dict[int, Any] = dict.fromkeys(ids)
     missing: Sequence[int] = list(entities)
     if not unit.identity.keys().isdisjoint(missing):
@@ -114,6 +110,13 @@ def get_by_ids_plan(unit: EntityUnit, ids: Sequence[int], include_deleted: bool 
             zip(rows, unit.entities_from_rows(rows.values(), own=not unit.owner.merges_look_ups), strict=True)
         )
     return unit.shown([entity for entity in entities.values() if entity is not None], include_deleted)
+
+
+def checked_ids(unit: EntityUnit, ids: Sequence[Any]) -> list[int]:
+    """Those of ids that a row may have. QueryError as ``check_id``."""
+    for id in ids:
+        check_id(unit, id)
+    return [id for id in ids if id <= _LARGEST_ID]
 
 
 def check_id(unit: EntityUnit, id: Any) -> None:

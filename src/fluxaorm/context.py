@@ -57,9 +57,7 @@ class _ContextBase(NotCopied, UnitOfWork):
     _meta: Mapping[str, str] = MappingProxyType({})
 
     def _report(self, engine: Engine) -> None:
-        """Let the registered metrics and the engine's query log hear of what this context does."""
-        for metrics in engine.metrics:
-            self.register_query_logger(metrics.observe)
+        """Let metrics and the engine's query log hear of what this context does."""
         for handler in engine.query_loggers:
             self.register_query_logger(handler)
 
@@ -201,7 +199,7 @@ class Context(_ContextBase):
 
     def __init__(self, engine: Engine, timeout: float | None = None) -> None:
         super().__init__(engine)
-        if engine.metrics or engine.query_loggers:
+        if engine.query_loggers:
             self._report(engine)
         self._run_plan = (engine.sync_runner if timeout is None else engine.sync_runner_for(timeout)).run
 
@@ -335,7 +333,7 @@ class AsyncContext(_ContextBase):
 
     def __init__(self, engine: Engine, timeout: float | None = None) -> None:
         super().__init__(engine)
-        if engine.metrics or engine.query_loggers:
+        if engine.query_loggers:
             self._report(engine)
         self._run_plan = (engine.async_runner if timeout is None else engine.async_runner_for(timeout)).run
 

@@ -129,8 +129,8 @@ class Engine(NotCopied):
         self.monotonic: Callable[[], float] = time.monotonic
         self.cache_outages = CacheOutages(time.monotonic)
         self.metrics = tuple(metrics)
-        self.query_loggers: tuple[Callable[[Any, QueryLogEntry], None], ...] = ()
-        """What hears of every query of each context that is made; see ``enable_query_log``."""
+        self.query_loggers: tuple[Callable[[Any, QueryLogEntry], None], ...] = tuple(each.observe for each in metrics)
+        """What hears of every query of each context that is made: metrics, and what ``enable_query_log`` adds."""
         self.failing_handlers = FailingHandlers()
         self.foreign_keys = KnownForeignKeys(self.schemas)
         self.secret_arguments = SecretArguments(schemas.values())

@@ -240,17 +240,13 @@ class StoredValueError(EntityError, ValueError):
         self.field = field
         self.value = None if secret else value
         self.reason = "it does not fit its type" if secret else reason
-        shown = "a value (secret)" if secret else _shorten(_as_text(value))
+        shown = "a value (secret)" if secret else "NULL" if value is None else shown_value(value)
         super().__init__(
             entity,
             id,
             f"the database holds {shown} in {field}, which this definition has no form for: {self.reason}; "
             "assign another value and flush, or bring the definition and the table in line",
         )
-
-
-def _as_text(value: object) -> str:
-    return "NULL" if value is None else shown_value(value)
 
 
 class EntityNotFoundError(EntityError):

@@ -12,8 +12,9 @@ from fnmatch import fnmatchcase
 from fluxaorm.alters.foreign_keys import End, ends_at
 from fluxaorm.alters.spelling import spelled_as
 from fluxaorm.alters.wanted import WantedTable
-from fluxaorm.dialects.port import OWN_PREFIX, Dialect
+from fluxaorm.dialects.port import Dialect
 from fluxaorm.dialects.tables import TableDefinition
+from fluxaorm.entity.names import OURS
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class KnownTables:
             table
             for key, table in sorted(self._tables.items())
             if key not in self._by_key
-            and not key.startswith(OWN_PREFIX)
+            and not key.startswith(OURS)
             and not any(fnmatchcase(key, pattern) for pattern in kept)
         ]
 

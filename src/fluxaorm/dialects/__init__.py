@@ -7,7 +7,7 @@ from dataclasses import replace
 from fluxaorm.dialects.capabilities import VERSION_SQL, Capabilities, capabilities_from, is_supported
 from fluxaorm.dialects.mariadb import MariaDB
 from fluxaorm.dialects.mysql import MySQL
-from fluxaorm.dialects.port import IDS_TABLE, META_TABLE, OWN_PREFIX, Dialect, Duplicate
+from fluxaorm.dialects.port import IDS_TABLE, META_TABLE, Dialect, Duplicate
 from fluxaorm.dialects.sqlite import SQLITE, SQLite
 from fluxaorm.dialects.tables import (
     CheckDefinition,
@@ -38,7 +38,6 @@ def guessed_dialect(version_text: str) -> Dialect:
 __all__ = [
     "IDS_TABLE",
     "META_TABLE",
-    "OWN_PREFIX",
     "SQLITE",
     "VERSION_SQL",
     "Capabilities",

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 IDS_TABLE: Final = "_fluxa_ids"
 META_TABLE: Final = "_fluxa_meta"
-OWN_PREFIX: Final = "_fluxa_"
 """Tables of the library's own; no alter touches them."""
 
 

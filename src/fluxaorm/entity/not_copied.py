@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn, SupportsIndex
+from typing import NoReturn, SupportsIndex
 
 from fluxaorm.errors import NotSupportedError
 
@@ -16,17 +16,6 @@ class NotCopied:
         """What it is, and what to do instead."""
         return f"{type(self).__name__}: it holds connections, and is neither copied nor pickled"
 
-    def _refuse_copy(self) -> NoReturn:
-        raise NotSupportedError(self._instead())
-
-    def __copy__(self) -> NoReturn:
-        """Refused."""
-        self._refuse_copy()
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> NoReturn:
-        """Refused."""
-        self._refuse_copy()
-
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
-        """Refused."""
-        self._refuse_copy()
+        """What copying and pickling begin with: refused."""
+        raise NotSupportedError(self._instead())

@@ -10,8 +10,9 @@ from typing import Any, Final, cast
 from fluxaorm.addresses import SQLiteAddress
 from fluxaorm.cli.exits import UsageError
 from fluxaorm.cli.inspect.drafts import Omission, What
-from fluxaorm.dialects.port import OWN_PREFIX, Dialect
+from fluxaorm.dialects.port import Dialect
 from fluxaorm.dialects.tables import TableDefinition
+from fluxaorm.entity.names import OURS
 from fluxaorm.errors import MySQLError, PoolConnectError
 from fluxaorm.plans.effects import FetchRows, Plan
 from fluxaorm.registry import DEFAULT_POOL_CODE, Registry
@@ -65,7 +66,7 @@ def read_database(dsn: str) -> Database:
     with engine, engine.new_context() as ctx:
         pool = engine.mysql_pool()
         tables, others, untold = ctx._run(_read_plan(pool.dialect))
-    own = {name: table for name, table in tables.items() if not name.startswith(OWN_PREFIX)}
+    own = {name: table for name, table in tables.items() if not name.startswith(OURS)}
     return Database(address.database, pool.dialect, pool.collation, own, others, untold)
 
 

@@ -12,8 +12,8 @@ import pytest
 
 import fluxaorm as fx
 from fluxaorm import Entity
-from fluxaorm.alters import Alter
 from fluxaorm.errors import AlterError, AlterLockedError, CommitUnknownError
+from tests.support.own_tables import without_own_tables
 from tests.support.private_servers import StartServer
 from tests.support.shells import Shell
 from tests.support.sql_servers import Database, SqlServer
@@ -71,11 +71,6 @@ def _reading(database: Database) -> Iterator[int]:
         yield number
 
 
-def of_entities(alters: list[Alter]) -> list[Alter]:
-    """Those of entities' tables, not of the library's own."""
-    return [alter for alter in alters if alter.entity is not None]
-
-
 def _columns(database: Database) -> list[str]:
     return [row[0] for row in database.execute("SHOW COLUMNS FROM `ThingEntity`")]
 
@@ -85,7 +80,7 @@ def test_a_table_that_somebody_uses_is_not_waited_for_for_ever(
 ) -> None:
     """While an ALTER waits, every later query of the table waits behind it; the error says whose transaction to end."""
     ctx = shell.context(open_engine(things.url))
-    _, alter = of_entities(shell.do(fx.get_alters(ctx)))
+    _, alter = without_own_tables(shell.do(fx.get_alters(ctx)))
 
     with _reading(things) as reader:
         with pytest.raises(AlterLockedError, match=r"the table was in use for 1 s, nothing was changed") as error:
@@ -121,7 +116,7 @@ def test_where_the_server_knows_who_holds_a_table_nobody_else_is_named(private_s
         cursor.execute("BEGIN")
         cursor.execute("SELECT * FROM `Bystander`")
         ctx = engine.new_context()
-        (alter,) = of_entities(fx.get_alters(ctx))
+        (alter,) = without_own_tables(fx.get_alters(ctx))
         with pytest.raises(AlterLockedError) as error:
             alter.exec(ctx, lock_timeout=1)
 
@@ -132,8 +127,8 @@ def test_where_the_server_knows_who_holds_a_table_nobody_else_is_named(private_s
 def test_the_limit_of_a_wait_is_taken_back(things: Database, open_engine: Any, shell: Shell) -> None:
     """The connection goes back to those who never asked for it."""
     ctx = shell.context(open_engine(things.url))
-    alters = of_entities(shell.do(fx.get_alters(ctx)))
-    plain = of_entities(shell.do(fx.get_alters(ctx)))[0]
+    alters = without_own_tables(shell.do(fx.get_alters(ctx)))
+    plain = without_own_tables(shell.do(fx.get_alters(ctx)))[0]
     before = _limit(shell, ctx)
 
     with _reading(things), pytest.raises(AlterLockedError):
@@ -171,7 +166,7 @@ def test_a_user_without_the_right_is_told_which_ones_alters_need(
 ) -> None:
     """Applications often run as a user who may not change tables; looking is allowed."""
     ctx = shell.context(open_engine(reader_url))
-    create, add = of_entities(shell.do(fx.get_alters(ctx)))
+    create, add = without_own_tables(shell.do(fx.get_alters(ctx)))
 
     for alter, command in ((create, "CREATE"), (add, "ALTER")):
         with pytest.raises(AlterError, match=f"the user may not do .*: {command} command denied") as error:
@@ -189,7 +184,7 @@ def test_an_interrupted_alter_is_found_again(things: Database) -> None:
     registry.register_entity(ThingEntity, OtherEntity)
     outcome: list[BaseException | None] = []
     with registry.validate() as engine:
-        create, add = of_entities(fx.get_alters(engine.new_context()))
+        create, add = without_own_tables(fx.get_alters(engine.new_context()))
         create.exec(engine.new_context())
 
         with _reading(things):
@@ -204,7 +199,7 @@ def test_an_interrupted_alter_is_found_again(things: Database) -> None:
 
         assert [CommitUnknownError] == [type(error) for error in outcome]
         assert "ask get_alters() again" in str(outcome[0])
-        assert [add.statements] == [alter.statements for alter in of_entities(left)]
+        assert [add.statements] == [alter.statements for alter in without_own_tables(left)]
         assert [] == fx.get_alters(engine.new_context())
 
 

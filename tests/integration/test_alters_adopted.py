@@ -10,6 +10,7 @@ import pytest
 import fluxaorm as fx
 from fluxaorm import Entity, Field, Index, Reference
 from fluxaorm.errors import MissingValueError, MySQLError
+from tests.support.own_tables import without_own_tables
 from tests.support.private_servers import StartServer
 from tests.support.shells import Shell
 from tests.support.sql_servers import Database, SqlServer
@@ -39,7 +40,7 @@ def _run_all(shell: Shell, engine: fx.Engine) -> list[Any]:
     for alter in alters:
         shell.do(alter.exec(ctx, allow_destructive=True))
     assert [] == shell.do(fx.get_alters(ctx))
-    return [alter for alter in alters if not alter.table.startswith("_fluxa_")]
+    return without_own_tables(alters)
 
 
 class NoteEntity(Entity, table="note"):

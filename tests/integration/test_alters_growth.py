@@ -14,6 +14,7 @@ import pytest
 
 import fluxaorm as fx
 from fluxaorm import Entity, Field, Index
+from tests.support.own_tables import without_own_tables
 from tests.support.sql_servers import Database
 
 # twenty columns
@@ -54,7 +55,7 @@ def _everything(database: Database, entities: list[type[Any]], directory: Path) 
         fx.generate(engine, directory)
         ctx = engine.new_context()
         ctx.register_query_logger(lambda _, entry: statements.append(entry.query))
-        alters = [alter for alter in fx.get_alters(ctx) if not alter.table.startswith("_fluxa_")]
+        alters = without_own_tables(fx.get_alters(ctx))
     assert len(entities) == len(alters)
     return statements
 

@@ -23,6 +23,7 @@ from fluxaorm.entity.members import members_problem
 from fluxaorm.entity.schema import UNSET, ColumnSchema, EntitySchema, IndexSchema
 from tests.support.command_line import Command
 from tests.support.legacy import fill, golden
+from tests.support.own_tables import without_own_tables
 from tests.support.raw_stores import RawStore
 from tests.support.schema_strategies import schemas
 from tests.support.sql_servers import Database, SqlServer
@@ -75,7 +76,7 @@ def test_the_definitions_give_no_alters_but_the_listed(legacy: Database, importe
     registry.register_entities_from(imported(found.source))
 
     with registry.validate() as engine, engine.new_context() as ctx:
-        alters = [alter for alter in fx.get_alters(ctx) if not alter.table.startswith("_fluxa_")]
+        alters = without_own_tables(fx.get_alters(ctx))
         providers = [engine.provider(definition) for definition in engine.registry.entities.values()]
 
     assert _shown(alters) == _shown(found.alters)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -12,17 +11,10 @@ from fluxaorm import renewals
 from fluxaorm.errors import RedisConnectionError
 from fluxaorm.plans.effects import Plan
 from fluxaorm.renewals import Renewals
+from tests.unit.plan_drivers import drive
 
 pytestmark = pytest.mark.usefixtures("no_sockets")
 LIMIT = 20.0
-
-
-def drive(plan: Plan[Any]) -> Any:
-    try:
-        while True:
-            next(plan)
-    except StopIteration as done:
-        return done.value
 
 
 @pytest.fixture

@@ -13,12 +13,9 @@ from fluxaorm.errors import DuplicateKeyError, QueryError
 from fluxaorm.plans.creation import new_plan
 from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.flush import flush_plan
-from fluxaorm.plans.search import search_many_plan
 from fluxaorm.plans.tracked import NEW
 from fluxaorm.plans.unique_reads import row_holder_plan
 from fluxaorm.plans.unit import EntityUnit
-from fluxaorm.query.conditions import Comparison, FieldKey
-from fluxaorm.query.query import Query
 
 ATTEMPTS: Final = 3
 """A row that is there for the INSERT and gone for the look-up is tried again so often."""
@@ -73,11 +70,5 @@ def _key(unit: EntityUnit, unique: Mapping[str, Any]) -> tuple[IndexSchema, list
 
 def _found_plan(unit: EntityUnit, index: IndexSchema, values: list[Any], *, again: bool) -> Plan[Any]:
     """``again``: the INSERT met a row that an open transaction's snapshot may not show; only a locking read does."""
-    if not (again and unit.in_transaction and unit.binding.dialect.for_update_clause()):
-        return (yield from row_holder_plan(unit, index.name, values))
-    conditions = [
-        Comparison(FieldKey(unit.schema.name, (), field), "eq", (getattr(value, "id", value),))
-        for field, value in zip(index.fields, values, strict=True)
-    ]
-    found = yield from search_many_plan(unit, Query().filter(*conditions).for_update())
-    return found[0] if found else None
+    lock = again and unit.in_transaction and bool(unit.binding.dialect.for_update_clause())
+    return (yield from row_holder_plan(unit, index.name, values, for_update=lock, keep_unsaved=True))

@@ -8,12 +8,12 @@ from typing import Any
 from fluxaorm.entity.unfit_cell import UNFIT, as_text
 from fluxaorm.errors import QueryError, StoredValueError
 from fluxaorm.plans.effects import FetchRows, Plan, Row
-from fluxaorm.plans.locked_reads import check_lockable
+from fluxaorm.plans.locked_reads import check_lockable, refuse_unsaved
 from fluxaorm.plans.unique_reads import get_by_unique_plan
 from fluxaorm.plans.unit import EntityUnit
 from fluxaorm.query.conditions import Combination, Comparison, Condition
 from fluxaorm.query.fields import QueryField, key_of
-from fluxaorm.query.own_select import wrap_select
+from fluxaorm.query.own_select import locks_rows, wrap_select
 from fluxaorm.query.pager import check_count
 from fluxaorm.query.query import GroupedQuery, Query
 from fluxaorm.query.sql import COUNT, EXISTS, IDS, ROWS, BoundSQL, expressions_form
@@ -51,8 +51,14 @@ def search_one_plan(unit: EntityUnit, query: Query) -> Plan[Any]:
 
 
 def search_ids_plan(unit: EntityUnit, query: Query) -> Plan[list[int]]:
-    """The ids of what matches, in the query's order."""
-    rows = yield from _fetch(unit, unit.binding.queries.bind(check_search(unit, query), IDS))
+    """The ids of what matches, in the query's order.
+
+    Locked rows are read whole: entities that the context has of them say what they say.
+    """
+    if check_search(unit, query).lock:
+        found = yield from search_many_plan(unit, query)
+        return [entity.id for entity in found]
+    rows = yield from _fetch(unit, unit.binding.queries.bind(query, IDS))
     return [int(row[0]) for row in rows]
 
 
@@ -97,7 +103,12 @@ def select_plan(unit: EntityUnit, query: Query, fields: Sequence[QueryField[Any,
 def from_sql_plan(unit: EntityUnit, sql: str, args: Sequence[Any]) -> Plan[list[Any]]:
     """Entities of the rows of a SELECT of the user's own, which must have all columns of the entity by their names."""
     where = Where(sql, *args)
-    rows = yield from FetchRows(unit.target, wrap_select(unit.binding.select_list, str(where)), where.parameters)
+    wrapped, lock = wrap_select(unit.binding.select_list, str(where)), locks_rows(str(where))
+    if lock:
+        check_lockable(unit)
+    rows = yield from FetchRows(unit.target, wrapped, where.parameters)
+    if lock:
+        _refuse_unsaved_of(unit, rows)
     return unit.entities_from_rows(rows)
 
 
@@ -143,9 +154,19 @@ def check_search(unit: EntityUnit, query: object) -> Query:
 
 
 def _found(unit: EntityUnit, query: Query, rows: Sequence[Row]) -> list[Any]:
-    """The entities of rows that a query found, but those that wait to be deleted."""
+    """The entities of rows that a query found, but those that wait to be deleted.
+
+    UnsavedChangesError for a locked row of an entity that has some: the lock would guard a lost update.
+    """
+    if query.lock:
+        _refuse_unsaved_of(unit, rows)
     entities = unit.entities_from_rows(rows)
     return unit.shown(entities, query.with_deleted) if unit.owner.pending else entities
+
+
+def _refuse_unsaved_of(unit: EntityUnit, rows: Sequence[Row]) -> None:
+    for row in rows:
+        refuse_unsaved(unit, int(row[0]))
 
 
 def check_query(query: object) -> Query:

@@ -41,9 +41,18 @@ def get_by_unique_plan(
 
 
 def row_holder_plan(
-    unit: EntityUnit, index_name: str, values: Sequence[Any], *, for_update: bool = False, include_deleted: bool = False
+    unit: EntityUnit,
+    index_name: str,
+    values: Sequence[Any],
+    *,
+    for_update: bool = False,
+    include_deleted: bool = False,
+    keep_unsaved: bool = False,
 ) -> Plan[Any]:
-    """The same by what the rows say: also an entity that is only waiting to be deleted."""
+    """The same by what the rows say: also an entity that is only waiting to be deleted.
+
+    ``keep_unsaved``: what the entity has is no error, but stays.
+    """
     index = _index(unit, index_name)
     clause = lock_clause(unit) if for_update else ""
     params = _params(unit, index, values)
@@ -56,7 +65,7 @@ def row_holder_plan(
         row = yield from _select_plan(unit, index, params, clause, include_deleted)
     if row is None:
         return None
-    if for_update:
+    if for_update and not keep_unsaved:
         refuse_unsaved(unit, int(row[0]))
     return unit.entity_from_row(row, read_at(unit))
 

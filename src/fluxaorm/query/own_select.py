@@ -12,6 +12,7 @@ from fluxaorm.query.raw_statements import keeps_session
 
 NO_LIMIT: Final = 2**63 - 1
 _WORD: Final = re.compile(r"[A-Za-z_]\w*|[()]")
+_ROW_LOCK: Final = re.compile(r"\bFOR\s+UPDATE\b", re.IGNORECASE)
 
 
 def wrap_select(select_list: str, sql: str) -> str:
@@ -26,6 +27,11 @@ def wrap_select(select_list: str, sql: str) -> str:
         # the connection goes back to others
         raise QueryError(f"from_sql() takes no variables, locks, INTO or executable comments: {sql}")
     return f"SELECT {select_list} FROM (\n{text}{_keep_order(words)}\n) AS `fx_rows`"
+
+
+def locks_rows(sql: str) -> bool:
+    """Whether a SELECT of the user's own locks rows to change them."""
+    return _ROW_LOCK.search(code_of(sql)) is not None
 
 
 def _keep_order(words: list[str]) -> str:

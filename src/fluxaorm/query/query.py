@@ -119,6 +119,7 @@ class Query:
     def for_update(self, *, nowait: bool = False, skip_locked: bool = False) -> Self:
         """Lock the rows until the transaction ends; a search outside one is a QueryError.
 
+        Entities that the context has of them are refreshed; one with unsaved changes is an UnsavedChangesError.
         ``nowait``: an error instead of waiting for a lock; ``skip_locked``: leave locked rows out.
         """
         if nowait and skip_locked:

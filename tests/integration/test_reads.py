@@ -67,7 +67,7 @@ def test_the_identity_map_forgets_what_nobody_holds(cached_shop: Shop) -> None:
     unit = ctx.unit_of(cached_shop.users)
 
     for id in range(1, 5_001):
-        unit.entity_from_row((id, *[b""] * (len(unit.schema.columns) - 1)))
+        unit.entity_from_row((id, *[b""] * (len(unit.schema.columns) - 1)), unit.writes_seen)
 
     assert len(unit.identity) < 1_000
 

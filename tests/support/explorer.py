@@ -251,7 +251,9 @@ class Explorer:
         if self._is_writer(number):
             unit = owner.unit_of(ThingProvider())
             for id in (ID, ID + 1) if kind == "write two" else (ID,):
-                unit.entity_from_row((id, b"", b"")).name = f"{number + 1}" + ("" if id == ID else " other")
+                unit.entity_from_row((id, b"", b""), unit.writes_seen).name = f"{number + 1}" + (
+                    "" if id == ID else " other"
+                )
                 owner.held = dict(owner.pending)
             return flush_plan(owner)
         return _read(owner, engine.binding(None), many=kind == "read many")

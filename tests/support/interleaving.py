@@ -26,6 +26,26 @@ def with_action_before(
         reply = yield effect
 
 
+def with_action_after(plan: Plan[Any], kind: type[Effect[Any]], action: Callable[[], object]) -> Plan[Any]:
+    """The same plan; ``action`` runs once, when its first effect of a kind is done and the plan has not heard of it.
+
+    AssertionError when there is no such effect.
+    """
+    done = False
+    steps = unmerged(plan)
+    reply: Any = None
+    while True:
+        try:
+            effect = steps.send(reply)
+        except StopIteration as stop:
+            assert done, f"the plan had no {kind.__name__}"
+            return stop.value
+        reply = yield effect
+        if not done and isinstance(effect, kind):
+            done = True
+            action()
+
+
 def overtaken(reader: Plan[Any], writer: Callable[[], None]) -> Plan[Any]:
     """A reader that misses and is overtaken by a writer between its look at the database and its fill of the cache.
 

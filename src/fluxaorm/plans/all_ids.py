@@ -20,11 +20,12 @@ def get_all_plan(unit: EntityUnit, include_deleted: bool = False) -> Plan[list[A
 
     With ``cache_all`` 1 Redis and what the rows cost, else one SELECT.
     """
+    since = unit.writes_seen
     if unit.binding.fills_all_ids and not unit.in_transaction and not include_deleted:
         rows = yield from _kept_plan(unit)
     else:
         rows = yield from _select_plan(unit, Query().include_deleted() if include_deleted else Query())
-    return unit.shown(unit.entities_from_rows(rows), include_deleted)
+    return unit.shown(unit.entities_from_rows(rows, since), include_deleted)
 
 
 def _select_plan(unit: EntityUnit, query: Query) -> Plan[list[Row]]:

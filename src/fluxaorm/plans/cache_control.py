@@ -34,6 +34,8 @@ def invalidate_ids_plan(unit: EntityUnit, ids: Sequence[int]) -> Plan[None]:
         yield from forget_plan(intents)
     if binding.local is not None:
         binding.local.evict(ids)
+    # another task may have read meanwhile what has just been dropped
+    unit.make_stale(ids)
 
 
 def clear_cache_plan(owner: UnitOfWork, binding: Binding) -> Plan[int]:

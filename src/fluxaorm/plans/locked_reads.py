@@ -64,12 +64,13 @@ def get_many_for_update_plan(unit: EntityUnit, ids: Sequence[int], *, include_de
         refuse_unsaved(unit, id)
     entities: dict[int, Any] = dict.fromkeys(ids)
     in_order = sorted(entities)
+    since = unit.writes_seen
     for start in range(0, len(in_order), BATCH):
         part = in_order[start : start + BATCH]
         places = ", ".join("?" * len(part))
         condition = f"{unit.binding.quoted_id} IN ({places}) ORDER BY {unit.binding.quoted_id}"
         sql = unit.binding.select_by_id_sql if len(part) == 1 else f"{unit.binding.select_sql} WHERE {condition}"
         for row in (yield from FetchRows(unit.target, f"{sql} {clause}", tuple(part))):
-            entity = unit.entity_from_row(row, read_at(unit))
+            entity = unit.entity_from_row(row, since, read_at(unit))
             entities[entity._row[0]] = entity
     return unit.shown([entity for entity in entities.values() if entity is not None], include_deleted)

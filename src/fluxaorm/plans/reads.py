@@ -48,11 +48,12 @@ def _any_by_id_plan(unit: EntityUnit, id: int) -> Plan[Any]:
         binding.counts.context_hit += 1
         return known
     binding.counts.context_miss += 1
+    since = unit.writes_seen
     if owner.merges_look_ups:
         row = yield from find_row_plan(unit, id)
     else:
         row = yield from read_row_plan(owner, binding, id)
-    return None if row is None else unit.entity_from_row(row, read_at(unit))
+    return None if row is None else unit.entity_from_row(row, since, read_at(unit))
 
 
 def entity_at_hand(unit: EntityUnit, id: int, include_deleted: bool = False) -> Any:
@@ -86,7 +87,7 @@ def entity_at_hand(unit: EntityUnit, id: int, include_deleted: bool = False) -> 
     binding.counts.context_miss += 1
     binding.counts.local_hit += 1
     if unit.stale:
-        return unit.entity_from_row(row)
+        return unit.entity_from_row(row, unit.writes_seen)
     cells = list(row)
     cells[0] = id
     return unit.adopt(id, cells, STORED, 0.0)
@@ -105,10 +106,10 @@ def get_by_ids_plan(unit: EntityUnit, ids: Sequence[int], include_deleted: bool 
     unit.binding.counts.context_hit += len(entities) - len(missing)
     unit.binding.counts.context_miss += len(missing)
     if missing:
+        since = unit.writes_seen
         rows = yield from find_rows_plan(unit, missing)
-        entities.update(
-            zip(rows, unit.entities_from_rows(rows.values(), own=not unit.owner.merges_look_ups), strict=True)
-        )
+        found = unit.entities_from_rows(rows.values(), since, own=not unit.owner.merges_look_ups)
+        entities.update(zip(rows, found, strict=True))
     return unit.shown([entity for entity in entities.values() if entity is not None], include_deleted)
 
 
@@ -147,6 +148,7 @@ def reload_plan(owner: UnitOfWork, entities: Sequence[TrackedEntity], discard: b
     for entity in entities:
         by_unit.setdefault(entity._unit, {})[entity._row[0]] = entity
     newer: list[tuple[TrackedEntity, list[Any]]] = []
+    since = {unit: unit.writes_seen for unit in by_unit}
     for unit, known in by_unit.items():
         rows = yield from _newest_rows_plan(unit, list(known))
         newer.extend((entity, [id, *rows[id][1:]]) for id, entity in known.items())
@@ -154,7 +156,10 @@ def reload_plan(owner: UnitOfWork, entities: Sequence[TrackedEntity], discard: b
         entity._revert()
         owner.pending.pop(entity, None)
         owner.json_read.pop(entity, None)
-        entity._unit.refresh(entity, cells[0], cells, read_at(entity._unit))
+        unit = entity._unit
+        unit.refresh(entity, cells[0], cells, read_at(unit))
+        if unit.is_overtaken(cells[0], since[unit]):
+            unit.make_stale((cells[0],))
 
 
 def _no_reload(

@@ -22,15 +22,17 @@ from fluxaorm.query.where import Where
 
 def search_many_plan(unit: EntityUnit, query: Query) -> Plan[list[Any]]:
     """Entities that match, in the query's order. Raises QueryError before anything is sent, like all of these."""
+    since = unit.writes_seen
     rows = yield from _fetch(unit, unit.binding.queries.bind(check_search(unit, query), ROWS))
-    return _found(unit, query, rows)
+    return _found(unit, query, rows, since)
 
 
 def search_many_with_total_plan(unit: EntityUnit, query: Query) -> Plan[tuple[list[Any], int]]:
     """The same with the number of all that match, whatever the page."""
+    since = unit.writes_seen
     rows = yield from _fetch(unit, unit.binding.queries.bind(check_search(unit, query), ROWS))
     total = yield from _total_plan(unit, query, len(rows))
-    return _found(unit, query, rows), total
+    return _found(unit, query, rows, since), total
 
 
 def search_one_plan(unit: EntityUnit, query: Query) -> Plan[Any]:
@@ -38,15 +40,16 @@ def search_one_plan(unit: EntityUnit, query: Query) -> Plan[Any]:
     look_up = _unique_look_up(unit, check_search(unit, query))
     if look_up is not None:
         return (yield from get_by_unique_plan(unit, *look_up))
+    since = unit.writes_seen
     rows = yield from _fetch(unit, unit.binding.queries.bind_first(query))
     if not rows:
         return None
-    found = _found(unit, query, rows)
+    found = _found(unit, query, rows, since)
     if not found:
         # it only waits to be deleted: what comes next is the first
-        waiting = len(unit.owner.pending)
+        waiting, since = len(unit.owner.pending), unit.writes_seen
         rows = yield from _fetch(unit, unit.binding.queries.bind(query.limit(waiting + 1), ROWS))
-        found = _found(unit, query, rows)
+        found = _found(unit, query, rows, since)
     return found[0] if found else None
 
 
@@ -106,10 +109,11 @@ def from_sql_plan(unit: EntityUnit, sql: str, args: Sequence[Any]) -> Plan[list[
     wrapped, lock = wrap_select(unit.binding.select_list, str(where)), locks_rows(str(where))
     if lock:
         check_lockable(unit)
+    since = unit.writes_seen
     rows = yield from FetchRows(unit.target, wrapped, where.parameters)
     if lock:
         _refuse_unsaved_of(unit, rows)
-    return unit.entities_from_rows(rows)
+    return unit.entities_from_rows(rows, since)
 
 
 class Iteration:
@@ -135,6 +139,7 @@ class Iteration:
     def batch_plan(self) -> Plan[list[Any]]:
         """The next entities; sets ``done`` when they are the last."""
         _ = check_search(self._unit, self._query)
+        since = self._unit.writes_seen
         size = self._batch if self._left is None else min(self._batch, self._left)
         rows = yield from _fetch(self._unit, self._unit.binding.queries.bind_after(self._query, self._after, size))
         if self._left is not None:
@@ -142,7 +147,7 @@ class Iteration:
         self.done = len(rows) < size or self._left == 0
         if rows:
             self._after = int(rows[-1][0])
-        return _found(self._unit, self._query, rows)
+        return _found(self._unit, self._query, rows, since)
 
 
 def check_search(unit: EntityUnit, query: object) -> Query:
@@ -153,14 +158,14 @@ def check_search(unit: EntityUnit, query: object) -> Query:
     return checked
 
 
-def _found(unit: EntityUnit, query: Query, rows: Sequence[Row]) -> list[Any]:
+def _found(unit: EntityUnit, query: Query, rows: Sequence[Row], since: int) -> list[Any]:
     """The entities of rows that a query found, but those that wait to be deleted.
 
     UnsavedChangesError for a locked row of an entity that has some: the lock would guard a lost update.
     """
     if query.lock:
         _refuse_unsaved_of(unit, rows)
-    entities = unit.entities_from_rows(rows)
+    entities = unit.entities_from_rows(rows, since)
     return unit.shown(entities, query.with_deleted) if unit.owner.pending else entities
 
 

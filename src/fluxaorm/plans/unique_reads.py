@@ -58,6 +58,7 @@ def row_holder_plan(
     params = _params(unit, index, values)
     if params is None:
         return None
+    since = unit.writes_seen
     is_kept = index_name in unit.binding.cached_indexes and unit.binding.reads_redis and not unit.in_transaction
     if is_kept and not include_deleted:
         row = yield from _kept_plan(unit, index, params)
@@ -67,7 +68,7 @@ def row_holder_plan(
         return None
     if for_update and not keep_unsaved:
         refuse_unsaved(unit, int(row[0]))
-    return unit.entity_from_row(row, read_at(unit))
+    return unit.entity_from_row(row, since, read_at(unit))
 
 
 def must_get_by_unique_plan(

@@ -165,6 +165,8 @@ class UnitOfWork:
 
 
 FIRST_SWEEP: Final = 512
+IDS_REMEMBERED: Final = 1_000
+"""How many changed rows a unit knows one by one: past them all count as changed."""
 NO_VALUES: Final[Mapping[str, Any]] = {}
 _INT: Final = {int}
 
@@ -172,7 +174,20 @@ _INT: Final = {int}
 class EntityUnit:
     """One entity in one context: its identity map and how rows become entities."""
 
-    __slots__ = ("_sweep_at", "binding", "decoders", "entity_class", "identity", "mark", "owner", "schema", "stale")
+    __slots__ = (
+        "_all_changed",
+        "_changed",
+        "_sweep_at",
+        "binding",
+        "decoders",
+        "entity_class",
+        "identity",
+        "mark",
+        "owner",
+        "schema",
+        "stale",
+        "writes_seen",
+    )
 
     def __init__(self, owner: UnitOfWork, binding: Binding) -> None:
         self.owner = owner
@@ -186,6 +201,12 @@ class EntityUnit:
         self.stale: dict[int, weak_reference[TrackedEntity]] = {}
         """Entities whose row must be read again before a look-up gives them out, those with unsaved changes included:
         nothing that ends the wait for a flush can make them pass for current."""
+        self.writes_seen = 0
+        """Counts what made entities stale. Whoever reads rows takes it before the first statement and hands it in with
+        them: of tasks that share a context, one may write in bulk while another's rows are on their way."""
+        self._all_changed = 0
+        self._changed: dict[int, int] = {}
+        """Which of these writes was the last that changed a row: of all, or of one id."""
         self._sweep_at = FIRST_SWEEP
 
     @property
@@ -254,11 +275,11 @@ class EntityUnit:
             if (entity._state == STORED and (mark is None or not entity._row[mark])) or not is_hidden(entity)
         ]
 
-    def entities_from_rows(self, rows: Collection[Sequence[Any]], *, own: bool = False) -> list[Any]:
+    def entities_from_rows(self, rows: Collection[Sequence[Any]], since: int, *, own: bool = False) -> list[Any]:
         """Entities of rows in raw form; one already known is the same object, and refreshed unless it is being
         deleted.
 
-        ``own``: the rows that are lists belong to nobody else.
+        ``since``: ``writes_seen`` before they were read; ``own``: the rows that are lists belong to nobody else.
         """
         read_at = 0.0 if self.owner.identity_ttl is None else self.owner.engine.monotonic()
         ids = [row[0] for row in rows]
@@ -266,10 +287,11 @@ class EntityUnit:
         if (
             len(distinct) < len(ids)
             or self.stale
+            or since != self.writes_seen
             or not self.identity.keys().isdisjoint(distinct)
             or set(map(type, ids)) != _INT
         ):
-            return [self.entity_from_row(row, read_at) for row in rows]
+            return [self.entity_from_row(row, since, read_at) for row in rows]
         # as entity_from_row, without two calls for each
         entity_class = self.entity_class
         entities: list[Any] = []
@@ -286,8 +308,8 @@ class EntityUnit:
             self._sweep()
         return entities
 
-    def entity_from_row(self, row: Sequence[Any], read_at: float = 0.0) -> Any:
-        """The entity of one row in raw form."""
+    def entity_from_row(self, row: Sequence[Any], since: int, read_at: float = 0.0) -> Any:
+        """The entity of one row in raw form; ``since``: ``writes_seen`` before it was read."""
         cells = list(row)
         id = cells[0]
         if type(id) is not int:
@@ -298,9 +320,21 @@ class EntityUnit:
         if ref is not None:
             entity = ref()
             if entity is not None:
-                self._take_newer(entity, id, cells, read_at)
+                if since == self.writes_seen or not self.is_overtaken(id, since):
+                    self._take_newer(entity, id, cells, read_at)
+                elif id in self.stale:
+                    # newer than what the entity has, but not as new as the row
+                    self._take_newer(entity, id, cells, read_at)
+                    self._make_one_stale(id)
                 return entity
-        return self.adopt(id, cells, STORED, read_at)
+        made = self.adopt(id, cells, STORED, read_at)
+        if since != self.writes_seen and self.is_overtaken(id, since):
+            self._make_one_stale(id)
+        return made
+
+    def is_overtaken(self, id: int, since: int) -> bool:
+        """Whether a row may have changed since it was read, or before it was read to its end."""
+        return since < self._all_changed or since < self._changed.get(id, 0)
 
     def _stored_id(self, raw: Any) -> int:
         id = self.python_value(0, raw)
@@ -334,12 +368,20 @@ class EntityUnit:
     def make_stale(self, ids: Iterable[int] | None = None) -> None:
         """Let the next look-up of each entity that has a row, or of those of ``ids``, read it again, in place.
 
-        Unsaved changes stay; they too are then told against the newer row.
+        Unsaved changes stay; they too are then told against the newer row. Rows that others are reading right now are
+        stale when they come.
         """
+        self.writes_seen += 1
         if ids is not None:
             for id in ids:
+                self._changed[id] = self.writes_seen
                 self._make_one_stale(id)
+            if len(self._changed) > IDS_REMEMBERED:
+                self._all_changed = self.writes_seen
+                self._changed.clear()
             return
+        self._all_changed = self.writes_seen
+        self._changed.clear()
         current: dict[int, weak_reference[TrackedEntity]] = {}
         for id, ref in self.identity.items():
             entity = ref()

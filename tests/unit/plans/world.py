@@ -142,7 +142,7 @@ class World:
 
     def stored(self, id: int, name: str = "n") -> Thing:
         """An entity as if it was read."""
-        thing: Thing = self.unit.entity_from_row((id, name.encode(), b""))
+        thing: Thing = self.unit.entity_from_row((id, name.encode(), b""), self.unit.writes_seen)
         return thing
 
     def fresh_owner(self) -> None:

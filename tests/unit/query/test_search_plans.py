@@ -56,6 +56,7 @@ class ScriptedUnit:
 
     target = "default"
     schema = PRODUCT
+    writes_seen = 0
 
     def __init__(self) -> None:
         self.binding = ScriptedBinding(PRODUCT)
@@ -66,7 +67,7 @@ class ScriptedUnit:
     def shown(self, entities: list[str], include_deleted: bool) -> list[str]:
         return entities
 
-    def entities_from_rows(self, rows: Sequence[Sequence[Any]]) -> list[str]:
+    def entities_from_rows(self, rows: Sequence[Sequence[Any]], since: int) -> list[str]:
         return [f"entity {int(row[0])}" for row in rows]
 
 

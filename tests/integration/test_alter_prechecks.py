@@ -9,7 +9,7 @@ import pytest
 
 from fluxaorm.alters import Alter, Finding
 from fluxaorm.entity.schema import ColumnSchema
-from fluxaorm.errors import AlterRowsError
+from fluxaorm.errors import AlterRowsError, MySQLError
 from tests.support.raw_stores import RawStore
 from tests.support.schemas import make_column, make_index, make_members, make_schema
 
@@ -211,3 +211,64 @@ def test_bytes_that_are_no_number_are_named(raw_server_store: RawStore) -> None:
         raw_server_store.apply(wanted)
 
     assert [(2, 3)] == [finding.ids for finding in findings]
+
+
+def _with_others(store: RawStore) -> None:
+    """A table, a trigger of it, one of another table, a view over it and one over that."""
+    store.apply(make_schema("Thing", [_column("int"), make_column("b", "int", nullable=True)]), make_schema("Log", []))
+    begin, end = ("BEGIN", "; END") if store.dialect.name == "sqlite" else ("FOR EACH ROW", "")
+    for sql in (
+        f"CREATE TRIGGER own BEFORE INSERT ON `Thing` {begin} DELETE FROM `Log` WHERE `id` = new.a{end}",
+        f"CREATE TRIGGER others BEFORE DELETE ON `Log` {begin} UPDATE `Thing` SET A = 1 WHERE `id` = old.id{end}",
+        "CREATE VIEW `first` AS SELECT `id`, `a` AS other FROM `Thing`",
+        "CREATE VIEW `second` AS SELECT other FROM `first`",
+        "CREATE VIEW `elsewhere` AS SELECT `id` FROM `Log`",
+    ):
+        store.query(sql)
+
+
+@pytest.mark.parametrize(
+    ("column", "fate"),
+    [((), "goes"), ((make_column("c", "int", nullable=True, renamed_from="a"),), "becomes `c`")],
+)
+def test_triggers_and_views_that_a_column_breaks_are_named(
+    raw_store: RawStore, column: tuple[ColumnSchema, ...], fate: str
+) -> None:
+    """The server makes the alter without a word; every insert fails afterwards."""
+    _with_others(raw_store)
+    wanted = [make_schema("Thing", [*column, make_column("b", "int", nullable=True)]), make_schema("Log", [])]
+    (alter,) = raw_store.alters(*wanted)
+
+    broken = [str(finding) for finding in _precheck(raw_store, alter)]
+    raw_store.apply(*wanted)
+    with pytest.raises(MySQLError):
+        raw_store.query("INSERT INTO `Thing` (`id`) VALUES (1)")
+
+    head = f"names the column `a` of `Thing`, which {fate}"
+    assert [f"trigger `others` of `Log` {head}", f"trigger `own` of `Thing` {head}", f"view `first` {head}"] == sorted(
+        text.partition(":")[0] for text in broken
+    )
+    assert all("change or drop it before" in text for text in broken)
+
+
+def test_columns_that_nothing_names_break_nothing(raw_store: RawStore) -> None:
+    """A finding that is always there is read by nobody."""
+    _with_others(raw_store)
+    (alter,) = raw_store.alters(make_schema("Thing", [_column("int")]), make_schema("Log", []))
+
+    assert [] == _precheck(raw_store, alter)
+
+
+def test_texts_that_name_a_renamed_table_are_named(raw_server_store: RawStore) -> None:
+    """Servers rewrite neither views nor triggers of other tables."""
+    _with_others(raw_server_store)
+    rename, *_ = raw_server_store.alters(
+        make_schema(
+            "Thing", [_column("int"), make_column("b", "int", nullable=True)], table="Ding", renamed_from="Thing"
+        ),
+        make_schema("Log", []),
+    )
+
+    broken = [str(finding).partition(" names ")[0] for finding in _precheck(raw_server_store, rename)]
+
+    assert ["trigger `others` of `Log`", "view `first`"] == sorted(broken)

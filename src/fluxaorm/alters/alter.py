@@ -75,6 +75,8 @@ class Alter:
     """Tables that foreign keys tie to this one, in either direction."""
     checks: tuple[Check, ...] = field(default=(), repr=False)
     """What ``precheck`` asks."""
+    broken: tuple[Finding, ...] = field(default=(), repr=False)
+    """Triggers and views that it breaks; ``precheck`` tells them, too."""
     key: str | None = field(default=None, repr=False)
     """The single column of the table's primary key."""
     plans: AlterPlans | None = field(default=None, repr=False, compare=False)
@@ -113,9 +115,11 @@ class Alter:
     @overload
     def precheck(self, ctx: AsyncContext) -> Coroutine[Any, Any, list[Finding]]: ...
     def precheck(self, ctx: Context | AsyncContext) -> Any:
-        """What it would lose, and which rows would keep it from being made, found by reading the table.
+        """What it would lose, which rows would keep it from being made, found by reading the table, and which triggers
+        and views it breaks.
 
-        Empty when nothing is lost and nothing is in the way. Reads whole tables, changes nothing. Raises MySQLError.
+        Empty when nothing is lost or broken and nothing is in the way. Reads whole tables, changes nothing. Raises
+        MySQLError.
         """
         return ctx._run(self._plans.precheck(self))
 

@@ -1,4 +1,4 @@
-"""A finding: what an alter would lose or run against in the rows that are there. Plain data."""
+"""A finding: what an alter would lose, break or run against in what is there. Plain data."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Some rows of a table, and what an alter does to them or they to it."""
+    """Some rows of a table, and what an alter does to them or they to it; or what else it breaks."""
 
     what: str
     """In words: ``NULL in column `name`, which becomes NOT NULL``."""
     rows: int
-    """How many rows it is about."""
+    """How many rows it is about; 0: it is about a trigger or a view."""
     examples: tuple[str, ...]
     """Some of them: ``id 7``, or of equal ones ``name='Ann': ids 1, 2``; empty where rows have no single-column key."""
     blocking: bool = False
@@ -21,6 +21,8 @@ class Finding:
     """Keys of the rows in ``examples``."""
 
     def __str__(self) -> str:
+        if not self.rows:
+            return self.what
         shown = ", ".join(self.examples) if len(self.examples) < 2 else "; ".join(self.examples)
         more = ", ..." if shown and len(self.ids) < self.rows else ""
         rows = f"{self.rows} row{'' if self.rows == 1 else 's'}"

@@ -13,10 +13,11 @@ from typing import Final, Literal
 from fluxaorm.alters.alter import Alter, AlterPlans, Kind
 from fluxaorm.alters.checks import Check
 from fluxaorm.alters.dependencies import judged_together, keys_in_the_way, with_moves
+from fluxaorm.alters.dependents import broken_by_changes, broken_without
 from fluxaorm.alters.foreign_keys import End
 from fluxaorm.alters.known_tables import KnownTables, Owned
 from fluxaorm.alters.row_checks import RowChecks, dropped_rows
-from fluxaorm.alters.safety import DESTRUCTIVE, SAFE, Judgement, judge
+from fluxaorm.alters.safety import DESTRUCTIVE, MANUAL, SAFE, Judgement, judge
 from fluxaorm.alters.table_diff import diff_table
 from fluxaorm.alters.wanted import WantedTable
 from fluxaorm.dialects.changes import DropForeignKey, applied
@@ -73,7 +74,9 @@ class PoolDiff:
         )
         description = f"rename table `{old.name}` to `{wanted.table.name}`"
         judgement = Judgement("rename_table", DESTRUCTIVE, description, reason)
-        return self._alter(wanted, [judgement], self.dialect.rename_table(old, wanted.table.name))
+        alter = self._alter(wanted, [judgement], self.dialect.rename_table(old, wanted.table.name))
+        texts_follow = self.dialect.renames_in_texts
+        return alter if texts_follow else replace(alter, broken=broken_without(old, f"becomes `{wanted.table.name}`"))
 
     def _changes(self, owned: Owned, away: _Away) -> Iterator[Alter]:
         wanted, actual, found = owned.wanted, owned.actual, owned.found
@@ -88,8 +91,12 @@ class PoolDiff:
             for group in self.dialect.changes_together([change for change, _ in chosen]):
                 judgements = [replace(said, safety=safety) for change, said in chosen if change in group]
                 checks = RowChecks(self.dialect, wanted, actual, found).of(group)
+                if obstacle := self.dialect.obstacle(actual, group, owned.renamed):
+                    yield self._alter(wanted, [replace(said, safety=MANUAL) for said in judgements], reason=obstacle)
+                    continue
                 algorithm = self.dialect.algorithm(actual, group)
-                yield self._alter(wanted, judgements, self.dialect.alter_table(actual, group), algorithm, checks)
+                alter = self._alter(wanted, judgements, self.dialect.alter_table(actual, group), algorithm, checks)
+                yield replace(alter, broken=broken_by_changes(found, group))
                 actual = applied(actual, group)
 
     def _foreign_keys(self, away: _Away, known: KnownTables) -> Iterator[Alter]:
@@ -127,6 +134,7 @@ class PoolDiff:
             ("drop_table",),
             neighbours=neighbours,
             checks=dropped_rows(self.dialect, table),
+            broken=broken_without(table, "goes"),
             plans=self.plans,
         )
 
@@ -134,12 +142,14 @@ class PoolDiff:
         self,
         wanted: WantedTable,
         judgements: Sequence[Judgement],
-        statements: tuple[str, ...],
+        statements: tuple[str, ...] = (),
         algorithm: Literal["", "instant", "inplace", "copy"] = "",
         checks: tuple[Check, ...] = (),
+        reason: str = "",
     ) -> Alter:
+        """``reason``: why it cannot be made by itself."""
         kinds: tuple[Kind, ...] = tuple(dict.fromkeys(judgement.kind for judgement in judgements))
-        reasons = [judgement.reason for judgement in judgements]
+        reasons = [*([reason] if reason else ()), *(judgement.reason for judgement in judgements)]
         if algorithm == "copy":
             reasons.append("the table is copied for it, and writes wait meanwhile")
         return Alter(

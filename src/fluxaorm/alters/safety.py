@@ -42,6 +42,7 @@ class Judgement:
 
 SAFE: Final[Safety] = "safe"
 DESTRUCTIVE: Final[Safety] = "destructive"
+MANUAL: Final[Safety] = "manual"
 
 
 def judge(change: Change, wanted: WantedTable) -> Judgement:

@@ -64,9 +64,9 @@ def head(alter: Alter) -> str:
 
 
 def findings(known: Known) -> Iterator[str]:
-    """What an alter would lose, and what is in its way; a line each."""
+    """What an alter would lose or break, and what is in its way; a line each."""
     for finding in known.findings:
-        yield f"{'in its way' if finding.blocking else 'loses'}: {finding}"
+        yield f"{'in its way' if finding.blocking else 'loses' if finding.rows else 'breaks'}: {finding}"
 
 
 def _summary(outcome: Outcome, *, applying: bool) -> str:

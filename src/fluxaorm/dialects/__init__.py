@@ -13,10 +13,10 @@ from fluxaorm.dialects.tables import (
     CheckDefinition,
     ColumnAttributes,
     ColumnDefinition,
+    DependentDefinition,
     ForeignKeyDefinition,
     IndexDefinition,
     TableDefinition,
-    TriggerDefinition,
 )
 
 
@@ -44,6 +44,7 @@ __all__ = [
     "CheckDefinition",
     "ColumnAttributes",
     "ColumnDefinition",
+    "DependentDefinition",
     "Dialect",
     "Duplicate",
     "ForeignKeyDefinition",
@@ -52,7 +53,6 @@ __all__ = [
     "MySQL",
     "SQLite",
     "TableDefinition",
-    "TriggerDefinition",
     "capabilities_from",
     "dialect_for",
     "guessed_dialect",

@@ -17,10 +17,11 @@ from fluxaorm.dialects.tables import (
     CheckDefinition,
     ColumnAttributes,
     ColumnDefinition,
+    DependentDefinition,
     ForeignKeyDefinition,
     IndexDefinition,
     TableDefinition,
-    TriggerDefinition,
+    with_dependents,
 )
 
 FOREIGN_KEYS_SQL: Final = """
@@ -91,6 +92,14 @@ _TRIGGERS: Final = _part(
     ["ACTION_TIMING", "EVENT_MANIPULATION", "ACTION_STATEMENT"],
     "information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = DATABASE()",
 )
+_VIEWS: Final = _part(
+    "view",
+    "TABLE_NAME",
+    "0",
+    "TABLE_NAME",
+    ["VIEW_DEFINITION"],
+    "information_schema.VIEWS WHERE TABLE_SCHEMA = DATABASE()",
+)
 _MARIADB_CHECKS: Final = _part(
     "check",
     "TABLE_NAME",
@@ -122,7 +131,7 @@ def _indexes(hidden: str) -> str:
     )
 
 
-_BOTH: Final = (_TABLES, _COLUMNS, _FOREIGN_KEYS, _RULES, _TRIGGERS)
+_BOTH: Final = (_TABLES, _COLUMNS, _FOREIGN_KEYS, _RULES, _TRIGGERS, _VIEWS)
 MYSQL_SQL: Final = "\nUNION ALL\n".join([*_BOTH, _indexes("IS_VISIBLE"), _MYSQL_CHECKS])
 UNCHECKED_SQL: Final = "\nUNION ALL\n".join([*_BOTH, _indexes("IS_VISIBLE")])
 """Where the server keeps no CHECKs, or does not tell of them."""
@@ -146,7 +155,7 @@ class _Found:
     rules: dict[str, Values] = field(default_factory=dict[str, Values])
     checks: list[CheckDefinition] = field(default_factory=list[CheckDefinition])
     column_checks: list[CheckDefinition] = field(default_factory=list[CheckDefinition])
-    triggers: list[TriggerDefinition] = field(default_factory=list[TriggerDefinition])
+    dependents: list[DependentDefinition] = field(default_factory=list[DependentDefinition])
 
 
 def tables_from(rows: Iterable[Sequence[Any]], *, mariadb: bool) -> dict[str, TableDefinition]:
@@ -154,7 +163,9 @@ def tables_from(rows: Iterable[Sequence[Any]], *, mariadb: bool) -> dict[str, Ta
     found: dict[str, _Found] = defaultdict(_Found)
     for raw in sorted((list(map(_text, row)) for row in rows), key=lambda row: int(row[2] or 0)):
         _note(found[raw[1] or ""], raw, mariadb)
-    return {name: _table(name, parts) for name, parts in sorted(found.items()) if parts.engine is not None}
+    tables = {name: _table(name, parts) for name, parts in sorted(found.items()) if parts.engine is not None}
+    dependents = [dependent for parts in found.values() for dependent in parts.dependents]
+    return with_dependents(tables, sorted(dependents, key=lambda dependent: (dependent.kind, dependent.name)))
 
 
 def _text(value: Any) -> str | None:
@@ -179,7 +190,10 @@ def _note(found: _Found, row: list[str | None], mariadb: bool) -> None:
         case "rule":
             found.rules[name] = values
         case "trigger":
-            found.triggers.append(TriggerDefinition(name, f"{values[0]} {values[1]}", values[2] or ""))
+            moment = f"{values[0]} {values[1]}"
+            found.dependents.append(DependentDefinition("trigger", name, values[2] or "", row[1] or "", moment))
+        case "view":
+            found.dependents.append(DependentDefinition("view", name, values[0] or ""))
         case _:
             condition = (values[0] or "") if mariadb else unescaped(values[0] or "")
             check = CheckDefinition(name, condition, values[2] != "NO")
@@ -252,7 +266,6 @@ def _table(name: str, found: _Found) -> TableDefinition:
         comment=found.comment,
         options=found.options,
         checks=tuple(sorted(found.checks, key=lambda check: check.name)),
-        triggers=tuple(sorted(found.triggers, key=lambda trigger: trigger.name)),
     )
 
 

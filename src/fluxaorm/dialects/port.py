@@ -47,6 +47,8 @@ class Dialect(ABC):
     """``mysql``, ``mariadb`` or ``sqlite``."""
     transactional_ddl: ClassVar[bool] = False
     """Whether DDL is part of a transaction and can be rolled back."""
+    renames_in_texts: ClassVar[bool] = False
+    """Whether triggers and views follow a table that is renamed."""
     computed: ClassVar[ComputedSQL]
     """How it spells what is computed of texts and moments."""
 
@@ -339,6 +341,13 @@ class Dialect(ABC):
     @abstractmethod
     def algorithm(self, actual: TableDefinition, changes: Sequence[Change]) -> Literal["instant", "inplace", "copy"]:
         """How the server makes these changes; ``copy`` where it is not known. See ``Alter.algorithm``."""
+
+    def obstacle(self, actual: TableDefinition, changes: Sequence[Change], renamed: bool) -> str:
+        """Why these changes cannot be made together without losing what nobody asked to be lost; "" when they can.
+
+        ``renamed``: whether the table gets its name only before them.
+        """
+        return ""
 
     @abstractmethod
     def drop_table(self, table: str) -> tuple[str, ...]:

@@ -17,6 +17,11 @@ def names_in(sql: str) -> frozenset[str]:
     return frozenset(found[1].replace("``", "`") for found in _TOKEN.finditer(sql) if found[1] is not None)
 
 
+def words_in(sql: str) -> frozenset[str]:
+    """The words of a text in lower case: all names are among them, but also words of literals and comments."""
+    return frozenset(re.findall(r"[\w$]+", sql.lower()))
+
+
 def renamed_in(sql: str, names: Mapping[str, str]) -> str:
     """The same expression with some names, by what they are now, changed."""
 

@@ -52,6 +52,7 @@ class SQLite(Dialect):
 
     name = "sqlite"
     transactional_ddl: ClassVar[bool] = True
+    renames_in_texts: ClassVar[bool] = True
     computed = SQLiteComputed()
 
     def name_key(self, name: str) -> str:
@@ -121,8 +122,11 @@ class SQLite(Dialect):
         return 5.0
 
     def session_statements(self) -> tuple[str, ...]:
-        """WAL, so that readers do not wait for the writer."""
-        return ("PRAGMA journal_mode = WAL", "PRAGMA busy_timeout = 5000")
+        """WAL, so that readers do not wait for the writer.
+
+        No foreign keys, whatever SQLite's default is: a table that is made anew would take the rows that point at it.
+        """
+        return ("PRAGMA journal_mode = WAL", "PRAGMA busy_timeout = 5000", "PRAGMA foreign_keys = 0")
 
     def aggregate(self, function: str, column_sql: str, column: ColumnSchema) -> str:
         """SQLite adds whatever is no small integer as floats."""
@@ -289,12 +293,17 @@ class SQLite(Dialect):
         return (f"DELETE FROM {self.quote(table)}",)
 
     def rename_table(self, actual: TableDefinition, name: str) -> tuple[str, ...]:
-        """Indexes are made again under the new table's name."""
+        """Our indexes are made again under the new table's name; those of somebody else go along as they are."""
+        indexes = [index for index in actual.indexes if not index.detail]
         return (
             f"ALTER TABLE {self.quote(actual.name)} RENAME TO {self.quote(name)}",
-            *(sqlite_ddl.drop_index(actual.name, index) for index in actual.indexes),
-            *(sqlite_ddl.create_index(name, index) for index in actual.indexes),
+            *(sqlite_ddl.drop_index(actual.name, index) for index in indexes),
+            *(sqlite_ddl.create_index(name, index) for index in indexes),
         )
+
+    def obstacle(self, actual: TableDefinition, changes: Sequence[Change], renamed: bool) -> str:
+        """See ``sqlite_ddl``."""
+        return sqlite_ddl.obstacle(actual, changes, renamed)
 
 
 def _stored(column: ColumnSchema, definition: ColumnDefinition) -> ColumnDefinition:

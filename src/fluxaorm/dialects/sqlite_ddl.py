@@ -5,6 +5,7 @@ A column's MySQL type stands in a comment behind its SQLite type, so that it can
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -13,14 +14,16 @@ from fluxaorm.dialects.changes import (
     AddIndex,
     Change,
     ChangeColumn,
+    DropColumn,
     DropIndex,
     RebuildIndex,
     RenameColumn,
     applied,
 )
 from fluxaorm.dialects.column_types import BLOB_BYTES, INTEGER_BYTES, TEXT_BYTES, ColumnType, exact_float32, parse_type
+from fluxaorm.dialects.sql_names import words_in
 from fluxaorm.dialects.sqlite_collations import DECIMAL, TIME
-from fluxaorm.dialects.tables import ColumnDefinition, IndexDefinition, TableDefinition
+from fluxaorm.dialects.tables import ColumnDefinition, DependentDefinition, IndexDefinition, TableDefinition
 
 REBUILD_PREFIX: Final = "_fluxa_rebuild_"
 
@@ -182,8 +185,11 @@ def create_table(table: TableDefinition, name: str | None = None) -> str:
     lines = [column_ddl(column, primary=column.name == lone_key) for column in table.columns]
     if lone_key is None and table.primary_key:
         lines.append(f"PRIMARY KEY ({', '.join(map(quote, table.primary_key))})")
+    lines += table.constraints
     body = ",\n  ".join(lines)
-    return f"CREATE TABLE {quote(name or table.name)} (\n  {body}\n) STRICT"
+    # columns of somebody else have types that STRICT does not know
+    options = table.options if any(column.extra for column in table.columns) else "STRICT"
+    return f"CREATE TABLE {quote(name or table.name)} (\n  {body}\n) {options}".rstrip()
 
 
 def alter_table(actual: TableDefinition, changes: Sequence[Change]) -> tuple[str, ...]:
@@ -226,21 +232,66 @@ def _rebuild(actual: TableDefinition, changes: Sequence[Change]) -> tuple[str, .
     names = ", ".join(map(quote, sources))
     copied = f"INSERT INTO {quote(temporary)} ({names}) SELECT {', '.join(sources.values())} FROM {quote(actual.name)}"
     return (
+        # SQLite renames nothing while a view or a trigger names a table that is not there
+        *(
+            f"DROP {each.kind.upper()} {quote(each.name)}"
+            for each in actual.dependents
+            if not _goes_along(each, actual)
+        ),
         create_table(wanted, temporary),
         copied,
         f"DROP TABLE {quote(actual.name)}",
         f"ALTER TABLE {quote(temporary)} RENAME TO {quote(actual.name)}",
-        *(create_index(actual.name, index) for index in wanted.indexes),
+        *(_index_again(actual, index) for index in wanted.indexes),
+        *(each.sql for each in sorted(actual.dependents, key=lambda each: each.kind, reverse=True)),
     )
 
 
+def _goes_along(dependent: DependentDefinition, table: TableDefinition) -> bool:
+    """A trigger goes with its table, or its view."""
+    views = [each.name for each in table.dependents if each.kind == "view"]
+    return dependent.kind == "trigger" and dependent.table in (table.name, *views)
+
+
+def _index_again(actual: TableDefinition, index: IndexDefinition) -> str:
+    """An index of somebody else as it was made."""
+    kept = index.detail and index.source and actual.index(index.name) == index
+    return index.source if kept else create_index(actual.name, index)
+
+
+def obstacle(actual: TableDefinition, changes: Sequence[Change], renamed_first: bool) -> str:
+    """Why a table cannot be made anew without losing what somebody else gave it; "" when it can."""
+    if is_in_place(changes):
+        return ""
+    if renamed_first and (actual.constraints or actual.dependents or any(index.detail for index in actual.indexes)):
+        return "SQLite rewrites what names the table when it is renamed; rename it, then ask get_alters() again"
+    renamed = {change.old for change in changes if isinstance(change, RenameColumn)}
+    lost = renamed | {change.column.name for change in changes if isinstance(change, DropColumn)}
+    dropped = [change.index for change in changes if isinstance(change, DropIndex)]
+    indexes = [index.source for index in actual.indexes if index.detail and index not in dropped]
+    given = [*((text, lost) for text in actual.constraints), *((text, renamed) for text in indexes)]
+    given += [(column.extra, lost - {column.name}) for column in actual.columns if column.name not in lost]
+    for text, names in given:
+        for name in sorted(names):
+            if words_in(name) <= words_in(text):
+                return (
+                    f"SQLite makes the table anew for it, and `{name}` is named by what somebody else gave the table: "
+                    f"{text}; take that away, then ask get_alters() again"
+                )
+    return ""
+
+
 def _sources(actual: TableDefinition, wanted: TableDefinition, changes: Sequence[Change]) -> dict[str, str]:
-    """Where each column of the new table gets its value: the old column, or the filler. A default needs no source."""
+    """Where each column of the new table gets its value: the old column, or the filler. Defaults need no source, nor do
+    columns that the server computes.
+    """
     old_names = {change.new: change.old for change in changes if isinstance(change, RenameColumn)}
     changed = {change.new.name: change for change in changes if isinstance(change, ChangeColumn)}
     fillers = {change.column.name: change for change in changes if isinstance(change, AddColumn)}
     sources: dict[str, str] = {}
     for column in wanted.columns:
+        if _COMPUTED.search(column.extra):
+            continue
         added = fillers.get(column.name)
         if added is None:
             sources[column.name] = source = quote(old_names.get(column.name, column.name))
@@ -249,6 +300,9 @@ def _sources(actual: TableDefinition, wanted: TableDefinition, changes: Sequence
         elif not column.nullable and column.default is None:
             sources[column.name] = default_literal(column, filler_of(added)) or "NULL"
     return sources
+
+
+_COMPUTED: Final = re.compile(r"\bAS\s*\(", re.IGNORECASE)
 
 
 def moved_value(old: ColumnDefinition, new: ColumnDefinition, value: str) -> str:

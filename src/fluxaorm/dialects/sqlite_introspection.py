@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from fluxaorm.dialects.column_types import canonical_default, parse_type
 from fluxaorm.dialects.sqlite_ddl import column_ddl, index_name, type_in_comment
-from fluxaorm.dialects.tables import ColumnDefinition, IndexDefinition, TableDefinition
+from fluxaorm.dialects.tables import (
+    ColumnDefinition,
+    DependentDefinition,
+    IndexDefinition,
+    TableDefinition,
+    with_dependents,
+)
 
 INTROSPECTION_SQL: Final = (
     "SELECT type, tbl_name, name, sql FROM sqlite_schema "
-    "WHERE type IN ('table', 'index') AND sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+    "WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid"
 )
 
 _QUOTED: Final = r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`(?:[^`]|``)*`|\[[^\]]*\]|/\*.*?\*/|--[^\n]*"
@@ -24,12 +30,19 @@ def tables_from(rows: Iterable[Sequence[Any]]) -> dict[str, TableDefinition]:
     """The tables by name."""
     statements: dict[str, str] = {}
     indexes: dict[str, list[IndexDefinition]] = defaultdict(list)
+    dependents: list[DependentDefinition] = []
     for what, table, name, sql in (tuple(map(_text, row)) for row in rows):
-        if what == "table":
-            statements[name] = sql
-        else:
-            indexes[table].append(_index(table, name, sql))
-    return {name: _table(name, sql, indexes[name]) for name, sql in sorted(statements.items())}
+        match what:
+            case "table":
+                statements[name] = sql
+            case "index":
+                indexes[table].append(_index(table, name, sql))
+            case "trigger":
+                dependents.append(DependentDefinition("trigger", name, sql, table))
+            case _:
+                dependents.append(DependentDefinition("view", name, sql))
+    tables = {name: _table(name, sql, indexes[name]) for name, sql in sorted(statements.items())}
+    return with_dependents(tables, dependents)
 
 
 def _text(value: Any) -> str:
@@ -39,34 +52,52 @@ def _text(value: Any) -> str:
 def _table(name: str, sql: str, indexes: list[IndexDefinition]) -> TableDefinition:
     columns: list[ColumnDefinition] = []
     primary: tuple[str, ...] = ()
-    for part in _parts(sql):
-        if (constraint := _CONSTRAINT.match(part)) is not None:
-            if constraint[1].upper() == "PRIMARY":
-                primary = tuple(_unquoted(found) for found in re.findall(_QUOTED, part))
-            continue
-        column, is_primary = _column(part)
-        columns.append(column)
-        primary = (column.name,) if is_primary else primary
-    return TableDefinition(name, tuple(columns), tuple(sorted(indexes, key=lambda i: i.name)), primary, source=sql)
+    constraints: list[str] = []
+    parts, options = _parts(sql)
+    for part in parts:
+        if (constraint := _CONSTRAINT.match(part)) is None:
+            column, is_primary = _column(part)
+            columns.append(column)
+            primary = (column.name,) if is_primary else primary
+        elif constraint[1].upper() == "PRIMARY":
+            primary = tuple(_name_and_rest(key)[0] for key in _parts(part)[0])
+        else:
+            constraints.append(part)
+    return TableDefinition(
+        name,
+        tuple(columns),
+        tuple(sorted(indexes, key=lambda i: i.name)),
+        primary,
+        options=options,
+        constraints=tuple(constraints),
+        source=sql,
+    )
 
 
-_CONSTRAINT: Final = re.compile(r"\s*(PRIMARY|UNIQUE|CHECK|FOREIGN|CONSTRAINT)\b", re.IGNORECASE)
+_CONSTRAINT: Final = re.compile(
+    rf"\s*(?:CONSTRAINT\s+(?:{_QUOTED}|\S+)\s+)?(PRIMARY|UNIQUE|CHECK|FOREIGN)\b", re.IGNORECASE | re.DOTALL
+)
 
 
-def _parts(sql: str) -> Iterator[str]:
-    """What stands between the outer parentheses of a CREATE TABLE, cut at its commas."""
-    depth, part = 0, ""
-    for piece in _PIECE.findall(sql):
+def _parts(sql: str) -> tuple[list[str], str]:
+    """What stands between the first outer parentheses, cut at its commas, and what follows them."""
+    depth, part, parts = 0, "", list[str]()
+    pieces = iter(_PIECE.findall(sql))
+    for piece in pieces:
+        if piece.startswith("--") or (piece.startswith("/*") and not part.strip()):
+            continue  # somebody's comment; ours stand behind the name
         if piece == ")":
             depth -= 1
         if depth == 0 or (piece == "," and depth == 1):
-            if part.strip():
-                yield part.strip()
+            parts += [part.strip()] if depth or piece == ")" else []
             part = ""
         else:
             part += piece
         if piece == "(":
             depth += 1
+        elif depth == 0 and piece == ")":
+            break
+    return [part for part in parts if part], "".join(pieces).strip()
 
 
 _TEXT: Final = r"'(?:[^']|'')*'"
@@ -115,7 +146,12 @@ def _literal(text: str) -> str:
 
 
 def _index(table: str, name: str, sql: str) -> IndexDefinition:
-    columns = tuple(_unquoted(part) for part in _parts(sql))
-    ours = name.startswith(index_name(table, ""))
+    parts, condition = _parts(sql)
+    columns = tuple(_unquoted(part) for part in parts)
+    ours = name.startswith(index_name(table, "")) and not condition and all(map(_PLAIN.fullmatch, parts))
     unique = re.match(r"CREATE\s+UNIQUE", sql, re.IGNORECASE) is not None
-    return IndexDefinition(name.removeprefix(index_name(table, "")), columns, unique, "" if ours else name)
+    return IndexDefinition(name.removeprefix(index_name(table, "")), columns, unique, "" if ours else name, sql)
+
+
+_PLAIN: Final = re.compile(rf"{_QUOTED}|\w+", re.DOTALL)
+"""A column alone, without a collation or an order, and no expression."""

@@ -5,7 +5,11 @@ A dialect makes them from an ``EntitySchema`` or from the rows of its introspect
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from fluxaorm.dialects.sql_names import words_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ class IndexDefinition:
     unique: bool = False
     detail: str = ""
     """What our declarations never have: a prefix length, descending order, another kind than BTREE."""
+    source: str = field(default="", compare=False)
+    """The statement that made it, where the server keeps it (SQLite)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +95,17 @@ class CheckDefinition:
 
 
 @dataclass(frozen=True, slots=True)
-class TriggerDefinition:
-    """A trigger, which the library never makes."""
+class DependentDefinition:
+    """A trigger or a view whose text names a table; the library makes none."""
 
+    kind: Literal["trigger", "view"]
     name: str
-    moment: str
-    """``BEFORE UPDATE``."""
-    body: str
-    """SQL as it was written."""
+    sql: str
+    """As the server tells it: SQLite the whole statement, others what the trigger does, or the view's SELECT."""
+    table: str = ""
+    """Of a trigger: the table that it belongs to."""
+    moment: str = ""
+    """Of a trigger, where it is known: ``BEFORE UPDATE``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +125,10 @@ class TableDefinition:
     options: str = field(default="", compare=False)
     """What else was said when the table was made: ``row_format=COMPACT partitioned``."""
     checks: tuple[CheckDefinition, ...] = field(default=(), compare=False)
-    triggers: tuple[TriggerDefinition, ...] = field(default=(), compare=False)
-    """As far as the user may see them."""
+    constraints: tuple[str, ...] = field(default=(), compare=False)
+    """CHECKs, UNIQUEs and foreign keys as they were written, where nothing else tells of them (SQLite)."""
+    dependents: tuple[DependentDefinition, ...] = field(default=(), compare=False)
+    """Triggers and views that name the table, or a view that does, as far as the user may see them."""
     source: str = field(default="", compare=False)
     """The statement that made it, where the server keeps it (SQLite)."""
 
@@ -128,3 +139,22 @@ class TableDefinition:
     def index(self, name: str) -> IndexDefinition | None:
         """The index of this name."""
         return next((index for index in self.indexes if index.name == name), None)
+
+
+def with_dependents(
+    tables: Mapping[str, TableDefinition], dependents: Iterable[DependentDefinition]
+) -> dict[str, TableDefinition]:
+    """The tables, each with what names it, or names a view that does; in the order in which they are given."""
+    given = {dependent: words_in(dependent.sql) for dependent in dependents}
+    return {name: replace(table, dependents=_naming(name, given)) if given else table for name, table in tables.items()}
+
+
+def _naming(table: str, given: Mapping[DependentDefinition, frozenset[str]]) -> tuple[DependentDefinition, ...]:
+    names, found = [table], set[DependentDefinition]()
+    for name in names:  # grows by the views that are found
+        words = words_in(name)
+        for dependent, said in given.items():
+            if dependent not in found and (dependent.table == name or words <= said):
+                found.add(dependent)
+                names += [dependent.name] if dependent.kind == "view" else []
+    return tuple(dependent for dependent in given if dependent in found)

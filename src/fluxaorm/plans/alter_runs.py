@@ -205,7 +205,7 @@ def precheck_plan(alter: Alter, dialect: Dialect) -> Plan[list[Finding]]:
         finding = check.finding(rows)
         if finding is not None:
             findings.append(finding)
-    return findings
+    return [*findings, *alter.broken]
 
 
 def _asked_plan(pool: str, check: Check, dialect: Dialect) -> Plan[list[Row]]:

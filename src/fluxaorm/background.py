@@ -21,7 +21,7 @@ Step: TypeAlias = "Callable[[], Plan[bool]]"
 FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 5.0
 CLOSING_SECONDS: Final = 5.0
-"""How long ``close`` waits for a last try."""
+"""How long ``close`` waits for a last try of everything."""
 IDLE_SECONDS: Final = 30.0
 """How long the thread stays when there is nothing to do: starting one costs more than a flush does otherwise."""
 
@@ -50,6 +50,8 @@ class Background:
         self._idle_since = 0.0
         self._thread: threading.Thread | None = None
         self._closed = False
+        self._left = 0
+        """Steps that ``close`` gave up."""
 
     def add(self, step: Step) -> None:
         """Run ``step`` at once and again until it is done. After ``close`` it is dropped."""
@@ -71,31 +73,47 @@ class Background:
         return len(self._tasks)
 
     def _work(self) -> None:
-        while (due := self._wait()) is not None:
-            for task in due:
-                if self._is_done(task):
-                    with self._changed:
-                        self._tasks.remove(task)
-                else:
-                    task.due = monotonic() + task.pause
-                    task.pause = min(2 * task.pause, LONGEST_PAUSE)
+        while self._take_steps():
+            pass
 
-    def _wait(self) -> list[_Task] | None:
-        """The tasks whose time has come; None: the thread ends."""
+    def _take_steps(self) -> bool:
+        """Wait for steps that are due, and take them; False: the thread ends, having tried everything once more."""
+        due, last = self._wait()
+        for task in due:
+            if self._left:
+                break
+            if self._is_done(task):
+                self._forget(task)
+            else:
+                task.due = monotonic() + task.pause
+                task.pause = min(2 * task.pause, LONGEST_PAUSE)
+        return not last
+
+    def _forget(self, task: _Task) -> None:
+        with self._changed:
+            if task in self._tasks:
+                self._tasks.remove(task)
+
+    def _wait(self) -> tuple[list[_Task], bool]:
+        """The tasks whose time has come, and whether the thread ends after them.
+
+        While it waits, the thread holds nothing that holds the engine: an engine that is forgotten can be collected.
+        """
         with self._changed:
             self._idle_since = monotonic()
             while not self._closed:
                 now = monotonic()
                 due = [task for task in self._tasks if task.due <= now]
                 if due:
-                    return due
+                    return due, False
                 if self._tasks:
                     self._idle_since = now
                 elif now - self._idle_since >= IDLE_SECONDS:
                     break
                 self._changed.wait(min([IDLE_SECONDS / 4, *(task.due - now for task in self._tasks)]))
-            self._thread = None
-            return None
+            if not self._closed:
+                self._thread = None
+            return list(self._tasks), True
 
     def _is_done(self, task: _Task) -> bool:
         try:
@@ -119,17 +137,27 @@ class Background:
         task.failure = failure
         return not known
 
-    def close(self) -> None:
-        """Try everything once more and stop; what is not done by then ends by its own deadline. Safe to call twice."""
+    def close(self, seconds: float = CLOSING_SECONDS) -> None:
+        """Try everything once more and stop. Safe to call twice.
+
+        What is not done within ``seconds`` is left to end by its own deadline, which is told in the log.
+        """
         with self._changed:
             self._closed = True
-            thread = self._thread
+            thread = None if self._left else self._thread
             self._changed.notify()
-        if thread is not None:
-            thread.join(CLOSING_SECONDS)
-        for task in self._tasks:
-            self._is_done(task)
-        self._tasks.clear()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(seconds)
+        with self._changed:
+            left, self._tasks = self._tasks, []
+            self._left += len(left)
+        if left:
+            logger.warning(
+                "the engine ends with %d %s in the background unfinished, which a server holds up: write intents end "
+                "by their own deadlines, and statements that nobody waits for go on",
+                len(left),
+                "step" if len(left) == 1 else "steps",
+            )
 
     def reset_after_fork(self) -> None:
         """In a child process: the parent goes on with what was its own."""

@@ -191,7 +191,14 @@ class _ContextBase(NotCopied, UnitOfWork):
     def __del__(self) -> None:
         # what is missing: __init__ raised
         if not getattr(self, "closed", True) and not sys.is_finalizing():
+            self._give_up_transaction()
             self._warn_of_unflushed(stacklevel=2)
+
+    def _give_up_transaction(self) -> None:
+        """Nobody can end it any more: its connections would be nobody's for ever."""
+        if [session for session in self.sessions.values() if session.abandon()]:
+            message = "a context was forgotten in an open transaction, which the server rolls back; "
+            warnings.warn(f"{message}use a `with` block, or close() the context", ResourceWarning, stacklevel=3)
 
 
 class Context(_ContextBase):

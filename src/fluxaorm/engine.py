@@ -6,7 +6,6 @@ without ids taken beforehand.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 import time
@@ -17,10 +16,10 @@ from datetime import UTC, datetime
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar, overload
 
-from fluxaorm.background import Background
 from fluxaorm.cache_outages import CacheOutages
 from fluxaorm.context import AsyncContext, Context
 from fluxaorm.engine_mysql import AsyncEngineMySQL, EngineMySQL
+from fluxaorm.engine_resources import EngineResources
 from fluxaorm.entity import Entity
 from fluxaorm.entity.not_copied import NotCopied
 from fluxaorm.entity.schema import EntitySchema
@@ -43,8 +42,6 @@ from fluxaorm.plans.tokens import TokenSource
 from fluxaorm.plans.unknown_commits import kill_later
 from fluxaorm.pools.change_listener import ChangeListener
 from fluxaorm.pools.forks import run_each
-from fluxaorm.pools.watching import Watchdog
-from fluxaorm.renewals import Renewals
 from fluxaorm.runners.asyncio import AsyncRunner
 from fluxaorm.runners.sync import SyncRunner
 from fluxaorm.runners.time_limits import TimeLimit
@@ -64,11 +61,6 @@ if TYPE_CHECKING:
     from fluxaorm.runtime.provider import Provider
 
 T = TypeVar("T")
-
-STEP_SECONDS: Final = 30.0
-"""What a step in the background may take before it is tried again."""
-RENEWAL_SECONDS: Final = 10.0
-"""What one renewal may take: the next ones must not wait for it until they come too late."""
 
 
 class _Forkable(Protocol):
@@ -120,9 +112,6 @@ class Engine(NotCopied):
         self.kafka_pools = MappingProxyType(dict(kafka_pools))
         self.sync_runner = SyncRunner(self.mysql_pools, self.redis_pools)
         self.async_runner = AsyncRunner(self.mysql_pools, self.redis_pools)
-        self.watchdog = Watchdog()
-        self.background = Background(self._run_in_background)
-        self.renewals = Renewals(self._run_renewal)
         self.tokens = TokenSource()
         self.clock: Callable[[], datetime] = _utc_now
         """The wall clock: aware, UTC; replaceable in tests."""
@@ -152,20 +141,23 @@ class Engine(NotCopied):
         self._databases = dict(databases)
         self._private_stores = private_stores
         self._lock = threading.RLock()
-        self._closed = False
         self._listeners = self._made_listeners()
         """By Redis pool: what keeps the local caches in step with other processes."""
-        weakref.finalize(self, _stop, list(self._listeners.values()))
+        self._resources = EngineResources(self.mysql_pools, self.redis_pools, self._listeners)
+        self.watchdog = self._resources.watchdog
+        self.background = self._resources.background
+        self.renewals = self._resources.renewals
         for pool in self.mysql_pools.values():
-            pool.on_abandoned = self._kill_later
-        _reset_in_children(self)
+            pool.on_abandoned = _killing_for(weakref.ref(self))
+        weakref.finalize(self, self._resources.collected, repr(self)).atexit = False
+        _engines.add(self)
 
     def _instead(self) -> str:
         return "an engine holds connections, and is neither copied nor pickled; each process makes its own: validate()"
 
     def __repr__(self) -> str:
         pools = f"mysql={list(self.mysql_pools)} redis={list(self.redis_pools)}"
-        return f"<Engine {pools} entities={len(self.schemas)}{' closed' if self._closed else ''}>"
+        return f"<Engine {pools} entities={len(self.schemas)}{' closed' if self._resources.closed else ''}>"
 
     # contexts
 
@@ -201,19 +193,12 @@ class Engine(NotCopied):
         """What drives the plans of a context with only so much time. ContextMisuseError."""
         return TimedSyncRunner(self.mysql_pools, self.redis_pools, _limit(seconds), self.watchdog)
 
-    def _run_in_background(self, plan: Plan[T]) -> T:
-        """A step that hangs would keep all others from being taken."""
-        return self.sync_runner_for(STEP_SECONDS).run(plan)
-
-    def _run_renewal(self, plan: Plan[T]) -> T:
-        return self.sync_runner_for(RENEWAL_SECONDS).run(plan)
-
     def async_runner_for(self, seconds: float) -> AsyncRunner:
         """The same on asyncio."""
         return TimedAsyncRunner(self.mysql_pools, self.redis_pools, _limit(seconds), self.async_runner)
 
     def _refuse_closed(self) -> None:
-        if self._closed:
+        if self._resources.closed:
             raise ContextClosedError("the engine is closed; make another with registry.validate()")
 
     def _note_context(self) -> None:
@@ -456,31 +441,20 @@ class Engine(NotCopied):
         """The end of ``hold``."""
         self.renewals.let_go(redis_pool, renewal)
 
-    def _kill_later(self, pool: str, thread: ServerThread) -> None:
-        kill_later(self, pool, thread)
-
     # the end
 
-    def _pools(self) -> list[SQLPool | RedisPool]:
-        return [*self.mysql_pools.values(), *self.redis_pools.values()]
-
     def close(self) -> None:
-        """Close the pools' connections of threads. Safe to call twice; contexts cannot be made any more."""
-        self._closed = True
-        _stop(self._listeners.values())
-        self.background.close()
-        self.renewals.close()
-        for pool in self._pools():
-            pool.close()
+        """End its threads and close the pools' connections of threads. Safe to call twice, and beside queries.
+
+        What is under way elsewhere goes on, and its connections are closed when they come back; contexts cannot be made
+        any more. Connections of an event loop are closed when ``asyncio.run`` ends it, if not by ``aclose`` before.
+        Takes a few seconds when a server hangs: what was not finished by then is told in the log.
+        """
+        self._resources.close()
 
     async def aclose(self) -> None:
-        """Close the pools' connections of the running loop and those of threads. Safe to call twice."""
-        self._closed = True
-        await asyncio.to_thread(_stop, self._listeners.values())
-        await asyncio.to_thread(self.background.close)
-        self.renewals.close()
-        for pool in self._pools():
-            await pool.aclose()
+        """As ``close``, and closes the pools' connections of the running loop."""
+        await self._resources.aclose()
 
     def __enter__(self) -> Self:
         return self
@@ -502,7 +476,7 @@ class Engine(NotCopied):
         """In a child process: leave the parent's connections alone and forget what may be used only once."""
         self._lock = threading.RLock()
         shared: list[_Forkable | None] = [
-            *self._pools(),
+            *self._resources.pools,
             *self._bindings_by_name.values(),
             *self._listeners.values(),
             self.background,
@@ -528,23 +502,25 @@ def _limit(seconds: float) -> TimeLimit:
     return TimeLimit(seconds)
 
 
-def _stop(listeners: Iterable[ChangeListener]) -> None:
-    """End the threads of an engine that is closed, or that nobody holds any more."""
-    for listener in listeners:
-        listener.stop()
-
-
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def _reset_in_children(engine: Engine) -> None:
-    """Call ``reset_after_fork`` in every child, as long as the engine lives."""
-    method = weakref.WeakMethod(engine.reset_after_fork)
+def _killing_for(engine: weakref.ref[Engine]) -> Callable[[str, ServerThread], None]:
+    """How a pool has statements ended that nobody waits for; it must not keep its engine alive."""
 
-    def reset() -> None:
-        bound = method()
-        if bound is not None:
-            bound()
+    def kill(pool: str, thread: ServerThread) -> None:
+        if (found := engine()) is not None:
+            kill_later(found, pool, thread)
 
-    os.register_at_fork(after_in_child=reset)
+    return kill
+
+
+_engines: Final[weakref.WeakSet[Engine]] = weakref.WeakSet()
+
+
+def _reset_in_child() -> None:
+    run_each([engine.reset_after_fork for engine in list(_engines)])
+
+
+os.register_at_fork(after_in_child=_reset_in_child)

@@ -20,6 +20,8 @@ RENEWAL_SECONDS: Final = 10.0
 """How often what is held is renewed."""
 IDLE_SECONDS: Final = 30.0
 """How long a thread stays when there is nothing to renew: starting one costs more than a flush does otherwise."""
+CLOSING_SECONDS: Final = 1.0
+"""How long ``close`` waits for renewals that are under way."""
 
 logger = logging.getLogger("fluxaorm.background")
 
@@ -51,14 +53,19 @@ class _Renewer:
 
     def _work(self) -> None:
         while self._wait():
-            for renewal, since in list(self.held.items()):
-                if monotonic() - since >= RENEWAL_SECONDS:
-                    self._renew(renewal)
-                    if renewal in self.held:
-                        self.held[renewal] = monotonic()
+            self._renew_what_is_due()
         if self.held:
             # it was held just when the thread made up its mind to end
             self._start()
+
+    def _renew_what_is_due(self) -> None:
+        for renewal, since in list(self.held.items()):
+            if self._closed:
+                return
+            if monotonic() - since >= RENEWAL_SECONDS:
+                self._renew(renewal)
+                if renewal in self.held:
+                    self.held[renewal] = monotonic()
 
     def _wait(self) -> bool:
         """Until something may have to be renewed; False: the thread ends."""
@@ -86,10 +93,22 @@ class _Renewer:
         else:
             self._failing = False
 
-    def close(self) -> None:
+    def end(self) -> threading.Thread | None:
+        """Renew nothing more; the thread, which ends."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+            return self._thread
+
+    def tell_what_is_held(self) -> None:
+        if held := len(self.held):
+            self.held.clear()
+            logger.warning(
+                "the engine ends while %d %s under way; write intents at Redis pool '%s' are renewed no more",
+                held,
+                "flush is" if held == 1 else "flushes are",
+                self._pool,
+            )
 
 
 class Renewals:
@@ -113,9 +132,15 @@ class Renewals:
             renewer.held.pop(renewal, None)
 
     def close(self) -> None:
-        """Stop; what is still held ends by its own deadline. Safe to call twice."""
-        for renewer in list(self._renewers.values()):
-            renewer.close()
+        """Stop; what is still held ends by its own deadline, which is told in the log. Safe to call twice."""
+        renewers = list(self._renewers.values())
+        threads = [renewer.end() for renewer in renewers]
+        deadline = monotonic() + CLOSING_SECONDS
+        for thread in threads:
+            if thread is not None and thread is not threading.current_thread():
+                thread.join(max(0.0, deadline - monotonic()))
+        for renewer in renewers:
+            renewer.tell_what_is_held()
 
     def reset_after_fork(self) -> None:
         """In a child process: the parent goes on with what was its own."""

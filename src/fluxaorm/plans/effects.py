@@ -34,13 +34,23 @@ Plan: TypeAlias = Generator[Effect[Any], Any, T]
 class Session:
     """One transaction on one MySQL pool. The runner keeps the connection in ``connection``; plans only pass it on."""
 
-    __slots__ = ("connection", "pool", "stream")
+    __slots__ = ("connection", "drop", "pool", "stream")
 
     def __init__(self, pool: str) -> None:
         self.pool = pool
         self.connection: Any = None
+        self.drop: Callable[[Any], None] | None = None
+        """Gives the connection up, from any thread at any moment."""
         self.stream: Stream | None = None
         """Whose rows must be read, or dropped, before anything else is sent."""
+
+    def abandon(self) -> bool:
+        """Its context was collected, in some thread, in the middle of anything: whether it was open still."""
+        connection, self.connection = self.connection, None
+        if connection is None or self.drop is None:
+            return False
+        self.drop(connection)
+        return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,8 @@ class ChangeListener:
         self._begin()
 
     def _begin(self) -> None:
-        self._lock = threading.Lock()
+        # reentrant: an engine may be collected, and this be stopped, at any step of its own thread
+        self._lock = threading.RLock()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self._subscription: Subscription | None = None

@@ -398,6 +398,10 @@ class AsyncRedis(Protocol):
         """Its connections at this moment."""
         ...
 
+    def refuse(self) -> None:
+        """Open no connection any more."""
+        ...
+
     async def aclose(self) -> None:
         """Close its connections."""
         ...

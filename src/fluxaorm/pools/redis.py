@@ -41,8 +41,11 @@ class LeanRedisPool:
         self._settings_made: RedisSettings | None = None
         self._embedded: EmbeddedValkey | None = None
         self._client: Any = None
-        self._async_clients: PerLoop[Any] = PerLoop(lambda: self._settings().async_client())
-        self._looped: PerLoop[AsyncRedis] = PerLoop(self._make_looped)
+        self._async_clients: PerLoop[Any] = PerLoop(
+            lambda: self._settings().async_client(), lambda client: client.aclose()
+        )
+        self._looped: PerLoop[AsyncRedis] = PerLoop(self._looped_unless_closed, lambda redis: redis.aclose())
+        self._closed = False
         self._inherited: list[object] = []
         self._making = threading.Lock()
         limits = PoolLimits(
@@ -104,6 +107,12 @@ class LeanRedisPool:
     def _make_blocking(self, limits: PoolLimits) -> ForkableRedis:
         return BlockingRedis(self.code, limits, lambda: self._settings().connection())
 
+    def _looped_unless_closed(self) -> AsyncRedis:
+        made = self._make_looped()
+        if self._closed:
+            made.refuse()
+        return made
+
     def _make_looped(self) -> AsyncRedis:
         return LoopRedis(self.code, self.options.read_timeout, lambda: self._settings().connected_async())
 
@@ -129,6 +138,7 @@ class LeanRedisPool:
 
     def close(self) -> None:
         """See RedisPool. An embedded server stops when nobody in this process uses it any more."""
+        self._closed = True
         self.sync.close()
         if self._client is not None:
             self._client.close()

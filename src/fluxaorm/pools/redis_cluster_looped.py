@@ -91,6 +91,10 @@ class LoopCluster:
         """See AsyncRedis."""
         return total(link.stats() for link in list(self._nodes.values()))
 
+    def refuse(self) -> None:
+        """See AsyncRedis."""
+        self._closed = True
+
     async def aclose(self) -> None:
         """See AsyncRedis."""
         self._closed = True

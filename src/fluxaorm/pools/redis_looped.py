@@ -263,6 +263,10 @@ class LoopRedis:
             return PoolStats(0, 0, 0)
         return PoolStats(1, 0 if link.waiting else 1, link.waiting)
 
+    def refuse(self) -> None:
+        """See AsyncRedis."""
+        self._closed = True
+
     async def aclose(self) -> None:
         """See AsyncRedis."""
         self._closed = True

@@ -51,6 +51,13 @@ def _answers(connection: Any, seconds: float) -> Any:
     return connection.answers(seconds)
 
 
+async def _close_looped(pool: LoopPool[Any]) -> None:
+    pool.close()
+    # the sockets are closed by callbacks of the loop
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+
 class SQLPoolBase(ABC):
     """A registered pool. Opens nothing before it is asked to."""
 
@@ -69,7 +76,8 @@ class SQLPoolBase(ABC):
         self.on_abandoned: Callable[[str, ServerThread], None] | None = None
         self._address = address
         self._blocking: BlockingPool[Any] | None = None
-        self._looped: PerLoop[LoopPool[Any]] = PerLoop(self._make_looped)
+        self._looped: PerLoop[LoopPool[Any]] = PerLoop(self._make_looped, _close_looped)
+        self._closed = False
         self._inherited: list[object] = []
         self._making = threading.RLock()
         """Held while something is made that all threads share."""
@@ -131,7 +139,10 @@ class SQLPoolBase(ABC):
             return self._blocking
 
     def _make_looped(self) -> LoopPool[Any]:
-        return LoopPool(self.limits, self._open_async, self._refusal, is_full, _is_lost, _answers)
+        made = LoopPool(self.limits, self._open_async, self._refusal, is_full, _is_lost, _answers)
+        if self._closed:
+            made.close()
+        return made
 
     def _refusal(self, reason: str, timed_out: bool) -> MySQLError:
         return (PoolTimeoutError if timed_out else MySQLConnectionError)(reason, pool=self.code)
@@ -149,17 +160,15 @@ class SQLPoolBase(ABC):
         return total([self.sync.stats(), *(each.stats() for each in self._looped.running())])
 
     def close(self) -> None:
-        """See SQLPool."""
+        """See SQLPool. A loop that asks later is given no connection either."""
+        self._closed = True
         self.sync.close()
 
     async def aclose(self) -> None:
         """See SQLPool."""
         looped = self._looped.take()
         if looped is not None:
-            looped.close()
-            # the sockets are closed by callbacks of the loop
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
+            await _close_looped(looped)
         self.close()
 
     def reset_after_fork(self) -> None:

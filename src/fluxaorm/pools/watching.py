@@ -17,6 +17,8 @@ from typing import Final, Protocol
 
 IDLE_SECONDS: Final = 10.0
 """How long the watchdog's thread stays when there is nothing to watch."""
+CLOSING_SECONDS: Final = 1.0
+"""How long ``close`` waits for that thread."""
 
 
 class Abortable(Protocol):
@@ -100,6 +102,7 @@ class Watchdog:
         self._watches: list[tuple[float, int, Watch]] = []
         self._numbers = itertools.count()
         self._thread: threading.Thread | None = None
+        self._closed = False
 
     def add(self, watch: Watch) -> None:
         """Expire it at its deadline, unless it is removed before."""
@@ -117,6 +120,8 @@ class Watchdog:
         with self._changed:
             self._watches = [each for each in self._watches if each[2] is not watch]
             heapq.heapify(self._watches)
+            if self._closed:
+                self._changed.notify()
 
     def _work(self) -> None:
         while (watch := self._next()) is not None:
@@ -127,7 +132,7 @@ class Watchdog:
         with self._changed:
             while True:
                 if not self._watches:
-                    if not self._changed.wait(IDLE_SECONDS) and not self._watches:
+                    if self._closed or (not self._changed.wait(IDLE_SECONDS) and not self._watches):
                         self._thread = None
                         return None
                     continue
@@ -135,6 +140,15 @@ class Watchdog:
                 if left <= 0:
                     return heapq.heappop(self._watches)[2]
                 self._changed.wait(left)
+
+    def close(self) -> None:
+        """End the thread as soon as it has nothing to watch; whoever is under way is watched to the end."""
+        with self._changed:
+            self._closed = True
+            thread = None if self._watches else self._thread
+            self._changed.notify()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(CLOSING_SECONDS)
 
     def reset_after_fork(self) -> None:
         """In a child process: its one thread watches nothing."""

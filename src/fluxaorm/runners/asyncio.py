@@ -215,9 +215,9 @@ class AsyncRunner:
             if isinstance(target, str):
                 self._sql_pool(target).release(connection)
             raise
-        begin_stream(stream, connection, self._drop_stream(target))
+        begin_stream(stream, connection, self._drop_in_loop(target))
 
-    def _drop_stream(self, target: Target) -> Callable[[Any], None]:
+    def _drop_in_loop(self, target: Target) -> Callable[[Any], None]:
         """Connections are given up in their loop."""
         loop, pool = asyncio.get_running_loop(), self._sql_pool(target) if isinstance(target, str) else None
 
@@ -314,6 +314,7 @@ class AsyncRunner:
             connection.usable = False
             pool.release(connection)
             raise
+        effect.session.drop = self._drop_in_loop(effect.session.pool)
         effect.session.connection = connection
 
     async def _commit(self, effect: Commit, shield: Shield) -> None:

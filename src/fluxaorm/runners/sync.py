@@ -269,6 +269,7 @@ class SyncRunner:
             connection.usable = False
             pool.release(connection)
             raise
+        effect.session.drop = pool.drop
         effect.session.connection = connection
 
     def _commit(self, effect: Commit) -> None:

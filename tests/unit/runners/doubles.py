@@ -144,6 +144,9 @@ class FakeConnections:
     def settle(self, connection: Any, fate: int) -> None:
         self.release(connection)
 
+    def drop(self, connection: Any) -> None:
+        self.out -= 1
+
 
 class FakeAsyncConnections(FakeConnections):
     """The same on asyncio."""

@@ -453,8 +453,8 @@ class PartialCommitError(FluxaError):
     """``committed``: pools whose transaction is durable; ``failed``: the pool that did not commit.
 
     Entities of the former are clean, and their callbacks were called; those of the others stay unsaved. ``failures``:
-    what callbacks raised, and keys that could not be deleted. When a queued statement ended the transaction, ``failed``
-    is the pool that did commit, and ``statements_done`` says how many of its queued statements were run.
+    what callbacks raised, and keys that could not be deleted. When a statement of the user's own ended the transaction,
+    ``failed`` is the pool that did commit, and ``statements_done`` says how many of its queued statements were run.
     """
 
     def __init__(self, committed: Sequence[str], failed: str, cause: str) -> None:
@@ -462,7 +462,7 @@ class PartialCommitError(FluxaError):
         self.failures: tuple[Exception, ...] = ()
         self.statements_done: int | None = None
         done = ", ".join(self.committed)
-        ended = f"committed on {done}, with the entities and all that was queued before; the rest was not run: {cause}"
+        ended = f"committed on {done}, with all that its transaction had written; the rest was not run: {cause}"
         super().__init__(ended if failed in committed else f"committed on {done}, but not on {failed}: {cause}")
 
     def note_failures(self, failures: Sequence[Exception]) -> None:

@@ -3,8 +3,9 @@
 ``?`` stands for a value, a list for a list of values in parentheses. One statement a call. Rows are tuples of Python
 values: DATETIME is aware and in UTC, TIME a timedelta, JSON its text.
 
-What a statement changes of the session (SET, USE, LOCKs, PREPARE, variables) lasts until the end of the statement, or
-of the transaction it is part of: the connection then serves nobody else.
+What a statement changes of the session (SET, LOCKs, PREPARE, variables) lasts until the end of the statement, or of the
+transaction it is part of: the connection then serves nobody else. Inside a transaction the library puts back what its
+own statements rest on before the next of them: the character set, sql_mode, time zone, limits and the database.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from fluxaorm.plans.effects import (
 )
 from fluxaorm.plans.unit import UnitOfWork
 from fluxaorm.query.placeholders import has_several_statements
-from fluxaorm.query.raw_statements import definition, keeps_session, transaction_control
+from fluxaorm.query.raw_statements import Reach, chosen_database, definition, reach_of, transaction_control
 from fluxaorm.query.where import Where
 from fluxaorm.transaction import AsyncTransactionBlock, TransactionBlock
 
@@ -49,8 +50,8 @@ class _RawBase:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} '{self._pool}'>"
 
-    def _statement(self, sql: str | Where, args: tuple[Any, ...]) -> tuple[str, Sequence[Any], bool]:
-        """The text, its values, and whether it may change the session.
+    def _statement(self, sql: str | Where, args: tuple[Any, ...]) -> tuple[str, Sequence[Any], Reach]:
+        """The text, its values, and how far it may go.
 
         QueryError for what would take the connection out of the library's hands.
         """
@@ -65,28 +66,41 @@ class _RawBase:
             raise QueryError("one statement a call: the text holds several")
         if control := transaction_control(text):
             raise QueryError(f"{control} is the library's: use begin() or ctx.transaction()")
-        if self._owner.open_transaction is not None and (word := definition(text)):
-            dialect = self._owner.engine.mysql_pools[self._pool].dialect
-            if not dialect.transactional_ddl:
-                raise QueryError(f"{word} would commit the open transaction: run it outside")
-        return text, where.parameters, not keeps_session(text)
+        if self._owner.open_transaction is not None:
+            self._check_inside(text)
+        return text, where.parameters, reach_of(text)
+
+    def _check_inside(self, text: str) -> None:
+        """Refuse what a transaction cannot hold, as far as it is plain to see."""
+        if chosen_database(text):
+            raise QueryError("USE would lead the rest of the transaction to another database: write `db`.`table`")
+        if self._commits_silently and (word := definition(text)):
+            raise QueryError(f"{word} would commit the open transaction: run it outside")
+
+    @property
+    def _commits_silently(self) -> bool:
+        return not self._owner.engine.mysql_pools[self._pool].dialect.transactional_ddl
 
     def _exec_plan(self, sql: str | Where, args: tuple[Any, ...]) -> Plan[ExecResult]:
-        text, values, touches = self._statement(sql, args)
-        return (yield from Execute(self._owner.target(self._pool), text, values, touches=touches))
+        text, values, reach = self._statement(sql, args)
+        return (yield from Execute(self._owner.target(self._pool), text, values, reach=reach))
 
     def _query_plan(self, sql: str | Where, args: tuple[Any, ...]) -> Plan[QueryRows]:
-        text, values, touches = self._statement(sql, args)
-        return (yield from FetchTable(self._owner.target(self._pool), text, values, touches=touches))
+        text, values, reach = self._statement(sql, args)
+        return (yield from FetchTable(self._owner.target(self._pool), text, values, reach=reach))
 
     def _query_row_plan(self, sql: str | Where, args: tuple[Any, ...]) -> Plan[tuple[Any, ...] | None]:
         rows = yield from self._query_plan(sql, args)
         return rows[0] if rows else None
 
     def _stream_plan(self, sql: str | Where, args: tuple[Any, ...]) -> Plan[Stream]:
-        text, values, touches = self._statement(sql, args)
+        text, values, reach = self._statement(sql, args)
+        if self._owner.open_transaction is not None and reach is Reach.TRANSACTION and self._commits_silently:
+            raise QueryError(
+                "what may end the transaction is not streamed inside one: call it without stream=True, or outside"
+            )
         stream = Stream(self._owner.target(self._pool))
-        yield from OpenStream(stream, text, values, touches=touches)
+        yield from OpenStream(stream, text, values, reach=reach)
         if isinstance(stream.target, str):
             others = [each for each in self._owner.streams or () if each.connection is not None]
             self._owner.streams = {*others, stream}
@@ -189,6 +203,9 @@ class RawMySQL(_RawBase):
 
     def exec(self, sql: str | Where, *args: Any) -> ExecResult:
         """Run a statement without rows. CommitUnknownError when the connection is lost on it outside a transaction.
+
+        Inside one, a procedure or its like that ends the transaction is found out: PartialCommitError, or
+        CommitUnknownError when it is not known whether it committed. Then the block can only be left.
 
         Rows that entities have cached are not noticed: tell ``Provider.invalidate(ctx, *ids)``.
         """

@@ -316,7 +316,7 @@ def test_what_a_hidden_commit_made_durable_is_told(server_shop: Shop, explicit: 
     user.age = 7
     handles = queue_hidden_commit(ctx)
 
-    with pytest.raises(PartialCommitError, match="EXECUTE hidden ended the flush's transaction") as told:
+    with pytest.raises(PartialCommitError, match="EXECUTE hidden ended the transaction") as told:
         flush(server_shop, ctx, explicit)
 
     assert (("default",), 3) == (told.value.committed, told.value.statements_done)

@@ -40,6 +40,10 @@ class MariaDB(MySQLFamily):
             return error_of(LOCK_NOT_FREE, "the rows are locked and NOWAIT is set", pool, statement)
         return super().map_error(errno, message, pool=pool, statement=statement)
 
+    def in_transaction_sql(self, error: MySQLError) -> str:
+        """With innodb_rollback_on_timeout a lock that NOWAIT finds taken ends the transaction, as a wait in vain."""
+        return "SELECT @@in_transaction" if error.errno == LOCK_NOT_FREE else ""
+
     def introspection_sql(self) -> str:
         """See ``mysql_introspection``."""
         return MARIADB_SQL

@@ -132,12 +132,20 @@ class MySQLFamily(Dialect):
         READ UNCOMMITTED is raised, since a row that is rolled back must not get into a cache; no lock is waited for
         longer than intents count on.
         """
-        pinned = "".join(f", {name} = {value}" for name, value in PINNED if self._is_known())
         waits = "".join(
             f", {name} = CAST(LEAST(@@SESSION.{name}, {LOCK_SECONDS}) AS SIGNED)" for name in self._lock_waits()
         )
         isolation = self._isolation() if self._is_known() else ""
-        return (f"SET SESSION sql_mode = '{SQL_MODE}', time_zone = '+00:00', autocommit = 1{pinned}{waits}{isolation}",)
+        return (f"SET SESSION {self._meaning()}, autocommit = 1{waits}{isolation}",)
+
+    def _meaning(self) -> str:
+        """What decides what a statement of ours means, whatever it waits for and however it is committed."""
+        pinned = "".join(f", {name} = {value}" for name, value in PINNED if self._is_known())
+        return f"sql_mode = '{SQL_MODE}', time_zone = '+00:00'{pinned}"
+
+    def restored_statements(self, database: str) -> tuple[str, ...]:
+        """Not autocommit: to turn it on would commit. How long is waited, and which keys are checked, the user says."""
+        return (*self.charset_statements(), f"SET SESSION {self._meaning()}", f"USE {self.quote(database)}")
 
     def _is_known(self) -> bool:
         """Others speak like them, but lack some of their variables."""

@@ -148,6 +148,18 @@ class Dialect(ABC):
         """What a client of the user's says first so that it and the server speak UTF-8."""
         return ()
 
+    def restored_statements(self, database: str) -> tuple[str, ...]:
+        """Give the session back what our SQL rests on, inside a transaction, which goes on."""
+        return ()
+
+    def rollbacks_sql(self) -> str:
+        """One row: a name, and how many statements ROLLBACK ran on this connection, in procedures too."""
+        return "SHOW SESSION STATUS LIKE 'Com_rollback'"
+
+    def in_transaction_sql(self, error: MySQLError) -> str:
+        """One row with a number, 0 when this error may have ended the transaction and has; "": it has not."""
+        return ""
+
     @abstractmethod
     def begin_statements(self, isolation: str | None = None, read_only: bool = False) -> tuple[str, ...]:
         """Open a transaction. ``isolation``: ``serializable``, ...; ValueError for another word."""

@@ -7,7 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
+
+from fluxaorm.query.raw_statements import Reach
+
+if TYPE_CHECKING:
+    from fluxaorm.errors import CommitUnknownError
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -34,13 +39,20 @@ Plan: TypeAlias = Generator[Effect[Any], Any, T]
 class Session:
     """One transaction on one MySQL pool. The runner keeps the connection in ``connection``; plans only pass it on."""
 
-    __slots__ = ("connection", "drop", "pool", "stream")
+    __slots__ = ("changed", "connection", "doubt", "drop", "pool", "rollbacks", "stream")
 
     def __init__(self, pool: str) -> None:
         self.pool = pool
         self.connection: Any = None
         self.drop: Callable[[Any], None] | None = None
         """Gives the connection up, from any thread at any moment."""
+        self.changed = False
+        """Whether a statement of the user's own may have changed what the library's SQL rests on."""
+        self.rollbacks = 0
+        """How often the connection had rolled back before; set by the runner."""
+        self.doubt: CommitUnknownError | None = None
+        """Why nobody knows whether a statement of the user's own has committed; set also by the runner, when nobody
+        heard its end."""
         self.stream: Stream | None = None
         """Whose rows must be read, or dropped, before anything else is sent."""
 
@@ -132,22 +144,22 @@ class QueryRows(list[tuple[Any, ...]]):
 class FetchTable(Effect[QueryRows]):
     """Run any statement that returns rows; the reply is its rows as Python values, with their columns' names.
 
-    ``touches``: it may change the session, so the connection serves nobody else afterwards.
+    ``reach``: how far it may go. What may leave traces makes the connection serve nobody else afterwards.
     """
 
-    __slots__ = ("args", "sql", "target", "touches")
+    __slots__ = ("args", "reach", "sql", "target")
 
-    def __init__(self, target: Target, sql: str, args: Sequence[Any] = (), *, touches: bool = False) -> None:
-        self.target, self.sql, self.args, self.touches = target, sql, args, touches
+    def __init__(self, target: Target, sql: str, args: Sequence[Any] = (), *, reach: Reach = Reach.OURS) -> None:
+        self.target, self.sql, self.args, self.reach = target, sql, args, reach
 
 
 class OpenStream(Effect[None]):
-    """Run a statement whose rows are read bit by bit; sets the stream's columns. ``touches`` as in ``FetchTable``."""
+    """Run a statement whose rows are read bit by bit; sets the stream's columns. ``reach`` as in ``FetchTable``."""
 
-    __slots__ = ("args", "sql", "stream", "touches")
+    __slots__ = ("args", "reach", "sql", "stream")
 
-    def __init__(self, stream: Stream, sql: str, args: Sequence[Any] = (), *, touches: bool = False) -> None:
-        self.stream, self.sql, self.args, self.touches = stream, sql, args, touches
+    def __init__(self, stream: Stream, sql: str, args: Sequence[Any] = (), *, reach: Reach = Reach.OURS) -> None:
+        self.stream, self.sql, self.args, self.reach = stream, sql, args, reach
 
     @property
     def target(self) -> Target:
@@ -199,12 +211,12 @@ class LookUpRows(Effect["Mapping[int, Row] | None"]):
 
 
 class Execute(Effect[ExecResult]):
-    """Run one statement that returns no rows; ``rows`` as in ``Statement``, ``touches`` as in ``FetchTable``.
+    """Run one statement that returns no rows; ``rows`` as in ``Statement``, ``reach`` as in ``FetchTable``.
 
     ``result``: what the server answered to a lone statement; known also when the caller is interrupted right after it.
     """
 
-    __slots__ = ("args", "result", "rows", "sql", "target", "touches")
+    __slots__ = ("args", "reach", "result", "rows", "sql", "target")
 
     def __init__(
         self,
@@ -213,9 +225,9 @@ class Execute(Effect[ExecResult]):
         args: Sequence[Any] = (),
         rows: Sequence[Sequence[Any]] | None = None,
         *,
-        touches: bool = False,
+        reach: Reach = Reach.OURS,
     ) -> None:
-        self.target, self.sql, self.args, self.rows, self.touches = target, sql, args, rows, touches
+        self.target, self.sql, self.args, self.rows, self.reach = target, sql, args, rows, reach
         self.result: ExecResult | None = None
 
 
@@ -223,13 +235,13 @@ class ExecuteBatch(Effect[list[ExecResult]]):
     """Run statements in order inside a transaction, in as few round trips as the server and 1 MiB a packet allow.
 
     The first that fails ends it: the runner raises its error with ``failed_statement`` set to its position.
-    ``touches`` as in ``FetchTable``.
+    ``reach`` as in ``FetchTable``.
     """
 
-    __slots__ = ("session", "statements", "touches")
+    __slots__ = ("reach", "session", "statements")
 
-    def __init__(self, session: Session, statements: Sequence[Statement], *, touches: bool = False) -> None:
-        self.session, self.statements, self.touches = session, statements, touches
+    def __init__(self, session: Session, statements: Sequence[Statement], *, reach: Reach = Reach.OURS) -> None:
+        self.session, self.statements, self.reach = session, statements, reach
 
 
 class Begin(Effect[None]):

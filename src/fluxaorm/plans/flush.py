@@ -35,14 +35,14 @@ from fluxaorm.plans.flush_work import EntityWrite, FlushResult, FlushWork, PoolW
 from fluxaorm.plans.ids import lift_ids_plan
 from fluxaorm.plans.intents import Intents
 from fluxaorm.plans.pipelines import PipelineHandle, delete_keys_plan, settle_queued
-from fluxaorm.plans.queued_statements import SAVEPOINT, queued_plan
 from fluxaorm.plans.statements import problem_of, statements_plan
 from fluxaorm.plans.tracked import NEW, TrackedEntity
 from fluxaorm.plans.transactions import joined_flush_plan
 from fluxaorm.plans.undo import drop_changes
 from fluxaorm.plans.unit import UnitOfWork
 from fluxaorm.plans.unknown_commits import settle_later
-from fluxaorm.query.raw_statements import keeps_session
+from fluxaorm.plans.users_statements import GUARD, queued_plan
+from fluxaorm.query.raw_statements import Reach, reach_of
 
 
 def flush_plan(owner: UnitOfWork, entities: Sequence[TrackedEntity] = ()) -> Plan[FlushResult]:
@@ -232,8 +232,8 @@ def intents_of(owner: UnitOfWork, work: FlushWork) -> Intents:
 def _lone_plan(owner: UnitOfWork, pool: str, statement: Statement, intents: Intents) -> Plan[BaseException | None]:
     """As ``_transaction_plan``."""
     tag = statement.tag
-    touches = isinstance(tag, PipelineHandle) and not keeps_session(statement.sql)
-    execute = Execute(pool, statement.sql, statement.args, statement.rows, touches=touches)
+    reach = reach_of(statement.sql) if isinstance(tag, PipelineHandle) else Reach.OURS
+    execute = Execute(pool, statement.sql, statement.args, statement.rows, reach=reach)
     interruption: BaseException | None = None
     try:
         yield from intents.intend_plan(tag.binding.lone_intent_ms if isinstance(tag, StatementTag) else INTENT_MS)
@@ -261,17 +261,20 @@ def _transaction_plan(owner: UnitOfWork, pools: list[PoolWork], intents: Intents
             session = Session(pool.pool)
             yield from Begin(session)
             sessions.append(session)
-            yield from statements_plan(session, pool.statements, after=(SAVEPOINT,) if pool.queued else ())
+            yield from statements_plan(session, pool.statements, after=(GUARD,) if pool.queued else ())
         for session, pool in zip(sessions, pools, strict=True):
             if pool.queued:
                 # one of them may commit: the caches know before
                 yield from intents.intend_plan()
                 intents.evict_local()
-                yield from queued_plan(session, pool.queued)
+                yield from queued_plan(session, pool.queued, owner.engine.mysql_pools[pool.pool].dialect)
     except BaseException:
         yield from rollback_plan(sessions)
         intents.evict_local()
-        yield from intents.release_or_later_plan()
+        if doubts := [session.doubt for session in sessions if session.doubt is not None]:
+            settle_later(owner.engine, doubts[0], intents)
+        else:
+            yield from intents.release_or_later_plan()
         raise
     return (yield from commit_plan(owner.engine, sessions, intents))
 

@@ -20,7 +20,7 @@ from fluxaorm.plans.effects import (
 )
 from fluxaorm.query.params import with_article
 from fluxaorm.query.placeholders import has_several_statements
-from fluxaorm.query.raw_statements import definition, procedure_call, transaction_control
+from fluxaorm.query.raw_statements import chosen_database, definition, procedure_call, transaction_control
 from fluxaorm.query.where import Where
 
 if TYPE_CHECKING:
@@ -149,14 +149,16 @@ class MySQLPipeline:
         It runs after the flush's entities, in their transaction. The handle's ``result`` is then its
         ``ExecResult(last_insert_id, rows_affected)``. ``table``: the one it writes, for ``flush_async``. QueryError for
         several statements, none, other values than it has placeholders, and what would end the transaction: COMMIT and
-        its like, LOCK, CALL, and DDL where it commits.
+        its like, LOCK, CALL, and DDL where it commits; and for USE.
         """
         where = Where(sql, *args)
         if has_several_statements(sql) or not sql.strip():
             raise QueryError(f"a pipeline takes one statement at a time: {sql}")
+        if chosen_database(sql):
+            raise QueryError(f"a pipeline takes no USE, which what follows it would run in: write `db`.`table`: {sql}")
         if word := self._what_ends_it(sql):
             raise QueryError(f"a pipeline takes no {word}, which would end the flush's transaction half-way: {sql}")
-        handle: PipelineHandle[ExecResult] = PipelineHandle(f"the statement {_short(sql)}", table)
+        handle: PipelineHandle[ExecResult] = PipelineHandle(f"the statement {short_sql(sql)}", table)
         statement = Statement(str(where), where.parameters, handle)
         queue_of(self._owner).statements.setdefault(self._pool, []).append(statement)
         return handle
@@ -208,7 +210,8 @@ def _text(word: str | bytes | int) -> str:
     return word.decode("utf-8", "replace") if isinstance(word, bytes) else str(word)
 
 
-def _short(sql: str) -> str:
+def short_sql(sql: str) -> str:
+    """A statement for a message."""
     text = " ".join(sql.split())
     return text if len(text) <= 80 else f"{text[:77]}..."
 

@@ -7,14 +7,17 @@ before the COMMIT, and what has to wait for the COMMIT is in ``after_commit``, w
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Final, TypeVar
 
-from fluxaorm.dialects.mysql_errors import LOCK_NOT_FREE
+from fluxaorm.dialects.mysql_errors import LOCK_NOT_FREE, LOCK_WAIT_TIMEOUT
 from fluxaorm.errors import (
+    CommitUnknownError,
     ContextMisuseError,
     DeadlineExceededError,
     DeadlockError,
     MySQLConnectionError,
+    MySQLError,
     PartialCommitError,
     PoolTimeoutError,
     TransactionLostError,
@@ -37,10 +40,12 @@ from fluxaorm.plans.effects import (
 from fluxaorm.plans.flush_work import FlushWork, settle
 from fluxaorm.plans.intents import Intents
 from fluxaorm.plans.pipelines import PipelineHandle, settle_queued
-from fluxaorm.plans.queued_statements import SAVEPOINT, queued_plan
 from fluxaorm.plans.statements import statements_plan
 from fluxaorm.plans.undo import Unsaved, Written, note_written
 from fluxaorm.plans.unit import UnitOfWork
+from fluxaorm.plans.unknown_commits import settle_later
+from fluxaorm.plans.users_statements import GUARD, direct_plan, queued_plan, restore_plan
+from fluxaorm.query.raw_statements import Reach
 
 T = TypeVar("T")
 
@@ -67,12 +72,12 @@ class Transaction:
         self.apart: list[Execute] = []
         """Statements that were to commit by themselves, but had to join: a rollback repeats them. See ``joined``."""
         self.ended: set[str] = set()
-        """Pools where a statement of the user's own has committed: nothing of them can be undone."""
+        """Pools where a statement of the user's own has committed, or may have: nothing of them can be undone."""
         self.failure: BaseException | None = None
         """What made the server, or the loss of it, end the transaction before its block did."""
 
-    def ready_plan(self, session: Session) -> Plan[None]:
-        """Before a statement: BEGIN, and the savepoints of the blocks around it.
+    def ready_plan(self, session: Session, reach: Reach = Reach.OURS) -> Plan[None]:
+        """Before a statement: BEGIN, and the savepoints of the blocks around it; its session, if it is the library's.
 
         Raises TransactionLostError, ContextMisuseError while a stream has the connection.
         """
@@ -87,6 +92,9 @@ class Transaction:
         while self.begun[session] < self.depth:
             yield from Execute(session, f"SAVEPOINT {savepoint_of(self.begun[session] + 1)}")
             self.begun[session] += 1
+        if session.changed and reach is Reach.OURS:
+            pool = self.owner.engine.mysql_pools[session.pool]
+            yield from restore_plan(session, pool.dialect, pool.database)
 
     def _begin_plan(self, session: Session) -> Plan[None]:
         try:
@@ -98,7 +106,12 @@ class Transaction:
             yield from Begin(session, self.isolation, self.read_only)
 
     def check(self) -> None:
-        """TransactionLostError when the server has ended the transaction already; a deadline stays what it is."""
+        """TransactionLostError when the server has ended the transaction already; a deadline stays what it is.
+
+        So does what says that some of it is written, or may be: nobody is to repeat that.
+        """
+        if isinstance(self.failure, PartialCommitError | CommitUnknownError):
+            raise self.failure
         if isinstance(self.failure, DeadlineExceededError):
             raise DeadlineExceededError(str(self.failure)) from self.failure
         if self.failure is not None:
@@ -117,12 +130,54 @@ class Transaction:
         self.apart.append(effect)
         return Execute(session, effect.sql, effect.args, effect.rows)
 
+    def noted_plan(self, session: Session, error: BaseException) -> Plan[BaseException]:
+        """Remember an error after which statements would run outside the transaction; the error as it is to be told."""
+        if error is self.failure:
+            # told again
+            return error
+        if isinstance(error, PartialCommitError):
+            yield from _settle_ended_plan(self, None, error)
+            return error
+        if session.doubt is not None:
+            self.doubt(session.doubt)
+            return error
+        if isinstance(error, MySQLError) and session in self.begun:
+            error = yield from self._ended_by_plan(session, error)
+        self.note(session, error)
+        return error
+
+    def _ended_by_plan(self, session: Session, error: MySQLError) -> Plan[MySQLError]:
+        """Of an error after which the transaction goes on with some servers, and with others does not."""
+        asked = self.owner.engine.mysql_pools[session.pool].dialect.in_transaction_sql(error)
+        if not asked or self.failure is not None:
+            return error
+        try:
+            goes_on = int((yield from FetchRows(session, asked))[0][0])
+        except MySQLError as lost:
+            return lost
+        if goes_on:
+            return error
+        reason = f"{error.reason}, and the server has rolled the whole transaction back"
+        ended = DeadlockError(reason, errno=LOCK_WAIT_TIMEOUT, pool=error.pool, statement=error.statement)
+        ended.__cause__ = error
+        return ended
+
     def note(self, session: Session, error: BaseException) -> None:
-        """Remember an error after which statements would run outside the transaction."""
+        """The same where nothing is to be asked."""
         lost = isinstance(error, MySQLConnectionError | DeadlockError) and error.errno != LOCK_NOT_FREE
         left = isinstance(error, DeadlineExceededError) or not isinstance(error, Exception)
         if session in self.begun and (lost or left):
             self.fail(error)
+
+    def doubt(self, unknown: CommitUnknownError) -> None:
+        """Nobody knows whether a statement has committed: nothing is to be repeated, and everything to be read."""
+        if unknown.pool in self.ended:
+            return
+        self.fail(unknown)
+        self.ended.add(unknown.pool)
+        intents, self.intents = self.intents, Intents(self.owner.engine)
+        intents.evict_local()
+        settle_later(self.owner.engine, unknown, intents)
 
     def fail(self, error: BaseException) -> None:
         """From here on every statement raises TransactionLostError."""
@@ -143,18 +198,24 @@ def inside_plan(transaction: Transaction, plan: Plan[T]) -> Plan[T]:
     try:
         effect = transaction.joined(next(plan))
         while True:
-            session = _session_of(effect)
+            session, reach = _session_of(effect), _reach_of(effect)
             try:
                 if session is not None:
-                    yield from transaction.ready_plan(session)
-                reply = yield effect
+                    yield from transaction.ready_plan(session, reach)
+                if session is None or reach < Reach.SESSION:
+                    reply = yield effect
+                else:
+                    reply = yield from _users_plan(transaction, session, effect)
             except GeneratorExit:
                 plan.close()
                 raise
             except BaseException as error:  # noqa: BLE001 - it is the plan that handles it
-                if session is not None:
-                    transaction.note(session, error)
-                effect = transaction.joined(plan.throw(error))
+                told = error
+                # whether a deadlock is all that happened in what was queued, its plan finds out
+                queued = isinstance(effect, ExecuteBatch) and reach is Reach.TRANSACTION
+                if session is not None and not (queued and isinstance(error, DeadlockError)):
+                    told = yield from transaction.noted_plan(session, error)
+                effect = transaction.joined(plan.throw(told))
             else:
                 effect = transaction.joined(plan.send(reply))
     except StopIteration as done:
@@ -170,6 +231,23 @@ def _session_of(effect: Effect[Any]) -> Session | None:
     return None
 
 
+def _reach_of(effect: Effect[Any]) -> Reach:
+    return effect.reach if isinstance(effect, ExecuteBatch | FetchTable | Execute | OpenStream) else Reach.OURS
+
+
+def _users_plan(transaction: Transaction, session: Session, effect: Effect[Any]) -> Plan[Any]:
+    """What may change the session. What may end the transaction as well: the caches know before."""
+    if isinstance(effect, ExecuteBatch):
+        # of a flush, which looks after it itself
+        session.changed = True
+        return (yield effect)
+    assert isinstance(effect, FetchTable | Execute | OpenStream), "nothing else is the user's own"
+    if effect.reach is Reach.TRANSACTION:
+        yield from transaction.intents.intend_plan()
+        transaction.intents.evict_local()
+    return (yield from direct_plan(session, effect, transaction.owner.engine.mysql_pools[session.pool].dialect))
+
+
 def joined_flush_plan(transaction: Transaction, work: FlushWork) -> Plan[None]:
     """Write the work of a flush inside the transaction, all of it or nothing."""
     owner = transaction.owner
@@ -178,13 +256,14 @@ def joined_flush_plan(transaction: Transaction, work: FlushWork) -> Plan[None]:
         for pool in work.pools.values():
             session = transaction.sessions[pool.pool]
             started.append(session)
-            before, after = (f"SAVEPOINT {FLUSH_SAVEPOINT}",), (SAVEPOINT,) if pool.queued else ()
+            before, after = (f"SAVEPOINT {FLUSH_SAVEPOINT}",), (GUARD,) if pool.queued else ()
             yield from statements_plan(session, pool.statements, before, after)
         yield from _queued_plan(transaction, work)
     except PartialCommitError as error:
         yield from _settle_ended_plan(transaction, work, error)
         raise
     except BaseException:
+        _settle_doubt(transaction, work)
         yield from undo_flush_plan(transaction, started)
         raise
     for write in work.writes:
@@ -207,18 +286,44 @@ def _queued_plan(transaction: Transaction, work: FlushWork) -> Plan[None]:
     yield from transaction.intents.intend_plan()
     transaction.intents.evict_local()
     for pool in pools:
-        yield from queued_plan(transaction.sessions[pool.pool], pool.queued)
+        dialect = transaction.owner.engine.mysql_pools[pool.pool].dialect
+        session = transaction.sessions[pool.pool]
+        try:
+            yield from queued_plan(session, pool.queued, dialect)
+        except DeadlockError as error:
+            transaction.note(session, error)
+            raise
 
 
-def _settle_ended_plan(transaction: Transaction, work: FlushWork, error: PartialCommitError) -> Plan[None]:
-    """A queued statement has committed what the transaction did in its pool: as after a COMMIT, there alone."""
+def _settle_doubt(transaction: Transaction, work: FlushWork) -> None:
+    """Where nobody knows whether a queued statement has committed, nothing of this flush waits for another."""
+    for pool in work.pools:
+        unknown = transaction.sessions[pool].doubt
+        if unknown is not None:
+            transaction.doubt(unknown)
+            _settle_in(transaction, work, (pool,), None)
+
+
+def _settle_in(transaction: Transaction, work: FlushWork, pools: Collection[str], done: int | None) -> None:
+    writes = [write for write in work.writes if write.binding.mysql_pool in pools]
+    transaction.written += note_written(writes)
+    settle(transaction.owner, writes)
+    if work.queued is not None:
+        work.queued.settle(pools, done)
+
+
+def _settle_ended_plan(transaction: Transaction, work: FlushWork | None, error: PartialCommitError) -> Plan[None]:
+    """A statement has committed what the transaction did in its pool: as after a COMMIT, there alone.
+
+    ``work``: of the flush it was queued for.
+    """
     owner = transaction.owner
     transaction.fail(error)
     transaction.ended.update(error.committed)
-    follow = [*transaction.after_commit, AfterCommit.of(work)]
-    settle(owner, [write for write in work.writes if write.binding.mysql_pool in error.committed])
-    if work.queued is not None:
-        work.queued.settle(error.committed, error.statements_done)
+    follow = list(transaction.after_commit)
+    if work is not None:
+        follow.append(AfterCommit.of(work))
+        _settle_in(transaction, work, error.committed, error.statements_done)
     transaction.intents.evict_local()
     _ = yield from transaction.intents.release_or_later_plan()
     error.note_failures((yield from follow_part_plan(owner, follow, error.committed)))

@@ -88,11 +88,11 @@ class Unsaved:
         self._chosen_ids = tuple(owner.chosen_ids)
         self._pipelines = owner.pipelines.copy() if owner.pipelines is not None else None
 
-    def restore(self, owner: UnitOfWork, done: Collection[str]) -> None:
-        """Let it wait again, but for what belongs to MySQL pools that are done with."""
+    def restore(self, owner: UnitOfWork, done: Collection[str], written: Collection[TrackedEntity]) -> None:
+        """Let it wait again, but for what was ``written`` to MySQL pools that are done with."""
         owner.pending.clear()
         for waiting in self._entities:
-            if _pool_of(waiting.entity) not in done:
+            if waiting.entity not in written:
                 waiting.restore()
                 owner.pending[waiting.entity] = None
         owner.chosen_ids = {entity: None for entity in self._chosen_ids if entity in owner.pending}
@@ -113,7 +113,7 @@ def take_back(
     for each in reversed(written):
         if each.pool not in done:
             _undo(each)
-    before.restore(owner, done)
+    before.restore(owner, done, {each.entity for each in written if each.pool in done})
     owner.make_stale()
 
 
@@ -152,7 +152,3 @@ def _know_again(entity: TrackedEntity) -> None:
     unit, id = entity._unit, entity._row[0]
     unit.forget(id)
     unit.identity[id] = weak_reference(entity)
-
-
-def _pool_of(entity: TrackedEntity) -> str:
-    return entity._unit.binding.mysql_pool

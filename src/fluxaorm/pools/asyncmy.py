@@ -314,6 +314,7 @@ class AsyncmyConnection(MySQLConnectionState):
 
     async def rollback(self) -> None:
         """See AsyncSQLConnection."""
+        self.rollbacks += 1
         await self._perform("ROLLBACK", "ROLLBACK")
 
     async def ping(self) -> None:

@@ -51,6 +51,7 @@ class MySQLConnectionState:
         "pool",
         "render",
         "retired",
+        "rollbacks",
         "server",
         "taken",
         "thread",
@@ -77,6 +78,8 @@ class MySQLConnectionState:
         self.touched = False
         """Whether SQL of the user's own may have changed the session."""
         self.retired = False
+        self.rollbacks = 0
+        """How often the library has rolled back here."""
         self.render: Render = render
         """How statements are spelt."""
         self.interrupted = False
@@ -337,6 +340,7 @@ class BlockingMySQLConnection(MySQLConnectionState, ABC):
 
     def rollback(self) -> None:
         """See SyncSQLConnection."""
+        self.rollbacks += 1
         self._perform("ROLLBACK", "ROLLBACK")
 
     def ping(self) -> None:

@@ -94,6 +94,11 @@ class SyncSQLConnection(Pooled, Protocol):
         ...
 
     @property
+    def rollbacks(self) -> int:
+        """How often ``rollback`` was called."""
+        ...
+
+    @property
     def interrupted(self) -> bool:
         """Whether the caller went away from a statement, which may still run on the server."""
         ...
@@ -180,6 +185,11 @@ class AsyncSQLConnection(Pooled, Protocol):
     @property
     def server(self) -> str:
         """As SyncSQLConnection.server."""
+        ...
+
+    @property
+    def rollbacks(self) -> int:
+        """As SyncSQLConnection.rollbacks."""
         ...
 
     @property

@@ -58,6 +58,7 @@ class SQLiteCore:
         "usable",
     )
 
+    rollbacks: Final = 0
     lost: Final = False
     interrupted: Final = False
     thread: Final = None

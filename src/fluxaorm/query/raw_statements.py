@@ -8,15 +8,41 @@ taken for plainer than a server may read it.
 from __future__ import annotations
 
 import re
+from enum import IntEnum
 from functools import lru_cache
 from typing import Final
 
 from fluxaorm.query.kept import SHORT_TEXT
 from fluxaorm.query.placeholders import has_executable_comment, plainest_of
 
+
+class Reach(IntEnum):
+    """How far what a statement does may go."""
+
+    OURS = 0
+    """The library's own, which rests on the session as it was set."""
+    READ = 1
+    """It gives rows."""
+    TRACE = 2
+    """The same, and may leave variables and locks in the session, on which nothing of the library's rests."""
+    WRITE = 3
+    """It may change rows."""
+    SESSION = 4
+    """It may change rows, and anything of the session."""
+    TRANSACTION = 5
+    """It may also end the transaction it runs in, and begin another."""
+
+    @property
+    def marks(self) -> bool:
+        """Whether its connection is not fit for others any more."""
+        return self is Reach.TRACE or self >= Reach.SESSION
+
+
 _WORD: Final = re.compile(r"[\s(]*([A-Z]+)", re.IGNORECASE | re.ASCII)
 _READS: Final = frozenset({"SELECT", "WITH", "TABLE", "VALUES"})
 _PLAIN: Final = _READS | {"INSERT", "UPDATE", "DELETE", "REPLACE", "SHOW", "EXPLAIN", "DESC", "DESCRIBE"}
+_ONLY_READ: Final = frozenset({"SELECT", "TABLE", "VALUES", "SHOW"})
+"""WITH may come before an UPDATE, and EXPLAIN ANALYZE runs its statement."""
 _SESSION: Final = re.compile(r"@|\b(?:(?:GET|RELEASE(?:_ALL)?)_LOCKS?|GET_(?:READ|WRITE)_LOCKS)\b", re.IGNORECASE)
 """Variables, and locks that a session keeps after its transaction."""
 _INTO: Final = re.compile(r"(?<![`\w])INTO(?![`\w])", re.IGNORECASE)
@@ -26,10 +52,17 @@ _TRANSACTION: Final = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _SET: Final = re.compile(r"\s*SET\b", re.IGNORECASE | re.ASCII)
+_ASSIGNMENT: Final = re.compile(
+    r"\s*SET\s+(?!.*\bPASSWORD\b)(?:NAMES\b|CHARSET\b|CHARACTER\s+SET\b|(?:(?:SESSION|LOCAL)\s+)?[@\w$.`]+\s*:?=)",
+    re.IGNORECASE | re.ASCII | re.DOTALL,
+)
+"""Of variables, which ends no transaction; SET has other forms that do: PASSWORD, MariaDB's STATEMENT ... FOR."""
+_USE: Final = re.compile(r"\s*(USE)\b", re.IGNORECASE | re.ASCII)
 _AUTOCOMMIT: Final = re.compile(r"(?<!\w)AUTOCOMMIT(?!\w)", re.IGNORECASE)
 _DEFINITION: Final = re.compile(
-    r"\s*(CREATE(?!\s+TEMPORARY\b)|ALTER|DROP(?!\s+TEMPORARY\b)|RENAME|TRUNCATE|ANALYZE|OPTIMIZE|REPAIR|CHECK|GRANT"
-    r"|REVOKE|FLUSH|RESET|INSTALL|UNINSTALL|IMPORT|CACHE\s+INDEX|LOAD\s+INDEX)\b",
+    r"\s*(CREATE(?!\s+(?:OR\s+REPLACE\s+)?TEMPORARY\b)|ALTER|DROP(?!\s+TEMPORARY\b)|RENAME|TRUNCATE|ANALYZE|OPTIMIZE|REPAIR|CHECK|GRANT"
+    r"|REVOKE|FLUSH|RESET|INSTALL|UNINSTALL|IMPORT|CACHE\s+INDEX|LOAD\s+INDEX|SET\s+(?:DEFAULT\s+ROLE|PASSWORD)"
+    r"|CHANGE\s+(?:MASTER|REPLICATION)|(?:START|STOP)\s+(?:SLAVE|REPLICA)|CLONE|BACKUP)\b",
     re.IGNORECASE | re.ASCII,
 )
 _ANALYZED: Final = re.compile(
@@ -40,21 +73,33 @@ _CALL: Final = re.compile(r"\s*(CALL)\b", re.IGNORECASE | re.ASCII)
 
 def keeps_session(sql: str) -> bool:
     """Whether the statement certainly leaves its connection fit for others."""
-    return _keeps_session(sql) if len(sql) <= SHORT_TEXT else _surely_keeps_session(sql)
+    return not reach_of(sql).marks
+
+
+def reach_of(sql: str) -> Reach:
+    """How far a statement of the user's own may go; never less than it does."""
+    return _known_reach(sql) if len(sql) <= SHORT_TEXT else _find_reach(sql)
 
 
 @lru_cache(maxsize=1024)
-def _keeps_session(sql: str) -> bool:
-    return _surely_keeps_session(sql)
+def _known_reach(sql: str) -> Reach:
+    return _find_reach(sql)
 
 
-def _surely_keeps_session(sql: str) -> bool:
+def _find_reach(sql: str) -> Reach:
+    if has_executable_comment(sql):
+        return Reach.TRANSACTION
     code = plainest_of(sql)
     found = _WORD.match(code)
     verb = found[1].upper() if found else ""
-    if verb not in _PLAIN or has_executable_comment(sql) or _SESSION.search(code) is not None:
-        return False
-    return verb not in _READS or _INTO.search(code) is None
+    if verb == "DO":
+        return Reach.TRACE
+    if verb not in _PLAIN:
+        return Reach.SESSION if _ASSIGNMENT.match(code) and not _AUTOCOMMIT.search(code) else Reach.TRANSACTION
+    reads = verb in _ONLY_READ
+    if _SESSION.search(code) is not None or (verb in _READS and _INTO.search(code) is not None):
+        return Reach.TRACE if reads else Reach.SESSION
+    return Reach.READ if reads else Reach.WRITE
 
 
 def transaction_control(sql: str) -> str | None:
@@ -76,3 +121,9 @@ def procedure_call(sql: str) -> str | None:
     """``CALL``: a procedure may do anything."""
     found = _CALL.match(plainest_of(sql))
     return None if found is None else "CALL"
+
+
+def chosen_database(sql: str) -> str | None:
+    """``USE``, after which names mean other tables."""
+    found = _USE.match(plainest_of(sql))
+    return None if found is None else "USE"

@@ -41,6 +41,7 @@ from fluxaorm.plans.effects import (
     Target,
 )
 from fluxaorm.pools.per_loop import PerLoop
+from fluxaorm.query.raw_statements import Reach
 from fluxaorm.runners.look_ups import LookUps, Rows
 from fluxaorm.runners.observer import Watched
 from fluxaorm.runners.outcomes import (
@@ -48,6 +49,7 @@ from fluxaorm.runners.outcomes import (
     connection_of,
     end_stream,
     is_dead,
+    note_doubt,
     open_connection_of,
     prepared,
     unknown_outcome,
@@ -190,19 +192,34 @@ class AsyncRunner:
             if held and (fate := pool.put(connection)):
                 pool.settle(connection, fate)
 
-    async def _fetch_table(self, effect: FetchTable, _: Shield) -> QueryRows:
+    async def _fetch_table(self, effect: FetchTable, shield: Shield) -> QueryRows:
         target = effect.target
         if not isinstance(target, str):
             joined = prepared(connection_of(target), effect)
             try:
                 table: QueryRows = await joined.fetch_table(effect.sql, effect.args)
-            finally:
-                await _speak_utf8_again(joined, effect)
+            except BaseException as error:
+                note_doubt(target, effect.reach, error, joined)
+                raise
             return table
         pool = self._sql_pool(target)
         connection = await pool.acquire()
+        if effect.reach >= Reach.WRITE:
+            return await shield.run(self._fetch_table_alone(effect, target, pool, connection))
         try:
             return await prepared(connection, effect).fetch_table(effect.sql, effect.args)
+        finally:
+            pool.release(connection)
+
+    async def _fetch_table_alone(
+        self, effect: FetchTable, code: str, pool: AsyncPool[AsyncSQLConnection], connection: AsyncSQLConnection
+    ) -> QueryRows:
+        try:
+            return await prepared(connection, effect).fetch_table(effect.sql, effect.args)
+        except BaseException as error:
+            if unknown := unknown_outcome(error, connection, code, "the statement", effect.reach):
+                raise unknown from error
+            raise
         finally:
             pool.release(connection)
 
@@ -276,8 +293,9 @@ class AsyncRunner:
             joined = prepared(connection_of(target), effect)
             try:
                 result: ExecResult = await joined.execute(effect.sql, effect.args, effect.rows)
-            finally:
-                await _speak_utf8_again(joined, effect)
+            except BaseException as error:
+                note_doubt(target, effect.reach, error, joined)
+                raise
             return result
         pool = self._sql_pool(target)
         connection = pool.take() or await pool.acquire()
@@ -291,7 +309,7 @@ class AsyncRunner:
             effect.result = await prepared(connection, effect).execute(effect.sql, effect.args, effect.rows)
             return effect.result
         except BaseException as error:
-            if unknown := unknown_outcome(error, connection, code, "the statement"):
+            if unknown := unknown_outcome(error, connection, code, "the statement", effect.reach):
                 raise unknown from error
             raise
         finally:
@@ -301,8 +319,9 @@ class AsyncRunner:
         connection = prepared(connection_of(effect.session), effect)
         try:
             results: list[ExecResult] = await connection.execute_batch(effect.statements)
-        finally:
-            await _speak_utf8_again(connection, effect)
+        except BaseException as error:
+            note_doubt(effect.session, effect.reach, error, connection)
+            raise
         return results
 
     async def _begin(self, effect: Begin, _: Shield) -> None:
@@ -315,7 +334,7 @@ class AsyncRunner:
             pool.release(connection)
             raise
         effect.session.drop = self._drop_in_loop(effect.session.pool)
-        effect.session.connection = connection
+        effect.session.connection, effect.session.rollbacks = connection, connection.rollbacks
 
     async def _commit(self, effect: Commit, shield: Shield) -> None:
         session = effect.session
@@ -386,13 +405,6 @@ class AsyncRunner:
 
 def _is_shielded(effect: Effect[Any]) -> bool:
     return effect.shielded
-
-
-async def _speak_utf8_again(connection: Any, effect: FetchTable | Execute | ExecuteBatch) -> None:
-    """Drivers read and write nothing else, whatever a statement inside a transaction has set."""
-    if effect.touches and connection.usable:
-        for sql in connection.dialect.charset_statements():
-            await connection.execute(sql)
 
 
 def _microseconds_since(started: float) -> int:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any, Final, Protocol, TypeVar
 
-from fluxaorm.errors import CommitUnknownError, MySQLConnectionError, MySQLError
+from fluxaorm.errors import CommitUnknownError, DeadlockError, MySQLConnectionError, MySQLError
 from fluxaorm.plans.effects import Execute, ExecuteBatch, FetchTable, OpenStream, Session, Stream
+from fluxaorm.query.raw_statements import Reach
 
 
 class Touchable(Protocol):
@@ -40,11 +41,16 @@ _KILLED: Final = frozenset(
 )
 
 
-def unknown_outcome(error: BaseException, connection: Any, pool: str, what: str) -> CommitUnknownError | None:
+def unknown_outcome(
+    error: BaseException, connection: Any, pool: str, what: str, reach: Reach = Reach.OURS
+) -> CommitUnknownError | None:
     """The error to raise instead when a COMMIT or a lone statement failed this way: it may be done or not.
 
-    None when the server refused it, which means that nothing was done. An interruption counts as unknown.
+    None when the server refused it, which means that nothing was done. An interruption counts as unknown; so does a
+    deadlock of what may have committed before it (``reach``).
     """
+    if isinstance(error, DeadlockError) and reach is Reach.TRANSACTION:
+        return _unknown(f"{error.reason}; what it committed before that is there", error.errno, connection, pool, what)
     if isinstance(error, MySQLError):
         if isinstance(error.__cause__, UnicodeDecodeError):
             # what could not be read is the answer
@@ -67,6 +73,12 @@ def _unknown(reason: str, errno: int, connection: Any, pool: str, what: str) -> 
     unknown = CommitUnknownError(message, errno=errno, pool=pool)
     unknown.thread, unknown.opened, unknown.server = connection.thread, connection.opened, connection.server
     return unknown
+
+
+def note_doubt(session: Session, reach: Reach, error: BaseException, connection: Any) -> None:
+    """Tell the plan of a statement in a transaction that may have ended it, and of whose end nobody heard."""
+    if reach is Reach.TRANSACTION and not (isinstance(error, MySQLError) and error.errno in _KILLED):
+        session.doubt = unknown_outcome(error, connection, session.pool, "a statement that may commit")
 
 
 def is_dead(error: MySQLConnectionError, connection: Any) -> bool:
@@ -103,7 +115,7 @@ def connection_of(session: Session) -> Any:
 
 def prepared(connection: C, effect: Execute | FetchTable | OpenStream | ExecuteBatch) -> C:
     """The connection, told that what comes may change its session."""
-    if effect.touches:
+    if effect.reach.marks:
         connection.touch()
     return connection
 

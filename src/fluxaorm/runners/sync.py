@@ -37,12 +37,14 @@ from fluxaorm.plans.effects import (
     Stream,
     Target,
 )
+from fluxaorm.query.raw_statements import Reach
 from fluxaorm.runners.observer import Watched
 from fluxaorm.runners.outcomes import (
     begin_stream,
     connection_of,
     end_stream,
     is_dead,
+    note_doubt,
     open_connection_of,
     prepared,
     unknown_outcome,
@@ -176,13 +178,20 @@ class SyncRunner:
             joined = prepared(connection_of(target), effect)
             try:
                 table: QueryRows = joined.fetch_table(effect.sql, effect.args)
-            finally:
-                _speak_utf8_again(joined, effect)
+            except BaseException as error:
+                note_doubt(target, effect.reach, error, joined)
+                raise
             return table
         pool = self._sql_pool(target)
         connection = pool.acquire()
         try:
             return prepared(connection, effect).fetch_table(effect.sql, effect.args)
+        except BaseException as error:
+            if effect.reach >= Reach.WRITE and (
+                unknown := unknown_outcome(error, connection, target, "the statement", effect.reach)
+            ):
+                raise unknown from error
+            raise
         finally:
             pool.release(connection)
 
@@ -236,8 +245,9 @@ class SyncRunner:
             joined = prepared(connection_of(target), effect)
             try:
                 result: ExecResult = joined.execute(effect.sql, effect.args, effect.rows)
-            finally:
-                _speak_utf8_again(joined, effect)
+            except BaseException as error:
+                note_doubt(target, effect.reach, error, joined)
+                raise
             return result
         pool = self._sql_pool(target)
         connection = pool.acquire()
@@ -246,7 +256,9 @@ class SyncRunner:
             effect.result = prepared(connection, effect).execute(effect.sql, effect.args, effect.rows)
             return effect.result
         except BaseException as error:
-            if effect.result is None and (unknown := unknown_outcome(error, connection, target, "the statement")):
+            if effect.result is None and (
+                unknown := unknown_outcome(error, connection, target, "the statement", effect.reach)
+            ):
                 raise unknown from error
             raise
         finally:
@@ -256,8 +268,9 @@ class SyncRunner:
         connection = prepared(connection_of(effect.session), effect)
         try:
             results: list[ExecResult] = connection.execute_batch(effect.statements)
-        finally:
-            _speak_utf8_again(connection, effect)
+        except BaseException as error:
+            note_doubt(effect.session, effect.reach, error, connection)
+            raise
         return results
 
     def _begin(self, effect: Begin) -> None:
@@ -270,7 +283,7 @@ class SyncRunner:
             pool.release(connection)
             raise
         effect.session.drop = pool.drop
-        effect.session.connection = connection
+        effect.session.connection, effect.session.rollbacks = connection, connection.rollbacks
 
     def _commit(self, effect: Commit) -> None:
         session = effect.session
@@ -336,13 +349,6 @@ class SyncRunner:
         if failure is not None:
             raise failure
         return replies
-
-
-def _speak_utf8_again(connection: Any, effect: FetchTable | Execute | ExecuteBatch) -> None:
-    """Drivers read and write nothing else, whatever a statement inside a transaction has set."""
-    if effect.touches and connection.usable:
-        for sql in connection.dialect.charset_statements():
-            connection.execute(sql)
 
 
 def interrupted_plan(plan: Plan[T], interruption: BaseException) -> Plan[T]:

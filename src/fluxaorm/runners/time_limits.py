@@ -11,7 +11,8 @@ from time import monotonic
 from typing import Any, Final
 
 from fluxaorm.errors import DeadlineExceededError
-from fluxaorm.plans.effects import CallHandler, Effect, Execute, Parallel, Session
+from fluxaorm.plans.effects import CallHandler, Effect, Execute, FetchTable, Parallel, Session
+from fluxaorm.query.raw_statements import Reach
 
 GRACE_SECONDS: Final = 10.0
 """How long what is not cut off may go on after the deadline, or after its own beginning."""
@@ -55,7 +56,9 @@ def is_unlimited(effect: Effect[Any]) -> bool:
 
 def is_lone_statement(effect: Effect[Any]) -> bool:
     """Whether it commits by itself: only the wait for a connection is limited."""
-    return isinstance(effect, Execute) and isinstance(effect.target, str)
+    if not isinstance(effect, Execute | FetchTable) or not isinstance(effect.target, str):
+        return False
+    return isinstance(effect, Execute) or effect.reach >= Reach.WRITE
 
 
 def session_of(effect: Effect[Any]) -> Session | None:

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from fluxaorm.errors import FluxaError
-from fluxaorm.plans.effects import Effect, ExecResult, Execute, LookUpRows
+from fluxaorm.plans.effects import Effect, ExecResult, Execute, FetchTable, LookUpRows, QueryRows
 from fluxaorm.runners.asyncio import AsyncRunner
 from fluxaorm.runners.shield import Shield
 from fluxaorm.runners.time_limits import TimeLimit, is_lone_statement, is_unlimited
@@ -76,6 +76,12 @@ class TimedAsyncRunner(AsyncRunner):
     ) -> ExecResult:
         async with self._grace():
             return await super()._execute_alone(effect, code, pool, connection)
+
+    async def _fetch_table_alone(
+        self, effect: FetchTable, code: str, pool: AsyncPool[AsyncSQLConnection], connection: AsyncSQLConnection
+    ) -> QueryRows:
+        async with self._grace():
+            return await super()._fetch_table_alone(effect, code, pool, connection)
 
     def _grace(self) -> asyncio.Timeout:
         return asyncio.timeout(self._limit.grace - monotonic())

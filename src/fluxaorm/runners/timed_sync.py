@@ -104,13 +104,19 @@ class TimedSyncRunner(SyncRunner):
         return pool
 
     def _execute(self, effect: Any) -> Any:
-        if not isinstance(effect.target, str):
-            return super()._execute(effect)
+        return self._perform_alone(super()._execute, effect)
+
+    def _fetch_table(self, effect: Any) -> Any:
+        return self._perform_alone(super()._fetch_table, effect)
+
+    def _perform_alone(self, perform: Callable[[Any], Any], effect: Any) -> Any:
+        if not is_lone_statement(effect):
+            return perform(effect)
         pool = self._sql_pool(effect.target)
         assert isinstance(pool, _TimedPool)
         with self._grace() as pool.watch:
             try:
-                return super()._execute(effect)
+                return perform(effect)
             finally:
                 pool.watch = self._watch
 

@@ -1,10 +1,10 @@
-"""Statements of the user's own in an open transaction: one that ends it is found out, and what it changed of the session
-decides nothing about the library's SQL.
+"""Statements of the user's own in an open transaction: one that ends it is found out, and what it changed of the
+session decides nothing about the library's SQL.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -49,6 +49,18 @@ def procedure(shop: Shop, body: str) -> None:
     shop.sql(f"CREATE PROCEDURE p() BEGIN {body} END")
 
 
+def write_seven(shop: Shop, ctx: Any) -> None:
+    """Change the user's age."""
+    shop.do(only(shop, ctx)).age = 7
+    shop.do(ctx.flush())
+
+
+def in_block(shop: Shop, ctx: Any, work: Callable[[], None]) -> None:
+    """Do it in a transaction."""
+    with block(shop, ctx):
+        work()
+
+
 def call(shop: Shop, ctx: Any, queued: bool) -> None:
     """Run ``p``; ``queued``: in a flush, where it is only taken in disguise."""
     if not queued:
@@ -63,19 +75,20 @@ def test_a_procedure_that_commits_is_found_out(shop: Shop) -> None:
     """What follows would commit by itself, so nothing more runs; what is there is told, and no cache is behind it."""
     ctx = shop.context()
     procedure(shop, "COMMIT;")
-    later: list[BaseException] = []
+    user = shop.do(only(shop, ctx))
+    seen: list[BaseException] = []
 
-    with pytest.raises(PartialCommitError, match=r"CALL p\(\) ended the transaction") as told, block(shop, ctx):
-        user = shop.do(only(shop, ctx))
-        user.age = 7
-        shop.do(ctx.flush())
-        with pytest.raises(PartialCommitError) as first:
-            shop.do(ctx.mysql().exec("CALL p()"))
-        with pytest.raises(PartialCommitError) as second:
-            shop.do(ctx.mysql().exec("UPDATE UserEntity SET age = 8"))
-        later += [first.value, second.value]
+    def work() -> None:
+        write_seven(shop, ctx)
+        for sql in ("CALL p()", "UPDATE UserEntity SET age = 8"):
+            with pytest.raises(PartialCommitError) as caught:
+                shop.do(ctx.mysql().exec(sql))
+            seen.append(caught.value)
 
-    assert [told.value] * 2 == later
+    with pytest.raises(PartialCommitError, match=r"CALL p\(\) ended the transaction") as told:
+        in_block(shop, ctx, work)
+
+    assert [told.value] * 2 == seen
     assert (("default",), "default", {}) == (told.value.committed, told.value.failed, user.changes())
     assert ("7", 7) == age(shop)
     assert (fx.FlushResult(), False) == (shop.do(ctx.flush()), ctx.in_transaction)
@@ -124,12 +137,14 @@ def test_whoever_cannot_know_says_so(shop: Shop, body: str, durable: str, queued
     """To repeat it might do it twice, to believe it done might lose it: nothing is pending, and all is read again."""
     ctx = shop.context()
     procedure(shop, body)
+    user = shop.do(only(shop, ctx))
 
-    with pytest.raises(CommitUnknownError, match=UNKNOWN), block(shop, ctx):
-        user = shop.do(only(shop, ctx))
-        user.age = 7
-        shop.do(ctx.flush())
+    def work() -> None:
+        write_seven(shop, ctx)
         call(shop, ctx, queued)
+
+    with pytest.raises(CommitUnknownError, match=UNKNOWN):
+        in_block(shop, ctx, work)
 
     assert {} == user.changes()
     assert (durable, int(durable)) == age(shop)

@@ -43,6 +43,7 @@ class FakeConnection:
     thread = 7
     server = "here"
     interrupted = False
+    rollbacks = 0
     opened = 0.0
     touched = lost = False
 
@@ -89,6 +90,7 @@ class FakeAsyncConnection:
     touched = lost = False
     server = FakeConnection.server
     interrupted = False
+    rollbacks = 0
 
     def __init__(self, script: Script) -> None:
         self._inner = FakeConnection(script)

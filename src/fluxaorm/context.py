@@ -245,9 +245,9 @@ class Context(_ContextBase):
     def flush(self, *entities: EntityBase) -> FlushResult:
         """Write everything pending, or only ``entities`` and the new ones they refer to; one transaction a MySQL pool.
 
-        Raises MissingValueError, DuplicateKeyError, EntityGoneError, StaleEntityError, DeadlockError,
-        MySQLConnectionError, CacheUnavailableError: nothing was written and the changes are kept. CommitUnknownError,
-        PartialCommitError, PostCommitError say what was written.
+        Raises MissingValueError, DanglingReferenceError, DuplicateKeyError, EntityGoneError, StaleEntityError,
+        DeadlockError, MySQLConnectionError, CacheUnavailableError: nothing was written and the changes are kept.
+        CommitUnknownError, PartialCommitError, PostCommitError say what was written.
         """
         return self._run(flush_plan(self, entities))
 

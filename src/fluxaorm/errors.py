@@ -27,6 +27,7 @@ A message says where, what and what to do. Every error can be pickled and shows 
     │   ├── EntityGoneError          the row is no longer there
     │   ├── StaleEntityError         optimistic lock: somebody else changed the row
     │   ├── ForeignEntityError       the entity belongs to another context
+    │   ├── DanglingReferenceError   a flush would write a reference to no row
     │   ├── DetachedEntityError      the entity's context is closed
     │   ├── NotPersistedError        the entity is new
     │   ├── ReadOnlyEntityError      the entity is the snapshot that an after-handler got
@@ -289,6 +290,21 @@ class ForeignEntityError(EntityError):
         self, entity: str, id: int | None, reason: str = "belongs to another context; load it through this one"
     ) -> None:
         super().__init__(entity, id, reason)
+
+
+class DanglingReferenceError(EntityError):
+    """A flush would write a reference to a row that there is not, or not any more after it; nothing was written.
+
+    ``field``: the reference's name; ``target`` and ``target_id``: what it refers to.
+    """
+
+    def __init__(self, entity: str, id: int | None, field: str, target: str, target_id: int, reason: str) -> None:
+        self.field, self.target, self.target_id = field, target, target_id
+        super().__init__(
+            entity,
+            id,
+            f"{field} refers to {target} {target_id}, {reason}; nothing was written; refer to another row, or to none",
+        )
 
 
 class ReferenceCycleError(FluxaError):

@@ -136,8 +136,14 @@ class Binding:
         """Position -> Python form to Param; None where they are the same."""
         self.by_name = {**schema.by_field, **schema.by_attribute}
         """Columns by what ``new`` and ``set`` may call them."""
-        self.takers = {name: self._taker(column) for name, column in self.by_name.items() if column.index}
-        """The same names -> position, and what turns a value (not None) into what a row keeps, or raises ValueError."""
+        self.takers = {
+            name: self._taker(column)
+            for name, column in self.by_name.items()
+            if column.index and column.kind != "references"
+        }
+        """The same names -> position, and what turns a value (not None) into what a row keeps, or raises ValueError.
+
+        Without lists of references: the entities in one are looked at."""
         self._initial = [self._constant(column) for column in schema.columns]
         self._makers = [maker for column in schema.columns if (maker := self._maker(column)) is not None]
         column_names = ", ".join(dialect.quote(column.name) for column in schema.columns)

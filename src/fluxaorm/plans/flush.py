@@ -29,6 +29,7 @@ from fluxaorm.plans.cache_keys import INTENT_MS
 from fluxaorm.plans.callbacks import before_plan, has_before_handlers
 from fluxaorm.plans.changed_keys import add_write
 from fluxaorm.plans.commits import Retries, commit_plan, rollback_plan
+from fluxaorm.plans.dangling import check_references_plan, referred_ids
 from fluxaorm.plans.duplicates import explained_plan, note_holder
 from fluxaorm.plans.effects import Begin, ExecResult, Execute, Plan, Session, Statement
 from fluxaorm.plans.flush_work import EntityWrite, FlushResult, FlushWork, PoolWork, StatementTag, collect, settle
@@ -48,9 +49,9 @@ from fluxaorm.query.raw_statements import Reach, reach_of
 def flush_plan(owner: UnitOfWork, entities: Sequence[TrackedEntity] = ()) -> Plan[FlushResult]:
     """Write everything pending, or only ``entities`` with the new ones they refer to.
 
-    Raises MissingValueError, ReferenceCycleError, DuplicateKeyError, EntityGoneError, StaleEntityError, DeadlockError,
-    MySQLConnectionError, CacheUnavailableError (nothing written, changes kept), what a before-handler raised (the
-    same), CommitUnknownError, PartialCommitError, PostCommitError, ReentrantFlushError.
+    Raises MissingValueError, DanglingReferenceError, ReferenceCycleError, DuplicateKeyError, EntityGoneError,
+    StaleEntityError, DeadlockError, MySQLConnectionError, CacheUnavailableError (nothing written, changes kept), what
+    a before-handler raised (the same), CommitUnknownError, PartialCommitError, PostCommitError, ReentrantFlushError.
     """
     if owner.flushing:
         raise ReentrantFlushError("this context is in the middle of a flush; a handler uses ctx.clone()")
@@ -64,6 +65,7 @@ def flush_plan(owner: UnitOfWork, entities: Sequence[TrackedEntity] = ()) -> Pla
             work.add_queued(owner.pipelines)
         if not work.writes and work.queued is None:
             return FlushResult()
+        yield from check_references_plan(owner, work.writes)
         if work.queued is not None:
             yield from delete_keys_plan(owner, work.queued)
         chosen_ids = [entity for entity in chosen if entity in owner.chosen_ids]
@@ -144,9 +146,8 @@ def with_new_references(owner: UnitOfWork, entities: Sequence[TrackedEntity]) ->
             continue
         chosen[entity] = None
         for reference in entity._unit.schema.references:
-            target = new_by_key.get((reference.target, entity._row[reference.position])) if not reference.many else None
-            if target is not None:
-                waiting.append(target)
+            keys = [(reference.target, id) for id in referred_ids(entity, reference)]
+            waiting += [new_by_key[key] for key in keys if key in new_by_key]
     return [entity for entity in owner.pending if entity in chosen]
 
 

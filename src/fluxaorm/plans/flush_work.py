@@ -272,6 +272,8 @@ def settle(owner: UnitOfWork, writes: Iterable[EntityWrite]) -> None:
             entity._state = GONE
             entity._unit.forget(entity._row[0])
             continue
+        if write.verb == "insert" and owner.dropped:
+            owner.dropped.get(write.binding.schema.name, set()).discard(entity._row[0])
         entity._state = STORED
         entity._old = None
         for position, value in write.values.items():

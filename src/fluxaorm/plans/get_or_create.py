@@ -71,4 +71,4 @@ def _key(unit: EntityUnit, unique: Mapping[str, Any]) -> tuple[IndexSchema, list
 def _found_plan(unit: EntityUnit, index: IndexSchema, values: list[Any], *, again: bool) -> Plan[Any]:
     """``again``: the INSERT met a row that an open transaction's snapshot may not show; only a locking read does."""
     lock = again and unit.in_transaction and bool(unit.binding.dialect.for_update_clause())
-    return (yield from row_holder_plan(unit, index.name, values, for_update=lock, keep_unsaved=True))
+    return (yield from row_holder_plan(unit, index.name, values, for_update=lock, makes=True))

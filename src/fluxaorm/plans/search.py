@@ -106,6 +106,7 @@ def select_plan(unit: EntityUnit, query: Query, fields: Sequence[QueryField[Any,
 def from_sql_plan(unit: EntityUnit, sql: str, args: Sequence[Any]) -> Plan[list[Any]]:
     """Entities of the rows of a SELECT of the user's own, which must have all columns of the entity by their names."""
     where = Where(sql, *args)
+    where.check_rows("from_sql()")
     wrapped, lock = wrap_select(unit.binding.select_list, str(where)), locks_rows(str(where))
     if lock:
         check_lockable(unit)

@@ -10,6 +10,7 @@ STORED     has a row                   delete -> DELETING
 DELETING   its row goes at next flush  flush -> GONE, clear_flush -> STORED
 GONE       has no row any more         nothing
 SNAPSHOT   a row of an after-handler   nothing
+DRAFT      values of a bulk write      nothing; nobody is given it
 =========  ==========================  =======================================
 """
 
@@ -18,6 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeVar
 
 from fluxaorm.entity.detached_json import detached
+from fluxaorm.entity.guards import is_iterable
 from fluxaorm.entity.json_codec import same_json
 from fluxaorm.entity.json_value import JsonValue
 from fluxaorm.entity.schema import UNSET, ColumnSchema
@@ -39,6 +41,7 @@ STORED: Final = 1
 DELETING: Final = 2
 GONE: Final = 3
 SNAPSHOT: Final = 4
+DRAFT: Final = 5
 
 T = TypeVar("T")
 
@@ -176,13 +179,29 @@ class TrackedEntity:
                 return None
             raise self._refused(column, value, "is not nullable")
         try:
-            if column.reference is not None and isinstance(value, TrackedEntity):
-                if value._state == GONE:
-                    raise ValueError("was deleted")
-                value = referred_id(self._unit.owner, column, value)
-            return self._unit.binding.assigned_form(column, column.check(value))
+            return self._unit.binding.assigned_form(column, column.check(self._with_ids(column, value)))
         except ValueError as error:
             raise self._refused(column, value, str(error)) from None
+
+    def _with_ids(self, column: ColumnSchema, value: Any) -> Any:
+        """An entity's id in its place; entities in a list of references stay, once it is known that they will do.
+
+        ValueError for one that was deleted or is of another type, else as ``check_row_of``.
+        """
+        if column.kind == "references" and is_iterable(value):
+            value = list(value)
+            for item in value:
+                if isinstance(item, TrackedEntity):
+                    self._check_referable(item)
+        elif column.reference is not None and isinstance(value, TrackedEntity):
+            self._check_referable(value)
+            return referred_id(column, value)
+        return value
+
+    def _check_referable(self, target: TrackedEntity) -> None:
+        if target._state == GONE:
+            raise ValueError("was deleted")
+        check_row_of(self._unit.owner, target, must_exist=self._state == DRAFT)
 
     def _refused(self, column: ColumnSchema, value: object, reason: str) -> FieldValueError:
         return FieldValueError(self._unit.schema.name, column.attribute, value, reason, secret=column.secret)
@@ -250,18 +269,27 @@ class TrackedEntity:
             self._state = STORED
 
 
-def referred_id(owner: UnitOfWork, column: ColumnSchema, target: TrackedEntity) -> Any:
-    """The id of an entity that is given for a reference.
-
-    An entity of another context will do once it has a row: only that context can give it one. ValueError for one of
-    another type, ForeignEntityError for a new one.
-    """
+def referred_id(column: ColumnSchema, target: TrackedEntity) -> Any:
+    """The id of an entity that is given for a reference. ValueError for one of another type."""
     name = target._unit.schema.name
     if name != column.reference:
         raise ValueError(f"is a {name}, not a {column.reference}")
-    if target._state == NEW and target._unit.owner is not owner:
-        raise ForeignEntityError(name, target._id_or_none(), "is new in another context; flush it there first")
     return target._row[0]
+
+
+def check_row_of(owner: UnitOfWork, target: TrackedEntity, *, must_exist: bool) -> None:
+    """Make sure that an entity has a row to refer to, or may have one by the next flush.
+
+    An entity of another context will do once it has a row: only that context can give it one. ``must_exist``: what
+    refers to it is sent now, not by a flush that writes both. ForeignEntityError, ValueError.
+    """
+    if target._state != NEW:
+        return
+    if target._unit.owner is not owner:
+        name, id = target._unit.schema.name, target._id_or_none()
+        raise ForeignEntityError(name, id, "is new in another context; flush it there first")
+    if must_exist:
+        raise ValueError("is new and has no row yet; flush it first")
 
 
 def same_value(left: Any, right: Any) -> bool:

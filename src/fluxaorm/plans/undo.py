@@ -122,7 +122,7 @@ def drop_changes(entities: Iterable[TrackedEntity]) -> None:
     for entity in list(entities):
         entity._revert()
         if entity._state == NEW:
-            entity._unit.forget(entity._row[0])
+            entity._unit.drop_new(entity._row[0])
 
 
 def _undo(written: Written) -> None:
@@ -141,7 +141,7 @@ def _undo(written: Written) -> None:
 def _make_new(entity: TrackedEntity) -> None:
     """Nobody's business again: an entity without a row that no flush looks at."""
     entity._state = NEW
-    entity._unit.forget(entity._row[0])
+    entity._unit.drop_new(entity._row[0])
     for position in entity._unit.binding.json_positions:
         cell = entity._current(position)
         if type(cell) is JsonValue:

@@ -19,7 +19,7 @@ from fluxaorm.plans.leases import KeyReader
 from fluxaorm.plans.locked_reads import lock_clause, refuse_unsaved
 from fluxaorm.plans.reads import read_at
 from fluxaorm.plans.row_cache import read_row_plan
-from fluxaorm.plans.tracked import TrackedEntity, referred_id
+from fluxaorm.plans.tracked import TrackedEntity, check_row_of, referred_id
 from fluxaorm.plans.unit import EntityUnit
 from fluxaorm.query.binders import refused
 from fluxaorm.query.conditions import FieldKey
@@ -47,15 +47,16 @@ def row_holder_plan(
     *,
     for_update: bool = False,
     include_deleted: bool = False,
-    keep_unsaved: bool = False,
+    makes: bool = False,
 ) -> Plan[Any]:
     """The same by what the rows say: also an entity that is only waiting to be deleted.
 
-    ``keep_unsaved``: what the entity has is no error, but stays.
+    ``makes``: for a caller that makes the row when there is none. Values may be entities that will get a row with it,
+    and unsaved changes of what is found stay.
     """
     index = _index(unit, index_name)
     clause = lock_clause(unit) if for_update else ""
-    params = _params(unit, index, values)
+    params = _params(unit, index, values, must_exist=not makes)
     if params is None:
         return None
     since = unit.writes_seen
@@ -66,7 +67,7 @@ def row_holder_plan(
         row = yield from _select_plan(unit, index, params, clause, include_deleted)
     if row is None:
         return None
-    if for_update and not keep_unsaved:
+    if for_update and not makes:
         refuse_unsaved(unit, int(row[0]))
     return unit.entity_from_row(row, since, read_at(unit))
 
@@ -94,7 +95,7 @@ def _index(unit: EntityUnit, name: str) -> IndexSchema:
     return next(index for index in unit.schema.indexes if index.name == name)
 
 
-def _params(unit: EntityUnit, index: IndexSchema, values: Sequence[Any]) -> tuple[Any, ...] | None:
+def _params(unit: EntityUnit, index: IndexSchema, values: Sequence[Any], *, must_exist: bool) -> tuple[Any, ...] | None:
     params: list[Any] = []
     for position, value in zip(index.positions, values, strict=True):
         if value is None:
@@ -102,7 +103,8 @@ def _params(unit: EntityUnit, index: IndexSchema, values: Sequence[Any]) -> tupl
         column = unit.schema.columns[position]
         try:
             if isinstance(value, TrackedEntity):
-                value = referred_id(unit.owner, column, value)
+                given, value = value, referred_id(column, value)
+                check_row_of(unit.owner, given, must_exist=must_exist)
             params.append(column.encode(column.check(value)))
         except ValueError as error:
             raise refused(column, FieldKey(unit.schema.name, (), column.field), value, str(error)) from None

@@ -17,7 +17,7 @@ from fluxaorm.entity.schema import UNSET, EntitySchema
 from fluxaorm.entity.unfit_cell import UNFIT, UnfitCell
 from fluxaorm.errors import ContextClosedError, StoredValueError
 from fluxaorm.plans.effects import Session, Stream, Target
-from fluxaorm.plans.tracked import DELETING, NEW, STORED, TrackedEntity
+from fluxaorm.plans.tracked import DELETING, DRAFT, NEW, STORED, TrackedEntity
 
 if TYPE_CHECKING:
     from fluxaorm.plans.binding import Binding, ProviderPort
@@ -104,6 +104,9 @@ class UnitOfWork:
     open_transaction: Transaction | None = None
     pipelines: Pipelines | None = None
     """Statements, commands and keys of the user's own that wait for the next flush."""
+    dropped: dict[str, set[int]] | None = None
+    """Ids, by entity, of new entities that wait for no flush any more: what refers to one of them has no row to refer
+    to. None: none."""
     streams: set[Stream] | None = None
     """Those with a connection of their own that may not have been read to their end."""
     flushing = False
@@ -424,6 +427,7 @@ class EntityUnit:
         """A tracked new entity with its defaults and ``values``. FieldValueError; nothing is tracked then."""
         cells = self.binding.initial_cells(id)
         entity = self.loose_entity(cells)
+        entity._state = NEW
         if values:
             entity._fill(values)
         self._know(id, entity)
@@ -431,9 +435,9 @@ class EntityUnit:
         return entity
 
     def loose_entity(self, cells: list[Any]) -> Any:
-        """A new entity that nobody knows: neither the identity map nor the next flush."""
+        """The values of a bulk write: neither the identity map nor any flush knows them."""
         entity = self.entity_class()
-        entity._row, entity._unit, entity._old, entity._state, entity._read_at = cells, self, None, NEW, 0.0
+        entity._row, entity._unit, entity._old, entity._state, entity._read_at = cells, self, None, DRAFT, 0.0
         return entity
 
     def forget_clean(self) -> None:
@@ -450,3 +454,10 @@ class EntityUnit:
         """Take an id out of the identity map."""
         _ = self.identity.pop(id, None)
         _ = self.stale.pop(id, None)
+
+    def drop_new(self, id: int) -> None:
+        """The same of an entity that never got a row."""
+        self.forget(id)
+        if self.owner.dropped is None:
+            self.owner.dropped = {}
+        self.owner.dropped.setdefault(self.schema.name, set()).add(id)

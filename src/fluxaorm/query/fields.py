@@ -52,6 +52,7 @@ from fluxaorm.query.expressions import (
     Textual,
 )
 from fluxaorm.query.field_base import A, Fields, O, OrderedField, QueryField, V, key_of, reference
+from fluxaorm.query.params import no_row_error
 
 M = TypeVar("M", bound=StrEnum)
 J = TypeVar("J")
@@ -434,6 +435,8 @@ class ReferenceField(QueryField[IdValue, "E | IdValue"], Generic[E, IdValue]):
         if not entity or (target and entity != target):
             given = entity or type(value).__name__
             raise QueryError(f"{self._key} takes a {target or 'reference'} or an id, not a {given}")
+        if value.is_new:
+            raise no_row_error(self._key, value)
         return value.id
 
 

@@ -27,9 +27,21 @@ def to_param(value: Any) -> Any:
     for kind, convert in _CONVERTERS:
         if isinstance(value, kind):
             return convert(value)
-    if getattr(value, "_entity_name", ""):
+    if is_entity(value):
         return value.id
     raise QueryError(f"{with_article(value)} cannot be a parameter of an SQL text")
+
+
+def is_entity(value: Any) -> bool:
+    """Whether a value is an entity, which stands for its id."""
+    return bool(getattr(value, "_entity_name", ""))
+
+
+def no_row_error(where: object, entity: Any) -> QueryError:
+    """What to raise where an entity that is new is asked for: nothing can be found, and None would say so of the row
+    that it will have.
+    """
+    return QueryError(f"{where}: {entity._entity_name} {entity.id} is new, so no row refers to it yet; flush it first")
 
 
 def is_spellable(value: Decimal) -> bool:

@@ -207,6 +207,7 @@ def _pager(page: object, size: int | None) -> Pager:
 def _raw_condition(where: object) -> RawCondition:
     if not isinstance(where, Where):
         raise QueryError(f"filter_where() takes a Where, not {type(where).__name__}: filter_where(Where(sql, *params))")
+    where.check_rows("filter_where()")
     if not str(where).strip():
         raise QueryError("filter_where() got an empty Where")
     if has_several_statements(str(where)):

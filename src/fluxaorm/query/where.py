@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Final, Self, cast
 
 from fluxaorm.errors import QueryError
-from fluxaorm.query.params import to_param
+from fluxaorm.query.params import is_entity, no_row_error, to_param
 from fluxaorm.query.placeholders import split_placeholders
 
 _EMPTY_LIST: Final = "(SELECT e.n FROM (SELECT 1 AS n) AS e WHERE 1 = 0)"
@@ -21,7 +21,7 @@ class Where:
     ``str(where)`` is the text, ``where.parameters`` are the values in order.
     """
 
-    __slots__ = ("_parameters", "_sql")
+    __slots__ = ("_new", "_parameters", "_sql")
 
     def __init__(self, sql: str, *params: Any) -> None:
         """``params``: one for each ``?`` that is outside quotes and comments.
@@ -29,6 +29,7 @@ class Where:
         Raises QueryError when their number differs, or for a value that cannot be a parameter.
         """
         self._sql, self._parameters = _expand(sql, params)
+        self._new = _new_ones(params)
 
     @property
     def parameters(self) -> tuple[Any, ...]:
@@ -43,7 +44,14 @@ class Where:
         if len(split_placeholders(joined)) - 1 != len(self._parameters) + len(values):
             raise QueryError(f"a quote or comment left open swallows placeholders: {joined}")
         self._sql, self._parameters = joined, self._parameters + values
+        self._new += _new_ones(params)
         return self
+
+    def check_rows(self, caller: str) -> None:
+        """QueryError when a value is a new entity. A statement may well write its id; a search finds nothing by it."""
+        for entity in self._new:
+            if entity.is_new:
+                raise no_row_error(caller, entity)
 
     def __str__(self) -> str:
         return self._sql
@@ -72,6 +80,15 @@ def _expand(sql: object, params: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]
             values.append(to_param(value))
         text.append(pieces[position + 1])
     return "".join(text), tuple(values)
+
+
+def _new_ones(params: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The entities among the values that are new."""
+    found: list[Any] = []
+    for value in params:
+        members = cast("Iterable[Any]", value) if isinstance(value, (list, tuple, set, frozenset)) else (value,)
+        found += [member for member in members if is_entity(member) and member.is_new]
+    return tuple(found)
 
 
 def _list_text(count: int, enclosed: bool) -> str:

@@ -110,7 +110,7 @@ class EntityBase(NotCopied, TrackedEntity):
         if self._state == NEW:
             self._state = GONE
             owner.pending.pop(self, None)
-            self._unit.forget(self._row[0])
+            self._unit.drop_new(self._row[0])
         elif self._state == STORED:
             self._state = DELETING
             owner.pending[self] = None

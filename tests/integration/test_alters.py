@@ -223,11 +223,12 @@ def test_ids_are_reserved_from_the_largest_on(raw_store: RawStore) -> None:
     raw_store.apply(USER)
     raw_store.query("INSERT INTO `User` (`id`, `name`) VALUES (41, 'Alice')")
     dialect = raw_store.dialect
+    [(largest,)] = raw_store.query(dialect.largest_id("User", "id"))
 
     raw_store.query(dialect.ids_table_ddl())
     raw_store.query(dialect.ids_table_ddl())
     for _ in range(2):
-        raw_store.query(dialect.ids_first_row("User", "id"), ("User",))
+        raw_store.query(dialect.ids_first_row(), ("User", largest))
     raw_store.query(dialect.ids_reserve(), (10, "User"))
     raw_store.query(dialect.ids_lift(), (45, "User", 45))
     raw_store.query(dialect.ids_lift(), (100, "User", 100))

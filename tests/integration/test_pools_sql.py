@@ -207,8 +207,7 @@ def test_reserving_ids_returns_the_new_bound(sql: Driven) -> None:
     dialect = sql.pool.dialect
     sql.execute(dialect.ids_table_ddl())
     sql.execute(TABLE)
-    sql.execute("INSERT INTO thing VALUES (41, 'x', 1)")
-    sql.execute(dialect.ids_first_row("thing", "id"), "thing")
+    sql.execute(dialect.ids_first_row(), "thing", 41)
 
     results = [sql.execute(dialect.ids_reserve(), 100, table) for table in ("thing", "thing", "nothing")]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, over
 
 from fluxaorm.alters.checks import Check
 from fluxaorm.alters.finding import Finding
+from fluxaorm.errors import ContextMisuseError
 
 if TYPE_CHECKING:
     from fluxaorm.context import AsyncContext, Context
@@ -106,8 +107,13 @@ class Alter:
         ``lock_timeout``: seconds to wait for the table while somebody else uses it; SQLite waits as its pool does.
         Raises AlterError for a destructive one without ``allow_destructive``, for a manual one and when the user lacks
         a right, AlterRowsError when rows are in its way, AlterLockedError when the table was not free in time,
-        CommitUnknownError when the connection was lost meanwhile, MySQLError when the server refuses otherwise.
+        CommitUnknownError when the connection was lost meanwhile, MySQLError when the server refuses otherwise,
+        ContextMisuseError inside ``ctx.transaction()``: it would wait for what the transaction has read.
         """
+        if ctx.in_transaction:
+            raise ContextMisuseError(
+                f"{self.pool}.{self.table}: alters wait for transactions that use the table, so run it outside of one"
+            )
         return ctx._run(self._plans.run(self, allow_destructive=allow_destructive, lock_timeout=lock_timeout))
 
     @overload

@@ -300,12 +300,11 @@ class MySQLFamily(Dialect):
         """The server makes it, so that a file of migrations gives each database its own."""
         return f"INSERT IGNORE INTO {self.quote(META_TABLE)} (`name`, `value`) VALUES ('identity', UUID())"
 
-    def ids_first_row(self, table: str, id_column: str) -> str:
+    def ids_first_row(self) -> str:
         """See the port."""
         ids, reserved = self.quote(IDS_TABLE), self.quote("reserved")
-        largest = f"(SELECT GREATEST(COALESCE(MAX({self.quote(id_column)}), 0), 0) FROM {self.quote(table)})"
         unchanged = f"ON DUPLICATE KEY UPDATE {reserved} = {ids}.{reserved}"
-        return f"INSERT INTO {ids} ({self.quote('entity')}, {reserved}) VALUES (?, {largest}) {unchanged}"
+        return f"INSERT INTO {ids} ({self.quote('entity')}, {reserved}) VALUES (?, ?) {unchanged}"
 
     def ids_reserve(self) -> str:
         """LAST_INSERT_ID carries the new value back."""

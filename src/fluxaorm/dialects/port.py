@@ -276,8 +276,12 @@ class Dialect(ABC):
         """Make ``_fluxa_ids(entity, reserved)`` unless it exists."""
 
     @abstractmethod
-    def ids_first_row(self, table: str, id_column: str) -> str:
-        """Start a table's row of ``_fluxa_ids`` from its largest id, unless there is one. Args: (table,)."""
+    def ids_first_row(self) -> str:
+        """Start a table's row of ``_fluxa_ids`` from its largest id, unless there is one. Args: (table, id).
+
+        The id is read before, by a statement that locks nothing: one that did both would wait for whoever has locked
+        the last rows, which may be the very transaction that asks for an id.
+        """
 
     @abstractmethod
     def ids_reserve(self) -> str:

@@ -219,11 +219,10 @@ class SQLite(Dialect):
         made = "lower(hex(randomblob(16)))"
         return f"INSERT OR IGNORE INTO {self.quote(META_TABLE)} (`name`, `value`) VALUES ('identity', {made})"
 
-    def ids_first_row(self, table: str, id_column: str) -> str:
+    def ids_first_row(self) -> str:
         """See the port."""
-        largest = f"(SELECT MAX(COALESCE(MAX({self.quote(id_column)}), 0), 0) FROM {self.quote(table)})"
         names = f"({self.quote('entity')}, {self.quote('reserved')})"
-        return f"INSERT INTO {self.quote(IDS_TABLE)} {names} VALUES (?, {largest}) ON CONFLICT DO NOTHING"
+        return f"INSERT INTO {self.quote(IDS_TABLE)} {names} VALUES (?, ?) ON CONFLICT DO NOTHING"
 
     def ids_reserve(self) -> str:
         """The adapter reports what RETURNING gives as ``last_insert_id``."""

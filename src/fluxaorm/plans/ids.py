@@ -200,10 +200,16 @@ def _runs_between(first: int, last: int, taken: Iterable[int]) -> list[tuple[int
 
 def _pass_rows_plan(binding: Binding, size: int) -> Plan[None]:
     """Go on above all rows, when a whole block was taken, unless one of them is so high that nothing is left there."""
-    rows = yield from FetchRows(binding.mysql_pool, binding.dialect.largest_id(*_names(binding)))
-    largest = int(rows[0][0] or 0)
+    largest = yield from _largest_id_plan(binding)
     if largest + size <= binding.schema.id_maximum:
         yield from _lift_to_plan(binding, largest)
+
+
+def _largest_id_plan(binding: Binding, table: str | None = None) -> Plan[int]:
+    """Of the table's rows, or of ``table``'s; 0 without any. It locks none."""
+    name, id_column = _names(binding)
+    rows = yield from FetchRows(binding.mysql_pool, binding.dialect.largest_id(table or name, id_column))
+    return int(rows[0][0] or 0)
 
 
 def _names(binding: Binding) -> tuple[str, str]:
@@ -239,9 +245,8 @@ def _own_row_plan(binding: Binding, sql: str, args: tuple[object, ...], table: s
             raise
         yield from _make_table_plan(binding)
     if done is None or not done.rows_affected:
-        name, id_column = _names(binding)
-        first_row = binding.dialect.ids_first_row(table or name, id_column)
-        _ = yield from _repeatable_plan(binding, first_row, (binding.recorded_table,))
+        largest = max(0, (yield from _largest_id_plan(binding, table)))
+        _ = yield from _repeatable_plan(binding, binding.dialect.ids_first_row(), (binding.recorded_table, largest))
         done = yield from _repeatable_plan(binding, sql, args)
     return done
 

@@ -130,7 +130,7 @@ class EngineSchema:
         Returns the alters that were not run, because they may lose data or break code that runs now: each says why.
         ``allow_destructive`` runs them too. Raises as ``Alter.exec`` does; alters that were run before stay.
         """
-        engine = self._checked(ctx)
+        engine = self._checked_outside(ctx)
         return run_plan(ctx, table_operations.update_schema_plan(ctx, engine, self.metadata, allow_destructive))
 
     @sync_or_async
@@ -138,7 +138,7 @@ class EngineSchema:
         """Remove all rows, then bring the table in line with the definition, destructive alters included: with the rows
         gone there is nothing left that they could lose. Raises as ``truncate_table`` and ``Alter.exec`` do.
         """
-        engine = self._checked(ctx)
+        engine = self._checked_outside(ctx)
         return self._run(ctx, lambda binding: table_operations.update_schema_and_truncate_plan(ctx, engine, binding))
 
     @sync_or_async
@@ -148,11 +148,13 @@ class EngineSchema:
         Raises CacheUnavailableError when Redis cannot be told: nothing was removed. PostCommitError when it could not
         be told afterwards.
         """
+        self._checked_outside(ctx)
         return self._run(ctx, lambda binding: table_operations.truncate_table_plan(ctx, binding))
 
     @sync_or_async
     def drop_table(self, ctx: AnyContext) -> None:
         """Drop the table with all rows, as ``truncate_table`` does; one that is not there does no harm."""
+        self._checked_outside(ctx)
         return self._run(ctx, lambda binding: table_operations.drop_table_plan(ctx, binding))
 
     # the caches
@@ -200,6 +202,16 @@ class EngineSchema:
         if ctx.engine is not self._engine:
             raise ContextMisuseError(f"{self.name}: the context is one of another engine")
         return self._engine
+
+    def _checked_outside(self, ctx: AnyContext) -> SchemaEnginePort:
+        """The same of what changes tables, which waits for every transaction that uses them."""
+        engine = self._checked(ctx)
+        if ctx.in_transaction:
+            raise ContextMisuseError(
+                f"{self.name}: what changes the table waits for every transaction that uses it, this context's too; "
+                "do it outside of ctx.transaction()"
+            )
+        return engine
 
     def _run(self, ctx: AnyContext, make: Callable[[Binding], Plan[Any]]) -> Any:
         return run_plan(ctx, make(self._checked(ctx).binding_of(self.name)))

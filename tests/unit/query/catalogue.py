@@ -99,6 +99,7 @@ class Thing:
     """What stands for an entity of a context: queries ask it for its name and its id."""
 
     _entity_name = ""
+    is_new = False
 
     def __init__(self, id: int) -> None:
         self.id = id

@@ -107,9 +107,11 @@ def _columns_after(change: Change) -> tuple[str, ...]:
 
 
 def _columns_held(change: Change) -> tuple[str, ...]:
-    """Columns whose type an index of today keeps from changing until the change is done."""
+    """Columns whose type an index or a key of today keeps from changing until the change is done."""
     match change:
         case DropIndex(index) | RebuildIndex(index, _):
             return index.columns
+        case ChangePrimaryKey(columns, _):
+            return columns
         case _:
             return ()

@@ -20,7 +20,7 @@ from fluxaorm.alters.row_checks import RowChecks, dropped_rows
 from fluxaorm.alters.safety import DESTRUCTIVE, MANUAL, SAFE, Judgement, judge
 from fluxaorm.alters.table_diff import diff_table
 from fluxaorm.alters.wanted import WantedTable
-from fluxaorm.dialects.changes import DropForeignKey, applied
+from fluxaorm.dialects.changes import Change, DropForeignKey, applied
 from fluxaorm.dialects.port import Dialect
 from fluxaorm.dialects.tables import ForeignKeyDefinition, TableDefinition
 
@@ -38,9 +38,15 @@ class PoolDiff:
     """Whether tables that no entity has are dropped; else they are left alone."""
 
     def alters(
-        self, wanted: Sequence[WantedTable], actual: Mapping[str, TableDefinition], ignored: Collection[str] = ()
+        self,
+        wanted: Sequence[WantedTable],
+        actual: Mapping[str, TableDefinition],
+        ignored: Collection[str] = (),
+        others: Mapping[str, str] | None = None,
     ) -> list[Alter]:
-        """What brings ``actual`` in line with ``wanted``; none when it is. ``ignored``: tables never to drop."""
+        """What brings ``actual`` in line with ``wanted``; none when it is. ``ignored``: tables never to drop;
+        ``others``: what has a table's name and is none, by name.
+        """
         known = KnownTables(self.dialect, wanted, actual)
         nobodys = known.nobodys(ignored) if self.drop_unknown else []
         ordered, held = known.in_order_to_drop(nobodys)
@@ -49,15 +55,24 @@ class PoolDiff:
             away.add(end, f"drop table `{end.key.target}`")
         for owned in known.owned:
             away.add_all(owned)
-        found = [self._create(table) for table in known.missing]
+        taken = {self.dialect.table_key(name): what for name, what in (others or {}).items()}
+        found = [
+            self._create(table, taken.get(self.dialect.table_key(table.table.name), "")) for table in known.missing
+        ]
         for owned in known.owned:
             found += self._owned_alters(owned, away, known.neighbours(owned.found.name))
         found += self._foreign_keys(away, known)
         found += [self._drop(table, known.neighbours(table.name)) for table in ordered]
         return sorted(found, key=_rank)
 
-    def _create(self, wanted: WantedTable) -> Alter:
+    def _create(self, wanted: WantedTable, other: str) -> Alter:
+        """``other``: what has the name already."""
         description = f"create table `{wanted.table.name}`"
+        if other:
+            reason = (
+                f"`{wanted.table.name}` is there, as a {other}, which the library does not alter; rename one of them"
+            )
+            return self._alter(wanted, [Judgement("create_table", MANUAL, description, reason)])
         judgement = Judgement("create_table", SAFE, description, f"{wanted.entity} has no table yet")
         return self._alter(wanted, [judgement], self.dialect.create_table(wanted.table))
 
@@ -88,16 +103,30 @@ class PoolDiff:
         for safety in (SAFE, DESTRUCTIVE):
             # after a rename nothing is there under the new name until that, too, was allowed
             chosen = [pair for pair in judged if (DESTRUCTIVE if owned.renamed else pair[1].safety) == safety]
-            for group in self.dialect.changes_together([change for change, _ in chosen]):
+            for together in self.dialect.changes_together([change for change, _ in chosen]):
+                group, held = self._without_obstacles(actual, together, owned.renamed)
+                for change, why in held:
+                    yield self._alter(wanted, [replace(judge(change, wanted), safety=MANUAL)], reason=why)
+                if not group:
+                    continue
                 judgements = [replace(said, safety=safety) for change, said in chosen if change in group]
                 checks = RowChecks(self.dialect, wanted, actual, found).of(group)
-                if obstacle := self.dialect.obstacle(actual, group, owned.renamed):
-                    yield self._alter(wanted, [replace(said, safety=MANUAL) for said in judgements], reason=obstacle)
-                    continue
                 algorithm = self.dialect.algorithm(actual, group)
                 alter = self._alter(wanted, judgements, self.dialect.alter_table(actual, group), algorithm, checks)
                 yield replace(alter, broken=broken_by_changes(found, group))
                 actual = applied(actual, group)
+
+    def _without_obstacles(
+        self, actual: TableDefinition, changes: list[Change], renamed: bool
+    ) -> tuple[list[Change], list[tuple[Change, str]]]:
+        """The changes that can be made, and those that cannot, with why; all of them when it is for all together."""
+        if not (obstacle := self.dialect.obstacle(actual, changes, renamed)):
+            return changes, []
+        held = [(change, why) for change in changes if (why := self.dialect.obstacle(actual, [change], renamed))]
+        left = [change for change in changes if all(change is not other for other, _ in held)]
+        if not held or self.dialect.obstacle(actual, left, renamed):
+            return [], [(change, obstacle) for change in changes]
+        return left, held
 
     def _foreign_keys(self, away: _Away, known: KnownTables) -> Iterator[Alter]:
         """Those of a table in one alter, which comes before all that they are in the way of."""

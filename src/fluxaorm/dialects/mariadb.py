@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from fluxaorm.dialects.changes import ChangeColumn, Reorder, SetDefault
 from fluxaorm.dialects.mysql_errors import LOCK_NOT_FREE, LOCK_WAIT_TIMEOUT, error_of
 from fluxaorm.dialects.mysql_family import MySQLFamily
 from fluxaorm.dialects.mysql_introspection import MARIADB_SQL, tables_from
@@ -13,6 +14,7 @@ from fluxaorm.dialects.tables import TableDefinition
 from fluxaorm.dialects.untold import MARIADB_UNTOLD_SQL
 
 if TYPE_CHECKING:
+    from fluxaorm.dialects.changes import Change
     from fluxaorm.errors import MySQLError
 
 _QUOTED: Final = re.compile(r"""'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*"|`[^`]*`""", re.DOTALL)
@@ -43,6 +45,15 @@ class MariaDB(MySQLFamily):
     def in_transaction_sql(self, error: MySQLError) -> str:
         """With innodb_rollback_on_timeout a lock that NOWAIT finds taken ends the transaction, as a wait in vain."""
         return "SELECT @@in_transaction" if error.errno == LOCK_NOT_FREE else ""
+
+    def unclear_check(self, actual: TableDefinition, changes: Sequence[Change]) -> str | None:
+        """Conditions that stand with a column are repeated with it; characters past U+FFFF are shown as question marks.
+
+        A new default alone is said without the column, but for some types, and where the column is renamed along.
+        """
+        made = [change.new for change in changes if isinstance(change, ChangeColumn | SetDefault)]
+        made += [column for change in changes if isinstance(change, Reorder) for column, _ in change.moves]
+        return next((check for column in made for check in column.attributes.checks if "?" in check), None)
 
     def introspection_sql(self) -> str:
         """See ``mysql_introspection``."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fluxaorm.dialects import mysql_ddl
+from fluxaorm.dialects.changes import ChangeColumn
 from fluxaorm.dialects.column_types import quoted
 from fluxaorm.dialects.computed import MySQLComputed
 from fluxaorm.dialects.ddl_algorithms import HINTS, Algorithm, algorithm_of, spellings
@@ -26,7 +27,7 @@ from fluxaorm.dialects.mysql_errors import (
     error_of,
     row_in_message,
 )
-from fluxaorm.dialects.mysql_introspection import FOREIGN_KEYS_SQL
+from fluxaorm.dialects.mysql_introspection import FOREIGN_KEYS_SQL, others_from
 from fluxaorm.dialects.mysql_misfits import misfits, moved_value
 from fluxaorm.dialects.port import IDS_TABLE, META_TABLE, Dialect, Duplicate
 from fluxaorm.dialects.tables import ColumnDefinition, IndexDefinition, TableDefinition
@@ -330,6 +331,32 @@ class MySQLFamily(Dialect):
             column = replace(column, default=None)
         shown = mysql_ddl.shown(column.type)
         return column if shown == column.type else replace(column, type=shown, ddl_type=column.type)
+
+    def parse_others(self, rows: Iterable[Sequence[Any]]) -> dict[str, str]:
+        """See ``mysql_introspection``."""
+        return others_from(rows)
+
+    def obstacle(self, actual: TableDefinition, changes: Sequence[Change], renamed: bool) -> str:
+        """Columns that the server computes as they are read become no others; what it shows of a CHECK is perhaps not
+        what it says: see ``unclear_check``.
+        """
+        for change in changes:
+            if isinstance(change, ChangeColumn) and change.old.extra.startswith("VIRTUAL") and not change.new.extra:
+                return (
+                    f"the server makes no plain column of `{change.new.name}`, which it computes: {change.old.extra}; "
+                    "drop the column by hand, then ask get_alters() again"
+                )
+        check = self.unclear_check(actual, changes)
+        if check is None:
+            return ""
+        return (
+            f"it makes CHECK ({check}) anew, whose question marks are perhaps other characters, which the server does "
+            "not show; change the column by hand, with the CHECK as SHOW CREATE TABLE has it"
+        )
+
+    def unclear_check(self, actual: TableDefinition, changes: Sequence[Change]) -> str | None:
+        """A CHECK that the changes make anew, and that may be another one than the server shows."""
+        return None
 
     def other_tables_sql(self) -> str:
         """Views, and MariaDB's sequences and versioned tables."""

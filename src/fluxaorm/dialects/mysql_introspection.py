@@ -49,8 +49,8 @@ _TABLES: Final = _part(
     "TABLE_NAME",
     "0",
     "TABLE_NAME",
-    ["ENGINE", "TABLE_COLLATION", "ROW_FORMAT", "CREATE_OPTIONS", "TABLE_COMMENT"],
-    "information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'BASE TABLE'",
+    ["ENGINE", "TABLE_COLLATION", "ROW_FORMAT", "CREATE_OPTIONS", "TABLE_COMMENT", "TABLE_TYPE"],
+    "information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()",
 )
 _COLUMNS: Final = _part(
     "column",
@@ -168,6 +168,15 @@ def tables_from(rows: Iterable[Sequence[Any]], *, mariadb: bool) -> dict[str, Ta
     return with_dependents(tables, sorted(dependents, key=lambda dependent: (dependent.kind, dependent.name)))
 
 
+def others_from(rows: Iterable[Sequence[Any]]) -> dict[str, str]:
+    """What is no table and has a table's name, by that: ``view``, ``sequence``, ``system versioned``."""
+    tables = (list(map(_text, row)) for row in rows if _text(row[0]) == "table")
+    return {row[1] or "": (row[9] or "").lower() for row in tables if row[9] != _TABLE}
+
+
+_TABLE: Final = "BASE TABLE"
+
+
 def _text(value: Any) -> str | None:
     if isinstance(value, bytes | bytearray):
         return bytes(value).decode("utf-8", "backslashreplace")
@@ -177,6 +186,8 @@ def _text(value: Any) -> str | None:
 def _note(found: _Found, row: list[str | None], mariadb: bool) -> None:
     what, name, values = row[0], row[3] or "", row[4:]
     match what:
+        case "table" if values[5] != _TABLE:
+            pass
         case "table":
             found.engine, found.collation, found.row_format, found.options, found.comment = (
                 v or "" for v in values[:5]
@@ -195,9 +206,17 @@ def _note(found: _Found, row: list[str | None], mariadb: bool) -> None:
         case "view":
             found.dependents.append(DependentDefinition("view", name, values[0] or ""))
         case _:
-            condition = (values[0] or "") if mariadb else unescaped(values[0] or "")
+            condition = (values[0] or "") if mariadb else _respelled(unescaped(values[0] or ""))
             check = CheckDefinition(name, condition, values[2] != "NO")
             (found.column_checks if values[1] == "Column" else found.checks).append(check)
+
+
+def _respelled(condition: str) -> str:
+    """MySQL shows each byte of a condition as a character of its own."""
+    try:
+        return condition.encode("latin-1").decode()
+    except UnicodeError:
+        return condition
 
 
 _ON_UPDATE: Final = re.compile(r"on update current_timestamp(?:\(\d*\))?", re.IGNORECASE)

@@ -335,6 +335,10 @@ class Dialect(ABC):
         """The tables that are there, by name."""
 
     @abstractmethod
+    def parse_others(self, rows: Iterable[Sequence[Any]]) -> dict[str, str]:
+        """What introspection found under a name of a table and is none: what it is, by name."""
+
+    @abstractmethod
     def other_tables_sql(self) -> str:
         """What introspection leaves out though it has a table's name, (name, what) a row: views and the like."""
 

@@ -28,7 +28,7 @@ from fluxaorm.dialects.sqlite_errors import (
     is_refused_id,
     is_refused_null,
 )
-from fluxaorm.dialects.sqlite_introspection import INTROSPECTION_SQL, tables_from
+from fluxaorm.dialects.sqlite_introspection import INTROSPECTION_SQL, tables_from, views_from
 from fluxaorm.dialects.sqlite_misfits import misfits
 from fluxaorm.dialects.tables import ColumnDefinition, IndexDefinition, TableDefinition
 from fluxaorm.dialects.untold import SQLITE_UNTOLD_SQL
@@ -246,6 +246,10 @@ class SQLite(Dialect):
     def parse_introspection(self, rows: Iterable[Sequence[Any]]) -> dict[str, TableDefinition]:
         """See ``sqlite_introspection``."""
         return tables_from(rows)
+
+    def parse_others(self, rows: Iterable[Sequence[Any]]) -> dict[str, str]:
+        """See ``sqlite_introspection``."""
+        return views_from(rows)
 
     def other_tables_sql(self) -> str:
         """Views."""

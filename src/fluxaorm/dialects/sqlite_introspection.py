@@ -45,6 +45,11 @@ def tables_from(rows: Iterable[Sequence[Any]]) -> dict[str, TableDefinition]:
     return with_dependents(tables, dependents)
 
 
+def views_from(rows: Iterable[Sequence[Any]]) -> dict[str, str]:
+    """``view`` by the name of each."""
+    return {_text(name): "view" for what, _, name, _ in rows if _text(what) == "view"}
+
+
 def _text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from fluxaorm.alters import Alter, PoolDiff, wanted_table
@@ -101,10 +101,13 @@ def get_alters_plan(
     answers = yield from Parallel(queries)
     alters: list[Alter] = []
     for (code, schemas), pool, rows in zip(by_pool.items(), pools, answers, strict=True):
-        actual = pool.dialect.parse_introspection(rows)
+        actual, others = pool.dialect.parse_introspection(rows), pool.dialect.parse_others(rows)
         if own_tables:
             alters += own_table_alters(engine, code, pool.dialect, actual)
-        alters += _pool_alters(code, pool, schemas, actual, reorder, pool.drops_unknown_tables and not keep_unknown)
+        drop_unknown = pool.drops_unknown_tables and not keep_unknown
+        wanted = [wanted_table(schema, pool.dialect, pool.collation) for schema in schemas]
+        diff = PoolDiff(code, pool.dialect, SQLAlterPlans(pool.dialect), reorder, drop_unknown)
+        alters += diff.alters(wanted, actual, pool.ignored_tables, others)
     return alters
 
 
@@ -113,12 +116,3 @@ def _by_pool(schemas: Iterable[EntitySchema]) -> dict[str, list[EntitySchema]]:
     for schema in sorted(schemas, key=lambda schema: (schema.mysql_pool, schema.table)):
         found.setdefault(schema.mysql_pool, []).append(schema)
     return found
-
-
-def _pool_alters(
-    code: str, pool: TablesPort, schemas: Collection[EntitySchema], actual: Any, reorder: bool, drop_unknown: bool
-) -> list[Alter]:
-    dialect = pool.dialect
-    wanted = [wanted_table(schema, dialect, pool.collation) for schema in schemas]
-    diff = PoolDiff(code, dialect, SQLAlterPlans(dialect), reorder, drop_unknown)
-    return diff.alters(wanted, actual, pool.ignored_tables)

@@ -319,6 +319,21 @@ def test_a_statement_larger_than_a_packet_is_refused_before_it_is_sent(things: D
 
 
 @each_driver(sqlite=False)
+def test_a_read_larger_than_a_packet_is_refused_like_a_write(things: Driven) -> None:
+    """Also one whose text was prepared, and so travels without its values."""
+    sql = "SELECT COUNT(*) FROM thing WHERE name = ?"
+    size = int(things.column("SELECT @@max_allowed_packet")[0])
+    for _ in range(6):
+        things.fetch(sql, "short")
+
+    with pytest.raises(MySQLError, match="max_allowed_packet") as caught:
+        things.fetch(sql, "x" * size)
+
+    assert 1153 == caught.value.errno
+    assert 1 == things.stats().open
+
+
+@each_driver(sqlite=False)
 def test_a_query_whose_table_was_altered_gives_the_new_columns(things: Driven) -> None:
     """A prepared statement is made anew by the server."""
     sql = "SELECT * FROM thing WHERE id = ?"

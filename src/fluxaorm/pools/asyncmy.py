@@ -26,8 +26,10 @@ from fluxaorm.pools.literals import Sql
 from fluxaorm.pools.mysql_connection import (
     CHARSET,
     CLIENT_FLAGS,
+    SURELY_FITS,
     MySQLConnectionState,
     begin_sql,
+    confusion,
     server_from,
     session_sql,
 )
@@ -98,17 +100,16 @@ async def open_asyncmy(
     except MySQLError as error:
         connection.close()
         raise login_error(error, dialect, pool, "asyncmy") from error
-    except RuntimeError as error:
-        connection.close()
-        if not lacks_package(error):
-            raise
-        raise login_error(error, dialect, pool, "asyncmy") from error
     except TimeoutError:
         connection.close()
         raise dialect.map_error(2003, f"no answer within {seconds:g} s", pool=pool) from None
-    except BaseException:
+    except BaseException as error:
         connection.close()
-        raise
+        if not isinstance(error, Exception) or isinstance(error, errors.FluxaError | OSError):
+            raise
+        if lacks_package(error):
+            raise login_error(error, dialect, pool, "asyncmy") from error
+        raise confusion(error, dialect, pool) from error
     return connection
 
 
@@ -141,6 +142,8 @@ class AsyncmyConnection(MySQLConnectionState):
         if prepared is not None:
             return await self._fetch_prepared(prepared, sql, [NATIVE[type(value)](value) for value in args])
         text = self.render(sql, args)
+        if len(text) > SURELY_FITS:
+            self.check_size(text, sql)
         try:
             raw = self._raw
             await raw.query(text)
@@ -155,13 +158,21 @@ class AsyncmyConnection(MySQLConnectionState):
             raise self.failure(error, sql) from error
         except UnicodeDecodeError as error:
             raise self.undecodable(error, sql) from error
-        except BaseException:
-            self.interrupt()
+        except BaseException as error:
+            self.give_up(error, sql)
             raise
 
     def _may_prepare(self, args: Sequence[Any]) -> bool:
-        """A Decimal would be bound as text, and MariaDB's BETWEEN compares a decimal with text as doubles."""
-        return Decimal not in map(type, args) and not self.touched
+        """A Decimal would be bound as text, and MariaDB's BETWEEN compares a decimal with text as doubles. What is long
+        goes with a statement whose size is looked at.
+        """
+        if self.touched:
+            return False
+        for value in args:
+            kind = type(value)
+            if kind is Decimal or ((kind is str or kind is bytes) and len(value) > SURELY_FITS):
+                return False
+        return True
 
     def _count_use(self, sql: str, result: Any) -> None:
         """Prepare a text from its next use on when it was run often enough."""
@@ -184,8 +195,8 @@ class AsyncmyConnection(MySQLConnectionState):
             raise self.failure(error, sql) from error
         except UnicodeDecodeError as error:
             raise self.undecodable(error, sql) from error
-        except BaseException:
-            self.interrupt()
+        except BaseException as error:
+            self.give_up(error, sql)
             raise
 
     async def execute(
@@ -217,8 +228,8 @@ class AsyncmyConnection(MySQLConnectionState):
             raise failure from error
         except UnicodeDecodeError as error:
             raise self.undecodable(error, statements[packet.first].sql) from error
-        except BaseException:
-            self.interrupt()
+        except BaseException as error:
+            self.give_up(error, statements[packet.first].sql)
             raise
 
     async def _perform(self, text: Sql, sql: str) -> ExecResult:
@@ -232,8 +243,8 @@ class AsyncmyConnection(MySQLConnectionState):
             raise self.failure(error, sql) from error
         except UnicodeDecodeError as error:
             raise self.undecodable(error, sql) from error
-        except BaseException:
-            self.interrupt()
+        except BaseException as error:
+            self.give_up(error, sql)
             raise
 
     async def fetch_table(self, sql: str, args: Sequence[Any] = ()) -> QueryRows:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from fluxaorm.errors import MySQLConnectionError, MySQLError, Unshown
+from fluxaorm.errors import FluxaError, MySQLConnectionError, MySQLError, Unshown
 from fluxaorm.plans.effects import ExecResult, QueryRows, Row, ServerThread, Statement
 from fluxaorm.pools.literals import Render, Sql, render, render_in_hex
 from fluxaorm.pools.masked_messages import without_values
@@ -33,6 +33,9 @@ CHARSET: Final = "utf8mb4"
 CONNECT_SECONDS: Final = 10.0
 GONE_AWAY: Final = 2006
 PACKET_TOO_LARGE: Final = 1153
+MALFORMED: Final = 2027
+SURELY_FITS: Final = 255
+"""Characters of a text that no server refuses for its size: 1,024 bytes are the least that can be allowed."""
 
 
 class MySQLConnectionState:
@@ -129,9 +132,18 @@ class MySQLConnectionState:
             raise self.failure(error, sql) from error
         except UnicodeDecodeError as error:
             raise self.undecodable(error, sql) from error
-        except BaseException:
-            self.interrupt()
+        except BaseException as error:
+            self.give_up(error, sql)
             raise
+
+    def give_up(self, error: BaseException, statement: str = "") -> None:
+        """The caller, or the driver, left a statement in the middle of its answer; what confused the driver is told.
+
+        MySQLConnectionError.
+        """
+        self.interrupt()
+        if isinstance(error, Exception) and not isinstance(error, FluxaError | MemoryError):
+            raise confusion(error, self.dialect, self.pool, statement, hidden=self.hides_values) from error
 
     def undecodable(self, error: UnicodeDecodeError, statement: str = "") -> MySQLError:
         """The error to raise when a driver cannot read what the server sent, of which some may be left."""
@@ -175,6 +187,17 @@ def number_and_message(error: BaseException) -> tuple[int, str]:
         # the drivers' way to say that the connection is closed already
         return GONE_AWAY, message or "the connection is closed"
     return number, message
+
+
+def confusion(
+    error: Exception, dialect: Dialect, pool: str, statement: str = "", *, hidden: bool = False
+) -> MySQLError:
+    """The error to raise when a driver cannot make sense of an answer, or would have to do what nobody allowed.
+
+    Such a server, or whoever speaks in its place, is not to be trusted. ``hidden``: no value may be shown.
+    """
+    told = type(error).__name__ if hidden else f"{type(error).__name__}: {error}"
+    return dialect.map_error(MALFORMED, f"the server's answer is none: {told}", pool=pool, statement=statement)
 
 
 def connect_seconds(options: MySQLOptions, seconds: float | None) -> float:
@@ -310,8 +333,8 @@ class BlockingMySQLConnection(MySQLConnectionState, ABC):
             raise failure from error
         except UnicodeDecodeError as error:
             raise self.undecodable(error, statements[packet.first].sql) from error
-        except BaseException:
-            self.interrupt()
+        except BaseException as error:
+            self.give_up(error, statements[packet.first].sql)
             raise
 
     def _perform(self, text: Sql, sql: str) -> ExecResult:
@@ -325,8 +348,8 @@ class BlockingMySQLConnection(MySQLConnectionState, ABC):
             raise self.failure(error, sql) from error
         except UnicodeDecodeError as error:
             raise self.undecodable(error, sql) from error
-        except BaseException:
-            self.interrupt()
+        except BaseException as error:
+            self.give_up(error, sql)
             raise
 
     def begin(self, isolation: str | None = None, read_only: bool = False) -> None:

@@ -101,6 +101,6 @@ def login_error(error: BaseException, dialect: Dialect, pool: str, driver: str) 
     return dialect.map_error(number, message, pool=pool)
 
 
-def lacks_package(error: RuntimeError) -> bool:
+def lacks_package(error: Exception) -> bool:
     """Whether PyMySQL or asyncmy gave up because a package is missing that this way of logging in needs."""
-    return "package is required" in str(error)
+    return isinstance(error, RuntimeError) and "package is required" in str(error)

@@ -14,7 +14,7 @@ from fluxaorm.errors import MySQLConnectionError
 from fluxaorm.plans.effects import ExecResult, QueryRows, Row
 from fluxaorm.pools.column_types import CLIENT_CONVERSIONS, CLIENT_ROW_CONVERSIONS
 from fluxaorm.pools.literals import Sql
-from fluxaorm.pools.mysql_connection import CHARSET, CLIENT_FLAGS, BlockingMySQLConnection, connect_seconds
+from fluxaorm.pools.mysql_connection import CHARSET, CLIENT_FLAGS, SURELY_FITS, BlockingMySQLConnection, connect_seconds
 from fluxaorm.pools.mysql_logins import NO_TLS, NOT_AMONG_RESTRICTED, login_error, restricting_arguments
 
 if TYPE_CHECKING:
@@ -109,6 +109,8 @@ class MySQLClientConnection(BlockingMySQLConnection):
     def fetch(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """See SyncSQLConnection."""
         text = self.render(sql, args)
+        if len(text) > SURELY_FITS:
+            self.check_size(text, sql)
         try:
             self._send(text)
             result = self._store()
@@ -120,8 +122,8 @@ class MySQLClientConnection(BlockingMySQLConnection):
             raise self.failure(error, sql) from error
         except UnicodeDecodeError as error:
             raise self.undecodable(error, sql) from error
-        except BaseException:
-            self.interrupt()
+        except BaseException as error:
+            self.give_up(error, sql)
             raise
 
     def _read_table(self, text: Sql) -> QueryRows:

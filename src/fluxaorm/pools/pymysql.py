@@ -18,7 +18,9 @@ from fluxaorm.pools.literals import Sql
 from fluxaorm.pools.mysql_connection import (
     CHARSET,
     CLIENT_FLAGS,
+    SURELY_FITS,
     BlockingMySQLConnection,
+    confusion,
     connect_seconds,
 )
 from fluxaorm.pools.mysql_logins import NO_TLS, lacks_package, login_error, login_ways
@@ -66,10 +68,12 @@ def open_pymysql(
         )
     except MySQLError as error:
         raise login_error(error, dialect, pool, "PyMySQL") from error
-    except RuntimeError as error:
-        if not lacks_package(error):
-            raise
-        raise login_error(error, dialect, pool, "PyMySQL") from error
+    except OSError:
+        raise
+    except Exception as error:
+        if lacks_package(error):
+            raise login_error(error, dialect, pool, "PyMySQL") from error
+        raise confusion(error, dialect, pool) from error
     if context is not None and not isinstance(raw._sock, ssl.SSLSocket):
         raw.close()
         raise MySQLConnectionError("the server does not speak TLS", errno=NO_TLS, pool=pool)
@@ -93,6 +97,8 @@ class PyMySQLConnection(BlockingMySQLConnection):
     def fetch(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """See SyncSQLConnection."""
         text = self.render(sql, args)
+        if len(text) > SURELY_FITS:
+            self.check_size(text, sql)
         try:
             self._raw.query(text)
             rows: list[Row] = list(self._raw._result.rows or ())
@@ -103,8 +109,8 @@ class PyMySQLConnection(BlockingMySQLConnection):
             raise self.failure(error, sql) from error
         except UnicodeDecodeError as error:
             raise self.undecodable(error, sql) from error
-        except BaseException:
-            self.interrupt()
+        except BaseException as error:
+            self.give_up(error, sql)
             raise
 
     def _read_table(self, text: Sql) -> QueryRows:

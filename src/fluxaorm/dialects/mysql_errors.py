@@ -43,7 +43,9 @@ OUT_OF_RANGE: Final = frozenset(
 
 DEADLOCKS: Final = frozenset(
     {
+        1020,  # a row changed since the snapshot (MariaDB's innodb_snapshot_isolation): all is rolled back
         1205,  # lock wait timeout
+        1206,  # no room for more locks: all is rolled back
         1213,  # deadlock
         1614,  # XA: deadlock
         3101,  # group replication: another member changed the rows first

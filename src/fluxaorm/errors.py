@@ -148,6 +148,13 @@ class NotSupportedError(FluxaError):
     """This server or mode cannot do what was asked; the message says why."""
 
 
+def no_row_locks(entity: str, server: str) -> NotSupportedError:
+    """For a search or look-up that asks for a row lock where there is none."""
+    return NotSupportedError(
+        f"{entity}: {server} locks no rows for update; leave the lock out there, or use MySQL or MariaDB"
+    )
+
+
 class QueryError(FluxaError):
     """A query makes no sense; raised before anything is sent."""
 

@@ -196,6 +196,21 @@ def test_own_sql_as_a_condition(shop: Shop) -> None:
     assert 0 == shop.do(shop.products.count(ctx, q.filter_where(fx.Where("`name` IN ?", []))))
 
 
+@pytest.mark.parametrize("text", ["1 = 1) OR (1 = 1", "1 = 1) -- (", "1 = 1) /*", "`name` = 'Dune"])
+def test_own_sql_never_takes_other_conditions_away(shop: Shop, text: str) -> None:
+    """It would find rows that are soft-deleted, and a bulk write would change rows that its other filters leave out."""
+    ctx = shop.context()
+    f = shop.products.fields
+    q = fx.Query()
+
+    with pytest.raises(QueryError, match="one whole condition"):
+        shop.do(
+            shop.products.update_where(ctx, q.filter(f.name == "none").filter_where(fx.Where(text)), price=Decimal(0))
+        )
+
+    assert 0 == shop.do(shop.products.count(ctx, q.filter(f.price == Decimal(0))))
+
+
 def test_entities_from_an_own_select(shop: Shop) -> None:
     """By name, in whatever order its columns come, and in the order of its rows."""
     ctx = shop.context()

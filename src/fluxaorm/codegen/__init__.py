@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from fluxaorm.errors import CodegenError
+
 if TYPE_CHECKING:
     from fluxaorm.codegen.package_writer import PackageChanges
     from fluxaorm.engine import Engine
@@ -16,15 +18,21 @@ def generate(engine: Engine, directory: str | os.PathLike[str], *, check: bool =
     Needs no server: ``registry.validate(connect=False)`` is enough. With ``check`` nothing is written: ``up_to_date``
     and ``diff`` of the result say what would be.
 
-    Raises CodegenError when two things would have one name, when a type cannot be imported, when a file that was not
-    generated is in the way, and when writing fails; the old package is whole then.
+    Raises CodegenError for what is no engine, when two things would have one name, when a type cannot be imported, when
+    a file that was not generated is in the way, and when writing fails; the old package is whole then.
     """
     from pathlib import Path
 
     from fluxaorm.codegen.package_writer import compare_package, write_package
     from fluxaorm.codegen.render import render_package
 
-    files = render_package(engine.schemas)
+    schemas = getattr(engine, "schemas", None)
+    if schemas is None:
+        raise CodegenError(
+            f"generate() takes an Engine, not {type(engine).__name__}: "
+            "generate(registry.validate(connect=False), directory)"
+        )
+    files = render_package(schemas)
     return (compare_package if check else write_package)(Path(directory), files)
 
 

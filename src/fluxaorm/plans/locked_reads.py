@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fluxaorm.errors import EntityNotFoundError, NotSupportedError, QueryError, UnsavedChangesError
+from fluxaorm.errors import EntityNotFoundError, QueryError, UnsavedChangesError, no_row_locks
 from fluxaorm.plans.effects import FetchRows, Plan
 from fluxaorm.plans.reads import checked_ids, read_at
 from fluxaorm.plans.row_cache import BATCH
@@ -30,7 +30,7 @@ def lock_clause(unit: EntityUnit) -> str:
     check_lockable(unit)
     clause = unit.binding.dialect.for_update_clause()
     if not clause:
-        raise NotSupportedError(f"{unit.schema.name}: FOR UPDATE is not supported by {unit.binding.dialect.name}")
+        raise no_row_locks(unit.schema.name, unit.binding.dialect.name)
     return clause
 
 

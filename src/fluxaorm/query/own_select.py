@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Final
 
 from fluxaorm.errors import QueryError
-from fluxaorm.query.placeholders import code_of, has_several_statements
+from fluxaorm.query.placeholders import code_of, has_several_statements, is_closed
 from fluxaorm.query.raw_statements import keeps_session
 
 NO_LIMIT: Final = 2**63 - 1
@@ -23,6 +23,9 @@ def wrap_select(select_list: str, sql: str) -> str:
     words = _outer_words(text)
     if words[:1] not in (["SELECT"], ["WITH"], ["("]):
         raise QueryError(f"from_sql() takes a SELECT: {sql}")
+    if not is_closed(sql):
+        # it would leave the parentheses that it is put into
+        raise QueryError(f"from_sql() takes one whole SELECT; a parenthesis, quote or comment is open: {sql}")
     if not keeps_session(sql):
         # the connection goes back to others
         raise QueryError(f"from_sql() takes no variables, locks, INTO or executable comments: {sql}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fluxaorm.errors import QueryError
+from fluxaorm.errors import QueryError, shown_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,8 @@ class Pager:
 
 def check_count(name: str, value: object, least: int) -> int:
     """``value``, when it is an int of at least ``least`` that a server can take; else QueryError."""
-    if type(value) is not int or not least <= value < 2**63:
-        raise QueryError(f"{name} must be an int of at least {least}, got {value!r}")
+    if type(value) is not int or value < least:
+        raise QueryError(f"{name} must be an int of at least {least}, got {shown_value(value)}")
+    if value >= 2**63:
+        raise QueryError(f"{name} is greater than a server can take, {2**63 - 1}: {shown_value(value)}")
     return value

@@ -37,6 +37,7 @@ _TOKEN: Final = re.compile(
 _FOLLOWED: Final = re.compile(r";\s*[^\s;]", re.ASCII)
 _NEEDS_LEXER: Final = re.compile(r"""['"#]|--|/\*""")
 _EXECUTABLE: Final = ("/*!", "/*M!")
+_PARENTHESES: Final = re.compile(r"[()]")
 _MARKS: Final = re.compile(r"/\*M?!\d*|\*/")
 _BLANKS: Final = " \t\n\r\f\v"
 _DOUBTFUL: Final = "doubtful"
@@ -57,6 +58,14 @@ def has_several_statements(sql: str) -> bool:
     if ";" not in sql:
         return False
     return _has_several(sql) if len(sql) <= SHORT_TEXT else _find_several(sql)
+
+
+def is_closed(sql: str) -> bool:
+    """Whether all parentheses, quotes and comments that ``sql`` opens end in it, and it ends none of what surrounds it.
+
+    Text that servers may read differently is not: what it closes cannot be told.
+    """
+    return _is_closed(sql) if len(sql) <= SHORT_TEXT else _find_closed(sql)
 
 
 def code_of(sql: str) -> str:
@@ -114,6 +123,24 @@ def _is_plain(sql: str) -> bool:
 @lru_cache(maxsize=512)
 def _has_several(sql: str) -> bool:
     return _find_several(sql)
+
+
+@lru_cache(maxsize=512)
+def _is_closed(sql: str) -> bool:
+    return _find_closed(sql)
+
+
+def _find_closed(sql: str) -> bool:
+    if any(token.lastgroup == _DOUBTFUL for token in _TOKEN.finditer(sql)):
+        return False
+    # what is left open swallows the end
+    code = code_of(f"{sql}\n)")
+    depth = 0
+    for parenthesis in _PARENTHESES.findall(code[:-1]):
+        depth += 1 if parenthesis == "(" else -1
+        if depth < 0:
+            return False
+    return depth == 0 and code.endswith(")")
 
 
 def _find_several(sql: str) -> bool:

@@ -8,7 +8,7 @@ from fluxaorm.errors import QueryError
 from fluxaorm.query.conditions import Condition, FieldKey, RawCondition, Shape, check_conditions
 from fluxaorm.query.fields import QueryField, key_of
 from fluxaorm.query.pager import Pager, check_count
-from fluxaorm.query.placeholders import has_several_statements
+from fluxaorm.query.placeholders import has_several_statements, is_closed
 from fluxaorm.query.raw_statements import keeps_session
 from fluxaorm.query.where import Where
 
@@ -101,7 +101,7 @@ class Query:
         chosen = _pager(page, size)
         made = self._copy()
         made.limit_value = chosen.page_size
-        made.offset_value = chosen.offset
+        made.offset_value = check_count("offset", chosen.offset, 0)
         return made
 
     def limit(self, count: int) -> Self:
@@ -212,6 +212,9 @@ def _raw_condition(where: object) -> RawCondition:
         raise QueryError("filter_where() got an empty Where")
     if has_several_statements(str(where)):
         raise QueryError(f"filter_where() takes one condition, not several statements: {where}")
+    if not is_closed(str(where)):
+        # it would leave its own parentheses, and the other conditions would hold no more
+        raise QueryError(f"filter_where() takes one whole condition; a parenthesis, quote or comment is open: {where}")
     if not keeps_session(f"SELECT {where}"):
         # the connection goes back to others
         raise QueryError(f"filter_where() takes no variables, locks, INTO or executable comments: {where}")

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from fluxaorm.dialects.port import Dialect
 from fluxaorm.entity.schema import ColumnSchema, EntitySchema
-from fluxaorm.errors import NotSupportedError, QueryError
+from fluxaorm.errors import QueryError, no_row_locks
 from fluxaorm.query.conditions import FieldKey
 from fluxaorm.query.kept import Kept
 from fluxaorm.query.query import Lock, Query
@@ -258,7 +258,7 @@ class _Statement:
             return ""
         clause = self.dialect.for_update_clause(nowait=lock == "nowait", skip_locked=lock == "skip_locked")
         if not clause:
-            raise NotSupportedError(f"{self.schema.name}: FOR UPDATE is not supported by {self.dialect.name}")
+            raise no_row_locks(self.schema.name, self.dialect.name)
         return clause
 
 

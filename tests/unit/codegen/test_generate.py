@@ -12,8 +12,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
+import pytest
+
 import fluxaorm as fx
 from fluxaorm import Engine, Entity, Field, Registry, UInt32, UInt64
+from fluxaorm.errors import CodegenError
 from tests.golden.cases import Case
 
 ROOT = Path(__file__).parents[3]
@@ -54,6 +57,16 @@ def test_the_package_is_written_and_found_up_to_date(tmp_path: Path, no_sockets:
     made = {path.name: path.read_text("utf-8") for path in (tmp_path / "entities").iterdir()}
     assert {f"expected/{name}": text for name, text in made.items()} == Case("references").committed()
     assert (set(made), True, "") == (set(written.written), again.up_to_date, checked.diff)
+
+
+def test_a_registry_is_no_engine(tmp_path: Path) -> None:
+    """The command line takes both, so both are given here."""
+    registry: Any = Registry()
+
+    with pytest.raises(CodegenError, match=r"not Registry: generate\(registry\.validate\(connect=False\), directory\)"):
+        fx.generate(registry, tmp_path)
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_checking_an_outdated_package_tells_the_difference_and_writes_nothing(tmp_path: Path) -> None:

@@ -67,6 +67,8 @@ AT_ONCE: list[tuple[str, Callable[[], Any], str]] = [
     ("empty Where", lambda: q.filter_where(Where(" ")), "filter_where() got an empty Where"),
     ("two statements", lambda: q.filter_where(Where("1; DROP TABLE a")),
      "filter_where() takes one condition, not several statements: 1; DROP TABLE a"),
+    ("open parenthesis", lambda: q.filter_where(Where("1 = 1) OR (1 = 1")),
+     "filter_where() takes one whole condition; a parenthesis, quote or comment is open: 1 = 1) OR (1 = 1"),
     ("page", lambda: q.pager(0, 10), "page must be an int of at least 1, got 0"),
     ("page size", lambda: q.pager(1, 0), "page_size must be an int of at least 1, got 0"),
     ("page without size", lambda: q.pager(1), "pager() needs the size of a page"),
@@ -75,7 +77,11 @@ AT_ONCE: list[tuple[str, Callable[[], Any], str]] = [
     ("limit", lambda: q.limit("5"), "limit must be an int of at least 1, got '5'"),
     ("offset", lambda: q.offset(-1), "offset must be an int of at least 0, got -1"),
     ("offset beyond the server", lambda: q.offset(2**63),
-     "offset must be an int of at least 0, got 9223372036854775808"),
+     "offset is greater than a server can take, 9223372036854775807: 9223372036854775808"),
+    ("page beyond the server", lambda: q.pager(2**62, 3),
+     "offset is greater than a server can take, 9223372036854775807: 13835058055282163709"),
+    ("limit of thousands of digits", lambda: q.limit(10**5000),
+     "limit is greater than a server can take, 9223372036854775807: <int>"),
     ("sort", lambda: q.sort_by_asc("name"), "a field such as F.name is wanted here, not a str"),
     ("lock", lambda: q.for_update(nowait=True, skip_locked=True),
      "for_update: nowait and skip_locked exclude each other"),
@@ -149,7 +155,8 @@ def test_a_lock_that_the_server_lacks_is_refused() -> None:
     with pytest.raises(NotSupportedError) as caught:
         compiler(SQLITE).bind(Query().for_update(), IDS)
 
-    assert "ProductEntity: FOR UPDATE is not supported by sqlite" == str(caught.value)
+    text = "ProductEntity: sqlite locks no rows for update; leave the lock out there, or use MySQL or MariaDB"
+    assert text == str(caught.value)
 
 
 def test_errors_of_values_are_raised_each_time_a_statement_is_bound() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluxaorm.query.placeholders import has_several_statements
+from fluxaorm.query.placeholders import has_several_statements, is_closed
 from fluxaorm.query.raw_statements import definition, keeps_session, transaction_control
 
 
@@ -149,3 +149,61 @@ def test_transaction_control_is_told_in_any_spelling(sql: str, words: str | None
 def test_what_commits_by_itself_is_told(sql: str, word: str | None) -> None:
     """MySQL and MariaDB end an open transaction for it, without a word."""
     assert word == definition(sql)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "a = 1",
+        "",
+        "((a = ?) OR (b = ?))",
+        "a = ')' AND b = \"(\" AND `(` = 1",
+        "a = 1 -- :-)",
+        "/* ( */ a = 1 # )",
+        "a = 'it''s' AND b = 'it\\'s'",
+        "a LIKE '50\\%'",
+        "a$b$c = 1",
+    ],
+)
+def test_text_that_stays_within_its_parentheses(sql: str) -> None:
+    """Parentheses in quotes and comments are none, and a comment to the end of a line ends with it."""
+    assert is_closed(sql)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "a = 1) OR (1 = 1",
+        "a = 1)",
+        "(a = 1",
+        ")(",
+        "a = 1) -- (",
+        "a = 1) /*",
+        "a = 1 /*",
+        "a = 1 /*/",
+        "a = 'b",
+        "a = 'b\\'",
+        "a = 'b''",
+        'a = "b',
+        "a = `b",
+        "a = $$ ' $$) OR (1 = 1 -- '",
+        "a = 1 /*! ' */) OR (1 = 1 -- '",
+    ],
+)
+def test_text_that_would_leave_its_parentheses(sql: str) -> None:
+    """What surrounds it, the filter of soft-deleted rows for one, would hold no more."""
+    assert not is_closed(sql)
+
+
+@pytest.mark.parametrize("kind", ["short", "long"])
+def test_long_text_is_judged_as_short_one(kind: str) -> None:
+    """Only what was found out about short texts is kept."""
+    filler = " OR a = 1" * (1 if kind == "short" else 100_000)
+
+    assert (is_closed(f"(a = 1{filler})"), is_closed(f"(a = 1{filler}")) == (True, False)
+
+
+@given(st.text("()'\"`\\-#/* \na"))
+def test_closed_text_can_be_put_side_by_side(text: str) -> None:
+    """Else one condition of a query could be ended by the next."""
+    assert not is_closed(text) or is_closed(f"({text}\n) AND ({text}\n)")

@@ -205,6 +205,10 @@ def test_an_own_select_is_read_by_column(sql: str, inner: str) -> None:
         ("DELETE FROM t", "from_sql() takes a SELECT: DELETE FROM t"),
         ("", "from_sql() takes a SELECT: "),
         ("SELECT 1; DELETE FROM t", "from_sql() takes one SELECT, not several statements: SELECT 1; DELETE FROM t"),
+        (
+            "SELECT 1) AS a, (SELECT 1",
+            "from_sql() takes one whole SELECT; a parenthesis, quote or comment is open: SELECT 1) AS a, (SELECT 1",
+        ),
     ],
 )
 def test_an_own_select_is_one_select(sql: str, text: str) -> None:

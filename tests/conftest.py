@@ -10,6 +10,7 @@ import os
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = [
+    "tests.support.passwords",
     "tests.support.command_line",
     "tests.support.session_stack",
     "tests.support.sql_servers",

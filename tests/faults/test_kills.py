@@ -18,10 +18,13 @@ from fluxaorm.errors import CommitUnknownError, MySQLConnectionError, MySQLError
 from tests.support.blocks import block
 from tests.support.fragile import Fragile
 from tests.support.kills import kill_all, threads_of
+from tests.support.passwords import new_password
 from tests.support.private_servers import StartServer
 from tests.support.shells import Shell
 from tests.support.shop_engines import Shop, open_engine
 from tests.support.sql_servers import Database
+
+PASSWORD = new_password()
 
 pytestmark = pytest.mark.fault
 LIMIT = 25.0
@@ -170,10 +173,10 @@ def poor_user(mysql_database: Database) -> Any:
     """A user who may have two connections; gives his URL, and is dropped afterwards."""
     name = f"poor_{mysql_database.name[-8:]}"
     execute = mysql_database.server.execute
-    execute(f"CREATE USER '{name}'@'%' IDENTIFIED BY 'pw' WITH MAX_USER_CONNECTIONS 2")
+    execute(f"CREATE USER '{name}'@'%' IDENTIFIED BY '{PASSWORD}' WITH MAX_USER_CONNECTIONS 2")
     execute(f"GRANT ALL ON `{mysql_database.name}`.* TO '{name}'@'%'")
     server = mysql_database.server
-    yield f"mysql://{name}:pw@{server.host}:{server.port}/{mysql_database.name}"
+    yield f"mysql://{name}:{PASSWORD}@{server.host}:{server.port}/{mysql_database.name}"
     execute(f"DROP USER '{name}'@'%'")
 
 
@@ -222,7 +225,7 @@ def test_a_connection_that_somebody_else_gives_up_is_waited_for(poor_user: str, 
     held = acquire(shop, 1 if shell.name == "sync" else 0)
     name, server = poor_user.removeprefix("mysql://").split(":")[0], pool.address.rpartition("@")[2].split("/")[0]
     host, _, port = server.rpartition(":")
-    other = pymysql.connect(host=host, port=int(port), user=name, password="pw")
+    other = pymysql.connect(host=host, port=int(port), user=name, password=PASSWORD)
     answers: list[Any] = []
     ctx = shop.context()
 

@@ -14,12 +14,13 @@ import fluxaorm as fx
 from fluxaorm import Entity
 from fluxaorm.errors import AlterError, AlterLockedError, CommitUnknownError
 from tests.support.own_tables import without_own_tables
+from tests.support.passwords import new_password
 from tests.support.private_servers import StartServer
 from tests.support.shells import Shell
 from tests.support.sql_servers import Database, SqlServer
 from tests.support.waiting import wait_until
 
-PASSWORD = "rights-4711"
+PASSWORD = new_password()
 
 
 class ThingEntity(Entity):

@@ -20,6 +20,7 @@ from fluxaorm.errors import DeadlineExceededError, PoolConnectError, PostCommitE
 from fluxaorm.plans.cache_keys import stamp_for
 from fluxaorm.pools.redis_slots import slot_of
 from tests.support.killed_workers import RegisterEntity
+from tests.support.passwords import new_password
 from tests.support.private_servers import private_clusters
 from tests.support.redis_servers import RedisCluster, RedisServer
 from tests.support.shells import Shell
@@ -241,10 +242,10 @@ def test_every_node_is_logged_in_to_as_the_address_says(
     mariadb_database: Database, proxied: tuple[Cluster, tuple[Proxy, ...]], shell: Shell
 ) -> None:
     """Also those that the address does not name."""
-    cluster = RedisCluster.of(proxied[0])
+    cluster, password = RedisCluster.of(proxied[0]), new_password()
     for node in cluster.nodes:
-        redis_command(*node, "ACL", "SETUSER", "app", "on", ">secret", "~*", "&*", "+@all")
-    address = cluster.host_port.replace("://", "://app:secret@")
+        redis_command(*node, "ACL", "SETUSER", "app", "on", f">{password}", "~*", "&*", "+@all")
+    address = cluster.host_port.replace("://", f"://app:{password}@")
 
     engine = open_engine(mariadb_database.url, address, cluster.namespace, (RegisterEntity,))
     made = Registers(engine, shell, cluster)
@@ -253,5 +254,5 @@ def test_every_node_is_logged_in_to_as_the_address_says(
 
     assert list(ROWS) == values
     assert all("user=app" in str(redis_command(*node, "CLIENT", "LIST")) for node in cluster.nodes)
-    assert "secret" not in repr(engine.redis())
+    assert password not in repr(engine.redis())
     shell.close(engine)

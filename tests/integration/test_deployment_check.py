@@ -17,6 +17,7 @@ from fluxaorm.engine import Engine
 from fluxaorm.errors import PoolConnectError
 from tests.support.command_line import Command
 from tests.support.network import MakeProxy
+from tests.support.passwords import new_password
 from tests.support.redis_servers import RedisServer
 from tests.support.shells import Shell
 from tests.support.sql_servers import Database
@@ -98,7 +99,7 @@ def make_user(mysql_database: Database) -> Iterator[Callable[..., str]]:
     users: list[str] = []
 
     def make(*rights: str) -> str:
-        user, password = f"fluxa_{secrets.token_hex(6)}", secrets.token_hex(8)
+        user, password = f"fluxa_{secrets.token_hex(6)}", new_password()
         mysql_database.execute(f"CREATE USER '{user}'@'%' IDENTIFIED BY '{password}'")
         users.append(user)
         for right in rights:
@@ -188,6 +189,7 @@ def test_a_process_starts_while_redis_is_down(
 APPLICATION = """
 import fluxaorm as fx
 from fluxaorm import Entity, UInt32
+from tests.support.passwords import new_password
 
 class ParcelEntity(Entity):
     id: UInt32

@@ -13,6 +13,7 @@ from fluxaorm.engine import Engine
 from fluxaorm.errors import FluxaError, RegistryError
 from fluxaorm.plans.identity import take_over_plan
 from fluxaorm.registry.build import build_engine
+from tests.support.passwords import new_password
 from tests.support.redis_servers import RedisServer
 from tests.support.sql_servers import Database
 
@@ -96,11 +97,11 @@ def test_an_embedded_database_that_was_made_anew_begins_with_empty_caches(tmp_pa
 def test_a_user_without_create_works_once_the_alters_ran(mysql_database: Database, valkey: RedisServer) -> None:
     """The rights of an application in production: it reads and writes rows, and makes no tables."""
     migrated(registry(mysql_database.url, valkey).validate()).close()
-    user = mysql_database.name[:20]
-    mysql_database.execute(f"CREATE USER '{user}'@'%' IDENTIFIED BY 'pw'")
+    user, password = mysql_database.name[:20], new_password()
+    mysql_database.execute(f"CREATE USER '{user}'@'%' IDENTIFIED BY '{password}'")
     try:
         mysql_database.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON `{mysql_database.name}`.* TO '{user}'@'%'")
-        url = mysql_database.url.replace("mysql://root@", f"mysql://{user}:pw@")
+        url = mysql_database.url.replace("mysql://root@", f"mysql://{user}:{password}@")
         with registry(url, valkey).validate() as engine, engine.new_context() as ctx:
             patients: Any = engine.provider(PatientEntity)
             patients.new(ctx, name="Alice")

@@ -23,6 +23,7 @@ from fluxaorm.plans.effects import RedisCommand, RedisReplies
 from fluxaorm.pools import make_redis_pool
 from fluxaorm.pools.ports import PoolStats, RedisPool
 from tests.support.network import MakeProxy
+from tests.support.passwords import MARK, new_password
 from tests.support.private_servers import StartServer
 from tests.support.redis_servers import RedisServer
 
@@ -164,11 +165,11 @@ def test_users_have_redis_py_for_everything_else(open_redis: OpenRedis, valkey: 
 
 def test_users_and_passwords_are_used(open_redis: OpenRedis, valkey: RedisServer) -> None:
     """And never shown."""
-    user = valkey.namespace
-    valkey.command("ACL", "SETUSER", user, "on", ">open sesame", "~*", "+@all")
-    wrong = open_redis(valkey.host_port, user=user, password="s3cret-guess")
+    user, password = valkey.namespace, new_password(" sesame")
+    valkey.command("ACL", "SETUSER", user, "on", f">{password}", "~*", "+@all")
+    wrong = open_redis(valkey.host_port, user=user, password=new_password("guess"))
 
-    right = open_redis(valkey.host_port, user=user, password="open sesame").values(("ACL", "WHOAMI"))
+    right = open_redis(valkey.host_port, user=user, password=password).values(("ACL", "WHOAMI"))
     with pytest.raises(RedisConnectionError) as caught:
         wrong.values(("PING",))
     with pytest.raises(PoolConnectError) as connect:
@@ -177,7 +178,7 @@ def test_users_and_passwords_are_used(open_redis: OpenRedis, valkey: RedisServer
 
     assert [user.encode()] == right
     shown = repr(caught.value) + repr(caught.value.__cause__) + repr(connect.value) + repr(wrong.pool)
-    assert "s3cret-guess" not in shown
+    assert MARK not in shown
 
 
 def test_a_server_that_restarts_is_reached_again(open_redis: OpenRedis, private_server: StartServer) -> None:

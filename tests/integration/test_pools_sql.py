@@ -23,6 +23,7 @@ from fluxaorm.plans.effects import (
     Statement,
 )
 from tests.support.driven_pools import Driven, OpenPool, each_driver
+from tests.support.passwords import new_password
 from tests.support.sql_servers import Database
 
 TABLE = "CREATE TABLE thing (id INTEGER NOT NULL PRIMARY KEY, name VARCHAR(50), amount INTEGER)"
@@ -350,7 +351,7 @@ def test_a_query_whose_table_was_altered_gives_the_new_columns(things: Driven) -
 def test_a_password_is_utf8(open_pool: OpenPool, sql_database: Any) -> None:
     """Some drivers would spell it in Latin-1, or not at all."""
     server, name = sql_database.server, sql_database.name
-    password = "zażółć@:/?#'\\"
+    password = new_password("zażółć@:/?#'\\")
     server.execute(f"CREATE USER '{name[:20]}'@'%%' IDENTIFIED BY %s", password)
     server.execute(f"GRANT ALL ON `{name}`.* TO '{name[:20]}'@'%'")
 

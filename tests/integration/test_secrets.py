@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import traceback
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +15,13 @@ import fluxaorm as fx
 from fluxaorm import Entity, Field, UInt64
 from fluxaorm.errors import DuplicateKeyError, EntityNotFoundError, FieldValueError, QueryError
 from tests.support.cached import Cached, OpenCached
+from tests.support.forgetful_redis import forgetful_redis
+from tests.support.passwords import MARK, new_password
+from tests.support.redis_servers import RedisServer
+from tests.support.shells import Shell
+from tests.support.sql_servers import Database
 
-SECRET = "s3cr3t"
+SECRET = MARK
 LONG = f"{SECRET}-is-much-too-long-for-it"
 
 
@@ -100,3 +109,82 @@ def test_a_query_log_shows_no_secret(tokens: Cached) -> None:
     assert SECRET not in repr(entries)
     assert any(tuple(entry.args) == ("***",) for entry in entries)
     assert any("first" in entry.args for entry in entries)
+
+
+def _logging_in(url: str, redis: str, driver: Any) -> fx.Registry:
+    registry = fx.Registry()
+    registry.register_mysql(url, options=fx.MySQLOptions(driver=driver))
+    registry.register_redis(redis)
+    registry.register_entity(TokenEntity)
+    return registry
+
+
+@pytest.mark.parametrize("driver", ["mysqlclient", "pymysql"])
+def test_nobody_shows_the_passwords_of_addresses(
+    mysql_database: Database, valkey: RedisServer, shell: Shell, driver: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A wrong password is still almost the right one, and who looks at a repr or a log need not know either."""
+    caplog.set_level(0)
+    password = new_password()
+    url = mysql_database.url.replace("//root@", f"//nobody:{password}@")
+    engine = _logging_in(url, f"redis://nobody:{password}@{valkey.host_port}", driver).validate(connect=False)
+    tokens: Any = engine.provider(TokenEntity)
+    everything: list[object] = [engine, engine.registry, engine.mysql(), shell.context(engine), vars(engine)]
+    for pool in (*engine.mysql_pools.values(), *engine.redis_pools.values()):
+        everything += [pool, vars(pool)]
+    everything += [engine.redis().client, engine.redis().client.connection_pool]
+
+    refused = shown_by(lambda: shell.do(tokens.get_all(shell.context(engine))))[0]
+    looked_up = shown_by(lambda: shell.do(tokens.get_by_id(shell.context(engine), 1)))[0]
+    unreached = shown_by(_logging_in(url, valkey.host_port, driver).validate)[0]
+    shell.close(engine)
+
+    assert "Access denied" in refused
+    assert MARK not in f"{everything!r} {refused} {looked_up} {unreached} {caplog.text}"
+
+
+def test_a_server_that_repeats_what_it_was_sent_is_not_quoted(shell: Shell) -> None:
+    """Redis tells what a command that it does not know was called with: of AUTH that is the password."""
+    with forgetful_redis() as address:
+        registry = _logging_in("sqlite://:memory:", f"redis://app:{new_password()}@{address}", "")
+        engine = registry.validate(connect=False)
+
+        starting = shown_by(registry.validate)[0]
+        trip = shown_by(lambda: _round_trip(engine, shell))[0]
+        listening = shown_by(engine.redis().subscription)[0]
+        shell.close(engine)
+
+    assert "unknown command 'AUTH'" in starting
+    assert MARK not in starting + trip + listening
+
+
+def _round_trip(engine: Any, shell: Shell) -> None:
+    if shell.name == "sync":
+        engine.redis().sync.round_trip([("PING",)])
+        return
+
+    async def trip() -> None:
+        await engine.redis().asyncio.round_trip([("PING",)])
+
+    shell.do(trip())
+
+
+def test_the_suite_would_notice_a_password_that_is_printed(tmp_path: Path) -> None:
+    """Whatever else shows one, in whatever test: the look through all output is itself looked at."""
+    module = tmp_path / "test_showing.py"
+    module.write_text(
+        f"""
+import logging
+def test_print(): print("{MARK}-1")
+def test_log(): logging.warning("{MARK}-1")
+def test_silent(): pass
+""",
+        encoding="utf-8",
+    )
+    plugins = ["-p", "tests.support.passwords", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", *plugins, "-c", os.devnull, f"--rootdir={tmp_path}", str(module)]
+
+    told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout
+
+    assert "2 failed, 1 passed" in told
+    assert "a password is shown in: Captured log call" in told

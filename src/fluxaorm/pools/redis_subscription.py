@@ -19,7 +19,7 @@ from redis.exceptions import RedisError as DriverError
 
 from fluxaorm.errors import RedisConnectionError, RedisError
 from fluxaorm.pools.ports import MESSAGE
-from fluxaorm.pools.redis_wire import NOTHING_YET, Refusals, pack, reply_reader
+from fluxaorm.pools.redis_wire import NOTHING_YET, Refusals, driver_reason, pack, reply_reader
 
 READ_BYTES: Final = 65_536
 
@@ -33,7 +33,7 @@ class RedisSubscription:
         try:
             raw.connect()
         except (DriverError, OSError) as error:
-            raise RedisConnectionError(str(error), pool=pool) from error
+            raise RedisConnectionError(driver_reason(error), pool=pool) from error
         self._socket: socket.socket = raw._sock
         self._reader = reply_reader(Refusals(pool))
         self._said: deque[Any] = deque()

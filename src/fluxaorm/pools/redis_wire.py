@@ -51,7 +51,7 @@ class Refusals:
     def __call__(self, message: str) -> RedisError:
         if message.startswith(("READONLY", "MOVED ")):
             self.demoted = True
-        return RedisError(message, pool=self.pool)
+        return RedisError(without_arguments(message), pool=self.pool)
 
 
 NOTHING_YET: Final[Any] = object()
@@ -64,8 +64,17 @@ def reply_reader(refusals: Refusals) -> hiredis.Reader:
     return hiredis.Reader(replyError=refusals, notEnoughData=NOTHING_YET)
 
 
+def without_arguments(message: str) -> str:
+    """What a server says of a command that it does not know, without what it was sent: passwords and rows, too."""
+    return message.partition(", with args beginning with")[0]
+
+
 def driver_reason(error: Exception) -> str:
-    """What an error of redis-py says, without the objects of its own that it spells out when Sentinels are down."""
+    """What an error of redis-py says, without the objects of its own that it spells out when Sentinels are down.
+
+    The error itself, which becomes the cause of ours, shows no more of what the server was sent.
+    """
+    error.args = tuple(without_arguments(each) if isinstance(each, str) else each for each in error.args)
     text, _, details = str(error).partition(" : <redis.")
     if not details:
         return text

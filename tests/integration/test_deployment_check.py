@@ -17,7 +17,7 @@ from fluxaorm.engine import Engine
 from fluxaorm.errors import PoolConnectError
 from tests.support.command_line import Command
 from tests.support.network import MakeProxy
-from tests.support.passwords import new_password
+from tests.support.passwords import MARK, new_password
 from tests.support.redis_servers import RedisServer
 from tests.support.shells import Shell
 from tests.support.sql_servers import Database
@@ -189,7 +189,7 @@ def test_a_process_starts_while_redis_is_down(
 APPLICATION = """
 import fluxaorm as fx
 from fluxaorm import Entity, UInt32
-from tests.support.passwords import new_password
+from tests.support.passwords import MARK, new_password
 
 class ParcelEntity(Entity):
     id: UInt32
@@ -213,3 +213,52 @@ def test_the_command_exits_with_1_and_a_line_each(
     assert "- the generated code in entities is out of date; run 'fluxaorm generate'\n" in told.out
     assert "- MySQL pool 'default': table `ParcelEntity` of ParcelEntity is missing;" in told.out
     assert 2 == command("check", name, "--servers", "--no-connect").code
+
+
+def test_a_namespace_of_another_database_is_told_and_left_alone(
+    mysql_database: Database, valkey: RedisServer, shell: Shell
+) -> None:
+    """A copy of the configuration points at somebody else's cache: to look must neither take it over nor change it."""
+    address, namespace = valkey.host_port, valkey.namespace
+    with closing(_engine(mysql_database.url, address, namespace=namespace)) as engine:
+        _applied(engine)
+        found = _checked(engine, shell)
+        key = engine.namespaces[0].key
+        valkey.command("SET", key, "another's")
+        (problem,) = _checked(engine, shell)
+        valkey.command("DEL", key)
+        after = _checked(engine, shell)
+        shell.close(engine)
+
+    assert [] == found == after
+    assert f"the namespace '{namespace}' is in use by another database" in problem
+    assert "fluxaorm cache reset" in problem
+    assert key not in valkey.keys()
+
+
+def test_rights_that_the_user_of_redis_lacks_are_told_with_the_rules_that_give_them(
+    mysql_database: Database, redis_server: RedisServer, shell: Shell
+) -> None:
+    """Rules that forget functions, channels or the prefix of keys are found out by the first flush, at night."""
+    namespace, password = redis_server.namespace, new_password()
+    prefix = f"fx:{namespace}:"
+
+    def checked(user: str, *rules: str) -> list[str]:
+        redis_server.command("ACL", "SETUSER", user, "on", f">{password}", "resetchannels", *rules)
+        options = {"namespace": namespace, "user": user, "password": password}
+        engine = _engine(mysql_database.url, redis_server.host_port, **options)
+        try:
+            return [each for each in _checked(engine, shell) if each.startswith("Redis pool")]
+        finally:
+            shell.close(engine)
+            redis_server.command("ACL", "DELUSER", user)
+
+    enough = checked(f"a{namespace}", f"~{prefix}*", f"&{prefix}*", "+@all")
+    elsewhere = checked(f"b{namespace}", "~other:*", "&other:*", "+@all")
+    few = checked(f"c{namespace}", f"~{prefix}*", "+@all", "-fcall", "-function|load", "-acl|dryrun")
+
+    assert [] == enough
+    assert any(f"give its user ~{prefix}* (ACL SETUSER)" in each for each in elsewhere)
+    assert any(f"give its user &{prefix}* (ACL SETUSER)" in each for each in elsewhere)
+    assert ["+fcall", "+function|load"] == [each.rpartition("give its user ")[2].split()[0] for each in few]
+    assert MARK not in f"{enough}{elsewhere}{few}"

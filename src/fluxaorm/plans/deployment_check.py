@@ -5,14 +5,16 @@ A statement that matches no row is how a right is asked for: whatever a right wa
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 from fluxaorm.alters import Alter
 from fluxaorm.dialects.port import IDS_TABLE
-from fluxaorm.errors import MySQLConnectionError, MySQLError, RedisConnectionError
+from fluxaorm.errors import MySQLConnectionError, MySQLError
 from fluxaorm.plans.alters import StoresPort, get_alters_plan
-from fluxaorm.plans.effects import Execute, FetchRows, Plan, RedisRoundTrip
+from fluxaorm.plans.effects import Execute, FetchRows, Plan
+from fluxaorm.plans.identity import Namespace, identity_problems_plan
+from fluxaorm.plans.redis_rights import redis_problems_plan
 
 if TYPE_CHECKING:
     from fluxaorm.dialects.port import Dialect
@@ -30,6 +32,11 @@ class ServersPort(StoresPort, Protocol):
         """Redis pools by code."""
         ...
 
+    @property
+    def namespaces(self) -> Sequence[Namespace]:
+        """All that its entities use."""
+        ...
+
 
 def check_plan(engine: ServersPort, providers: Iterable[ProviderPort]) -> Plan[list[str]]:
     """See ``Engine.check``."""
@@ -41,7 +48,10 @@ def check_plan(engine: ServersPort, providers: Iterable[ProviderPort]) -> Plan[l
             told = yield from _table_plan(pool, engine.mysql_pools[pool].dialect, table, columns, missing)
             problems += told
     for code in engine.redis_pools:
-        problems += yield from _redis_plan(code)
+        problems += yield from redis_problems_plan(
+            code, [each for each in engine.namespaces if each.redis_pool == code]
+        )
+    problems += yield from identity_problems_plan(engine, claim=False)
     return list(dict.fromkeys(problems))
 
 
@@ -104,12 +114,3 @@ def _statements(dialect: Dialect, table: str, columns: tuple[str, ...]) -> Itera
     yield "UPDATE", f"UPDATE {name} SET {first} = {first} {nothing}"
     if table != IDS_TABLE:
         yield "DELETE", f"DELETE FROM {name} {nothing}"
-
-
-def _redis_plan(code: str) -> Plan[list[str]]:
-    try:
-        replies = yield from RedisRoundTrip(code, (("PING",),))
-    except RedisConnectionError as error:
-        return [f"Redis pool '{code}' does not answer: {error.reason}"]
-    refused = [reply for reply in replies.values if isinstance(reply, Exception)]
-    return [f"Redis pool '{code}' refuses to answer: {error}" for error in refused]

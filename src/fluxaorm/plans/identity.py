@@ -55,10 +55,13 @@ class IdentityPort(Protocol):
         ...
 
 
-def identity_problems_plan(engine: IdentityPort, mysql_pool: str | None = None) -> Plan[list[str]]:
+def identity_problems_plan(
+    engine: IdentityPort, mysql_pool: str | None = None, *, claim: bool = True
+) -> Plan[list[str]]:
     """Which of the engine's namespaces are another database's, in words; those of nobody become its own.
 
-    ``mysql_pool``: only those of this pool. A store that does not answer is logged, and no problem of this kind.
+    ``mysql_pool``: only those of this pool; ``claim``: else nothing is written. A store that does not answer is
+    logged, and no problem of this kind.
     """
     problems: list[str] = []
     identities: dict[str, str | None] = {}
@@ -66,8 +69,8 @@ def identity_problems_plan(engine: IdentityPort, mysql_pool: str | None = None) 
         if mysql_pool not in (None, space.mysql_pool):
             continue
         if space.mysql_pool not in identities:
-            identities[space.mysql_pool] = yield from _identity_plan(engine, space.mysql_pool)
-        if (problem := (yield from _problem_plan(space, identities[space.mysql_pool]))) is not None:
+            identities[space.mysql_pool] = yield from _identity_plan(engine, space.mysql_pool, claim)
+        if (problem := (yield from _problem_plan(space, identities[space.mysql_pool], claim))) is not None:
             problems.append(problem)
     return problems
 
@@ -81,12 +84,12 @@ def take_over_plan(engine: IdentityPort, space: Namespace) -> Plan[int]:
     return removed
 
 
-def _identity_plan(engine: IdentityPort, pool: str) -> Plan[str | None]:
+def _identity_plan(engine: IdentityPort, pool: str, claim: bool = True) -> Plan[str | None]:
     """Of a pool's database; None while it has none, or this user may not see it. Makes a row that is missing."""
     dialect = engine.mysql_pools[pool].dialect
     try:
         rows = yield from FetchRows(pool, dialect.meta_identity())
-        if not rows:
+        if not rows and claim:
             _ = yield from Execute(pool, dialect.meta_first_row())
             rows = yield from FetchRows(pool, dialect.meta_identity())
     except MySQLError as error:
@@ -103,11 +106,13 @@ def _identity_plan(engine: IdentityPort, pool: str) -> Plan[str | None]:
     return cell.decode("ascii", "replace") if isinstance(cell, bytes) else cell
 
 
-def _problem_plan(space: Namespace, identity: str | None) -> Plan[str | None]:
-    command = ("GET", space.key) if identity is None else ("SET", space.key, identity, "NX", "GET")
+def _problem_plan(space: Namespace, identity: str | None, claim: bool) -> Plan[str | None]:
+    command = ("GET", space.key) if identity is None or not claim else ("SET", space.key, identity, "NX", "GET")
     try:
         found = yield from _asked_plan(space, command)
         if found is None or found == (identity or "").encode():
+            return None
+        if space.private and not claim:
             return None
         if space.private:
             removed = yield from _emptied_plan(space)

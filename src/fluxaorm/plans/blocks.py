@@ -172,7 +172,7 @@ def _commit_plan(transaction: Transaction) -> Plan[None]:
     after_commit = transaction.after_commit
     _end(transaction)
     try:
-        interruption = yield from commit_plan(owner.engine, list(transaction.begun), transaction.intents)
+        interruption = yield from commit_plan(owner.engine, transaction.in_commit_order(), transaction.intents)
     except CommitUnknownError:
         # written or not: nothing is to be repeated, everything to be read
         owner.make_stale()

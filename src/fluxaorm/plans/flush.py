@@ -173,7 +173,7 @@ def _write_plan(owner: UnitOfWork, work: FlushWork) -> Plan[None]:
         elif len(pools) == 1 and (lone := _lone_of(pools[0], intents)) is not None:
             interruption = yield from _lone_plan(owner, pools[0].pool, lone, intents)
         else:
-            interruption = yield from _transaction_plan(owner, pools, intents)
+            interruption = yield from _transaction_plan(owner, pools, work.commit_order(), intents)
     except PartialCommitError as error:
         yield from _settle_part_plan(owner, work, error)
         raise
@@ -254,7 +254,9 @@ def _lone_plan(owner: UnitOfWork, pool: str, statement: Statement, intents: Inte
     return interruption
 
 
-def _transaction_plan(owner: UnitOfWork, pools: list[PoolWork], intents: Intents) -> Plan[BaseException | None]:
+def _transaction_plan(
+    owner: UnitOfWork, pools: list[PoolWork], commit_order: Sequence[str], intents: Intents
+) -> Plan[BaseException | None]:
     """Write it; what interrupted the caller when it was durable already."""
     sessions: list[Session] = []
     try:
@@ -277,6 +279,7 @@ def _transaction_plan(owner: UnitOfWork, pools: list[PoolWork], intents: Intents
         else:
             yield from intents.release_or_later_plan()
         raise
+    sessions.sort(key=lambda session: commit_order.index(session.pool))
     return (yield from commit_plan(owner.engine, sessions, intents))
 
 

@@ -19,6 +19,7 @@ from fluxaorm.plans.binding import Binding
 from fluxaorm.plans.effects import Statement
 from fluxaorm.plans.moments import Moments
 from fluxaorm.plans.pipelines import Pipelines
+from fluxaorm.plans.pool_order import Precedence, in_commit_order, precedences
 from fluxaorm.plans.row_params import ROWS_A_STATEMENT, Params, UnsetValueError, cut, parts_of
 from fluxaorm.plans.tracked import DELETING, GONE, NEW, STORED, TrackedEntity
 from fluxaorm.plans.unit import UnitOfWork
@@ -95,6 +96,14 @@ class FlushWork:
         if self.queued is not None:
             again.add_queued(self.queued)
         self.pools = again.pools
+
+    def precedences(self) -> set[Precedence]:
+        """Which pools must commit before which."""
+        return precedences(self.writes) if len(self.pools) > 1 else set()
+
+    def commit_order(self) -> list[str]:
+        """The pools in the order in which they commit."""
+        return in_commit_order(list(self.pools), self.precedences())
 
     def result(self) -> FlushResult:
         """The counts."""

@@ -40,6 +40,7 @@ from fluxaorm.plans.effects import (
 from fluxaorm.plans.flush_work import FlushWork, settle
 from fluxaorm.plans.intents import Intents
 from fluxaorm.plans.pipelines import PipelineHandle, settle_queued
+from fluxaorm.plans.pool_order import Precedence, in_commit_order
 from fluxaorm.plans.statements import statements_plan
 from fluxaorm.plans.undo import Unsaved, Written, note_written
 from fluxaorm.plans.unit import UnitOfWork
@@ -69,6 +70,8 @@ class Transaction:
         """Statements of the user's own that flushes have run, with their pools."""
         self.after_commit: list[AfterCommit] = []
         """What waits for the COMMIT, of each flush, in order."""
+        self.precedences: set[Precedence] = set()
+        """Which pools must commit before which, for what flushes have written."""
         self.apart: list[Execute] = []
         """Statements that were to commit by themselves, but had to join: a rollback repeats them. See ``joined``."""
         self.ended: set[str] = set()
@@ -104,6 +107,11 @@ class Transaction:
         except MySQLConnectionError:
             # nothing was done on it yet
             yield from Begin(session, self.isolation, self.read_only)
+
+    def in_commit_order(self) -> list[Session]:
+        """Those that take part, in the order in which they commit."""
+        begun = {session.pool: session for session in self.begun}
+        return [begun[pool] for pool in in_commit_order(list(begun), self.precedences)]
 
     def check(self) -> None:
         """TransactionLostError when the server has ended the transaction already; a deadline stays what it is.
@@ -268,6 +276,7 @@ def joined_flush_plan(transaction: Transaction, work: FlushWork) -> Plan[None]:
         raise
     for write in work.writes:
         add_write(transaction.intents, write)
+    transaction.precedences |= work.precedences()
     transaction.written += note_written(work.writes)
     transaction.after_commit.append(AfterCommit.of(work))
     if work.queued is not None:

@@ -25,6 +25,7 @@ from fluxaorm.errors import (
     UnflushedChangesWarning,
 )
 from fluxaorm.plans.blocks import close_streams_plan, roll_back_plan
+from fluxaorm.plans.creation import track_new
 from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.flush import clear_flush, flush_plan
 from fluxaorm.plans.flush_work import FlushResult
@@ -62,11 +63,17 @@ class _ContextBase(NotCopied, UnitOfWork):
             self.register_query_logger(handler)
 
     def track(self, *entities: EntityBase) -> None:
-        """Make sure entities are looked at by the next flush; setters do it by themselves. ForeignEntityError."""
+        """Make sure entities are looked at by the next flush; setters do it by themselves. ForeignEntityError.
+
+        A new entity that was cleared or rolled back is the context's again; QueryError when it has another one of that
+        id meanwhile.
+        """
         for entity in entities:
             if entity._unit.owner is not self:
                 raise ForeignEntityError(entity._unit.schema.name, entity.id)
-            if entity.is_new or entity.changes():
+            if entity.is_new:
+                track_new(entity)
+            elif entity.changes():
                 self.pending[entity] = None
 
     @property

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 import fluxaorm as fx
-from fluxaorm.errors import DanglingReferenceError
+from fluxaorm.errors import DanglingReferenceError, QueryError
 from tests.support.blocks import Undo, block
 from tests.support.shop_engines import Shop
+
+Lose = Callable[[Shop, Any, Any], None]
 
 
 def deleted(_: Shop, ctx: Any, category: Any) -> None:
@@ -31,9 +33,7 @@ def rolled_back(shop: Shop, ctx: Any, category: Any) -> None:
 
 @pytest.mark.parametrize("inside", [False, True], ids=["alone", "in a block"])
 @pytest.mark.parametrize("lose", [deleted, cleared, rolled_back])
-def test_a_new_entity_that_nobody_writes_is_no_reference(
-    cached_shop: Shop, lose: Callable[[Shop, Any, Any], None], inside: bool
-) -> None:
+def test_a_new_entity_that_nobody_writes_is_no_reference(cached_shop: Shop, lose: Lose, inside: bool) -> None:
     """The row would refer to nothing for good. All waits as it was, and can be put right."""
     ctx = cached_shop.context()
     category = cached_shop.do(cached_shop.categories.new(ctx, name="Books"))
@@ -152,3 +152,44 @@ def test_lists_of_references_count(plain_shop: Shop) -> None:
     result = plain_shop.do(ctx.flush(note))
 
     assert fx.FlushResult(inserted=2) == result
+
+
+@pytest.mark.parametrize("lose", [cleared, rolled_back])
+def test_what_is_tracked_again_is_the_one_object_of_its_row(cached_shop: Shop, lose: Lose) -> None:
+    """Two objects of one row would each overwrite what the other changed."""
+    ctx = cached_shop.context()
+    category = cached_shop.do(cached_shop.categories.new(ctx, name="Books"))
+    lose(cached_shop, ctx, category)
+
+    ctx.track(category, category)
+    cached_shop.do(ctx.flush())
+
+    assert category is cached_shop.do(cached_shop.categories.get_by_id(ctx, category.id))
+
+
+def test_a_chosen_id_that_is_tracked_again_keeps_others_above_it(plain_shop: Shop) -> None:
+    """As if it had never been cleared."""
+    ctx = plain_shop.context()
+    counter = plain_shop.do(plain_shop.counters.new_with_id(ctx, 20_000_000, label="a"))
+    ctx.clear_flush()
+
+    ctx.track(counter)
+    plain_shop.do(ctx.flush())
+
+    [(reserved,)] = plain_shop.sql("SELECT reserved FROM _fluxa_ids WHERE entity = 'CounterEntity'")
+    assert 20_000_000 <= int(reserved)
+
+
+def test_an_entity_whose_id_another_object_has_is_not_tracked_again(plain_shop: Shop) -> None:
+    """Somebody else has written a row with this id, and the context has read it."""
+    ctx, elsewhere = plain_shop.context(), plain_shop.context()
+    counter = plain_shop.do(plain_shop.counters.new_with_id(ctx, 5, label="a"))
+    ctx.clear_flush()
+    plain_shop.do(plain_shop.counters.new_with_id(elsewhere, 5, label="b"))
+    plain_shop.do(elsewhere.flush())
+    other = plain_shop.do(plain_shop.counters.get_by_id(ctx, 5))
+
+    with pytest.raises(QueryError, match="CounterEntity: this context already has an entity with id 5"):
+        ctx.track(counter)
+
+    assert "b" == other.label

@@ -9,6 +9,7 @@ from fluxaorm.errors import FieldValueError, IdExhaustedError, QueryError
 from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.ids import take_id_plan, take_ids_plan
 from fluxaorm.plans.reads import check_id
+from fluxaorm.plans.tracked import TrackedEntity
 from fluxaorm.plans.unit import EntityUnit
 from fluxaorm.query.pager import check_count
 
@@ -33,6 +34,22 @@ def new_with_id(unit: EntityUnit, id: int, values: Mapping[str, Any]) -> Any:
     entity = unit.new_entity(id, values)
     unit.owner.chosen_ids[entity] = None
     return entity
+
+
+def track_new(entity: TrackedEntity) -> None:
+    """Let the next flush write a new entity, also one that was dropped: look-ups find this object and no second one.
+
+    QueryError when the context has another one of its id.
+    """
+    unit, id = entity._unit, entity._row[0]
+    if entity in unit.owner.pending:
+        return
+    if unit.known(id) not in (None, entity):
+        raise QueryError(f"{unit.schema.name}: this context already has an entity with id {id}")
+    unit.know(id, entity)
+    unit.owner.pending[entity] = None
+    # nobody knows any more whether the caller chose its id: to keep others above it does no harm
+    unit.owner.chosen_ids[entity] = None
 
 
 def check_chosen_id(unit: EntityUnit, id: Any) -> None:

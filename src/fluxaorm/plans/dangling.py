@@ -20,7 +20,8 @@ from fluxaorm.plans.unit import UnitOfWork
 
 _DELETED: Final = "which the same flush deletes"
 _NEVER_WRITTEN: Final = (
-    "which is new and was deleted, cleared or rolled back before it had a row (ctx.track() lets the flush write it)"
+    "which never got a row: it was deleted while it was new, or cleared or rolled back (ctx.track() of it lets the flush "
+    "write it then)"
 )
 
 

@@ -406,10 +406,11 @@ class EntityUnit:
         entity._old = None
         entity._state = state
         entity._read_at = read_at
-        self._know(id, entity)
+        self.know(id, entity)
         return entity
 
-    def _know(self, id: int, entity: TrackedEntity) -> None:
+    def know(self, id: int, entity: TrackedEntity) -> None:
+        """Let look-ups of this id find the entity."""
         identity = self.identity
         identity[id] = weak_reference(entity)
         if len(identity) > self._sweep_at:
@@ -430,7 +431,7 @@ class EntityUnit:
         entity._state = NEW
         if values:
             entity._fill(values)
-        self._know(id, entity)
+        self.know(id, entity)
         self.owner.pending[entity] = None
         return entity
 

@@ -45,7 +45,7 @@ def test_a_new_entity_that_nobody_writes_is_no_reference(cached_shop: Shop, lose
 
     with block(cached_shop, ctx) if inside else nullcontext():
         with pytest.raises(
-            DanglingReferenceError, match=r"category refers to CategoryEntity \d+, which is new"
+            DanglingReferenceError, match=r"category refers to CategoryEntity \d+, which never got a row"
         ) as caught:
             cached_shop.do(ctx.flush())
         told = caught.value

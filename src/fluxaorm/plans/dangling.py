@@ -20,8 +20,8 @@ from fluxaorm.plans.unit import UnitOfWork
 
 _DELETED: Final = "which the same flush deletes"
 _NEVER_WRITTEN: Final = (
-    "which never got a row: it was deleted while it was new, or cleared or rolled back (ctx.track() of it lets the flush "
-    "write it then)"
+    "which never got a row: it was deleted while it was new, or cleared or rolled back (ctx.track() of it lets the "
+    "flush write it then)"
 )
 
 

@@ -200,6 +200,14 @@ class FieldValueError(FluxaError, ValueError):
         super().__init__(f"{entity}.{field}: {shown}: {reason}")
 
 
+class UnsettableFieldError(FieldValueError):
+    """A name stands for no field that can be set here. ``value`` is None: what was meant for it may be a secret."""
+
+    def __init__(self, entity: str, field: str, reason: str) -> None:
+        super().__init__(entity, field, None, reason)
+        self.args = (f"{entity}.{field} {reason}",)
+
+
 def shown_value(value: object, limit: int = 80) -> str:
     """A value for a message, cut; of one whose ``repr`` fails, as an int of thousands of digits', what it is."""
     try:

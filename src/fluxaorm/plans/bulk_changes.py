@@ -11,7 +11,7 @@ from datetime import UTC
 from typing import Any, Final
 
 from fluxaorm.entity.schema import UNSET
-from fluxaorm.errors import FieldValueError, MySQLError, QueryError
+from fluxaorm.errors import MySQLError, QueryError, UnsettableFieldError
 from fluxaorm.plans.bulk import Outcome, retried_plan, written_plan
 from fluxaorm.plans.creation import draft
 from fluxaorm.plans.duplicates import explained_plan
@@ -66,9 +66,9 @@ def _position_of(unit: EntityUnit, name: str) -> int:
     column = unit.binding.by_name.get(name)
     if column is None:
         known = ", ".join(column.attribute for column in unit.schema.columns[1:])
-        raise FieldValueError(unit.schema.name, name, None, f"is not a column that can be computed; there are {known}")
+        raise UnsettableFieldError(unit.schema.name, name, f"is not a column that can be computed; there are {known}")
     if column.index == 0 or column.auto in _LIBRARYS:
-        raise FieldValueError(unit.schema.name, name, None, "is set by the library, not in bulk")
+        raise UnsettableFieldError(unit.schema.name, name, "is set by the library, not in bulk")
     return column.index
 
 

@@ -10,7 +10,13 @@ from fluxaorm.entity.json_value import JsonValue
 from fluxaorm.entity.not_copied import NotCopied
 from fluxaorm.entity.schema import UNSET, GroupSchema
 from fluxaorm.entity.unfit_cell import UnfitCell
-from fluxaorm.errors import DetachedEntityError, EntityNotFoundError, FieldValueError, ReadOnlyEntityError
+from fluxaorm.errors import (
+    DetachedEntityError,
+    EntityNotFoundError,
+    FieldValueError,
+    ReadOnlyEntityError,
+    UnsettableFieldError,
+)
 from fluxaorm.plans.reads import entity_at_hand, get_by_id_plan, get_by_ids_plan
 from fluxaorm.plans.soft_delete import zero_id_error
 from fluxaorm.plans.tracked import DELETING, GONE, NEW, SNAPSHOT, STORED, Change, TrackedEntity
@@ -159,13 +165,13 @@ class EntityBase(NotCopied, TrackedEntity):
             self._take(position, value)
 
     def _group_named(self, name: str) -> GroupSchema:
-        """An Embedded or list field; FieldValueError lists what there is."""
+        """An Embedded or list field; UnsettableFieldError lists what there is."""
         schema = self._unit.schema
         for group in schema.groups:
             if group.name == name:
                 return group
         known = ", ".join(column.attribute for column in schema.columns[1:])
-        raise FieldValueError(schema.name, name, None, f"is not a field that can be set; there are {known}")
+        raise UnsettableFieldError(schema.name, name, f"is not a field that can be set; there are {known}")
 
     def _group(self, position: int) -> Any:
         """The value of an Embedded or list field: an instance of the class, or a tuple."""

@@ -87,6 +87,12 @@ test-pythons: $(VENV)/.dev ## the tests on every supported Python found here
 test-busy: $(VENV)/.dev ## the tests three times in a row (ROUNDS=3) while all cores are kept busy
 	@$(PY) -m devstack run -- .ci/test-busy $(ROUNDS) $(PY) -m pytest $(PYTEST_ARGS)
 
+SOAK_SECONDS ?= 3600
+
+.PHONY: soak
+soak: $(VENV)/.dev ## an hour at full speed (SOAK_SECONDS=3600): nothing grows, nothing fails
+	@FLUXA_SOAK_SECONDS=$(SOAK_SECONDS) $(PY) -m devstack run -- $(PY) -m pytest -q -o faulthandler_timeout=0 tests/faults/test_soak.py
+
 .PHONY: bench
 bench: $(VENV)/.bench ## measure against the peers and the raw driver; needs a quiet machine
 	$(PY) -m devstack run -- $(PY) -m benchmarks $(BENCH_ARGS)

@@ -17,6 +17,7 @@ from tests.support.effects import AtEffect
 from tests.support.measured import Measured
 from tests.support.own_tables import without_own_tables
 from tests.support.redis_servers import RedisServer
+from tests.support.server_threads import threads_waiting
 from tests.support.shells import open_shell
 from tests.support.shop_engines import Shop, open_engine
 from tests.support.sql_servers import Database
@@ -218,9 +219,6 @@ def test_ids_whose_reservation_was_cancelled_are_handed_out_to_nobody_twice(
 
 def test_an_alter_that_waits_for_a_lock_can_be_cancelled(mysql_database: Database) -> None:
     """It waits for a reader's transaction; cancelled, it holds nobody up any more, and is there to be run again."""
-    waiting = (
-        "SELECT id FROM information_schema.processlist WHERE db = %s AND state LIKE 'Waiting for table metadata lock'"
-    )
     reader = mysql_database.server.connect(mysql_database.name)
     registry = fx.Registry()
     registry.register_mysql(mysql_database.url)
@@ -230,7 +228,7 @@ def test_an_alter_that_waits_for_a_lock_can_be_cancelled(mysql_database: Databas
     async def cancel_waiting(alter: Any, ctx: Any) -> None:
         task = asyncio.ensure_future(alter.exec(ctx, allow_destructive=True))
         limit = asyncio.get_running_loop().time() + 30
-        while not mysql_database.execute(waiting, mysql_database.name):
+        while not threads_waiting(mysql_database):
             assert asyncio.get_running_loop().time() < limit
             assert not task.done()
             await asyncio.sleep(0.01)
@@ -245,7 +243,7 @@ def test_an_alter_that_waits_for_a_lock_can_be_cancelled(mysql_database: Databas
         reader.begin()
         reader.cursor().execute("SELECT * FROM TicketEntity")
         shell.do(cancel_waiting(without_own_tables(alters)[0], ctx))
-        wait_until(lambda: not mysql_database.execute(waiting, mysql_database.name), "the alter to be gone")
+        wait_until(lambda: not threads_waiting(mysql_database), "the alter to be gone")
         nobody = shell.do(ctx.mysql().query("SELECT COUNT(*) FROM TicketEntity"))
         reader.close()
         again = shell.do(fx.get_alters(ctx))

@@ -12,6 +12,7 @@ from devstack.proxy import Direction, Verdict
 from fluxaorm.errors import ContextMisuseError, DeadlineExceededError
 from tests.support.blocks import block
 from tests.support.fragile import Fragile
+from tests.support.server_threads import threads_at
 from tests.support.shop_engines import Shop
 
 pytestmark = pytest.mark.fault
@@ -43,11 +44,7 @@ def warm(shop: Shop) -> None:
 
 def running(shop: Fragile, marker: str) -> int:
     """How many statements with this text the server is at."""
-    rows = shop.database.execute(
-        "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE %s AND id <> CONNECTION_ID()",
-        f"%{marker}%",
-    )
-    return int(rows[0][0])
+    return len(threads_at(shop.database, marker))
 
 
 def wait_until(condition: Any, what: str) -> None:

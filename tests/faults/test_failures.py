@@ -26,6 +26,7 @@ from tests.support.blocks import block, flush
 from tests.support.fragile import Fragile
 from tests.support.network import MakeProxy
 from tests.support.redis_servers import RedisServer
+from tests.support.server_threads import threads_at
 from tests.support.shells import Shell
 from tests.support.shop_engines import Shop
 from tests.support.sql_servers import Database
@@ -57,9 +58,8 @@ def once(proxy: Any, way: Direction, word: bytes, act: Callable[[], Verdict | No
 
 
 def waiting(database: Database, marker: str) -> list[int]:
-    """The server's threads that are at a statement with this text."""
-    sql = "SELECT id FROM information_schema.processlist WHERE db = %s AND info LIKE %s AND id <> CONNECTION_ID()"
-    return [int(id) for (id,) in database.execute(sql, database.name, f"{marker}%")]
+    """The server's threads that are at a statement that starts with this text."""
+    return threads_at(database, start=marker)
 
 
 class Holder:

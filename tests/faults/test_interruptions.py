@@ -15,6 +15,7 @@ import pytest
 import fluxaorm as fx
 from tests.support.effects import AtEffect
 from tests.support.redis_servers import RedisServer
+from tests.support.server_threads import threads_at
 from tests.support.shells import open_shell
 from tests.support.shop_engines import Shop, open_engine
 from tests.support.sql_servers import Database
@@ -124,12 +125,11 @@ def test_a_flush_cancelled_at_any_effect_is_all_or_nothing(aio: Shop, tables: Ta
 def test_a_cancelled_statement_is_ended_on_the_server(aio: Shop, mysql_database: Database) -> None:
     """Nobody waits for it any more."""
     marker = "SELECT SLEEP(100), 'of_cancellation'"
-    listed = "SELECT id FROM information_schema.processlist WHERE info LIKE %s AND id <> CONNECTION_ID()"
 
     async def cancelled() -> None:
         task = asyncio.ensure_future(aio.context().mysql().query(marker))
         limit = time.monotonic() + LIMIT
-        while not mysql_database.execute(listed, "%of_cancellation%"):
+        while not threads_at(mysql_database, "of_cancellation"):
             assert time.monotonic() < limit
             await asyncio.sleep(0.05)
         task.cancel()
@@ -138,7 +138,7 @@ def test_a_cancelled_statement_is_ended_on_the_server(aio: Shop, mysql_database:
 
     aio.do(cancelled())
 
-    wait_until(lambda: not mysql_database.execute(listed, "%of_cancellation%"), "the statement is killed")
+    wait_until(lambda: not threads_at(mysql_database, "of_cancellation"), "the statement is killed")
 
 
 @pytest.fixture
@@ -155,10 +155,9 @@ def interruptible() -> Iterator[None]:
 def test_an_interrupt_inside_a_driver_closes_the_connection(mysql_database: Database, driver: str, alone: bool) -> None:
     """Ctrl-C while the driver waits: the next caller gets the answer to his own question."""
     engine = open_engine(mysql_database.url, None, driver=driver)
-    listed = "SELECT id FROM information_schema.processlist WHERE info LIKE '%of_interrupt%' AND id <> CONNECTION_ID()"
 
     def interrupt() -> None:
-        wait_until(lambda: bool(mysql_database.execute(listed)), "the statement runs")
+        wait_until(lambda: bool(threads_at(mysql_database, "of_interrupt")), "the statement runs")
         os.kill(os.getpid(), signal.SIGINT)
 
     def wait_in_driver(ctx: Any) -> None:

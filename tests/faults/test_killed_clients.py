@@ -10,6 +10,7 @@ import pytest
 from tests.support.killed_flushes import Fate, run_killed
 from tests.support.measured import Measured
 from tests.support.redis_servers import RedisServer
+from tests.support.server_threads import threads_of
 from tests.support.sql_servers import Database
 from tests.support.waiting import wait_until
 
@@ -44,8 +45,7 @@ def test_a_killed_client_wrote_all_or_nothing(
 
 def rows_of(database: Database, fates: list[Fate]) -> dict[str, tuple[bool, bool, bool]]:
     """For each process: is its user there, is its counter raised, is its note gone."""
-    others = "SELECT id FROM information_schema.processlist WHERE db = %s AND id <> CONNECTION_ID()"
-    wait_until(lambda: not database.execute(others, database.name), "the server to see that the clients are gone")
+    wait_until(lambda: not threads_of(database), "the server to see that the clients are gone")
     users = {name for (name,) in database.execute("SELECT name FROM UserEntity")}
     raised = {label for (label,) in database.execute("SELECT label FROM CounterEntity WHERE hits = 1")}
     notes = {text for (text,) in database.execute("SELECT text FROM NoteEntity")}

@@ -13,7 +13,8 @@ from devstack.proxy import Direction, Verdict
 from fluxaorm.errors import MySQLConnectionError
 from tests.support.blocks import flush
 from tests.support.fragile import Fragile
-from tests.support.kills import kill_all, threads_of
+from tests.support.kills import kill_all
+from tests.support.server_threads import threads_at, threads_of
 from tests.support.three_tables import ALL, ALLOWED, NOTHING, end_of_flush, pend, written
 from tests.support.waiting import wait_until
 
@@ -102,11 +103,10 @@ def test_a_statement_killed_while_it_waits_for_a_lock(fragile: Fragile, explicit
     holder = fragile.database.server.connect()
     holder.begin()
     holder.cursor().execute(f"SELECT * FROM {fragile.database.name}.CounterEntity FOR UPDATE")
-    waiting = "SELECT id FROM information_schema.processlist WHERE db = %s AND info LIKE '%%`CounterEntity`%%'"
 
     def kill() -> None:
-        server, name = fragile.database.server, fragile.database.name
-        ((thread,),) = wait_until(lambda: server.execute(waiting, name), "the statement to wait")
+        server = fragile.database.server
+        (thread,) = wait_until(lambda: threads_at(fragile.database, "`CounterEntity`"), "the statement to wait")
         server.execute(f"KILL {thread}")
         wait_until(lambda: thread not in threads_of(fragile.database), "the thread to be gone")
         holder.rollback()

@@ -17,9 +17,10 @@ from devstack.proxy import Direction, Verdict
 from fluxaorm.errors import CommitUnknownError, MySQLConnectionError, MySQLError
 from tests.support.blocks import block
 from tests.support.fragile import Fragile
-from tests.support.kills import kill_all, threads_of
+from tests.support.kills import kill_all
 from tests.support.passwords import new_password
 from tests.support.private_servers import StartServer
+from tests.support.server_threads import threads_of
 from tests.support.shells import Shell
 from tests.support.shop_engines import Shop, open_engine
 from tests.support.sql_servers import Database

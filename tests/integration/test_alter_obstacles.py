@@ -16,6 +16,7 @@ from fluxaorm.errors import AlterError, AlterLockedError, CommitUnknownError
 from tests.support.own_tables import without_own_tables
 from tests.support.passwords import new_password
 from tests.support.private_servers import StartServer
+from tests.support.server_threads import threads_waiting
 from tests.support.shells import Shell
 from tests.support.sql_servers import Database, SqlServer
 from tests.support.waiting import wait_until
@@ -191,7 +192,7 @@ def test_an_interrupted_alter_is_found_again(things: Database) -> None:
         with _reading(things):
             waiting = threading.Thread(target=lambda: outcome.append(_raised(lambda: add.exec(engine.new_context()))))
             waiting.start()
-            (victim,) = wait_until(lambda: _waiting_alters(things))
+            (victim,) = wait_until(lambda: threads_waiting(things))
             things.execute(f"KILL {victim}")
             waiting.join(60)
         left = fx.get_alters(engine.new_context())
@@ -210,11 +211,3 @@ def _raised(call: Any) -> BaseException | None:
     except BaseException as error:  # noqa: BLE001 - the test looks at it
         return error
     return None
-
-
-def _waiting_alters(database: Database) -> list[int]:
-    rows = database.execute(
-        "SELECT ID FROM information_schema.PROCESSLIST WHERE DB = %s AND STATE LIKE 'Waiting for table metadata lock'",
-        database.name,
-    )
-    return [row[0] for row in rows]

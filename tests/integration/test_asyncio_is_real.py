@@ -8,6 +8,7 @@ from typing import Any
 
 import fluxaorm as fx
 from tests.support import shop
+from tests.support.server_threads import threads_at
 from tests.support.shop_engines import open_engine
 from tests.support.sql_servers import Database
 
@@ -53,12 +54,7 @@ def test_eight_look_ups_overlap_on_eight_connections_without_a_new_thread(mysql_
 
 def sleeping(database: Database) -> int:
     """How many connections run the query now, by the server's own list."""
-    rows = database.execute(
-        "SELECT COUNT(DISTINCT ID) FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND INFO LIKE %s",
-        "%SLEEP(%) = 0%",
-    )
-    # the asking statement has the words in it too
-    return int(rows[0][0]) - 1
+    return len(threads_at(database, "SLEEP(", ") = 0"))
 
 
 def test_metadata_and_loggers_go_along_with_a_clone(mysql_database: Database) -> None:

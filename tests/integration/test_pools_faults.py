@@ -28,6 +28,7 @@ from fluxaorm.pools.ports import PoolStats
 from fluxaorm.runners.asyncio import AsyncRunner
 from tests.support.driven_pools import Driven, OpenPool, each_driver
 from tests.support.network import MakeProxy
+from tests.support.server_threads import threads_at, threads_of
 from tests.support.sql_servers import Database
 
 TABLE = "CREATE TABLE thing (id INTEGER NOT NULL PRIMARY KEY, amount INTEGER)"
@@ -51,8 +52,7 @@ def through(open_pool: OpenPool, sql_database: Database, proxy: Proxy) -> Iterat
 
 def kill_all(database: Database) -> int:
     """Ends every connection to a database, as an administrator would; how many there were."""
-    listed = "SELECT id FROM information_schema.processlist WHERE db = %s AND id <> CONNECTION_ID()"
-    ids = [row[0] for row in database.server.execute(listed, database.name)]
+    ids = threads_of(database)
     for each in ids:
         database.server.execute(f"KILL {each}")
     return len(ids)
@@ -197,15 +197,14 @@ def test_a_killed_statement_is_unknown_when_alone(through: Driven, sql_database:
 
 def kill_query(database: Database, start: str) -> None:
     """Kill the statement that starts so, once it runs."""
-    find = "SELECT id FROM information_schema.processlist WHERE info LIKE %s"
-    found: list[tuple[int]] = []
+    found: list[int] = []
 
     def runs() -> bool:
-        found.extend(database.server.execute(find, f"{start}%"))
+        found.extend(threads_at(database, start=start))
         return bool(found)
 
     assert wait_until(runs, 30)
-    database.server.execute(f"KILL QUERY {found[0][0]}")
+    database.server.execute(f"KILL QUERY {found[0]}")
 
 
 @each_driver(sqlite=False)
@@ -374,8 +373,7 @@ def test_closing_a_pool_closes_its_connections(open_pool: OpenPool, sql_database
 
 def connected(database: Database) -> int:
     """Clients of a database."""
-    listed = "SELECT COUNT(*) FROM information_schema.processlist WHERE db = %s"
-    return int(database.server.execute(listed, database.name)[0][0])
+    return len(threads_of(database))
 
 
 @each_driver()

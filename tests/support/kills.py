@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
+from tests.support.server_threads import threads_of
 from tests.support.sql_servers import Database
 from tests.support.waiting import wait_until
-
-
-def threads_of(database: Database) -> list[int]:
-    """The server's numbers of the connections to it."""
-    sql = "SELECT id FROM information_schema.processlist WHERE db = %s AND id <> CONNECTION_ID()"
-    return [int(id) for (id,) in database.server.execute(sql, database.name)]
 
 
 def kill_all(database: Database) -> None:

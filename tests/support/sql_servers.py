@@ -8,7 +8,6 @@ What it never does: use the code under test; the statements go through PyMySQL.
 from __future__ import annotations
 
 import os
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
@@ -22,11 +21,6 @@ import pytest
 from devstack.state import SqlAddress, StackState
 
 Row = tuple[Any, ...]
-
-
-SPOILT_LIST = 3854
-"""MySQL's error for a list of threads with a statement in it that utf8mb3 cannot spell."""
-LIST_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +63,10 @@ class SqlServer:
         )
 
     def execute(self, sql: str, *arguments: object, database: str | None = None) -> list[Row]:
-        """Runs one statement (placeholders are `%s`) on a connection of its own and returns its rows.
-
-        MySQL cannot list its threads while a statement of anybody's holds an emoji: the list is then asked for again.
-        """
-        deadline = time.monotonic() + LIST_SECONDS
-        while True:
-            try:
-                with closing(self.connect(database)) as connection, connection.cursor() as cursor:
-                    cursor.execute(sql, arguments or None)
-                    return list(cursor.fetchall())
-            except pymysql.err.OperationalError as error:
-                if error.args[0] != SPOILT_LIST or time.monotonic() > deadline:
-                    raise
+        """Runs one statement (placeholders are `%s`) on a connection of its own and returns its rows."""
+        with closing(self.connect(database)) as connection, connection.cursor() as cursor:
+            cursor.execute(sql, arguments or None)
+            return list(cursor.fetchall())
 
     def create_database(self) -> Database:
         """A database with a name that no other test has."""

@@ -169,7 +169,7 @@ class AsyncmyConnection(MySQLConnectionState):
         if self.touched:
             return False
         for value in args:
-            kind = type(value)
+            kind: type[Any] = type(value)
             if kind is Decimal or ((kind is str or kind is bytes) and len(value) > SURELY_FITS):
                 return False
         return True

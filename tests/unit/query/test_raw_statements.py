@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fluxaorm.query.placeholders import has_several_statements, is_closed
-from fluxaorm.query.raw_statements import definition, keeps_session, transaction_control
+from fluxaorm.query.raw_statements import Reach, definition, keeps_session, reach_of, transaction_control
 
 
 @pytest.mark.parametrize(
@@ -88,14 +88,17 @@ def test_a_second_statement_shows_wherever_it_begins(before: list[str], after: l
     assert has_several_statements(" ".join(["SELECT 1", *before, "; DROP TABLE t", *after]))
 
 
+PLAIN_VERBS = (
+    "SELECT", "WITH", "TABLE", "VALUES", "INSERT", "UPDATE", "DELETE", "REPLACE", "SHOW", "EXPLAIN", "DESC",
+)  # fmt: skip
+
+
 @given(TEXTS)
 def test_any_text_is_judged(text: str) -> None:
     """Nothing that comes in raises, and what does not begin with a plain verb is never plain."""
     verdict = keeps_session(text), transaction_control(text), definition(text)
 
-    assert verdict[0] is False or text.lstrip(" \t\r\n\f\v(").upper().startswith(
-        ("TABLE", "DESC", "SHOW", "#", "-", "/")
-    )
+    assert verdict[0] is False or text.lstrip(" \t\r\n\f\v(").upper().startswith((*PLAIN_VERBS, "#", "-", "/"))
 
 
 @pytest.mark.parametrize(
@@ -207,3 +210,47 @@ def test_long_text_is_judged_as_short_one(kind: str) -> None:
 def test_closed_text_can_be_put_side_by_side(text: str) -> None:
     """Else one condition of a query could be ended by the next."""
     assert not is_closed(text) or is_closed(f"({text}\n) AND ({text}\n)")
+
+
+@pytest.mark.parametrize(
+    ("sql", "reach"),
+    [
+        ("SELECT 1", Reach.READ),
+        ("SHOW TABLES", Reach.READ),
+        ("SELECT @a := 1", Reach.TRACE),
+        ("DO SLEEP(1)", Reach.TRACE),
+        ("WITH n AS (SELECT 1) UPDATE t SET a = 1", Reach.WRITE),
+        ("EXPLAIN ANALYZE DELETE FROM t", Reach.WRITE),
+        ("INSERT INTO t VALUES (@a)", Reach.SESSION),
+        ("SET sql_mode = ''", Reach.SESSION),
+        ("SET @@SESSION.time_zone = '+01:00', @a = 1", Reach.SESSION),
+        ("SET NAMES gbk", Reach.SESSION),
+        ("SET PASSWORD = 'x'", Reach.TRANSACTION),
+        ("SET @a = 1, PASSWORD = 'x'", Reach.TRANSACTION),
+        ("SET STATEMENT max_statement_time = 1 FOR CALL p()", Reach.TRANSACTION),
+        ("SET ROLE admin", Reach.TRANSACTION),
+        ("SET @a = 1, autocommit = 1", Reach.TRANSACTION),
+        ("CALL p()", Reach.TRANSACTION),
+        ("EXECUTE s", Reach.TRANSACTION),
+        ("SELECT /*!50000 1 */", Reach.TRANSACTION),
+        ("CREATE TEMPORARY TABLE t (a INT)", Reach.TRANSACTION),
+        ("whatever", Reach.TRANSACTION),
+    ],
+)
+def test_what_may_end_a_transaction_is_told_from_what_may_not(sql: str, reach: Reach) -> None:
+    """What may is looked after, which costs round trips; what is not known may."""
+    assert reach is reach_of(sql)
+
+
+@pytest.mark.parametrize(
+    "sql", ["SET PASSWORD = 'x'", "SET DEFAULT ROLE ALL TO u", "STOP REPLICA", "CHANGE MASTER TO a"]
+)
+def test_administration_that_commits_is_a_definition(sql: str) -> None:
+    """The servers commit for it, silently."""
+    assert definition(sql) is not None
+
+
+@pytest.mark.parametrize("sql", ["CREATE OR REPLACE TEMPORARY TABLE t (a INT)", "DROP TEMPORARY TABLE t"])
+def test_temporary_tables_commit_nothing(sql: str) -> None:
+    """They are the session's own."""
+    assert definition(sql) is None

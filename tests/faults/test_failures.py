@@ -223,8 +223,11 @@ def test_a_flush_that_met_a_deadlock_is_repeated(fragile: Fragile) -> None:
     ctx.register_query_logger(lambda _, entry: errors.append(str(entry.error)) if entry.error else None)
 
     def cross() -> None:
-        second = f"UPDATE `CounterEntity` SET % WHERE `id` = {mine[1].id} AND"
-        wait_until(lambda: bool(waiting(fragile.database, second)), "the flush waits for the second row")
+        second = f"WHERE `id` = {mine[1].id} AND"
+        wait_until(
+            lambda: bool(threads_at(fragile.database, second, start="UPDATE `CounterEntity` SET ")),
+            "the flush waits for the second row",
+        )
         with other.connection.cursor() as cursor:
             cursor.execute("UPDATE CounterEntity SET label = 'A' WHERE label = 'a'")
         other.connection.commit()

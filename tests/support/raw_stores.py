@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pymysql
 import pytest
@@ -49,6 +49,7 @@ class RawStore:
     statements: list[str] = field(default_factory=list[str], repr=False)
     errors: list[FluxaError] = field(default_factory=list[FluxaError], repr=False)
     """What the database refused, also where a plan went on."""
+    in_transaction: ClassVar[bool] = False
 
     def query(self, sql: str, args: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Rows of a statement with ``?`` placeholders; errors come mapped."""

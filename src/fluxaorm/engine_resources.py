@@ -10,10 +10,10 @@ import asyncio
 import atexit
 import warnings
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack, ExitStack
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from fluxaorm.background import CLOSING_SECONDS, Background
 from fluxaorm.pools.watching import Watchdog
@@ -44,20 +44,24 @@ class EngineResources:
         listeners: Mapping[str, ChangeListener],
     ) -> None:
         self.closed = False
+        self.step_seconds = STEP_SECONDS
+        """Replaceable in tests."""
         self.listeners = listeners
         self.watchdog = Watchdog()
-        self.background = Background(self._within(STEP_SECONDS))
-        self.renewals = Renewals(self._within(RENEWAL_SECONDS))
+        self.background = Background(self._take_step)
+        self.renewals = Renewals(self._renew)
         self._sql_pools = sql_pools
         self._redis_pools = redis_pools
         _living.add(self)
 
-    def _within(self, seconds: float) -> Callable[[Plan[Any]], Any]:
-        def run(plan: Plan[T]) -> T:
-            limit = TimeLimit(seconds)
-            return TimedSyncRunner(self._sql_pools, self._redis_pools, limit, self.watchdog).run(plan)
+    def _take_step(self, plan: Plan[T]) -> T:
+        return self._run(plan, self.step_seconds)
 
-        return run
+    def _renew(self, plan: Plan[T]) -> T:
+        return self._run(plan, RENEWAL_SECONDS)
+
+    def _run(self, plan: Plan[T], seconds: float) -> T:
+        return TimedSyncRunner(self._sql_pools, self._redis_pools, TimeLimit(seconds), self.watchdog).run(plan)
 
     @property
     def pools(self) -> list[SQLPool | RedisPool]:

@@ -112,7 +112,7 @@ def test_what_is_not_cut_off_is_given_up_after_a_while(
     """A COMMIT or a lone statement that is never answered ends with an error that says what is not known."""
     monkeypatch.setattr("fluxaorm.runners.time_limits.GRACE_SECONDS", 0.5)
     # a question about the lost thread may be dropped, too
-    monkeypatch.setattr("fluxaorm.engine.STEP_SECONDS", 2.0)
+    monkeypatch.setattr(fragile.engine._resources, "step_seconds", 2.0)
     fragile.do(fragile.counters.new_many(warm := fragile.context(), 10))
     fragile.do(fragile.notes.new_many(warm, 10))
     warm.clear_flush()

@@ -211,6 +211,24 @@ def test_own_sql_never_takes_other_conditions_away(shop: Shop, text: str) -> Non
     assert 0 == shop.do(shop.products.count(ctx, q.filter(f.price == Decimal(0))))
 
 
+def test_own_sql_is_read_as_its_server_reads_it(shop: Shop) -> None:
+    """A backslash ends a text on SQLite, and on MySQL it does not."""
+    ctx = shop.context()
+    like, hidden = r"`name` LIKE '%mm\a' ESCAPE '\'", r"`name` = '\' OR 1 = 1) OR (1 = 1 -- '"
+    is_sqlite = shop.engine.mysql_pools["default"].dialect.name == "sqlite"
+    right, wrong = (like, hidden) if is_sqlite else (hidden, like)
+    q = fx.Query().filter_where(fx.Where(right))
+
+    found = names(shop.do(shop.products.search_many(ctx, q)))
+    selected = names(shop.do(shop.products.from_sql(ctx, f"SELECT * FROM ProductEntity WHERE {right}")))
+    with pytest.raises(QueryError, match="one whole condition"):
+        shop.do(shop.products.count(ctx, fx.Query().filter_where(fx.Where(wrong))))
+    with pytest.raises(QueryError, match="one whole SELECT"):
+        shop.do(shop.products.from_sql(ctx, f"SELECT * FROM ProductEntity WHERE {wrong}"))
+
+    assert [["Emma"] if is_sqlite else []] * 2 == [found, selected]
+
+
 def test_entities_from_an_own_select(shop: Shop) -> None:
     """By name, in whatever order its columns come, and in the order of its rows."""
     ctx = shop.context()

@@ -47,6 +47,8 @@ class Dialect(ABC):
     """``mysql``, ``mariadb`` or ``sqlite``."""
     transactional_ddl: ClassVar[bool] = False
     """Whether DDL is part of a transaction and can be rolled back."""
+    backslash_escapes: ClassVar[bool] = True
+    """Whether a backslash in a quoted text escapes what follows it."""
     renames_in_texts: ClassVar[bool] = False
     """Whether triggers and views follow a table that is renamed."""
     computed: ClassVar[ComputedSQL]

@@ -52,6 +52,7 @@ class SQLite(Dialect):
 
     name = "sqlite"
     transactional_ddl: ClassVar[bool] = True
+    backslash_escapes: ClassVar[bool] = False
     renames_in_texts: ClassVar[bool] = True
     computed = SQLiteComputed()
 

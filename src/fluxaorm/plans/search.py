@@ -107,7 +107,8 @@ def from_sql_plan(unit: EntityUnit, sql: str, args: Sequence[Any]) -> Plan[list[
     """Entities of the rows of a SELECT of the user's own, which must have all columns of the entity by their names."""
     where = Where(sql, *args)
     where.check_rows("from_sql()")
-    wrapped, lock = wrap_select(unit.binding.select_list, str(where)), locks_rows(str(where))
+    escapes = unit.binding.dialect.backslash_escapes
+    wrapped, lock = wrap_select(unit.binding.select_list, str(where), escapes=escapes), locks_rows(str(where))
     if lock:
         check_lockable(unit)
     since = unit.writes_seen

@@ -164,6 +164,11 @@ class RawCondition(Condition):
         return f"Where({self.sql!r})"
 
 
+def open_condition(sql: object) -> QueryError:
+    """What to raise for SQL that would leave its own parentheses: the other conditions would hold no more."""
+    return QueryError(f"filter_where() takes one whole condition; a parenthesis, quote or comment is open: {sql}")
+
+
 def and_(conditions: Iterable[Condition]) -> Condition:
     """All of the conditions; true when there are none. Raises QueryError for what is no condition."""
     return _combine("and", check_conditions("and_", conditions))

@@ -15,20 +15,23 @@ _WORD: Final = re.compile(r"[A-Za-z_]\w*|[()]")
 _ROW_LOCK: Final = re.compile(r"\bFOR\s+UPDATE\b", re.IGNORECASE)
 
 
-def wrap_select(select_list: str, sql: str) -> str:
-    """Reads ``select_list`` from the rows of ``sql``, in their order. Raises QueryError when it is no single SELECT."""
+def wrap_select(select_list: str, sql: str, *, escapes: bool = True) -> str:
+    """Reads ``select_list`` from the rows of ``sql``, in their order. Raises QueryError when it is no single SELECT.
+
+    ``escapes``: whether a backslash does.
+    """
     if has_several_statements(sql):
         raise QueryError(f"from_sql() takes one SELECT, not several statements: {sql}")
     text = _without_end(sql)
     words = _outer_words(text)
     if words[:1] not in (["SELECT"], ["WITH"], ["("]):
         raise QueryError(f"from_sql() takes a SELECT: {sql}")
-    if not is_closed(sql):
-        # it would leave the parentheses that it is put into
-        raise QueryError(f"from_sql() takes one whole SELECT; a parenthesis, quote or comment is open: {sql}")
     if not keeps_session(sql):
         # the connection goes back to others
         raise QueryError(f"from_sql() takes no variables, locks, INTO or executable comments: {sql}")
+    if not is_closed(sql, escapes=escapes):
+        # it would leave the parentheses that it is put into
+        raise QueryError(f"from_sql() takes one whole SELECT; a parenthesis, quote or comment is open: {sql}")
     return f"SELECT {select_list} FROM (\n{text}{_keep_order(words)}\n) AS `fx_rows`"
 
 

@@ -5,6 +5,8 @@ blank, ``#``, ``/* */``) is text. Backslash escapes in both kinds of quotes coun
 never on). What stands in an executable comment (``/*! */``, MariaDB's ``/*M! */``) is code, as it is to the server.
 It checks no syntax: what is not closed reaches to the end, and the server refuses it.
 
+SQLite knows no backslash escapes and no blank after ``--``; only ``is_closed`` reads a text as it does.
+
 Where servers and versions read a text differently (quotes in an executable comment, which one server skips, or in a
 hint; dollar-quoted texts) nobody here can tell what is code: from there on every ``;`` counts as one.
 """
@@ -34,6 +36,17 @@ _TOKEN: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_SQLITE_TOKEN: Final = re.compile(
+    r"""
+      '(?:[^']++|'')*+'?
+    | "(?:[^"]++|"")*+"?
+    | `(?:[^`]++|``)*+`?
+    | \[[^\]]*+\]?
+    | --[^\n]*+
+    | /\*(?:[^*]++|\*(?!/))*+(?:\*/)?
+    """,
+    re.VERBOSE | re.DOTALL,
+)
 _FOLLOWED: Final = re.compile(r";\s*[^\s;]", re.ASCII)
 _NEEDS_LEXER: Final = re.compile(r"""['"#]|--|/\*""")
 _EXECUTABLE: Final = ("/*!", "/*M!")
@@ -60,12 +73,13 @@ def has_several_statements(sql: str) -> bool:
     return _has_several(sql) if len(sql) <= SHORT_TEXT else _find_several(sql)
 
 
-def is_closed(sql: str) -> bool:
+def is_closed(sql: str, *, escapes: bool = True) -> bool:
     """Whether all parentheses, quotes and comments that ``sql`` opens end in it, and it ends none of what surrounds it.
 
-    Text that servers may read differently is not: what it closes cannot be told.
+    Text that servers may read differently is not: what it closes cannot be told. ``escapes``: whether a backslash does,
+    as in MySQL and MariaDB; else it is read as SQLite reads it.
     """
-    return _is_closed(sql) if len(sql) <= SHORT_TEXT else _find_closed(sql)
+    return _is_closed(sql, escapes) if len(sql) <= SHORT_TEXT else _find_closed(sql, escapes)
 
 
 def code_of(sql: str) -> str:
@@ -126,15 +140,15 @@ def _has_several(sql: str) -> bool:
 
 
 @lru_cache(maxsize=512)
-def _is_closed(sql: str) -> bool:
-    return _find_closed(sql)
+def _is_closed(sql: str, escapes: bool) -> bool:
+    return _find_closed(sql, escapes)
 
 
-def _find_closed(sql: str) -> bool:
-    if any(token.lastgroup == _DOUBTFUL for token in _TOKEN.finditer(sql)):
+def _find_closed(sql: str, escapes: bool) -> bool:
+    if escapes and any(token.lastgroup == _DOUBTFUL for token in _TOKEN.finditer(sql)):
         return False
     # what is left open swallows the end
-    code = code_of(f"{sql}\n)")
+    code = (_TOKEN if escapes else _SQLITE_TOKEN).sub(_blank, f"{sql}\n)")
     depth = 0
     for parenthesis in _PARENTHESES.findall(code[:-1]):
         depth += 1 if parenthesis == "(" else -1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, NamedTuple, Self, TypeAlias
 
 from fluxaorm.errors import QueryError
-from fluxaorm.query.conditions import Condition, FieldKey, RawCondition, Shape, check_conditions
+from fluxaorm.query.conditions import Condition, FieldKey, RawCondition, Shape, check_conditions, open_condition
 from fluxaorm.query.fields import QueryField, key_of
 from fluxaorm.query.pager import Pager, check_count
 from fluxaorm.query.placeholders import has_several_statements, is_closed
@@ -212,9 +212,9 @@ def _raw_condition(where: object) -> RawCondition:
         raise QueryError("filter_where() got an empty Where")
     if has_several_statements(str(where)):
         raise QueryError(f"filter_where() takes one condition, not several statements: {where}")
-    if not is_closed(str(where)):
-        # it would leave its own parentheses, and the other conditions would hold no more
-        raise QueryError(f"filter_where() takes one whole condition; a parenthesis, quote or comment is open: {where}")
+    if not is_closed(str(where)) and not is_closed(str(where), escapes=False):
+        # so it is for every server; as the one reads it that is asked, it is looked at again
+        raise open_condition(where)
     if not keeps_session(f"SELECT {where}"):
         # the connection goes back to others
         raise QueryError(f"filter_where() takes no variables, locks, INTO or executable comments: {where}")

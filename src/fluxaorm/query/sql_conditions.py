@@ -8,7 +8,16 @@ from typing import Any, Final, NamedTuple
 from fluxaorm.dialects.port import Dialect
 from fluxaorm.errors import QueryError
 from fluxaorm.query.binders import Binder, as_is, binder_for
-from fluxaorm.query.conditions import Combination, Comparison, Condition, FieldKey, Negation, RawCondition
+from fluxaorm.query.conditions import (
+    Combination,
+    Comparison,
+    Condition,
+    FieldKey,
+    Negation,
+    RawCondition,
+    open_condition,
+)
+from fluxaorm.query.placeholders import is_closed
 from fluxaorm.query.tables import Tables
 
 _OPERATORS: Final = {"eq": "=", "ne": "<>", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
@@ -83,6 +92,8 @@ class ConditionCompiler:
         return Part(f"NOT ({part.sql})", part.picks)
 
     def _raw(self, condition: RawCondition) -> Part:
+        if not is_closed(condition.sql, escapes=self._dialect.backslash_escapes):
+            raise open_condition(condition.sql)
         closing = "\n)" if "--" in condition.sql or "#" in condition.sql else ")"
         return Part(f"({condition.sql}{closing}", tuple(Pick(at, as_is) for at in self._take(condition.parameters)))
 

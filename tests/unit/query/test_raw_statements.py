@@ -198,6 +198,25 @@ def test_text_that_would_leave_its_parentheses(sql: str) -> None:
     assert not is_closed(sql)
 
 
+@pytest.mark.parametrize(
+    ("sql", "mysql", "sqlite"),
+    [
+        (r"a LIKE '50\%' ESCAPE '\'", False, True),
+        (r"a LIKE '50\%' ESCAPE '\\'", True, True),
+        (r"a = 'it\'s'", True, False),
+        (r"a = '\' OR 1 = 1) OR (1 = 1 -- '", True, False),
+        ("a = 1 --(", False, True),
+        ("[a(] = 1", False, True),
+        ("a = 1) --(", False, False),
+        ("a = 1 /* (", False, False),
+        ("a = [b", True, False),
+    ],
+)
+def test_text_is_read_as_its_server_reads_it(sql: str, mysql: bool, sqlite: bool) -> None:
+    """What is right on one is refused by nobody for the sake of another, and gets nowhere past its parentheses."""
+    assert (mysql, sqlite) == (is_closed(sql), is_closed(sql, escapes=False))
+
+
 @pytest.mark.parametrize("kind", ["short", "long"])
 def test_long_text_is_judged_as_short_one(kind: str) -> None:
     """Only what was found out about short texts is kept."""
@@ -206,10 +225,10 @@ def test_long_text_is_judged_as_short_one(kind: str) -> None:
     assert (is_closed(f"(a = 1{filler})"), is_closed(f"(a = 1{filler}")) == (True, False)
 
 
-@given(st.text("()'\"`\\-#/* \na"))
-def test_closed_text_can_be_put_side_by_side(text: str) -> None:
+@given(st.text("()[]'\"`\\-#/* \na"), st.booleans())
+def test_closed_text_can_be_put_side_by_side(text: str, escapes: bool) -> None:
     """Else one condition of a query could be ended by the next."""
-    assert not is_closed(text) or is_closed(f"({text}\n) AND ({text}\n)")
+    assert not is_closed(text, escapes=escapes) or is_closed(f"({text}\n) AND ({text}\n)", escapes=escapes)
 
 
 @pytest.mark.parametrize(

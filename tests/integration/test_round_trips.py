@@ -10,6 +10,7 @@ import pytest
 
 from devstack.proxy import Proxy
 from fluxaorm import Query
+from tests.support.blocks import block
 from tests.support.local_caches import HEARTBEATS, wait_until_open
 from tests.support.network import MakeProxy
 from tests.support.redis_servers import RedisServer
@@ -258,6 +259,31 @@ def test_a_lone_change_costs_one_mysql_and_two_redis(counted: Counted) -> None:
     counted.do(ctx.flush())
 
     assert (1, 2) == counted.counts
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (("SELECT 1", "UPDATE UserEntity SET age = 1"), 2),
+        (("SET @age = 1", "SELECT @age", "SELECT GET_LOCK('x', 0)", "DO 1"), 4),
+        # what is sent is UTF-8 again at once, the rest before the library's own
+        (("SET sql_mode = ''",), 3),
+    ],
+    ids=["plain", "variables", "session"],
+)
+def test_own_statements_in_a_transaction_cost_what_they_may_change(
+    counted: Counted, texts: tuple[str, ...], expected: int
+) -> None:
+    """Only what the library's SQL rests on has to be put back."""
+    ctx = counted.context()
+    with block(counted, ctx):
+        for text in texts:
+            counted.do(ctx.mysql().query(text))
+        counted.do(counted.users.count(ctx))
+    mysql, _ = counted.counts
+
+    # BEGIN, the library's own statement and COMMIT
+    assert expected + 3 == mysql
 
 
 def test_ids_of_a_loop_cost_about_ten_round_trips_a_thousand(counted: Counted) -> None:

@@ -24,7 +24,7 @@ class Reach(IntEnum):
     READ = 1
     """It gives rows."""
     TRACE = 2
-    """The same, and may leave variables and locks in the session, on which nothing of the library's rests."""
+    """It changes no rows, and may leave variables and locks in the session: nothing of the library's rests on them."""
     WRITE = 3
     """It may change rows."""
     SESSION = 4
@@ -57,6 +57,8 @@ _ASSIGNMENT: Final = re.compile(
     re.IGNORECASE | re.ASCII | re.DOTALL,
 )
 """Of variables, which ends no transaction; SET has other forms that do: PASSWORD, MariaDB's STATEMENT ... FOR."""
+_OWN_VARIABLE: Final = re.compile(r"\s*SET\s+@[\w$.]+\s*:?=[^,]*\Z", re.IGNORECASE | re.ASCII)
+"""One, and nothing else."""
 _USE: Final = re.compile(r"\s*(USE)\b", re.IGNORECASE | re.ASCII)
 _AUTOCOMMIT: Final = re.compile(r"(?<!\w)AUTOCOMMIT(?!\w)", re.IGNORECASE)
 _DEFINITION: Final = re.compile(
@@ -92,7 +94,7 @@ def _find_reach(sql: str) -> Reach:
     code = plainest_of(sql)
     found = _WORD.match(code)
     verb = found[1].upper() if found else ""
-    if verb == "DO":
+    if verb == "DO" or _OWN_VARIABLE.match(code):
         return Reach.TRACE
     if verb not in _PLAIN:
         return Reach.SESSION if _ASSIGNMENT.match(code) and not _AUTOCOMMIT.search(code) else Reach.TRANSACTION

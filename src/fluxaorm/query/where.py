@@ -83,11 +83,15 @@ def _expand(sql: object, params: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]
 
 
 def _new_ones(params: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The entities among the values that are new."""
+    """The entities among the values that are new. Of long lists it is their few types that are asked."""
     found: list[Any] = []
     for value in params:
-        members = cast("Iterable[Any]", value) if isinstance(value, (list, tuple, set, frozenset)) else (value,)
-        found += [member for member in members if is_entity(member) and member.is_new]
+        if isinstance(value, (list, tuple, set, frozenset)):
+            members = list(cast("Iterable[Any]", value))
+            if any(map(is_entity, set(map(type, members)))):
+                found += [member for member in members if is_entity(member) and member.is_new]
+        elif is_entity(value) and value.is_new:
+            found.append(value)
     return tuple(found)
 
 

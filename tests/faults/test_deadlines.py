@@ -54,11 +54,19 @@ def wait_until(condition: Any, what: str) -> None:
         time.sleep(0.02)
 
 
-def test_a_statement_is_ended_on_the_server_too(fragile: Fragile) -> None:
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT SLEEP(100), 'of_deadline'",
+        "WITH slow AS (SELECT SLEEP(100) AS slept, 'of_deadline' AS marker) SELECT * FROM slow",
+    ],
+    ids=["select", "with"],
+)
+def test_a_statement_is_ended_on_the_server_too(fragile: Fragile, sql: str) -> None:
     """The caller is told, and the server does not go on for nobody."""
     ctx = limited(fragile)
 
-    error = in_time(fragile, lambda: ctx.mysql().query("SELECT SLEEP(100), 'of_deadline'"))
+    error = in_time(fragile, lambda: ctx.mysql().query(sql))
     wait_until(lambda: running(fragile, "of_deadline") == 0, "the statement is killed")
 
     assert "0.3 s" in str(error)

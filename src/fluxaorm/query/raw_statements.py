@@ -42,7 +42,10 @@ _WORD: Final = re.compile(r"[\s(]*([A-Z]+)", re.IGNORECASE | re.ASCII)
 _READS: Final = frozenset({"SELECT", "WITH", "TABLE", "VALUES"})
 _PLAIN: Final = _READS | {"INSERT", "UPDATE", "DELETE", "REPLACE", "SHOW", "EXPLAIN", "DESC", "DESCRIBE"}
 _ONLY_READ: Final = frozenset({"SELECT", "TABLE", "VALUES", "SHOW"})
+_INTRODUCES: Final = frozenset({"WITH", "EXPLAIN", "DESC", "DESCRIBE"})
 """WITH may come before an UPDATE, and EXPLAIN ANALYZE runs its statement."""
+_WRITES: Final = re.compile(r"(?<![`\w])(?:INSERT|UPDATE|DELETE|REPLACE)(?![`\w])(?!\s*\()", re.IGNORECASE | re.ASCII)
+"""Not the functions of these names."""
 _SESSION: Final = re.compile(r"@|\b(?:(?:GET|RELEASE(?:_ALL)?)_LOCKS?|GET_(?:READ|WRITE)_LOCKS)\b", re.IGNORECASE)
 """Variables, and locks that a session keeps after its transaction."""
 _INTO: Final = re.compile(r"(?<![`\w])INTO(?![`\w])", re.IGNORECASE)
@@ -98,7 +101,7 @@ def _find_reach(sql: str) -> Reach:
         return Reach.TRACE
     if verb not in _PLAIN:
         return Reach.SESSION if _ASSIGNMENT.match(code) and not _AUTOCOMMIT.search(code) else Reach.TRANSACTION
-    reads = verb in _ONLY_READ
+    reads = verb in _ONLY_READ or (verb in _INTRODUCES and _WRITES.search(code) is None)
     if _SESSION.search(code) is not None or (verb in _READS and _INTO.search(code) is not None):
         return Reach.TRACE if reads else Reach.SESSION
     return Reach.READ if reads else Reach.WRITE

@@ -236,6 +236,11 @@ def test_closed_text_can_be_put_side_by_side(text: str, escapes: bool) -> None:
     [
         ("SELECT 1", Reach.READ),
         ("SHOW TABLES", Reach.READ),
+        ("WITH n AS (SELECT REPLACE(a, 'x', INSERT (b, 1, 1, '')) FROM `update`) SELECT updated FROM n", Reach.READ),
+        ("EXPLAIN ANALYZE SELECT 1 -- no DELETE", Reach.READ),
+        ("WITH n AS (SELECT @a) SELECT * FROM n", Reach.TRACE),
+        ("DESC t", Reach.READ),
+        ("WITH n AS (SELECT 1)\nDELETE FROM t", Reach.WRITE),
         ("SELECT @a := 1", Reach.TRACE),
         ("DO SLEEP(1)", Reach.TRACE),
         ("SET @a = 1", Reach.TRACE),

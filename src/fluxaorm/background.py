@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias
 
 from fluxaorm.errors import FluxaError
 from fluxaorm.plans.effects import Plan
+from fluxaorm.pools.threads import wait_for_end
 
 Step: TypeAlias = "Callable[[], Plan[bool]]"
 
@@ -146,8 +147,7 @@ class Background:
             self._closed = True
             thread = None if self._left else self._thread
             self._changed.notify()
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(seconds)
+        wait_for_end(thread, seconds)
         with self._changed:
             left, self._tasks = self._tasks, []
             self._left += len(left)

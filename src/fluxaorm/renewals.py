@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Any, Final, TypeAlias
 
 from fluxaorm.plans.effects import Plan
+from fluxaorm.pools.threads import wait_for_end
 
 Renewal: TypeAlias = "Callable[[], Plan[bool]]"
 
@@ -137,8 +138,7 @@ class Renewals:
         threads = [renewer.end() for renewer in renewers]
         deadline = monotonic() + CLOSING_SECONDS
         for thread in threads:
-            if thread is not None and thread is not threading.current_thread():
-                thread.join(max(0.0, deadline - monotonic()))
+            wait_for_end(thread, max(0.0, deadline - monotonic()))
         for renewer in renewers:
             renewer.tell_what_is_held()
 

@@ -15,6 +15,7 @@ from fluxaorm.errors import RedisError
 from fluxaorm.plans.cache_keys import read_changes
 from fluxaorm.plans.local_rows import LocalRows, Trust
 from fluxaorm.pools.ports import MESSAGE, PONG, Subscription
+from fluxaorm.pools.threads import wait_for_end
 
 HEARTBEAT: Final = 0.5
 OVERDUE: Final = 3 * HEARTBEAT
@@ -74,8 +75,7 @@ class ChangeListener:
             thread, subscription = self._thread, self._subscription
         if subscription is not None:
             subscription.interrupt()
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(timeout=1.0)
+        wait_for_end(thread, 1.0)
 
     def reset_after_fork(self) -> None:
         """In a child process, which has no such thread: shut, until it is started again."""

@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Final, Protocol
 
+from fluxaorm.pools.threads import wait_for_end
+
 IDLE_SECONDS: Final = 10.0
 """How long the watchdog's thread stays when there is nothing to watch."""
 CLOSING_SECONDS: Final = 1.0
@@ -147,8 +149,7 @@ class Watchdog:
             self._closed = True
             thread = None if self._watches else self._thread
             self._changed.notify()
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(CLOSING_SECONDS)
+        wait_for_end(thread, CLOSING_SECONDS)
 
     def reset_after_fork(self) -> None:
         """In a child process: its one thread watches nothing."""

@@ -13,17 +13,14 @@ def with_action_before(
 ) -> Plan[Any]:
     """The same plan; ``action`` runs once, right before its first effect that matches."""
     done = False
-    steps = unmerged(plan)
-    reply: Any = None
-    while True:
-        try:
-            effect = steps.send(reply)
-        except StopIteration as stop:
-            return stop.value
+
+    def act(effect: Effect[Any]) -> None:
+        nonlocal done
         if not done and matches(effect):
             done = True
             action()
-        reply = yield effect
+
+    return (yield from _attended(plan, before=act))
 
 
 def with_action_after(plan: Plan[Any], kind: type[Effect[Any]], action: Callable[[], object]) -> Plan[Any]:
@@ -32,18 +29,34 @@ def with_action_after(plan: Plan[Any], kind: type[Effect[Any]], action: Callable
     AssertionError when there is no such effect.
     """
     done = False
+
+    def act(effect: Effect[Any]) -> None:
+        nonlocal done
+        if not done and isinstance(effect, kind):
+            done = True
+            action()
+
+    result = yield from _attended(plan, after=act)
+    assert done, f"the plan had no {kind.__name__}"
+    return result
+
+
+def _attended(
+    plan: Plan[Any],
+    before: Callable[[Effect[Any]], None] = lambda _: None,
+    after: Callable[[Effect[Any]], None] = lambda _: None,
+) -> Plan[Any]:
+    """The same plan, with somebody told of each of its effects."""
     steps = unmerged(plan)
     reply: Any = None
     while True:
         try:
             effect = steps.send(reply)
         except StopIteration as stop:
-            assert done, f"the plan had no {kind.__name__}"
             return stop.value
+        before(effect)
         reply = yield effect
-        if not done and isinstance(effect, kind):
-            done = True
-            action()
+        after(effect)
 
 
 def overtaken(reader: Plan[Any], writer: Callable[[], None]) -> Plan[Any]:

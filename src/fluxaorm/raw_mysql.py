@@ -29,7 +29,7 @@ from fluxaorm.plans.effects import (
 )
 from fluxaorm.plans.unit import UnitOfWork
 from fluxaorm.query.placeholders import has_several_statements
-from fluxaorm.query.raw_statements import Reach, chosen_database, definition, reach_of, transaction_control
+from fluxaorm.query.raw_statements import Reach, chooses_database, definition, reach_of, transaction_control
 from fluxaorm.query.where import Where
 from fluxaorm.transaction import AsyncTransactionBlock, TransactionBlock
 
@@ -72,7 +72,7 @@ class _RawBase:
 
     def _check_inside(self, text: str) -> None:
         """Refuse what a transaction cannot hold, as far as it is plain to see."""
-        if chosen_database(text):
+        if chooses_database(text):
             raise QueryError("USE would lead the rest of the transaction to another database: write `db`.`table`")
         if self._commits_silently and (word := definition(text)):
             raise QueryError(f"{word} would commit the open transaction: run it outside")

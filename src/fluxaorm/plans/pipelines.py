@@ -20,7 +20,7 @@ from fluxaorm.plans.effects import (
 )
 from fluxaorm.query.params import with_article
 from fluxaorm.query.placeholders import has_several_statements
-from fluxaorm.query.raw_statements import chosen_database, definition, procedure_call, transaction_control
+from fluxaorm.query.raw_statements import chooses_database, definition, procedure_call, transaction_control
 from fluxaorm.query.where import Where
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class MySQLPipeline:
         where = Where(sql, *args)
         if has_several_statements(sql) or not sql.strip():
             raise QueryError(f"a pipeline takes one statement at a time: {sql}")
-        if chosen_database(sql):
+        if chooses_database(sql):
             raise QueryError(f"a pipeline takes no USE, which what follows it would run in: write `db`.`table`: {sql}")
         if word := self._what_ends_it(sql):
             raise QueryError(f"a pipeline takes no {word}, which would end the flush's transaction half-way: {sql}")

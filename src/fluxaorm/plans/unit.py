@@ -320,20 +320,18 @@ class EntityUnit:
         ref = self.identity.get(id)
         if ref is None and self.stale:
             ref = self.stale.get(id)
-        if ref is not None:
-            entity = ref()
-            if entity is not None:
-                if since == self.writes_seen or not self.is_overtaken(id, since):
-                    self._take_newer(entity, id, cells, read_at)
-                elif id in self.stale:
-                    # newer than what the entity has, but not as new as the row
-                    self._take_newer(entity, id, cells, read_at)
-                    self._make_one_stale(id)
-                return entity
-        made = self.adopt(id, cells, STORED, read_at)
-        if since != self.writes_seen and self.is_overtaken(id, since):
+        overtaken = since != self.writes_seen and self.is_overtaken(id, since)
+        entity = None if ref is None else ref()
+        if entity is None:
+            entity = self.adopt(id, cells, STORED, read_at)
+        elif overtaken and id not in self.stale:
+            # it has what was read after the write
+            return entity
+        else:
+            self._take_newer(entity, id, cells, read_at)
+        if overtaken:
             self._make_one_stale(id)
-        return made
+        return entity
 
     def is_overtaken(self, id: int, since: int) -> bool:
         """Whether a row may have changed since it was read, or before it was read to its end."""

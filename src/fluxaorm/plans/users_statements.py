@@ -77,8 +77,7 @@ def restore_plan(session: Session, dialect: Dialect, database: str) -> Plan[None
 def direct_plan(session: Session, effect: Direct, dialect: Dialect) -> Plan[Any]:
     """Perform a statement that may change the session, and find out if it has ended the transaction. As above."""
     what = f"the statement {short_sql(effect.sql)}"
-    guarded = effect.reach is Reach.TRANSACTION and not dialect.transactional_ddl
-    if guarded:
+    if _is_guarded(dialect, effect.reach):
         _ = yield from Execute(session, GUARD, reach=Reach.READ)
     session.changed = True
     try:
@@ -88,10 +87,21 @@ def direct_plan(session: Session, effect: Direct, dialect: Dialect) -> Plan[Any]
         if told is None:
             raise
         raise told from error
-    after = (*((_RELEASE,) if guarded else ()), *_utf8(dialect, effect.reach))
-    if not isinstance(effect, OpenStream) and (told := (yield from _look_plan(session, dialect, after, what))):
+    if isinstance(effect, OpenStream):
+        # nothing else is sent before its rows were read
+        return reply
+    if told := (yield from _look_plan(session, dialect, _after(dialect, effect.reach), what)):
         raise told
     return reply
+
+
+def _is_guarded(dialect: Dialect, reach: Reach) -> bool:
+    return reach is Reach.TRANSACTION and not dialect.transactional_ddl
+
+
+def _after(dialect: Dialect, reach: Reach) -> Sequence[str]:
+    """What follows a statement that is run by itself, or that failed."""
+    return (*((_RELEASE,) if _is_guarded(dialect, reach) else ()), *_utf8(dialect, reach))
 
 
 def _utf8(dialect: Dialect, reach: Reach) -> Sequence[str]:
@@ -106,11 +116,9 @@ def _judged_plan(
         return _doubted(session, error)
     if reach < Reach.SESSION or not isinstance(error, MySQLError) or isinstance(error, MySQLConnectionError):
         return None
-    guarded = reach is Reach.TRANSACTION and not dialect.transactional_ddl
-    if isinstance(error, DeadlockError) and not guarded:
+    if isinstance(error, DeadlockError) and not _is_guarded(dialect, reach):
         return None
-    after = (*((_RELEASE,) if guarded else ()), *_utf8(dialect, reach))
-    return (yield from _look_plan(session, dialect, after, what, error))
+    return (yield from _look_plan(session, dialect, _after(dialect, reach), what, error))
 
 
 def _doubted(session: Session, error: BaseException) -> Exception | None:

@@ -62,7 +62,7 @@ _ASSIGNMENT: Final = re.compile(
 """Of variables, which ends no transaction; SET has other forms that do: PASSWORD, MariaDB's STATEMENT ... FOR."""
 _OWN_VARIABLE: Final = re.compile(r"\s*SET\s+@[\w$.]+\s*:?=[^,]*\Z", re.IGNORECASE | re.ASCII)
 """One, and nothing else."""
-_USE: Final = re.compile(r"\s*(USE)\b", re.IGNORECASE | re.ASCII)
+_USE: Final = re.compile(r"\s*USE\b", re.IGNORECASE | re.ASCII)
 _AUTOCOMMIT: Final = re.compile(r"(?<!\w)AUTOCOMMIT(?!\w)", re.IGNORECASE)
 _DEFINITION: Final = re.compile(
     r"\s*(CREATE(?!\s+(?:OR\s+REPLACE\s+)?TEMPORARY\b)|ALTER|DROP(?!\s+TEMPORARY\b)|RENAME|TRUNCATE|ANALYZE|OPTIMIZE|REPAIR|CHECK|GRANT"
@@ -128,7 +128,6 @@ def procedure_call(sql: str) -> str | None:
     return None if found is None else "CALL"
 
 
-def chosen_database(sql: str) -> str | None:
-    """``USE``, after which names mean other tables."""
-    found = _USE.match(plainest_of(sql))
-    return None if found is None else "USE"
+def chooses_database(sql: str) -> bool:
+    """Whether it is USE, after which names mean other tables."""
+    return _USE.match(plainest_of(sql)) is not None

@@ -16,6 +16,7 @@ from tests.support.blocks import block
 from tests.support.shells import open_shell
 from tests.support.shop_engines import Shop, open_engine
 from tests.support.sql_servers import Database, SqlServer
+from tests.support.waiting import wait_until
 
 NAMES = ("plain", "it's \\", "\\' OR 1=1 -- ", "中' OR 1=1 -- ", "表\\", "")
 
@@ -39,9 +40,14 @@ def session(shop: Shop) -> tuple[Any, ...]:
     """What a fresh context finds of the session, and on which connection."""
     names = ("sql_mode", "time_zone", "character_set_client", "autocommit", "sql_select_limit")
     columns = ", ".join(f"@@SESSION.{name}" for name in names)
-    return tuple(
-        shop.do(shop.context().mysql().query_row(f"SELECT {columns}, DATABASE(), @mine, IS_USED_LOCK('mine')"))
-    )
+    # a lock is anybody's on the server, and a connection that was closed keeps its own until the server sees it
+    own_lock = f"IS_USED_LOCK('{lock_of(shop)}') <=> CONNECTION_ID()"
+    return tuple(shop.do(shop.context().mysql().query_row(f"SELECT {columns}, DATABASE(), @mine, {own_lock}")))
+
+
+def lock_of(shop: Shop) -> str:
+    """The name of a lock that no other test takes."""
+    return str(shop.url).rpartition("/")[2]
 
 
 def found(shop: Shop, ctx: Any, text: str) -> list[str]:
@@ -61,24 +67,26 @@ def found(shop: Shop, ctx: Any, text: str) -> list[str]:
         "PREPARE mine FROM 'SET @mine = 1'",
         "CALL change_session()",
         "/*!50000 SET SESSION sql_mode = 'ANSI_QUOTES' */",
-        "DO GET_LOCK('mine', 1)",
+        "DO GET_LOCK('{lock}', 1)",
         "SELECT @mine := 5",
-        "SELECT `GET_LOCK`('mine', 1)",
+        "SELECT `GET_LOCK`('{lock}', 1)",
     ],
 )
 def test_nothing_of_a_context_is_seen_by_the_next(notes: Shop, sql: str) -> None:
     """A mode, a character set or a database that stayed would let values be read as SQL, or rows go elsewhere."""
     notes.sql(
         "CREATE PROCEDURE change_session() BEGIN SET @mine = 1; SET time_zone = '+07:00'; SET autocommit = 0;"
-        " SET character_set_client = gbk; DO GET_LOCK('mine', 1); END"
+        f" SET character_set_client = gbk; DO GET_LOCK('{lock_of(notes)}', 1); END"
     )
     before = session(notes)
 
-    run = notes.context().mysql()
+    run, sql = notes.context().mysql(), sql.format(lock=lock_of(notes))
     notes.do(run.query(sql) if sql.startswith("SELECT") else run.exec(sql))
 
     assert before == session(notes)
     assert [[text] for text in NAMES] == [found(notes, notes.context(), text) for text in NAMES]
+    free = f"SELECT IS_FREE_LOCK('{lock_of(notes)}')"
+    wait_until(lambda: notes.sql(free) == [("1",)], "the closed connection's lock to be free")
 
 
 @pytest.mark.parametrize("sql", ["SET NAMES gbk", "SET sql_mode = 'NO_BACKSLASH_ESCAPES,ANSI_QUOTES'"])

@@ -23,7 +23,7 @@ from fluxaorm.plans.pool_order import Precedence, in_commit_order, precedences
 from fluxaorm.plans.row_params import ROWS_A_STATEMENT, Params, UnsetValueError, cut, parts_of
 from fluxaorm.plans.tracked import DELETING, GONE, NEW, STORED, TrackedEntity
 from fluxaorm.plans.unit import UnitOfWork
-from fluxaorm.plans.write_order import arranged, soft_deletes
+from fluxaorm.plans.write_order import DELETE, INSERT, MARK, UPDATE, arranged
 
 if TYPE_CHECKING:
     from fluxaorm.plans.foreign_keys import KnownForeignKeys
@@ -80,9 +80,11 @@ class FlushWork:
         self.writes = writes
         self.pools: dict[str, PoolWork] = {}
         self.queued: Pipelines | None = None
-        for binding, verb, group in arranged(writes, known):
+        self._rows = dict.fromkeys((INSERT, UPDATE, MARK, DELETE), 0)
+        for binding, kind, group in arranged(writes, known):
             pool = self.pools.setdefault(binding.mysql_pool, PoolWork(binding.mysql_pool))
-            pool.statements.extend(_STATEMENTS[verb](binding, group))
+            pool.statements.extend(_STATEMENTS[kind](binding, group))
+            self._rows[kind] += len(group)
 
     def add_queued(self, queued: Pipelines) -> None:
         """Run the user's own statements after the entities, and what belongs to them."""
@@ -107,9 +109,8 @@ class FlushWork:
 
     def result(self) -> FlushResult:
         """The counts."""
-        inserted = sum(write.verb == "insert" for write in self.writes)
-        deleted = sum(write.verb == "delete" or soft_deletes(write) for write in self.writes)
-        return FlushResult(inserted, len(self.writes) - inserted - deleted, deleted)
+        rows = self._rows
+        return FlushResult(rows[INSERT], rows[UPDATE], rows[MARK] + rows[DELETE])
 
 
 def collect(owner: UnitOfWork, entities: Sequence[TrackedEntity]) -> list[EntityWrite]:
@@ -269,7 +270,12 @@ def missing_values(binding: Binding, row: Sequence[Any]) -> MissingValueError:
     return MissingValueError(binding.schema.name, row[0], missing)
 
 
-_STATEMENTS = {"delete": _delete_statements, "update": _update_statements, "insert": _insert_statements}
+_STATEMENTS = {
+    DELETE: _delete_statements,
+    MARK: _update_statements,
+    UPDATE: _update_statements,
+    INSERT: _insert_statements,
+}
 
 
 def settle(owner: UnitOfWork, writes: Iterable[EntityWrite]) -> None:

@@ -30,30 +30,28 @@ _LARGEST_ID: Final = 2**64 - 1
 
 def get_by_id_plan(unit: EntityUnit, id: int, must: bool = False, include_deleted: bool = False) -> Plan[Any]:
     """The entity of an id, or None; ``must``: or EntityNotFoundError."""
-    entity = yield from _any_by_id_plan(unit, id)
+    entity: Any = None
+    if (type(id) is int and 0 <= id <= _LARGEST_ID) or checked_ids(unit, (id,)):
+        counts = unit.binding.counts
+        if id in unit.identity:
+            entity = unit.fresh(id)
+        if entity is not None:
+            counts.context_hit += 1
+        else:
+            counts.context_miss += 1
+            since = unit.writes_seen
+            # no plan of its own: this is the shortest way to one row
+            if unit.owner.merges_look_ups:
+                row = yield from find_row_plan(unit, id)
+            else:
+                row = yield from read_row_plan(unit.owner, unit.binding, id)
+            if row is not None:
+                entity = unit.entity_from_row(row, since, read_at(unit))
     if entity is not None and (include_deleted or not unit.is_hidden(entity)):
         return entity
     if must:
         raise EntityNotFoundError(unit.schema.name, id)
     return None
-
-
-def _any_by_id_plan(unit: EntityUnit, id: int) -> Plan[Any]:
-    """The entity of an id, deleted or not, or None."""
-    if (type(id) is not int or not 0 <= id <= _LARGEST_ID) and not checked_ids(unit, (id,)):
-        return None
-    owner, binding = unit.owner, unit.binding
-    known = unit.fresh(id) if id in unit.identity else None
-    if known is not None:
-        binding.counts.context_hit += 1
-        return known
-    binding.counts.context_miss += 1
-    since = unit.writes_seen
-    if owner.merges_look_ups:
-        row = yield from find_row_plan(unit, id)
-    else:
-        row = yield from read_row_plan(owner, binding, id)
-    return None if row is None else unit.entity_from_row(row, since, read_at(unit))
 
 
 def entity_at_hand(unit: EntityUnit, id: int, include_deleted: bool = False) -> Any:
@@ -124,8 +122,8 @@ def check_id(unit: EntityUnit, id: Any) -> None:
     """Refuse what cannot be an id: QueryError names the entity and the value."""
     if type(id) is not int and (isinstance(id, bool) or not isinstance(id, int)):
         raise QueryError(f"{unit.schema.name}: an id is an int, not {type(id).__name__} {shown_value(id)}")
-    least = unit.schema.id_minimum
-    if id < least:
+    # no minimum is positive
+    if id < 0 and id < (least := unit.schema.id_minimum):
         told = f"is at least {least}" if least else "is not negative"
         raise QueryError(f"{unit.schema.name}: an id {told}, got {shown_value(id)}")
 

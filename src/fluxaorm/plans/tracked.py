@@ -179,7 +179,9 @@ class TrackedEntity:
                 return None
             raise self._refused(column, value, "is not nullable")
         try:
-            return self._unit.binding.assigned_form(column, column.check(self._with_ids(column, value)))
+            if column.reference is not None or column.kind == "references":
+                value = self._with_ids(column, value)
+            return self._unit.binding.assigned_form(column, column.check(value))
         except ValueError as error:
             raise self._refused(column, value, str(error)) from None
 

@@ -48,14 +48,8 @@ class Edge(NamedTuple):
     """Whose refusal it prevents; None: it is only better so."""
 
 
-def soft_deletes(write: EntityWrite) -> bool:
-    """Whether an UPDATE marks its row deleted."""
-    position = write.binding.schema.soft_delete_position
-    return position is not None and write.verb == "update" and bool(write.values.get(position))
-
-
-def arranged(writes: Sequence[EntityWrite], known: KnownForeignKeys) -> list[tuple[Binding, str, list[EntityWrite]]]:
-    """The writes in groups: of one entity and verb each, whose order within does not matter but for INSERTs.
+def arranged(writes: Sequence[EntityWrite], known: KnownForeignKeys) -> list[tuple[Binding, int, list[EntityWrite]]]:
+    """The writes in groups: of one entity and kind each, whose order within does not matter but for INSERTs.
 
     ReferenceCycleError when foreign keys leave no order.
     """
@@ -65,12 +59,12 @@ def arranged(writes: Sequence[EntityWrite], known: KnownForeignKeys) -> list[tup
     places = {group: _place(*group, known) for group in groups}
     edges = list(_edges(groups, writes, known))
     if not edges:
-        return [(group[0], groups[group][0].verb, groups[group]) for group in sorted(groups, key=places.__getitem__)]
+        return [(*group, groups[group]) for group in sorted(groups, key=places.__getitem__)]
     levelled: dict[tuple[int, Place], list[EntityWrite]] = {}
     own = [places[write.binding, _kind(write)] for write in writes]
     for number, level in _levels(writes, own, edges):
         levelled.setdefault((level, own[number]), []).append(writes[number])
-    return [(levelled[at][0].binding, levelled[at][0].verb, levelled[at]) for at in sorted(levelled)]
+    return [(levelled[at][0].binding, at[1][3], levelled[at]) for at in sorted(levelled)]
 
 
 def _kind(write: EntityWrite) -> int:
@@ -78,7 +72,8 @@ def _kind(write: EntityWrite) -> int:
         return INSERT
     if write.verb == "delete":
         return DELETE
-    return MARK if soft_deletes(write) else UPDATE
+    position = write.binding.schema.soft_delete_position
+    return MARK if position is not None and write.values.get(position) else UPDATE
 
 
 def _place(binding: Binding, kind: int, known: KnownForeignKeys) -> Place:

@@ -40,7 +40,7 @@ def declared_fields(cls: type[Any]) -> dict[str, DeclaredField]:
     hidden: set[str] = set()
     for owner in cls.__mro__[:-1]:
         for name, hint in own_annotations(owner).items():
-            if name.startswith("_") or _is_class_var(hint):
+            if _is_class_var(hint):
                 hidden.add(name)
             elif name not in fields and name not in hidden:
                 fields[name] = DeclaredField(name, hint, owner, default_of(cls, name))

@@ -35,7 +35,8 @@ def field_problem(name: str) -> str:
     if name in RESERVED:
         return f"the generated class needs the name '{name}' itself; call it {name}_ with Field(column='{name}')"
     if name.startswith("_"):
-        return f"'{name}' begins with _; such names are not columns"
+        bare = name.strip("_") or "name"
+        return f"'{name}' begins with _; call it {bare} with Field(column='{name}'), or say Field(ignore=True) if it is no column"
     return ""
 
 

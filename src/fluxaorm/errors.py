@@ -415,6 +415,8 @@ class MySQLError(FluxaError):
 
     failed_statement: int | None = None
     """Which statement of a batch it was, counted from 0."""
+    ended_transaction = False
+    """Whether the connection itself saw that the server has rolled the whole transaction back."""
 
     _told: str
     """The server's own words, which may hold values that ``reason`` does not show."""

@@ -36,7 +36,8 @@ def field_problem(name: str) -> str:
         return f"the generated class needs the name '{name}' itself; call it {name}_ with Field(column='{name}')"
     if name.startswith("_"):
         bare = name.strip("_") or "name"
-        return f"'{name}' begins with _; call it {bare} with Field(column='{name}'), or say Field(ignore=True) if it is no column"
+        rename = f"call it {bare} with Field(column='{name}')"
+        return f"'{name}' begins with _; {rename}, or say Field(ignore=True) if it is no column"
     return ""
 
 

@@ -173,6 +173,7 @@ class Transaction:
     def note(self, session: Session, error: BaseException) -> None:
         """The same where nothing is to be asked."""
         lost = isinstance(error, MySQLConnectionError | DeadlockError) and error.errno != LOCK_NOT_FREE
+        lost = lost or (isinstance(error, MySQLError) and error.ended_transaction)
         left = isinstance(error, DeadlineExceededError) or not isinstance(error, Exception)
         if session in self.begun and (lost or left):
             self.fail(error)

@@ -46,6 +46,7 @@ class SQLiteCore:
 
     __slots__ = (
         "__weakref__",
+        "_begun",
         "_raw",
         "_reads_only",
         "_stream",
@@ -72,6 +73,7 @@ class SQLiteCore:
         self.taken = 0.0
         self.opened = 0.0
         self._stream: sqlite3.Cursor | None = None
+        self._begun = False
         self.usable = True
         self.touched = False
         try:
@@ -161,6 +163,7 @@ class SQLiteCore:
             if self._raw.in_transaction or statement == "COMMIT":
                 self._run(statement, ())
         finally:
+            self._begun = False
             self._let_write()
 
     def start(self, statements: Sequence[str], read_only: bool) -> None:
@@ -171,6 +174,7 @@ class SQLiteCore:
         except BaseException:
             self._let_write()
             raise
+        self._begun = True
 
     def _let_write(self) -> None:
         if self._reads_only:
@@ -202,6 +206,8 @@ class SQLiteCore:
         mapped = self.dialect.map_error(code, message, pool=self.pool, statement=sql)
         if isinstance(mapped, MySQLConnectionError):
             self.usable = False
+        # OR ROLLBACK, RAISE(ROLLBACK) and some failures of SQLite's own do that; what follows would commit by itself
+        mapped.ended_transaction = self._begun and not self._raw.in_transaction
         return mapped
 
     def touch(self) -> None:
@@ -326,7 +332,7 @@ class AsyncSQLiteConnection(SQLiteCore):
             try:
                 return attempt()
             except DeadlockError as error:
-                if error.errno == _SNAPSHOT_OUTDATED or loop.time() >= deadline:
+                if error.errno == _SNAPSHOT_OUTDATED or error.ended_transaction or loop.time() >= deadline:
                     raise
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from fluxaorm.alters import Alter
+from fluxaorm.dialects import SQLITE
 from fluxaorm.entity.schema import EntitySchema
 from fluxaorm.errors import AlterError, MySQLError
 from tests.support.raw_stores import RawStore, open_sqlite
@@ -106,6 +107,26 @@ def test_a_constraint_that_names_what_goes_is_in_the_way(store: RawStore) -> Non
 
     assert "manual" == alter.safety
     assert before == _made(store, "table")
+
+
+@pytest.mark.parametrize(
+    ("what", "broken"),
+    [
+        ("view v", "CREATE VIEW v AS SELECT * FROM nowhere"),
+        ("trigger t", "CREATE TRIGGER t AFTER INSERT ON Lid BEGIN DELETE FROM nowhere; END"),
+    ],
+)
+def test_what_is_broken_in_the_file_is_named_when_it_is_in_the_way(store: RawStore, what: str, broken: str) -> None:
+    """SQLite changes no table then; the advice to run the alters again would lead nowhere."""
+    store.query(broken)
+    (alter,) = store.alters(_box(9))
+
+    with pytest.raises(MySQLError, match=f"before {what} is dropped or mended") as told:
+        _run(store, [alter])
+
+    assert "get_alters" not in str(told.value)
+    assert not SQLITE.is_missing_table(told.value)
+    assert [(1, "one")] == store.query("SELECT id, n FROM Box")
 
 
 def test_a_renamed_table_is_made_anew_only_when_its_name_is_known(store: RawStore) -> None:

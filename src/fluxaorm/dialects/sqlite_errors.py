@@ -28,6 +28,7 @@ _KINDS: Final[dict[int, type[MySQLError]]] = {
 
 _MISSING_TABLE: Final = "no such table: "
 _DUPLICATE: Final = re.compile(r"UNIQUE constraint failed: (?P<columns>.*)")
+_BROKEN: Final = re.compile(r"error in (?P<what>(view|trigger) \S+):")
 _SCHEMA: Final[dict[str, str]] = {
     _MISSING_TABLE: "create the table with fluxaorm.get_alters(ctx)",
     "no such column: ": "bring the table up to date with fluxaorm.get_alters(ctx)",
@@ -38,9 +39,16 @@ _SCHEMA: Final[dict[str, str]] = {
 def error_of(errno: int, message: str, pool: str, statement: str) -> MySQLError:
     """The library's error for a result code and message."""
     code = errno & 0xFF
-    advice = ADVICE.get(code) or next((text for part, text in _SCHEMA.items() if part in message), None)
+    advice = ADVICE.get(code) or _schema_advice(message)
     reason = f"{message}; {advice}" if advice else message
     return _KINDS.get(code, MySQLError)(reason, errno=errno, pool=pool, statement=statement)
+
+
+def _schema_advice(message: str) -> str | None:
+    broken = _BROKEN.search(message)
+    if broken is not None:
+        return f"no table can be changed before {broken['what']} is dropped or mended"
+    return next((text for part, text in _SCHEMA.items() if part in message), None)
 
 
 def duplicate_of(message: str) -> Duplicate | None:
@@ -54,7 +62,7 @@ def duplicate_of(message: str) -> Duplicate | None:
 
 def is_missing_column(error: MySQLError) -> bool:
     """SQLite has no number for it."""
-    return "no such column: " in error.reason
+    return "no such column: " in error.reason and _BROKEN.search(error.reason) is None
 
 
 def is_lock_timeout(error: MySQLError) -> bool:
@@ -64,7 +72,7 @@ def is_lock_timeout(error: MySQLError) -> bool:
 
 def is_missing_table(error: MySQLError) -> bool:
     """SQLite has no number for it."""
-    return _MISSING_TABLE in error.reason
+    return _MISSING_TABLE in error.reason and _BROKEN.search(error.reason) is None
 
 
 def is_refused_null(error: MySQLError) -> bool:

@@ -19,6 +19,10 @@ COLLATIONS = {
     "mariadb": ["utf8mb4_general_ci", "utf8mb4_bin", "utf8mb4_unicode_ci"],
     "sqlite": ["NOCASE"],
 }
+# neither server keeps characters past U+FFFF in a comment
+COMMENT = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0", max_codepoint=0xFFFF), min_size=1, max_size=9
+)
 
 
 def _property(examples: int) -> settings:
@@ -150,3 +154,48 @@ def test_what_is_added_to_a_table_with_rows_keeps_them(raw_store: RawStore, data
     assert raw_store.alters(after) == []
     assert row == _rows(raw_store, "Thing", [column.name for column in before.columns])
     assert len(safe) <= 1
+
+
+@_property(60)
+@given(versions=releases(), data=st.data())
+def test_what_somebody_gave_a_column_outlives_what_becomes_of_it(
+    raw_server_store: RawStore, versions: Releases, data: st.DataObject
+) -> None:
+    """A definition tells nothing of comments and CHECKs: they go with their column, and never before."""
+    store, before, after = raw_server_store, versions.before, versions.after
+    _empty(store)
+    given_to = {column.name: data.draw(COMMENT) for column in before.columns if data.draw(st.booleans())}
+    _create(store, before, given_to)
+
+    reorder = data.draw(st.booleans())
+
+    _run(store, store.alters(after, reorder=reorder))
+
+    lives = {column.renamed_from or column.name: column.name for column in after.columns}
+    expected = {lives[name]: comment for name, comment in given_to.items() if name in lives}
+    assert expected == {name: told for name, told in _comments(store, after.table).items() if told}
+    assert {f"given_{name}" for name in given_to if name in lives} == _checks(store)
+    assert [] == store.alters(after, reorder=reorder)
+
+
+def _create(store: RawStore, schema: EntitySchema, comments: dict[str, str]) -> None:
+    """Its table, as if somebody had given these columns comments, and a CHECK each that any value passes."""
+    (alter,) = store.alters(schema)
+    lines = alter.sql.splitlines()
+    for at, line in enumerate(lines):
+        name = line.split("`")[1] if line.startswith("  `") else ""
+        if name in comments:
+            check = f"CONSTRAINT `given_{name}` CHECK (`{name}` IS NULL OR `{name}` IS NOT NULL)"
+            told = f"COMMENT {store.dialect.text_literal(comments[name])}"
+            lines[at] = f"{line.removesuffix(',')} {told}, {check}{',' if line.endswith(',') else ''}"
+    store.query("\n".join(lines))
+
+
+def _comments(store: RawStore, table: str) -> dict[str, str]:
+    sql = "SELECT COLUMN_NAME, COLUMN_COMMENT FROM information_schema.COLUMNS"
+    return dict(store.query(f"{sql} WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?", (table,)))
+
+
+def _checks(store: RawStore) -> set[str]:
+    sql = "SELECT CONSTRAINT_NAME FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE()"
+    return {name for (name,) in store.query(sql) if name.startswith("given_")}

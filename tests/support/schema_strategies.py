@@ -86,7 +86,9 @@ def _times(kind: str, digits: int) -> st.SearchStrategy[str]:
     days = st.datetimes().map(lambda d: f"{max(d.year, 1000)}-{d:%m}-02 {d:%H:%M:%S}")
     if kind == "datetime":
         return st.builds(str.__add__, days, fractions)
-    return st.builds(lambda sign, day, end: sign + day[-8:] + end, st.sampled_from(["", "-"]), days, fractions)
+    times = st.builds(lambda sign, day, end: sign + day[-8:] + end, st.sampled_from(["", "-"]), days, fractions)
+    # no value is written as minus nothing
+    return times.map(lambda text: text if set(text) - set("-0:.") else text.removeprefix("-"))
 
 
 def _sets(members: tuple[str, ...]) -> st.SearchStrategy[str]:

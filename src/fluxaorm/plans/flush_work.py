@@ -80,7 +80,7 @@ class FlushWork:
         self.writes = writes
         self.pools: dict[str, PoolWork] = {}
         self.queued: Pipelines | None = None
-        self._rows = dict.fromkeys((INSERT, UPDATE, MARK, DELETE), 0)
+        self._rows: dict[int, int] = dict.fromkeys((INSERT, UPDATE, MARK, DELETE), 0)
         for binding, kind, group in arranged(writes, known):
             pool = self.pools.setdefault(binding.mysql_pool, PoolWork(binding.mysql_pool))
             pool.statements.extend(_STATEMENTS[kind](binding, group))

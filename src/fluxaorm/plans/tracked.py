@@ -179,9 +179,10 @@ class TrackedEntity:
                 return None
             raise self._refused(column, value, "is not nullable")
         try:
-            if column.reference is not None or column.kind == "references":
-                value = self._with_ids(column, value)
-            return self._unit.binding.assigned_form(column, column.check(value))
+            # what an error shows is the value as it was given
+            refers = column.reference is not None or column.kind == "references"
+            taken = self._with_ids(column, value) if refers else value
+            return self._unit.binding.assigned_form(column, column.check(taken))
         except ValueError as error:
             raise self._refused(column, value, str(error)) from None
 

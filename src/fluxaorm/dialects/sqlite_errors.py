@@ -27,11 +27,12 @@ _KINDS: Final[dict[int, type[MySQLError]]] = {
 }
 
 _MISSING_TABLE: Final = "no such table: "
+_MISSING_COLUMN: Final = "no such column: "
 _DUPLICATE: Final = re.compile(r"UNIQUE constraint failed: (?P<columns>.*)")
 _BROKEN: Final = re.compile(r"error in (?P<what>(view|trigger) \S+):")
 _SCHEMA: Final[dict[str, str]] = {
     _MISSING_TABLE: "create the table with fluxaorm.get_alters(ctx)",
-    "no such column: ": "bring the table up to date with fluxaorm.get_alters(ctx)",
+    _MISSING_COLUMN: "bring the table up to date with fluxaorm.get_alters(ctx)",
     "has no column named": "bring the table up to date with fluxaorm.get_alters(ctx)",
 }
 
@@ -62,7 +63,7 @@ def duplicate_of(message: str) -> Duplicate | None:
 
 def is_missing_column(error: MySQLError) -> bool:
     """SQLite has no number for it."""
-    return "no such column: " in error.reason and _BROKEN.search(error.reason) is None
+    return _is_missing(_MISSING_COLUMN, error)
 
 
 def is_lock_timeout(error: MySQLError) -> bool:
@@ -72,7 +73,12 @@ def is_lock_timeout(error: MySQLError) -> bool:
 
 def is_missing_table(error: MySQLError) -> bool:
     """SQLite has no number for it."""
-    return _MISSING_TABLE in error.reason and _BROKEN.search(error.reason) is None
+    return _is_missing(_MISSING_TABLE, error)
+
+
+def _is_missing(what: str, error: MySQLError) -> bool:
+    """Whether the statement itself names it: what a broken view or trigger lacks is no matter of ours."""
+    return what in error.reason and _BROKEN.search(error.reason) is None
 
 
 def is_refused_null(error: MySQLError) -> bool:

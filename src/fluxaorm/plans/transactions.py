@@ -172,10 +172,10 @@ class Transaction:
 
     def note(self, session: Session, error: BaseException) -> None:
         """The same where nothing is to be asked."""
+        ended = isinstance(error, MySQLError) and error.ended_transaction
         lost = isinstance(error, MySQLConnectionError | DeadlockError) and error.errno != LOCK_NOT_FREE
-        lost = lost or (isinstance(error, MySQLError) and error.ended_transaction)
         left = isinstance(error, DeadlineExceededError) or not isinstance(error, Exception)
-        if session in self.begun and (lost or left):
+        if session in self.begun and (ended or lost or left):
             self.fail(error)
 
     def doubt(self, unknown: CommitUnknownError) -> None:

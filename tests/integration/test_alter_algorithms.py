@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
+
+import pytest
 
 from fluxaorm.alters import Alter
 from fluxaorm.dialects.ddl_algorithms import HINTS
@@ -102,6 +105,51 @@ def _accepts(store: RawStore, alter: Alter, hint: str) -> bool:
             raise
         return False
     return True
+
+
+def _enum(*names: str) -> ColumnSchema:
+    return make_column("members", "enum('x')", enum=make_members(*names))
+
+
+FIRST, SECOND = make_column("first", "int"), make_column("second", "int")
+TOGETHER: dict[str, tuple[list[ColumnSchema], list[ColumnSchema]]] = {
+    "a column": ([], [make_column("added", "int", nullable=True)]),
+    "a required column": ([], [make_column("needed", "int")]),
+    "a default": ([make_column("valued", "int", default=1)], [make_column("valued", "int", default=2)]),
+    "a member": ([_enum("a")], [_enum("a", "b")]),
+    "a longer varchar": ([make_column("longer", "varchar(20)")], [make_column("longer", "varchar(30)")]),
+    "NULL": ([make_column("nothing", "int")], [make_column("nothing", "int", nullable=True)]),
+    "NULL in a text": ([make_column("words", "mediumtext")], [make_column("words", "mediumtext", nullable=True)]),
+    "a column's name": ([make_column("old", "int")], [make_column("new", "int", renamed_from="old")]),
+    "a column less": ([make_column("gone", "int")], []),
+    "the order": ([FIRST, SECOND], [SECOND, FIRST]),
+    "a varchar": ([make_column("word", "varchar(20)")], [make_column("word", "varchar(20)")]),
+    "a text": ([make_column("text", "mediumtext")], [make_column("text", "mediumtext")]),
+    "an index": ([make_column("number", "int")], [make_column("number", "int")]),
+}
+"""What becomes of columns; the last three change where the collation or the indexes do."""
+
+
+@pytest.mark.parametrize("collation", ["the same collation", "another collation"])
+def test_two_changes_at_once_are_made_as_the_alter_says(raw_server_store: RawStore, collation: str) -> None:
+    """What a server makes of each by itself, writers going on, it may not make of both together."""
+    store = raw_server_store
+    before, after = zip(*(_both(*pair, number) for number, pair in enumerate(combinations(TOGETHER, 2))), strict=True)
+    store.apply(*before)
+    _fill(store, [schema.table for schema in before])
+    store.errors.clear()
+
+    store.collation = "utf8mb4_bin" if collation == "another collation" else store.collation
+    store.apply(*after, reorder=True)
+
+    assert ([], []) == (store.errors, store.alters(*after, reorder=True))
+
+
+def _both(first: str, second: str, number: int) -> tuple[EntitySchema, EntitySchema]:
+    (before, after), (before_too, after_too) = TOGETHER[first], TOGETHER[second]
+    indexes = [make_index("number")] if "an index" in (first, second) else []
+    name = f"Both{number}"
+    return make_schema(name, [COUNT, *before, *before_too]), make_schema(name, [COUNT, *after, *after_too], indexes)
 
 
 def test_an_alter_that_copies_says_so(raw_server_store: RawStore) -> None:

@@ -27,7 +27,7 @@ from fluxaorm.dialects.changes import (
     SetDefault,
     applied,
 )
-from fluxaorm.dialects.column_types import ColumnType, parse_type
+from fluxaorm.dialects.column_types import TEXT_BYTES, ColumnType, parse_type
 from fluxaorm.dialects.mysql_ddl import default_literal
 from fluxaorm.dialects.tables import ColumnDefinition, TableDefinition
 
@@ -46,6 +46,7 @@ WORK: Final[dict[str, tuple[Algorithm, Algorithm]]] = {
     "lengthen a varchar of up to 127 bytes past 255": ("copy", "instant"),
     "change whether NULL is allowed": ("inplace", "inplace"),
     "change a collation": ("inplace", "instant"),
+    "change the collation of a text": ("inplace", "instant"),
     "change the collation of an indexed column": ("copy", "inplace"),
     "change the collation of an enum or set": ("instant", "copy"),
     "change the collation of an indexed enum or set": ("copy", "copy"),
@@ -63,12 +64,29 @@ WORK: Final[dict[str, tuple[Algorithm, Algorithm]]] = {
     "change the engine": ("copy", "copy"),
 }
 
+REBUILDS: Final = frozenset(
+    {
+        "add a column",
+        "change whether NULL is allowed",
+        "move columns",
+        "drop a column",
+        "drop an indexed column",
+        "change the primary key",
+        "change the row format",
+        "change the default collation",
+    }
+)
+"""What MySQL makes a table anew for, unless it is done in an instant. If the collation of a text changes in the same
+ALTER, writes wait for it."""
+
 
 def algorithm_of(actual: TableDefinition, changes: Sequence[Change], *, mariadb: bool) -> Algorithm:
-    """The least that the server accepts for these changes together: that of the weightiest."""
+    """The least that the server accepts for these changes together: that of the weightiest, but for one pair."""
     indexed = {name for index in applied(actual, changes).indexes for name in index.columns}
     before = {name for index in actual.indexes for name in index.columns}
-    works = (work for change in changes for work in _works(change, indexed, before))
+    works = {work for change in changes for work in _works(change, indexed, before)}
+    if not mariadb and "change the collation of a text" in works and works & REBUILDS:
+        return "copy"
     return _ORDER[max((_ORDER.index(WORK[work][mariadb]) for work in works), default=0)]
 
 
@@ -132,7 +150,9 @@ def _charset(column: ColumnDefinition) -> str:
 def _collation_work(kind: ColumnType, indexed: bool) -> str:
     if kind.name in ("enum", "set"):
         return f"change the collation of an {'indexed ' if indexed else ''}enum or set"
-    return "change the collation of an indexed column" if indexed else "change a collation"
+    if indexed:
+        return "change the collation of an indexed column"
+    return "change the collation of a text" if kind.name in TEXT_BYTES else "change a collation"
 
 
 _BYTES_A_CHARACTER: Final = 4

@@ -26,6 +26,8 @@ class Check:
     early_sql: str = ""
     """For the table as it was found, where earlier alters give it or its columns other names; "" when equal."""
     blocking: bool = False
+    unsure: bool = False
+    """Whether only the server can tell if a row is in the way."""
     labels: tuple[str, ...] = ()
     """Names of the values that equal rows share; those of secret fields are not among them."""
 

@@ -62,7 +62,7 @@ class RowChecks:
         both = zip(self.dialect.misfits(old, new, now), self.dialect.misfits(old, new, before), strict=True)
         for misfit, early in both:
             what = f"values of `{new.name}` that {misfit.what}"
-            yield self._rows(what, misfit.condition, early.condition, misfit.blocking)
+            yield self._rows(what, misfit.condition, early.condition, misfit.blocking, misfit.unsure)
 
     def _kept_unique(self, column: ColumnDefinition, changes: Sequence[Change]) -> Iterator[Check]:
         """Another type or collation may find equal what was different."""
@@ -84,9 +84,9 @@ class RowChecks:
         what = f"equal values for the unique index `{index.name}`"
         yield Check(what, turn, "" if early == turn else early, blocking=True, labels=labels)
 
-    def _rows(self, what: str, turn: str, early: str, blocking: bool = False) -> Check:
+    def _rows(self, what: str, turn: str, early: str, blocking: bool = False, unsure: bool = False) -> Check:
         now, before = rows_sql(self._spot(self.turn), turn), rows_sql(self._spot(self.found), early)
-        return Check(what, now, "" if now == before else before, blocking)
+        return Check(what, now, "" if now == before else before, blocking, unsure)
 
     def _spot(self, table: TableDefinition) -> Spot:
         return spot_of(self.dialect, table)

@@ -13,3 +13,5 @@ class Misfit:
     condition: str
     blocking: bool = True
     """Whether the server refuses the change while there is such a value; else it changes the value."""
+    unsure: bool = False
+    """Whether only the server can tell which."""

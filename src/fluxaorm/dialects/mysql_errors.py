@@ -17,6 +17,16 @@ LOCK_NOT_FREE: Final = 3572
 LOCK_TIMEOUTS: Final = frozenset({LOCK_WAIT_TIMEOUT, LOCK_NOT_FREE})
 FOREIGN_KEYS: Final = frozenset({1216, 1217, 1451, 1452})
 REFUSED_NULL: Final = 1048
+REFUSED_VALUES: Final = frozenset(
+    {
+        1264,  # out of the column's range
+        1265,  # data truncated
+        1292,  # truncated incorrect value
+        1366,  # incorrect value
+        1406,  # too long
+        3140,  # no JSON
+    }
+)
 MISSING_RIGHTS: Final = frozenset({1044, 1142, 1143, 1227, 1370})
 MISSING_THREADS: Final = frozenset(
     {

@@ -23,6 +23,7 @@ from fluxaorm.dialects.mysql_errors import (
     OUT_OF_RANGE,
     REFUSED_ALGORITHMS,
     REFUSED_NULL,
+    REFUSED_VALUES,
     duplicate_of,
     error_of,
     row_in_message,
@@ -254,6 +255,10 @@ class MySQLFamily(Dialect):
     def untold_sql(self) -> str:
         """See ``untold``; MariaDB's differs."""
         return MYSQL_UNTOLD_SQL
+
+    def is_refused_value(self, error: MySQLError) -> bool:
+        """See ``mysql_errors``."""
+        return error.errno in REFUSED_VALUES
 
     def is_missing_right(self, error: MySQLError) -> bool:
         """See ``mysql_errors``."""

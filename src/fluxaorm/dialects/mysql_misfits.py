@@ -35,7 +35,7 @@ def misfits(old: ColumnDefinition, new: ColumnDefinition, value: str) -> list[Mi
     found = _found(was, becomes, value)
     if found is None:
         what = f"become {becomes}; whether each fits, only the server can tell"
-        return [Misfit(what, f"{value} IS NOT NULL", blocking=False)]
+        return [Misfit(what, f"{value} IS NOT NULL", blocking=False, unsure=True)]
     return found
 
 

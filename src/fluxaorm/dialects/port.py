@@ -259,6 +259,10 @@ class Dialect(ABC):
     def untold_sql(self) -> str:
         """What tables have and no definition says; see ``untold``."""
 
+    def is_refused_value(self, error: MySQLError) -> bool:
+        """Whether an ALTER failed because of a value that a column does not take in its new type."""
+        return False
+
     def is_missing_right(self, error: MySQLError) -> bool:
         """Whether the statement failed because the user may not do it."""
         return False

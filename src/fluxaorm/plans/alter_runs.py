@@ -7,7 +7,7 @@ not: after an interruption ``get_alters`` finds what is left.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from fluxaorm.alters import Alter, Finding
@@ -171,15 +171,19 @@ def _holder(connection: object, user: object, host: object, seconds: object, cer
 
 
 def _blocking_plan(alter: Alter, dialect: Dialect, error: MySQLError) -> Plan[list[Finding]]:
-    """The findings that keep the alter from being made; else the row that the server counted to."""
+    """The findings that keep the alter from being made; else the row that the server counted to, or all in question."""
     try:
         findings = yield from precheck_plan(alter, dialect)
         found = [finding for finding in findings if finding.blocking]
         if found:
             return found
-        return (yield from _counted_row_plan(alter, dialect, error))
+        counted = yield from _counted_row_plan(alter, dialect, error)
     except MySQLError:
         return []
+    if counted or not dialect.is_refused_value(error):
+        return counted
+    unsure = {check.what for check in alter.checks if check.unsure}
+    return [replace(finding, blocking=True) for finding in findings if finding.what in unsure]
 
 
 def _counted_row_plan(alter: Alter, dialect: Dialect, error: MySQLError) -> Plan[list[Finding]]:

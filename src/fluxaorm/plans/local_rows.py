@@ -40,9 +40,7 @@ class LocalRows:
     __slots__ = ("_clock", "_evictions", "_rows", "_trust", "_ttl", "limit")
 
     def __init__(self, limit: int, ttl_seconds: float, clock: Callable[[], float], trust: Trust | None = None) -> None:
-        self._rows: cachebox.LRUCache[int, tuple[float, Any]] = cachebox.LRUCache(
-            limit, getsizeof=_places_of if limit else None
-        )
+        self._rows = _empty(limit)
         self.limit = limit
         self._trust = Trust(inf) if trust is None else trust
         self._ttl = ttl_seconds
@@ -97,10 +95,14 @@ class LocalRows:
     def reset_after_fork(self) -> None:
         """In a child process: begin empty, with a cache that no thread of the parent was in the middle of."""
         self._evictions = [count + 1 for count in self._evictions]
-        self._rows = cachebox.LRUCache(self.limit)
+        self._rows = _empty(self.limit)
 
     def __len__(self) -> int:
         return len(self._rows)
+
+
+def _empty(limit: int) -> cachebox.LRUCache[int, tuple[float, Any]]:
+    return cachebox.LRUCache(limit, getsizeof=_places_of if limit else None)
 
 
 def _places_of(_: int, entry: tuple[float, Any]) -> int:

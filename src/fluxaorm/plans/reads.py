@@ -59,6 +59,9 @@ def entity_at_hand(unit: EntityUnit, id: int, include_deleted: bool = False) -> 
 
     None: let the plan look.
     """
+    if type(id) is not int:
+        # True and 1.0 would find the entity of 1
+        return None
     owner, binding, mark = unit.owner, unit.binding, unit.mark
     ref = unit.identity.get(id)
     if ref is not None and owner.plain_identity:
@@ -69,13 +72,7 @@ def entity_at_hand(unit: EntityUnit, id: int, include_deleted: bool = False) -> 
             binding.counts.context_hit += 1
             return entity
     local = binding.local
-    if (
-        local is None
-        or type(id) is not int
-        or owner.in_use_by is not None
-        or owner.sessions
-        or not owner.plain_identity
-    ):
+    if local is None or owner.in_use_by is not None or owner.sessions or not owner.plain_identity:
         return None
     row = local.get(id)
     if row is None or row is ABSENT:
@@ -85,7 +82,8 @@ def entity_at_hand(unit: EntityUnit, id: int, include_deleted: bool = False) -> 
     binding.counts.context_miss += 1
     binding.counts.local_hit += 1
     if unit.stale:
-        return unit.entity_from_row(row, unit.writes_seen)
+        entity = unit.entity_from_row(row, unit.writes_seen)
+        return entity if include_deleted or not unit.is_hidden(entity) else None
     cells = list(row)
     cells[0] = id
     return unit.adopt(id, cells, STORED, 0.0)

@@ -10,6 +10,7 @@ import pytest
 from fluxaorm.plans.cache_keys import ABSENT
 from fluxaorm.plans.effects import Session
 from fluxaorm.plans.reads import entity_at_hand
+from fluxaorm.plans.tracked import STORED
 from tests.unit.plans.world import World
 
 ROW = (7, b"seven", b"")
@@ -75,6 +76,31 @@ def test_missing_rows_and_what_is_no_id_are_the_plans(row: Any, id: Any) -> None
 
     assert found is None
     assert 0 == world.unit.binding.counts.local_hit
+
+
+@pytest.mark.parametrize("id", [7.0, True])
+def test_what_only_equals_an_id_finds_no_entity(id: Any) -> None:
+    """Python takes them for one key: with the entity loaded it would be found, without it be refused."""
+    world = world_with((1, b"one", b""))
+    held = [world.unit.adopt(number, [number, b"n", b""], STORED, 0.0) for number in (1, 7)]
+
+    found = entity_at_hand(world.unit, id)
+
+    assert found is None
+    assert held == [entity_at_hand(world.unit, number) for number in (1, 7)]
+
+
+def test_a_stale_entity_that_waits_to_be_deleted_is_not_given_out() -> None:
+    """A row in the process says nothing of what its context is about to do."""
+    world = world_with(ROW)
+    entity = entity_at_hand(world.unit, 7)
+    entity.delete()
+    world.owner.make_stale()
+
+    found = entity_at_hand(world.unit, 7)
+
+    assert found is None
+    assert entity is entity_at_hand(world.unit, 7, True)
 
 
 def test_a_stale_entity_is_refreshed_in_place() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from fluxaorm.plans.local_rows import PLACE_BYTES, LocalRows
 
 
@@ -73,9 +75,12 @@ def test_clearing_drops_fills_under_way_too() -> None:
     assert rows.get(7) is None
 
 
-def test_long_rows_take_the_places_of_several() -> None:
-    """A limit of rows is one of memory too, whatever somebody puts into a row."""
+@pytest.mark.parametrize("forked", [False, True])
+def test_long_rows_take_the_places_of_several(forked: bool) -> None:
+    """A limit of rows is one of memory too, whatever somebody puts into a row, and in child processes as well."""
     rows = LocalRows(10, 60, Clock())
+    if forked:
+        rows.reset_after_fork()
     for id in range(5):
         rows.put(id, ("x" * 2 * PLACE_BYTES,), rows.mark(id))
 

@@ -79,14 +79,17 @@ def entity_at_hand(unit: EntityUnit, id: int, include_deleted: bool = False) -> 
         return None
     if mark is not None and not include_deleted and unit.python_value(mark, row[mark]):
         return None
-    binding.counts.context_miss += 1
-    binding.counts.local_hit += 1
     if unit.stale:
         entity = unit.entity_from_row(row, unit.writes_seen)
-        return entity if include_deleted or not unit.is_hidden(entity) else None
-    cells = list(row)
-    cells[0] = id
-    return unit.adopt(id, cells, STORED, 0.0)
+        if not include_deleted and unit.is_hidden(entity):
+            return None
+    else:
+        cells = list(row)
+        cells[0] = id
+        entity = unit.adopt(id, cells, STORED, 0.0)
+    binding.counts.context_miss += 1
+    binding.counts.local_hit += 1
+    return entity
 
 
 def get_by_ids_plan(unit: EntityUnit, ids: Sequence[int], include_deleted: bool = False) -> Plan[list[Any]]:

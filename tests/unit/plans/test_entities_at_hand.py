@@ -96,10 +96,14 @@ def test_a_stale_entity_that_waits_to_be_deleted_is_not_given_out() -> None:
     entity = entity_at_hand(world.unit, 7)
     entity.delete()
     world.owner.make_stale()
+    counts = world.unit.binding.counts
+    before = (counts.context_miss, counts.local_hit)
 
     found = entity_at_hand(world.unit, 7)
 
     assert found is None
+    # the plan looks again, and counts
+    assert before == (counts.context_miss, counts.local_hit)
     assert entity is entity_at_hand(world.unit, 7, True)
 
 

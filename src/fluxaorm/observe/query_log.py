@@ -97,7 +97,7 @@ class QueryLoggers:
             seen = _see(effect, reply, error, microseconds, started)
             if seen is not None:
                 self._tell_all(seen.entry(self._ctx, self.secrets))
-        except Exception as failure:  # noqa: BLE001 - as below
+        except Exception as failure:  # noqa: BLE001 - who watches must not end what is watched
             self.failing.note(self, failure)
 
     def _tell_all(self, entry: QueryLogEntry) -> None:

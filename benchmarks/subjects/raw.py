@@ -18,7 +18,7 @@ from benchmarks.subject import Servers
 from benchmarks.subjects.flights_raw import RawFlights
 from benchmarks.subjects.raw_asyncio import Multiplexed, connect_multiplexed, look_up_each, open_connections
 from benchmarks.table import COLUMNS, Row, make_rows
-from fluxaorm.plans.redis_functions import INTEND, RELEASE, library_source
+from fluxaorm.plans.cache.functions import INTEND, RELEASE, library_source
 
 
 class Product:

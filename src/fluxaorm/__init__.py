@@ -19,7 +19,8 @@ from fluxaorm.config import (
     ConfigRedisSentinel,
     config_schema,
 )
-from fluxaorm.context import METRICS_META_KEY, AsyncContext, Context
+from fluxaorm.context import AsyncContext, Context
+from fluxaorm.context.context import METRICS_META_KEY
 from fluxaorm.engine import Engine
 from fluxaorm.entity import (
     Embedded,
@@ -58,9 +59,9 @@ from fluxaorm.options import (
     RedisOptions,
     TLSOptions,
 )
-from fluxaorm.plans.alters import get_all_alters, get_alters
-from fluxaorm.plans.flush_work import FlushResult
-from fluxaorm.plans.tracked import Change
+from fluxaorm.plans.state.tracked import Change
+from fluxaorm.plans.tables.alters import get_all_alters, get_alters
+from fluxaorm.plans.writes.flush_work import FlushResult
 from fluxaorm.query.aggregates import avg_, count, max_, min_, sum_
 from fluxaorm.query.conditions import Condition, and_, or_
 from fluxaorm.query.pager import Pager

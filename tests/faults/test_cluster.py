@@ -16,7 +16,7 @@ from devstack.process import wait_until
 from devstack.server import Server
 from devstack.wire import redis_command, redis_info
 from fluxaorm.engine import Engine
-from fluxaorm.pools.redis_wire import CONFIRM_AFTER
+from fluxaorm.pools.redis.wire import CONFIRM_AFTER
 from tests.support.cached import SeatEntity
 from tests.support.cluster_moves import move_slot, owner_of, slot_of
 from tests.support.killed_workers import RegisterEntity

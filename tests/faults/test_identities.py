@@ -16,7 +16,8 @@ import pytest
 import fluxaorm as fx
 from devstack.server import Server
 from fluxaorm import Entity, UInt64
-from fluxaorm.pools import redis_blocking, redis_looped
+from fluxaorm.pools.redis import blocking as redis_blocking
+from fluxaorm.pools.redis import looped as redis_looped
 from tests.support.primaries import command, wait_until_following
 from tests.support.private_servers import StartServer
 from tests.support.shells import Shell

@@ -11,9 +11,9 @@ import pytest
 
 from fluxaorm.addresses import parse_redis
 from fluxaorm.options import RedisOptions
+from fluxaorm.plans.cache.functions import FILL, INTEND, RELEASE, library_source
 from fluxaorm.plans.effects import RedisCommand
-from fluxaorm.plans.redis_functions import FILL, INTEND, RELEASE, library_source
-from fluxaorm.pools.redis import LeanRedisPool
+from fluxaorm.pools.redis.pool import LeanRedisPool
 from tests.support.explorer import Explorer, Send
 from tests.support.measured import Measured
 from tests.support.redis_servers import RedisServer

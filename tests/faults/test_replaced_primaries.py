@@ -15,8 +15,8 @@ from devstack.proxy import Proxy
 from devstack.sentinel import SentinelGroup
 from devstack.server import Server
 from fluxaorm.engine import Engine
-from fluxaorm.plans import binding
-from fluxaorm.plans.cache_keys import stamp_for
+from fluxaorm.plans.state import binding
+from fluxaorm.plans.state.keys import stamp_for
 from tests.support.killed_workers import (
     FEW_ROWS,
     RegisterEntity,

@@ -12,7 +12,7 @@ from typing import Any
 
 from fluxaorm import Entity
 from fluxaorm.codegen.render import render_package
-from fluxaorm.entity.resolve import resolve_entities
+from fluxaorm.entity.resolve.definitions import resolve_entities
 from fluxaorm.entity.schema import EntitySchema
 from fluxaorm.errors import CodegenError
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fluxaorm.alters import Alter
-from fluxaorm.dialects.ddl_algorithms import HINTS
+from fluxaorm.dialects.mysql.algorithms import HINTS
 from fluxaorm.entity.schema import ColumnSchema, EntitySchema
 from fluxaorm.errors import MySQLError
 from tests.support.raw_stores import RawStore

@@ -11,10 +11,10 @@ import pytest
 
 from fluxaorm import Entity, Float32, UInt64
 from fluxaorm.errors import EntityGoneError, MySQLError
+from fluxaorm.plans.cache.functions import LIBRARY, library_source
 from fluxaorm.plans.effects import Execute, ExecuteBatch, FetchRows
-from fluxaorm.plans.flush import flush_plan
-from fluxaorm.plans.reads import get_by_id_plan
-from fluxaorm.plans.redis_functions import LIBRARY, library_source
+from fluxaorm.plans.flush.flush import flush_plan
+from fluxaorm.plans.reads.by_id import get_by_id_plan
 from tests.support.cached import Cached, MemberEntity, OpenCached, SeatEntity, ShelfEntity, StoolEntity
 from tests.support.interleaving import overtaken, with_action_before
 from tests.support.local_caches import wait_until_open

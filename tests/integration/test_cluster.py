@@ -17,8 +17,8 @@ from devstack.proxy import Proxy
 from devstack.wire import redis_command
 from fluxaorm import Engine, Registry
 from fluxaorm.errors import DeadlineExceededError, PoolConnectError, PostCommitError, RedisError
-from fluxaorm.plans.cache_keys import stamp_for
-from fluxaorm.pools.redis_slots import slot_of
+from fluxaorm.plans.state.keys import stamp_for
+from fluxaorm.pools.redis.cluster.slots import slot_of
 from tests.support.killed_workers import RegisterEntity
 from tests.support.passwords import new_password
 from tests.support.private_servers import private_clusters

@@ -10,7 +10,7 @@ import pytest
 
 from fluxaorm.dialects import dialect_for
 from fluxaorm.entity import Entity, Field, Index, UInt8, UInt64
-from fluxaorm.entity.resolve import resolve_entities
+from fluxaorm.entity.resolve.definitions import resolve_entities
 from tests.support.sql_servers import Database
 
 COLLATION = "utf8mb4_general_ci"

@@ -12,7 +12,7 @@ import pytest
 from devstack.state import StackState
 from fluxaorm.entity import Embedded, Entity, Field, Json, References, UInt64
 from fluxaorm.errors import FieldValueError, UnsavedChangesError
-from fluxaorm.plans.tracked import Change
+from fluxaorm.plans.state.tracked import Change
 from fluxaorm.query.query import Query
 from tests.support.value_paths import ValuePath, database_at, open_path, redis_at
 from tests.unit.entity.cases.documents import nested

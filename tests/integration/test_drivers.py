@@ -79,13 +79,13 @@ def test_option_url_and_yaml_name_the_driver(mysql_database: Database, driver: A
 
     adapters = [_adapter(each) for each in (by_option, by_url, by_yaml)]
 
-    assert [f"fluxaorm.pools.{driver}"] * 3 == adapters
+    assert [f"fluxaorm.pools.mysql.{driver}"] * 3 == adapters
 
 
 def test_a_driver_that_is_not_installed(mysql_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error names what to install."""
     monkeypatch.setitem(sys.modules, "MySQLdb", None)
-    monkeypatch.delitem(sys.modules, "fluxaorm.pools.mysqlclient", raising=False)
+    monkeypatch.delitem(sys.modules, "fluxaorm.pools.mysql.mysqlclient", raising=False)
     registry = Registry()
     registry.register_mysql(mysql_database.url, options=MySQLOptions(driver="mysqlclient"))
 

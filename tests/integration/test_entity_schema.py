@@ -13,8 +13,8 @@ from fluxaorm import Entity, Field
 from fluxaorm.errors import CacheUnavailableError, ContextMisuseError, MySQLError, RegistryError
 from fluxaorm.observe.query_log import QueryLogEntry
 from fluxaorm.plans.effects import Effect, Execute, RedisRoundTrip, Session
-from fluxaorm.plans.reads import get_by_id_plan
-from fluxaorm.plans.table_operations import truncate_table_plan
+from fluxaorm.plans.reads.by_id import get_by_id_plan
+from fluxaorm.plans.tables.table_operations import truncate_table_plan
 from tests.support.interleaving import with_action_before
 from tests.support.network import MakeProxy
 from tests.support.redis_servers import RedisServer

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from fluxaorm import MySQLOptions, Registry
 from fluxaorm.entity import UInt64
-from fluxaorm.entity.members import collated, members_problem
+from fluxaorm.entity.values.members import collated, members_problem
 from fluxaorm.errors import RegistryError
 from tests.support.kind_entities import made
 from tests.support.sql_servers import Database, SqlServer

@@ -21,7 +21,7 @@ import fluxaorm as fx
 from fluxaorm import Entity, UInt64
 from fluxaorm.engine import Engine
 from fluxaorm.errors import FluxaError
-from fluxaorm.pools.forks import run_each
+from fluxaorm.pools.base.forks import run_each
 from tests.support.local_caches import wait_until_open
 from tests.support.redis_servers import RedisServer
 from tests.support.sql_servers import Database

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fluxaorm.plans.all_ids import get_all_plan
+from fluxaorm.plans.reads.all_ids import get_all_plan
 from tests.support.cached import Cached, OpenCached, ShelfEntity
 from tests.support.interleaving import overtaken
 

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 import fluxaorm as fx
-from fluxaorm.cli.inspect.read import Database as ReadDatabase
-from fluxaorm.cli.inspect.read import read_database
-from fluxaorm.cli.inspect.report import as_json, as_text, inspect_database
-from fluxaorm.cli.inspect.trial import resolved
 from fluxaorm.dialects.tables import TableDefinition
-from fluxaorm.entity.members import members_problem
 from fluxaorm.entity.schema import UNSET, ColumnSchema, EntitySchema, IndexSchema
+from fluxaorm.entity.values.members import members_problem
+from fluxaorm.introspect.read import Database as ReadDatabase
+from fluxaorm.introspect.read import read_database
+from fluxaorm.introspect.report import as_json, as_text, inspect_database
+from fluxaorm.introspect.trial import resolved
 from tests.support.command_line import Command
 from tests.support.legacy import fill, golden
 from tests.support.own_tables import without_own_tables

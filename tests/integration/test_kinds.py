@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from devstack.state import StackState
-from fluxaorm.pools.asyncmy import PREPARED_AFTER
+from fluxaorm.pools.mysql.asyncmy import PREPARED_AFTER
 from fluxaorm.query.conditions import Condition
 from fluxaorm.query.field_base import OrderedField
 from fluxaorm.query.query import Query

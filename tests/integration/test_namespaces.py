@@ -11,7 +11,7 @@ import fluxaorm as fx
 from fluxaorm import Entity, UInt64
 from fluxaorm.engine import Engine
 from fluxaorm.errors import FluxaError, RegistryError
-from fluxaorm.plans.identity import take_over_plan
+from fluxaorm.plans.cache.identity import take_over_plan
 from fluxaorm.registry.build import build_engine
 from tests.support.passwords import new_password
 from tests.support.redis_servers import RedisServer

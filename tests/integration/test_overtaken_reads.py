@@ -8,20 +8,20 @@ from typing import Any
 import pytest
 
 import fluxaorm as fx
-from fluxaorm.plans.all_ids import get_all_plan
-from fluxaorm.plans.bulk_changes import delete_where_plan, update_where_plan
-from fluxaorm.plans.bulk_rows import save_many_plan
-from fluxaorm.plans.cache_control import invalidate_ids_plan
+from fluxaorm.plans.cache.control import invalidate_ids_plan
 from fluxaorm.plans.effects import FetchRows, Plan, RedisRoundTrip
-from fluxaorm.plans.reads import get_by_id_plan, get_by_ids_plan, reload_plan
-from fluxaorm.plans.search import (
+from fluxaorm.plans.flush.bulk_changes import delete_where_plan, update_where_plan
+from fluxaorm.plans.flush.bulk_rows import save_many_plan
+from fluxaorm.plans.reads.all_ids import get_all_plan
+from fluxaorm.plans.reads.by_id import get_by_id_plan, get_by_ids_plan, reload_plan
+from fluxaorm.plans.reads.search import (
     Iteration,
     from_sql_plan,
     search_many_plan,
     search_many_with_total_plan,
     search_one_plan,
 )
-from fluxaorm.plans.unique_reads import get_by_unique_plan
+from fluxaorm.plans.reads.unique import get_by_unique_plan
 from tests.support.interleaving import unmerged, with_action_after
 from tests.support.shop_engines import Shop
 

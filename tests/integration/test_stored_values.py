@@ -15,7 +15,7 @@ import pytest
 from devstack.state import StackState
 from fluxaorm import Entity, Field, Json, Query, UInt8, UInt32, UInt64, max_
 from fluxaorm.errors import StoredValueError
-from fluxaorm.pools.asyncmy import PREPARED_AFTER
+from fluxaorm.pools.mysql.asyncmy import PREPARED_AFTER
 from tests.support.value_paths import PATHS, ValuePath, database_at, open_path, readings, redis_at
 
 ON_MYSQL = [path for path in PATHS if path[0] != "sqlite"]

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from fluxaorm.plans.intents import KEYS_A_TRIP
+from fluxaorm.plans.cache.intents import KEYS_A_TRIP
 from tests.support.shop_engines import Shop
 
 FEW, MANY = 500, 12_000

@@ -44,7 +44,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 def command(workplace: Path, capsys: pytest.CaptureFixture[str]) -> Command:
     """Runs `fluxaorm` in the working directory."""
 
-    from fluxaorm.cli.commands import app
+    from fluxaorm.cli.command_line import app
 
     def run(*arguments: str) -> Outcome:
         capsys.readouterr()

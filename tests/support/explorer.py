@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from fluxaorm.errors import CommitUnknownError, FluxaError, MySQLError, PostCommitError, RedisConnectionError
-from fluxaorm.plans.cache_keys import decode_row
+from fluxaorm.plans.cache.row_cache import read_row_plan, read_rows_plan
 from fluxaorm.plans.effects import (
     Begin,
     Commit,
@@ -33,10 +33,10 @@ from fluxaorm.plans.effects import (
     RedisRoundTrip,
     Rollback,
 )
-from fluxaorm.plans.flush import flush_plan
-from fluxaorm.plans.row_cache import read_row_plan, read_rows_plan
-from fluxaorm.plans.unit import UnitOfWork
-from fluxaorm.pools.redis_wire import IDENTITY_COMMANDS, identity_from
+from fluxaorm.plans.flush.flush import flush_plan
+from fluxaorm.plans.state.keys import decode_row
+from fluxaorm.plans.state.unit import UnitOfWork
+from fluxaorm.pools.redis.wire import IDENTITY_COMMANDS, identity_from
 from tests.unit.plans.world import StateOnlyEngine, ThingProvider, thing_schema
 
 ID: Final = 7

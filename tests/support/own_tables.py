@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fluxaorm.alters import Alter
-from fluxaorm.entity.names import OURS
+from fluxaorm.entity.resolve.names import OURS
 
 
 def without_own_tables(alters: Iterable[Alter]) -> list[Alter]:

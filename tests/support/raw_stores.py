@@ -18,10 +18,9 @@ import pytest
 
 from fluxaorm.alters import Alter
 from fluxaorm.dialects import SQLITE, VERSION_SQL, Dialect, dialect_for
-from fluxaorm.dialects.sqlite_collations import COLLATIONS
+from fluxaorm.dialects.sqlite.collations import COLLATIONS
 from fluxaorm.entity.schema import EntitySchema
 from fluxaorm.errors import FluxaError
-from fluxaorm.plans.alters import get_alters_plan
 from fluxaorm.plans.effects import (
     Begin,
     Commit,
@@ -34,6 +33,7 @@ from fluxaorm.plans.effects import (
     Plan,
     Rollback,
 )
+from fluxaorm.plans.tables.alters import get_alters_plan
 from tests.support.sql_servers import SqlServer
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from devstack.state import StackState
 from fluxaorm.engine import Engine
-from fluxaorm.pools.asyncmy import PREPARED_AFTER
+from fluxaorm.pools.mysql.asyncmy import PREPARED_AFTER
 from fluxaorm.query.query import Query
 from tests.support.redis_servers import RedisServer, server_at
 from tests.support.shells import Shell, open_shell

@@ -32,7 +32,7 @@ from fluxaorm.entity import (
     UInt64,
     UMediumInt,
 )
-from fluxaorm.entity.aliases import IntegerType
+from fluxaorm.entity.values.aliases import IntegerType
 
 LONGEST: Final = timedelta(hours=838, minutes=59, seconds=59)
 INTEGERS: Final[tuple[Any, ...]] = (

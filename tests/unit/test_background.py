@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from fluxaorm import background
-from fluxaorm.background import Background
+from fluxaorm.engine import background
+from fluxaorm.engine.background import Background
 from fluxaorm.errors import MySQLError
 from fluxaorm.plans.effects import Plan
 from tests.unit.plan_drivers import drive

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from fluxaorm import renewals
+from fluxaorm.engine import renewals
+from fluxaorm.engine.renewals import Renewals
 from fluxaorm.errors import RedisConnectionError
 from fluxaorm.plans.effects import Plan
-from fluxaorm.renewals import Renewals
 from tests.unit.plan_drivers import drive
 
 pytestmark = pytest.mark.usefixtures("no_sockets")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from fluxaorm.alters.alter import Alter, AlterPlans, Kind, Safety, split_alters
-from fluxaorm.alters.finding import Finding
-from fluxaorm.alters.pool_diff import PoolDiff
 from fluxaorm.alters.several import may_run_after, was_needless
-from fluxaorm.alters.wanted import WantedTable, wanted_table
+from fluxaorm.alters.sql.finding import Finding
+from fluxaorm.alters.sql.pool_diff import PoolDiff
+from fluxaorm.alters.sql.wanted import WantedTable, wanted_table
 
 __all__ = [
     "Alter",

@@ -6,8 +6,8 @@ from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, overload
 
-from fluxaorm.alters.checks import Check
-from fluxaorm.alters.finding import Finding
+from fluxaorm.alters.sql.checks import Check
+from fluxaorm.alters.sql.finding import Finding
 from fluxaorm.errors import ContextMisuseError
 
 if TYPE_CHECKING:

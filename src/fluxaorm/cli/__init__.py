@@ -10,7 +10,7 @@ _MODULES = ("rich", "typer")
 def main() -> None:
     """Run the command line and exit: 0 done, 1 found something or failed, 2 wrong usage, 3 a server did not answer."""
     try:
-        from fluxaorm.cli.commands import app
+        from fluxaorm.cli.command_line import app
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _MODULES:
             raise

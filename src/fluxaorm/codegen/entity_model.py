@@ -11,7 +11,7 @@ from fluxaorm.codegen.names import Names
 from fluxaorm.codegen.naming import is_name, name_of
 from fluxaorm.codegen.package_model import ClassNames, PackageModel
 from fluxaorm.entity.schema import ColumnSchema, EntitySchema, GroupSchema, IndexSchema, ReferenceSchema
-from fluxaorm.entity.type_source import class_source
+from fluxaorm.entity.values.type_source import class_source
 from fluxaorm.errors import CodegenError
 from fluxaorm.runtime.entity import EntityBase
 

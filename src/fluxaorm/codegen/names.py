@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fluxaorm.entity.type_source import class_source
+from fluxaorm.entity.values.type_source import class_source
 
 LIBRARY: Final = {
     "Any": "typing",

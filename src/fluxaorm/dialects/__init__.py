@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fluxaorm.dialects.capabilities import VERSION_SQL, Capabilities, capabilities_from, is_supported
-from fluxaorm.dialects.mariadb import MariaDB
-from fluxaorm.dialects.mysql import MySQL
+from fluxaorm.dialects.mysql.mariadb import MariaDB
+from fluxaorm.dialects.mysql.mysql import MySQL
 from fluxaorm.dialects.port import IDS_TABLE, META_TABLE, Dialect, Duplicate
-from fluxaorm.dialects.sqlite import SQLITE, SQLite
+from fluxaorm.dialects.sqlite.sqlite import SQLITE, SQLite
 from fluxaorm.dialects.tables import (
     CheckDefinition,
     ColumnAttributes,

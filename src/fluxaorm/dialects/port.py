@@ -25,6 +25,9 @@ IDS_TABLE: Final = "_fluxa_ids"
 META_TABLE: Final = "_fluxa_meta"
 """Tables of the library's own; no alter touches them."""
 
+ISOLATIONS: Final = frozenset({"read uncommitted", "read committed", "repeatable read", "serializable"})
+"""How far transactions may be kept apart, in the words of the SQL standard."""
+
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:

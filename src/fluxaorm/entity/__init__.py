@@ -1,6 +1,10 @@
 """What a definition is written with: base classes, ``Field``, indexes and the names of column types."""
 
-from fluxaorm.entity.aliases import (
+from fluxaorm.entity.declare.definition import Entity
+from fluxaorm.entity.declare.embedded import Embedded
+from fluxaorm.entity.declare.field import Field
+from fluxaorm.entity.declare.index import Index, UniqueIndex
+from fluxaorm.entity.values.aliases import (
     Float32,
     Int8,
     Int16,
@@ -16,10 +20,6 @@ from fluxaorm.entity.aliases import (
     UInt64,
     UMediumInt,
 )
-from fluxaorm.entity.definition import Entity
-from fluxaorm.entity.embedded import Embedded
-from fluxaorm.entity.field import Field
-from fluxaorm.entity.index import Index, UniqueIndex
 
 __all__ = [
     "Embedded",

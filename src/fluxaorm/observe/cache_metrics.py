@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
     from fluxaorm.engine import Engine
-    from fluxaorm.plans.binding import Binding
+    from fluxaorm.plans.state.binding import Binding
 
 _LABELS: Final = ("tier", "entity", "result")
 

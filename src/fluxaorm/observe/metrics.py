@@ -16,7 +16,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from fluxaorm.context import METRICS_META_KEY
+from fluxaorm.context.context import METRICS_META_KEY
 from fluxaorm.errors import ConfigError
 from fluxaorm.observe.cache_metrics import CacheRequests
 from fluxaorm.observe.redis_commands import adds_data, kind_of
@@ -24,7 +24,7 @@ from fluxaorm.observe.redis_commands import adds_data, kind_of
 if TYPE_CHECKING:
     from fluxaorm.engine import Engine
     from fluxaorm.observe.query_log import QueryLogEntry
-    from fluxaorm.pools.ports import PoolStats
+    from fluxaorm.pools.base.ports import PoolStats
 
 BUCKETS: Final = (
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,

@@ -9,10 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from fluxaorm.engine.failing_handlers import FailingHandlers
+from fluxaorm.engine.secret_arguments import SecretArguments
 from fluxaorm.errors import RedisError
-from fluxaorm.observe.failing_handlers import FailingHandlers
-from fluxaorm.observe.secret_arguments import SecretArguments
-from fluxaorm.plans.cache_keys import is_value
 from fluxaorm.plans.effects import (
     Begin,
     Commit,
@@ -27,6 +26,7 @@ from fluxaorm.plans.effects import (
     Rollback,
     Session,
 )
+from fluxaorm.plans.state.keys import is_value
 
 if TYPE_CHECKING:
     from fluxaorm.context import AsyncContext, Context

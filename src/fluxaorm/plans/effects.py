@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
-from fluxaorm.query.raw_statements import Reach
+from fluxaorm.query.own_sql.raw_statements import Reach
 
 if TYPE_CHECKING:
     from fluxaorm.errors import CommitUnknownError

@@ -5,23 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fluxaorm.addresses import SQLiteAddress
-from fluxaorm.pools.local_cache import CacheUsage, LocalCache
 
 if TYPE_CHECKING:
     from fluxaorm.addresses import MySQLAddress, RedisAddress
     from fluxaorm.options import MySQLOptions, RedisOptions
-    from fluxaorm.pools.ports import RedisPool, SQLPool
+    from fluxaorm.pools.base.ports import RedisPool, SQLPool
 
-__all__ = ["CacheUsage", "LocalCache", "make_redis_pool", "make_sql_pool"]
+__all__ = ["make_redis_pool", "make_sql_pool"]
 
 
 def make_sql_pool(code: str, address: MySQLAddress | SQLiteAddress, options: MySQLOptions) -> SQLPool:
     """A pool of connections to MySQL, MariaDB or SQLite. Opens nothing yet."""
     if isinstance(address, SQLiteAddress):
-        from fluxaorm.pools.sqlite_pool import SQLitePool
+        from fluxaorm.pools.sqlite.pool import SQLitePool
 
         return SQLitePool(code, address, options)
-    from fluxaorm.pools.mysql import MySQLPool
+    from fluxaorm.pools.mysql.pool import MySQLPool
 
     return MySQLPool(code, address, options)
 
@@ -29,9 +28,9 @@ def make_sql_pool(code: str, address: MySQLAddress | SQLiteAddress, options: MyS
 def make_redis_pool(code: str, address: RedisAddress, options: RedisOptions) -> RedisPool:
     """A pool of connections to Redis or Valkey. Opens nothing yet."""
     if address.cluster:
-        from fluxaorm.pools.redis_cluster import ClusterRedisPool
+        from fluxaorm.pools.redis.cluster.pool import ClusterRedisPool
 
         return ClusterRedisPool(code, address, options)
-    from fluxaorm.pools.redis import LeanRedisPool
+    from fluxaorm.pools.redis.pool import LeanRedisPool
 
     return LeanRedisPool(code, address, options)

@@ -1,4 +1,4 @@
-"""Queries: what a user asks for, as values. No I/O, no driver; ``sql.py`` compiles them to SQL."""
+"""Queries: what a user asks for, as values. No I/O, no driver; ``sql`` compiles them to SQL."""
 
 from fluxaorm.query.query import Query
 

@@ -13,7 +13,7 @@ from fluxaorm.dialects.port import Dialect
 from fluxaorm.entity.schema import EntitySchema
 from fluxaorm.errors import QueryError
 from fluxaorm.query.expressions import Expression
-from fluxaorm.query.terms import Terms
+from fluxaorm.query.sql.terms import Terms
 
 
 class SetClause:

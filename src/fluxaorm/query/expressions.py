@@ -13,7 +13,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar, overload
 
 from fluxaorm.errors import QueryError
 from fluxaorm.query.conditions import FieldKey
-from fluxaorm.query.params import with_article
+from fluxaorm.query.own_sql.params import with_article
 
 V = TypeVar("V")
 V_co = TypeVar("V_co", covariant=True)

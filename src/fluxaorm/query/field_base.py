@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 from fluxaorm.errors import QueryError
 from fluxaorm.query.conditions import Comparison, Condition, FieldKey, Operator, and_, or_
 from fluxaorm.query.expressions import Expression
-from fluxaorm.query.params import with_article
+from fluxaorm.query.own_sql.params import with_article
 
 V = TypeVar("V")
 """What ``select`` gives for the field."""

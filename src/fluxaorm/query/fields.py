@@ -52,7 +52,7 @@ from fluxaorm.query.expressions import (
     Textual,
 )
 from fluxaorm.query.field_base import A, Fields, O, OrderedField, QueryField, V, key_of, reference
-from fluxaorm.query.params import no_row_error
+from fluxaorm.query.own_sql.params import no_row_error
 
 M = TypeVar("M", bound=StrEnum)
 J = TypeVar("J")

@@ -7,9 +7,9 @@ from typing import Any, Literal, NamedTuple, Self, TypeAlias
 from fluxaorm.errors import QueryError
 from fluxaorm.query.conditions import Condition, FieldKey, RawCondition, Shape, check_conditions, open_condition
 from fluxaorm.query.fields import QueryField, key_of
+from fluxaorm.query.own_sql.placeholders import has_several_statements, is_closed
+from fluxaorm.query.own_sql.raw_statements import keeps_session
 from fluxaorm.query.pager import Pager, check_count
-from fluxaorm.query.placeholders import has_several_statements, is_closed
-from fluxaorm.query.raw_statements import keeps_session
 from fluxaorm.query.where import Where
 
 Lock: TypeAlias = Literal["", "wait", "nowait", "skip_locked"]

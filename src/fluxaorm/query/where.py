@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any, Final, Self, cast
 
 from fluxaorm.errors import QueryError
-from fluxaorm.query.params import is_entity, no_row_error, to_param
-from fluxaorm.query.placeholders import split_placeholders
+from fluxaorm.query.own_sql.params import is_entity, no_row_error, to_param
+from fluxaorm.query.own_sql.placeholders import split_placeholders
 
 _EMPTY_LIST: Final = "(SELECT e.n FROM (SELECT 1 AS n) AS e WHERE 1 = 0)"
 """What IN and NOT IN both take for a list without members; ``(NULL)`` would make NOT IN match nothing."""

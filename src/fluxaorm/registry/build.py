@@ -10,10 +10,11 @@ from typing import Any
 
 from fluxaorm.addresses import SQLiteAddress
 from fluxaorm.engine import Engine
-from fluxaorm.entity.resolve import resolve_entities
+from fluxaorm.engine.value_caches import LocalCache
+from fluxaorm.entity.resolve.definitions import resolve_entities
 from fluxaorm.entity.schema import EntitySchema
 from fluxaorm.errors import RegistryError
-from fluxaorm.pools import LocalCache, make_redis_pool, make_sql_pool
+from fluxaorm.pools import make_redis_pool, make_sql_pool
 from fluxaorm.registry.checks import static_problems
 from fluxaorm.registry.registrations import MySQLRegistration, RedisRegistration, Registrations, by_code
 from fluxaorm.registry.servers import check_namespaces, check_servers

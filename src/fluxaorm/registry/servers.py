@@ -9,8 +9,8 @@ from typing import Final
 from fluxaorm.dialects import is_supported
 from fluxaorm.engine import Engine
 from fluxaorm.errors import PoolConnectError, RegistryError
-from fluxaorm.plans.identity import identity_problems_plan
-from fluxaorm.pools.ports import RedisPool, RedisServer, SQLPool
+from fluxaorm.plans.cache.identity import identity_problems_plan
+from fluxaorm.pools.base.ports import RedisPool, RedisServer, SQLPool
 from fluxaorm.registry.cascades import cascades_onto_caches
 from fluxaorm.registry.collations import alike_members
 

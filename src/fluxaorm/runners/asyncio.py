@@ -40,8 +40,8 @@ from fluxaorm.plans.effects import (
     Stream,
     Target,
 )
-from fluxaorm.pools.per_loop import PerLoop
-from fluxaorm.query.raw_statements import Reach
+from fluxaorm.pools.base.per_loop import PerLoop
+from fluxaorm.query.own_sql.raw_statements import Reach
 from fluxaorm.runners.look_ups import LookUps, Rows
 from fluxaorm.runners.observer import Watched
 from fluxaorm.runners.outcomes import (
@@ -57,7 +57,7 @@ from fluxaorm.runners.outcomes import (
 from fluxaorm.runners.shield import Shield
 
 if TYPE_CHECKING:
-    from fluxaorm.pools.ports import AsyncPool, AsyncSQLConnection, RedisPool, SQLPool
+    from fluxaorm.pools.base.ports import AsyncPool, AsyncSQLConnection, RedisPool, SQLPool
     from fluxaorm.runners.observer import Observer
 
 T = TypeVar("T")

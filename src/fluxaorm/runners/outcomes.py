@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from fluxaorm.errors import CommitUnknownError, DeadlockError, MySQLConnectionError, MySQLError
 from fluxaorm.plans.effects import Execute, ExecuteBatch, FetchTable, OpenStream, Session, Stream
-from fluxaorm.query.raw_statements import Reach
+from fluxaorm.query.own_sql.raw_statements import Reach
 
 
 class Touchable(Protocol):

@@ -37,7 +37,7 @@ from fluxaorm.plans.effects import (
     Stream,
     Target,
 )
-from fluxaorm.query.raw_statements import Reach
+from fluxaorm.query.own_sql.raw_statements import Reach
 from fluxaorm.runners.observer import Watched
 from fluxaorm.runners.outcomes import (
     begin_stream,
@@ -52,7 +52,7 @@ from fluxaorm.runners.outcomes import (
 from fluxaorm.runners.parallel import merged_by_pool, split_replies
 
 if TYPE_CHECKING:
-    from fluxaorm.pools.ports import RedisPool, SQLPool, SyncPool, SyncRedis, SyncSQLConnection
+    from fluxaorm.pools.base.ports import RedisPool, SQLPool, SyncPool, SyncRedis, SyncSQLConnection
     from fluxaorm.runners.observer import Observer
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from fluxaorm.errors import DeadlineExceededError
 from fluxaorm.plans.effects import CallHandler, Effect, Execute, FetchTable, Parallel, Session
-from fluxaorm.query.raw_statements import Reach
+from fluxaorm.query.own_sql.raw_statements import Reach
 
 GRACE_SECONDS: Final = 10.0
 """How long what is not cut off may go on after the deadline, or after its own beginning."""

@@ -15,7 +15,7 @@ from fluxaorm.runners.shield import Shield
 from fluxaorm.runners.time_limits import TimeLimit, is_lone_statement, is_unlimited
 
 if TYPE_CHECKING:
-    from fluxaorm.pools.ports import AsyncPool, AsyncSQLConnection, RedisPool, SQLPool
+    from fluxaorm.pools.base.ports import AsyncPool, AsyncSQLConnection, RedisPool, SQLPool
     from fluxaorm.runners.observer import Observer
 
 

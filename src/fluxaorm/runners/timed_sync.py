@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from fluxaorm.errors import DeadlineExceededError, FluxaError
 from fluxaorm.plans.effects import Commit, Effect, Plan, Rollback, ShieldedRedisRoundTrip, Sleep
-from fluxaorm.pools.watching import Watch, Watchdog
+from fluxaorm.pools.base.watching import Watch, Watchdog
 from fluxaorm.runners.sync import SyncRunner
 from fluxaorm.runners.time_limits import TimeLimit, is_lone_statement, is_unlimited, session_of
 
 if TYPE_CHECKING:
-    from fluxaorm.pools.ports import RedisPool, SQLPool, SyncPool, SyncSQLConnection
+    from fluxaorm.pools.base.ports import RedisPool, SQLPool, SyncPool, SyncSQLConnection
     from fluxaorm.runners.observer import Observer
 
 T = TypeVar("T")

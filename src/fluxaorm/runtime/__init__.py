@@ -1,6 +1,6 @@
 """What generated code stands on: base classes of entities and providers, and the field objects of queries."""
 
-from fluxaorm.plans.tracked import Change
+from fluxaorm.plans.state.tracked import Change
 from fluxaorm.query.fields import Fields
 from fluxaorm.runtime.entity import EntityBase
 from fluxaorm.runtime.lazy_module import LazyModule

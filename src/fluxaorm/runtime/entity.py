@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from reprlib import Repr
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
-from fluxaorm.entity.json_value import JsonValue
-from fluxaorm.entity.not_copied import NotCopied
 from fluxaorm.entity.schema import UNSET, GroupSchema
-from fluxaorm.entity.unfit_cell import UnfitCell
+from fluxaorm.entity.values.json_value import JsonValue
+from fluxaorm.entity.values.not_copied import NotCopied
+from fluxaorm.entity.values.unfit_cell import UnfitCell
 from fluxaorm.errors import (
     DetachedEntityError,
     EntityNotFoundError,
@@ -17,9 +17,9 @@ from fluxaorm.errors import (
     ReadOnlyEntityError,
     UnsettableFieldError,
 )
-from fluxaorm.plans.reads import entity_at_hand, get_by_id_plan, get_by_ids_plan
-from fluxaorm.plans.soft_delete import zero_id_error
-from fluxaorm.plans.tracked import DELETING, GONE, NEW, SNAPSHOT, STORED, Change, TrackedEntity
+from fluxaorm.plans.reads.by_id import entity_at_hand, get_by_id_plan, get_by_ids_plan
+from fluxaorm.plans.state.tracked import DELETING, GONE, NEW, SNAPSHOT, STORED, Change, TrackedEntity
+from fluxaorm.plans.writes.soft_delete import zero_id_error
 from fluxaorm.runtime.sync_or_async import ready, run_plan
 
 if TYPE_CHECKING:

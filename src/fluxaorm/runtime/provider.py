@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar, Unpack
 
-from fluxaorm.plans import all_ids, cache_control, locked_reads, reads, unique_reads
-from fluxaorm.plans.bulk_changes import delete_where_plan, update_where_plan
-from fluxaorm.plans.creation import new_many_plan, new_plan, new_with_id
-from fluxaorm.plans.get_or_create import get_or_create_plan
+from fluxaorm.plans.cache import control as cache_control
+from fluxaorm.plans.flush.bulk_changes import delete_where_plan, update_where_plan
+from fluxaorm.plans.flush.get_or_create import get_or_create_plan
+from fluxaorm.plans.reads import all_ids
+from fluxaorm.plans.reads import by_id as reads
+from fluxaorm.plans.reads import locked as locked_reads
+from fluxaorm.plans.reads import unique as unique_reads
+from fluxaorm.plans.writes.creation import new_many_plan, new_plan, new_with_id
 from fluxaorm.query.query import Query
 from fluxaorm.runtime.entity import EntityBase
 from fluxaorm.runtime.look_up import LookUp

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fluxaorm.errors import RegistryError
-from fluxaorm.plans.callbacks import Event, Handler, Handlers
-from fluxaorm.plans.tracked import Change, TrackedEntity
+from fluxaorm.plans.state.handlers import Event, Handler, Handlers
+from fluxaorm.plans.state.tracked import Change, TrackedEntity
 from fluxaorm.runtime.provider_identity import ProviderIdentity
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from fluxaorm.plans.tracked import TrackedEntity
+from fluxaorm.plans.state.tracked import TrackedEntity
 
 
 class ProviderIdentity:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
-from fluxaorm.plans.bulk_rows import OnConflict, save_many_plan
+from fluxaorm.plans.flush.bulk_rows import OnConflict, save_many_plan
 from fluxaorm.runtime.sync_or_async import AnyContext, run_plan, sync_or_async
 
 V = TypeVar("V")

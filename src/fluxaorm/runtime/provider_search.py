@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 
-from fluxaorm.plans import search
-from fluxaorm.plans.aggregates import aggregate_groups_plan, aggregate_plan
+from fluxaorm.plans.reads import search
+from fluxaorm.plans.reads.aggregates import aggregate_groups_plan, aggregate_plan
 from fluxaorm.query.query import GroupedQuery, Query
 from fluxaorm.runtime.entity import EntityBase
 from fluxaorm.runtime.provider_identity import ProviderIdentity

@@ -18,10 +18,10 @@ from fluxaorm.entity.schema import (
     ReferenceSchema,
 )
 from fluxaorm.errors import ContextMisuseError, RegistryError
-from fluxaorm.plans import table_operations
-from fluxaorm.plans.binding import Binding, DisabledCaches
-from fluxaorm.plans.cache_control import clear_cache_plan
+from fluxaorm.plans.cache.control import clear_cache_plan
 from fluxaorm.plans.effects import Plan
+from fluxaorm.plans.state.binding import Binding, DisabledCaches
+from fluxaorm.plans.tables import table_operations
 from fluxaorm.runtime.sync_or_async import AnyContext, run_plan, sync_or_async
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fluxaorm.alters import PoolDiff, WantedTable
-from fluxaorm.alters.column_order import reordering
+from fluxaorm.alters.sql.column_order import reordering
 from fluxaorm.dialects import ColumnDefinition, TableDefinition, dialect_for
 from fluxaorm.dialects.changes import applied
 from fluxaorm.dialects.tables import ColumnAttributes

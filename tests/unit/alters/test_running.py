@@ -11,9 +11,9 @@ import pytest
 from fluxaorm.alters import Alter
 from fluxaorm.dialects import SQLITE, dialect_for
 from fluxaorm.errors import AlterError, MySQLError
-from fluxaorm.plans.alter_runs import run_alter_plan
-from fluxaorm.plans.alters import get_alters_plan
 from fluxaorm.plans.effects import Begin, Commit, Effect, Execute, ExecuteBatch, FetchRows, Parallel, Plan, Rollback
+from fluxaorm.plans.tables.alter_runs import run_alter_plan
+from fluxaorm.plans.tables.alters import get_alters_plan
 from tests.support.schemas import make_column, make_schema
 
 MYSQL = dialect_for("9.7.4")

@@ -7,8 +7,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluxaorm.alters.table_diff import diff_table
-from fluxaorm.alters.wanted import WantedTable, wanted_table
+from fluxaorm.alters.sql.table_diff import diff_table
+from fluxaorm.alters.sql.wanted import WantedTable, wanted_table
 from fluxaorm.dialects import ColumnDefinition, ForeignKeyDefinition, IndexDefinition, TableDefinition, dialect_for
 from fluxaorm.dialects.changes import (
     AddColumn,

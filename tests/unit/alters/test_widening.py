@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fluxaorm.alters.widening import widens
+from fluxaorm.alters.sql.widening import widens
 
 
 @pytest.mark.parametrize(

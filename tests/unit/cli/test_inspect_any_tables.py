@@ -10,15 +10,15 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fluxaorm.cli.inspect.read import Database
-from fluxaorm.cli.inspect.report import as_json, as_text, inspect_database
-from fluxaorm.cli.inspect.trial import resolved
 from fluxaorm.codegen.memory import MemoryPackage
 from fluxaorm.dialects import MySQL, capabilities_from
 from fluxaorm.dialects.tables import ColumnDefinition, ForeignKeyDefinition, IndexDefinition, TableDefinition
 from fluxaorm.entity import Entity
-from fluxaorm.entity.resolve import resolve_entities
+from fluxaorm.entity.resolve.definitions import resolve_entities
 from fluxaorm.entity.schema import EntitySchema
+from fluxaorm.introspect.read import Database
+from fluxaorm.introspect.report import as_json, as_text, inspect_database
+from fluxaorm.introspect.trial import resolved
 
 COLLATION = "utf8mb4_0900_ai_ci"
 TABLES = [

@@ -61,7 +61,7 @@ def test_without_its_libraries_it_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The script is on the path of everybody who installed the library without the extra."""
-    monkeypatch.delitem(sys.modules, "fluxaorm.cli.commands")
+    monkeypatch.delitem(sys.modules, "fluxaorm.cli.command_line")
     monkeypatch.setitem(sys.modules, "typer", None)
 
     with pytest.raises(SystemExit) as ended:
@@ -73,7 +73,7 @@ def test_without_its_libraries_it_says_what_to_install(
 
 def test_a_module_missing_elsewhere_is_not_taken_for_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else a broken installation would be answered with advice that does not help."""
-    monkeypatch.delitem(sys.modules, "fluxaorm.cli.commands")
+    monkeypatch.delitem(sys.modules, "fluxaorm.cli.command_line")
     monkeypatch.setitem(sys.modules, "fluxaorm.cli.exits", None)
 
     with pytest.raises(ModuleNotFoundError):

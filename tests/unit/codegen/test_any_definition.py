@@ -23,7 +23,7 @@ from fluxaorm.codegen.memory import MemoryPackage
 from fluxaorm.codegen.names import LIBRARY
 from fluxaorm.codegen.package_writer import write_package
 from fluxaorm.codegen.render import render_package
-from fluxaorm.entity.resolve import resolve_entities
+from fluxaorm.entity.resolve.definitions import resolve_entities
 from fluxaorm.entity.schema import EntitySchema
 from fluxaorm.errors import CodegenError
 

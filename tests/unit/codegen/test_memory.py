@@ -14,7 +14,7 @@ import pytest
 
 from fluxaorm import Embedded, Entity, Json, Reference, Registry, UInt8
 from fluxaorm.codegen.memory import MemoryPackage
-from fluxaorm.entity.resolve import resolve_entities
+from fluxaorm.entity.resolve.definitions import resolve_entities
 from fluxaorm.errors import CodegenError
 from tests.golden.cases import PACKAGES, Case
 

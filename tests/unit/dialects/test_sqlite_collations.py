@@ -8,7 +8,7 @@ from functools import cmp_to_key
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluxaorm.dialects.sqlite_collations import compare_decimals, compare_times
+from fluxaorm.dialects.sqlite.collations import compare_decimals, compare_times
 
 DECIMALS = st.decimals(allow_nan=False, allow_infinity=False)
 

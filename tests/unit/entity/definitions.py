@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from fluxaorm.entity import Entity, Field, UInt64, aliases
-from fluxaorm.entity.resolve import resolve_entities
+from fluxaorm.entity import Entity, Field, UInt64
+from fluxaorm.entity.resolve.definitions import resolve_entities
 from fluxaorm.entity.schema import ColumnSchema, EntitySchema
+from fluxaorm.entity.values import aliases
 
 
 def schema_of(*classes: type[Any]) -> EntitySchema:

@@ -11,8 +11,8 @@ import sys
 from collections.abc import Iterator
 from types import ModuleType
 
-from fluxaorm.entity.definition import Entity
-from fluxaorm.entity.resolve import resolve_entities
+from fluxaorm.entity.declare.definition import Entity
+from fluxaorm.entity.resolve.definitions import resolve_entities
 
 MODULE = "definitions"
 _IMPORTS = """

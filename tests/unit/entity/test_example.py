@@ -21,7 +21,7 @@ from fluxaorm.entity import (
     UInt64,
     UniqueIndex,
 )
-from fluxaorm.entity.resolve import resolve_entities
+from fluxaorm.entity.resolve.definitions import resolve_entities
 from fluxaorm.entity.schema import UNSET, CacheSchema, EntitySchema, IndexSchema, ReferenceSchema
 
 

@@ -9,8 +9,8 @@ from typing import Annotated, Any, ClassVar, Literal, Optional
 import pytest
 
 from fluxaorm.entity import Embedded, Entity, Field, Json, Reference, References, UInt8, UInt32, UInt64
-from fluxaorm.entity.embedded import Embedded as EmbeddedBase
-from fluxaorm.entity.resolve import resolve_entities
+from fluxaorm.entity.declare.embedded import Embedded as EmbeddedBase
+from fluxaorm.entity.resolve.definitions import resolve_entities
 from tests.unit.entity.definitions import schema_of
 
 Email = Annotated[str, Field(length=254, searchable="tag")]

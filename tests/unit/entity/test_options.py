@@ -10,10 +10,10 @@ from typing import Any, Literal
 import pytest
 
 from fluxaorm.entity import Embedded, Entity, Field, Index, Json, UInt8, UInt32, UInt64, UniqueIndex
-from fluxaorm.entity.kinds import KINDS, Kind
-from fluxaorm.entity.names import RESERVED
-from fluxaorm.entity.resolve import resolve_entities
+from fluxaorm.entity.resolve.definitions import resolve_entities
+from fluxaorm.entity.resolve.names import RESERVED
 from fluxaorm.entity.schema import UNSET, CacheSchema
+from fluxaorm.entity.values.kinds import KINDS, Kind
 from fluxaorm.query.fields import QueryField, ReferenceField
 from fluxaorm.runtime import EntityBase
 from tests.unit.entity.definitions import column_of, entity, reference_to, schema_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fluxaorm.entity.storage import Room, page_row, room_of, server_row
+from fluxaorm.entity.values.storage import Room, page_row, room_of, server_row
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from fluxaorm.entity import Float32, Json, UInt8
-from fluxaorm.entity.kinds import KINDS
+from fluxaorm.entity.values.kinds import KINDS
 from tests.unit.entity.cases import CASES, Case, Colour, same
 from tests.unit.entity.definitions import column_of, entity, schema_of
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fluxaorm.plans.cache_keys import decode_row, encode_row, plain_row, plain_rows, row_start
+from fluxaorm.plans.state.keys import decode_row, encode_row, plain_row, plain_rows, row_start
 
 STAMP, OTHER = b"12345678", b"87654321"
 

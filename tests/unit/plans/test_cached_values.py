@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluxaorm.plans.cache_keys import ABSENT, decode_ids, decode_row, encode_list, encode_row
+from fluxaorm.plans.state.keys import ABSENT, decode_ids, decode_row, encode_list, encode_row
 
 STAMP = bytes(range(8))
 CELLS = st.none() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.text() | st.binary()

@@ -14,7 +14,9 @@ from fluxaorm.errors import (
     PartialCommitError,
     RedisConnectionError,
 )
-from fluxaorm.plans.commits import commit_plan
+from fluxaorm.plans.cache.functions import INTEND, RELEASE
+from fluxaorm.plans.cache.intents import KEYS_A_TRIP, Intents
+from fluxaorm.plans.commits.commits import commit_plan
 from fluxaorm.plans.effects import (
     Begin,
     Commit,
@@ -25,9 +27,7 @@ from fluxaorm.plans.effects import (
     Session,
     ShieldedRedisRoundTrip,
 )
-from fluxaorm.plans.flush import flush_plan
-from fluxaorm.plans.intents import KEYS_A_TRIP, Intents
-from fluxaorm.plans.redis_functions import INTEND, RELEASE
+from fluxaorm.plans.flush.flush import flush_plan
 from tests.unit.plans.world import World, done, replies, run, words
 
 pytestmark = pytest.mark.usefixtures("no_sockets")

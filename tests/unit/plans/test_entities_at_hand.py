@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from fluxaorm.plans.cache_keys import ABSENT
 from fluxaorm.plans.effects import Session
-from fluxaorm.plans.reads import entity_at_hand
-from fluxaorm.plans.tracked import STORED
+from fluxaorm.plans.reads.by_id import entity_at_hand
+from fluxaorm.plans.state.keys import ABSENT
 from tests.unit.plans.world import World
 
 ROW = (7, b"seven", b"")

@@ -16,6 +16,7 @@ from fluxaorm.errors import (
     RedisConnectionError,
     ReentrantFlushError,
 )
+from fluxaorm.plans.cache.functions import INTEND, RELEASE
 from fluxaorm.plans.effects import (
     Begin,
     Commit,
@@ -26,10 +27,9 @@ from fluxaorm.plans.effects import (
     ShieldedRedisRoundTrip,
     Sleep,
 )
-from fluxaorm.plans.flush import flush_plan
-from fluxaorm.plans.flush_work import FlushResult
-from fluxaorm.plans.redis_functions import INTEND, RELEASE
-from fluxaorm.plans.tracked import TrackedEntity
+from fluxaorm.plans.flush.flush import flush_plan
+from fluxaorm.plans.state.tracked import TrackedEntity
+from fluxaorm.plans.writes.flush_work import FlushResult
 from tests.unit.plans.world import Thing, World, done, replies, run, words
 
 INTENDED: Any = (RedisRoundTrip, replies(b"ok"))

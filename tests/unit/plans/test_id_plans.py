@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from fluxaorm.errors import CommitUnknownError, DeadlockError, MySQLError, RedisConnectionError
+from fluxaorm.plans.cache.functions import INSTALL_IDS, TAKE_IDS
 from fluxaorm.plans.effects import Execute, FetchRows, RedisRoundTrip, Sleep
-from fluxaorm.plans.id_supply import IdSupply
-from fluxaorm.plans.ids import take_id_plan, take_ids_plan
-from fluxaorm.plans.redis_functions import INSTALL_IDS, TAKE_IDS
+from fluxaorm.plans.ids.new_ids import take_id_plan, take_ids_plan
+from fluxaorm.plans.state.id_supply import IdSupply
 from tests.unit.plans.world import World, done, replies, run, words
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
-from fluxaorm.plans.local_rows import PLACE_BYTES, LocalRows
+from fluxaorm.plans.state.local_rows import PLACE_BYTES, LocalRows
 
 
 class Clock:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
-from fluxaorm.plans import redis_functions
-from fluxaorm.plans.redis_functions import LIBRARY, library_source
+from fluxaorm.plans.cache import functions as redis_functions
+from fluxaorm.plans.cache.functions import LIBRARY, library_source
 
 
 def test_every_name_ends_in_a_hash_of_the_source() -> None:

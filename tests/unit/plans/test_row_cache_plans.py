@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from fluxaorm.errors import RedisConnectionError, RedisError
-from fluxaorm.plans.cache_keys import encode_row
+from fluxaorm.plans.cache.functions import DROP, FILL, SWAP
 from fluxaorm.plans.effects import FetchRows, RedisReplies, RedisRoundTrip
-from fluxaorm.plans.reads import get_by_id_plan, get_by_ids_plan
-from fluxaorm.plans.redis_functions import DROP, FILL, SWAP
+from fluxaorm.plans.reads.by_id import get_by_id_plan, get_by_ids_plan
+from fluxaorm.plans.state.keys import encode_row
 from tests.unit.plans.world import SERVER, World, replies, run, words
 
 ROW = (b"7", b"seven", b"")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fluxaorm.entity.schema import IndexSchema
-from fluxaorm.plans.save_order import in_lock_order, key_of
+from fluxaorm.plans.writes.save_order import in_lock_order, key_of
 from tests.unit.plans.world import World
 
 NAME = IndexSchema(name="name", fields=("name",), columns=("name",), positions=(1,), unique=True)

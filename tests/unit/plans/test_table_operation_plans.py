@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from fluxaorm.errors import CacheUnavailableError, CommitUnknownError, MySQLError, PostCommitError, RedisConnectionError
+from fluxaorm.plans.cache.functions import INTEND, RELEASE
 from fluxaorm.plans.effects import Execute, FetchRows, RedisRoundTrip, ShieldedRedisRoundTrip
-from fluxaorm.plans.redis_functions import INTEND, RELEASE
-from fluxaorm.plans.table_operations import drop_table_plan, truncate_table_plan
+from fluxaorm.plans.tables.table_operations import drop_table_plan, truncate_table_plan
 from tests.unit.plans.world import World, done, replies, run, words
 
 KEYS = [b"fx:db:thing:7", b"fx:db:thing:id", b"fx:db:thing:u:name:ab"]

@@ -13,12 +13,12 @@ from typing import Any, ClassVar, TypeVar
 
 from fluxaorm.dialects import dialect_for
 from fluxaorm.entity.schema import CacheSchema, ColumnSchema, EntitySchema
-from fluxaorm.plans.binding import Binding
 from fluxaorm.plans.effects import Effect, ExecResult, Plan, RedisReplies
-from fluxaorm.plans.foreign_keys import KnownForeignKeys
-from fluxaorm.plans.tokens import TokenSource
-from fluxaorm.plans.tracked import TrackedEntity
-from fluxaorm.plans.unit import EntityUnit, UnitOfWork
+from fluxaorm.plans.state.binding import Binding
+from fluxaorm.plans.state.tokens import TokenSource
+from fluxaorm.plans.state.tracked import TrackedEntity
+from fluxaorm.plans.state.unit import EntityUnit, UnitOfWork
+from fluxaorm.plans.writes.foreign_keys import KnownForeignKeys
 from fluxaorm.runtime.entity import EntityBase
 
 T = TypeVar("T")

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from fluxaorm.engine import change_listener
+from fluxaorm.engine.change_listener import ChangeListener
 from fluxaorm.errors import RedisConnectionError
-from fluxaorm.plans.cache_keys import changes_message
-from fluxaorm.plans.local_rows import LocalRows
-from fluxaorm.pools import change_listener
-from fluxaorm.pools.change_listener import ChangeListener
-from fluxaorm.pools.ports import MESSAGE, PONG
+from fluxaorm.plans.state.keys import changes_message
+from fluxaorm.plans.state.local_rows import LocalRows
+from fluxaorm.pools.base.ports import MESSAGE, PONG
 
 pytestmark = pytest.mark.usefixtures("no_sockets")
 CHANNEL = "fx:db:thing:changes"

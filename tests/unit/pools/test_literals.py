@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fluxaorm.errors import QueryError
-from fluxaorm.pools.literals import literal, render, render_in_hex
+from fluxaorm.pools.mysql.literals import literal, render, render_in_hex
 
 
 class Colour(StrEnum):

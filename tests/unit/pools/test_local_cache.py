@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import fluxaorm.pools
-from fluxaorm.pools import CacheUsage, LocalCache
+import fluxaorm.engine
+from fluxaorm.engine.value_caches import CacheUsage, LocalCache
 
 
 def test_values_are_kept_and_forgotten() -> None:
@@ -58,4 +58,4 @@ def test_usage_tells_how_a_cache_does() -> None:
 
 def test_the_package_offers_it() -> None:
     """The engine hands them out."""
-    assert fluxaorm.pools.LocalCache is LocalCache
+    assert fluxaorm.engine.LocalCache is LocalCache

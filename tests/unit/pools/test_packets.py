@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fluxaorm.plans.effects import Statement
-from fluxaorm.pools.packets import packets
+from fluxaorm.pools.mysql.packets import packets
 
 
 def sent(statements: list[Statement], limit: int = 1000) -> list[tuple[int, int, str | bytes]]:

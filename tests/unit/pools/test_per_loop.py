@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from fluxaorm.pools.per_loop import PerLoop
+from fluxaorm.pools.base.per_loop import PerLoop
 
 
 class Thing:

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from fluxaorm.errors import RedisConnectionError, RedisError
-from fluxaorm.plans.cache_keys import PUBLISH
 from fluxaorm.plans.effects import RedisCommand, RedisReplies
-from fluxaorm.pools.redis_cluster_plans import TRIES, Wave, trip_plan
-from fluxaorm.pools.redis_routes import key_of
-from fluxaorm.pools.redis_slots import SLOTS, Node, SlotMap, node_from, slot_of
+from fluxaorm.plans.state.keys import PUBLISH
+from fluxaorm.pools.redis.cluster.plans import TRIES, Wave, trip_plan
+from fluxaorm.pools.redis.cluster.routes import key_of
+from fluxaorm.pools.redis.cluster.slots import SLOTS, Node, SlotMap, node_from, slot_of
 
 A, B, C = ("a", 1), ("b", 2), ("c", 3)
 ONE, TWO, THREE = "{one}", "{two}", "{three}"

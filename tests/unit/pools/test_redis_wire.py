@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from fluxaorm.errors import RedisError
-from fluxaorm.pools.ports import RedisServer
-from fluxaorm.pools.redis_wire import NOTHING_YET, Refusals, identity_from, packed, reply_reader, server_from
+from fluxaorm.pools.base.ports import RedisServer
+from fluxaorm.pools.redis.wire import NOTHING_YET, Refusals, identity_from, packed, reply_reader, server_from
 
 
 def read(data: bytes) -> list[Any]:

@@ -8,8 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
-from fluxaorm.pools.ports import PoolLimits, PoolStats
-from fluxaorm.pools.slots import KEPT, UNFIT, WANTED, Slots
+from fluxaorm.pools.base.ports import PoolLimits, PoolStats
+from fluxaorm.pools.base.slots import KEPT, UNFIT, WANTED, Slots
 from tests.unit.pools.doubles import Clock, FakeConnection
 
 

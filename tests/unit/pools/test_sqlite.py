@@ -18,8 +18,9 @@ from fluxaorm.addresses import parse_mysql
 from fluxaorm.errors import DeadlockError, MySQLError, NotSupportedError, PoolConnectError
 from fluxaorm.options import MySQLOptions
 from fluxaorm.plans.effects import Begin, Commit, Execute, FetchRows, Plan, Rollback, Session, Sleep
-from fluxaorm.pools import make_sql_pool, sqlite
-from fluxaorm.pools.ports import SQLPool
+from fluxaorm.pools import make_sql_pool
+from fluxaorm.pools.base.ports import SQLPool
+from fluxaorm.pools.sqlite import connection as sqlite
 from fluxaorm.runners.asyncio import AsyncRunner
 from fluxaorm.runners.sync import SyncRunner
 

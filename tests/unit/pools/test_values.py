@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from fluxaorm.errors import QueryError
-from fluxaorm.pools.values import NATIVE
+from fluxaorm.pools.base.values import NATIVE
 
 
 class Size(Enum):

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from fluxaorm.errors import MySQLConnectionError, PoolTimeoutError
-from fluxaorm.pools.blocking import BlockingPool
-from fluxaorm.pools.looped import LoopPool
-from fluxaorm.pools.ports import PoolLimits, PoolStats
+from fluxaorm.pools.base.blocking import BlockingPool
+from fluxaorm.pools.base.looped import LoopPool
+from fluxaorm.pools.base.ports import PoolLimits, PoolStats
 from tests.unit.pools.doubles import Factory, FakeConnection, refusal
 
 

@@ -11,9 +11,9 @@ from enum import StrEnum
 from typing import Any
 
 from fluxaorm.dialects.capabilities import Capabilities
-from fluxaorm.dialects.mysql import MySQL
+from fluxaorm.dialects.mysql.mysql import MySQL
 from fluxaorm.entity import Entity, Field, Index, Int8, Json, Reference, UInt8, UInt32, UniqueIndex
-from fluxaorm.entity.resolve import resolve_entities
+from fluxaorm.entity.resolve.definitions import resolve_entities
 from fluxaorm.entity.schema import EntitySchema
 from fluxaorm.query.fields import (
     BoolField,
@@ -35,7 +35,7 @@ from fluxaorm.query.fields import (
     TimeField,
     reference,
 )
-from fluxaorm.query.sql import QueryCompiler
+from fluxaorm.query.sql.select import QueryCompiler
 
 MYSQL = MySQL(Capabilities("mysql", (8, 4, 0), "8.4.0"))
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from fluxaorm.dialects.sqlite import SQLITE
+from fluxaorm.dialects.sqlite.sqlite import SQLITE
 from fluxaorm.errors import QueryError
-from fluxaorm.pools.literals import render
+from fluxaorm.pools.mysql.literals import render
 from fluxaorm.query.conditions import DEEPEST, Condition, and_
 from fluxaorm.query.kept import Kept
-from fluxaorm.query.placeholders import PIECES
+from fluxaorm.query.own_sql.placeholders import PIECES
 from fluxaorm.query.query import Query
 from tests.unit.query.catalogue import F, compiler
 

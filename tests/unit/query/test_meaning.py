@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fluxaorm.dialects.sqlite import SQLITE
-from fluxaorm.dialects.sqlite_collations import COLLATIONS
+from fluxaorm.dialects.sqlite.collations import COLLATIONS
+from fluxaorm.dialects.sqlite.sqlite import SQLITE
 from fluxaorm.query.conditions import Condition
 from fluxaorm.query.query import Query
-from fluxaorm.query.sql import IDS
+from fluxaorm.query.sql.select import IDS
 from tests.unit.query.catalogue import CATEGORY, PRODUCT, F, compiler
 from tests.unit.query.meaning import (
     CATEGORIES,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from fluxaorm.query.placeholders import code_of, has_several_statements, split_placeholders
+from fluxaorm.query.own_sql.placeholders import code_of, has_several_statements, split_placeholders
 
 SPLITS = [
     ("no placeholder", "SELECT 1", ("SELECT 1",)),

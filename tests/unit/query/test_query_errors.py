@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from fluxaorm.dialects.sqlite import SQLITE
+from fluxaorm.dialects.sqlite.sqlite import SQLITE
 from fluxaorm.errors import NotSupportedError, QueryError
 from fluxaorm.query.aggregates import min_, sum_
 from fluxaorm.query.conditions import and_, or_
 from fluxaorm.query.pager import Pager
 from fluxaorm.query.query import Query
-from fluxaorm.query.sql import IDS, Form
+from fluxaorm.query.sql.select import IDS, Form
 from fluxaorm.query.where import Where
 from tests.unit.query.catalogue import C, F, Product, compiler
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluxaorm.query.placeholders import has_several_statements, is_closed
-from fluxaorm.query.raw_statements import Reach, definition, keeps_session, reach_of, transaction_control
+from fluxaorm.query.own_sql.placeholders import has_several_statements, is_closed
+from fluxaorm.query.own_sql.raw_statements import Reach, definition, keeps_session, reach_of, transaction_control
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,12 @@ from typing import Any, cast
 import pytest
 
 from fluxaorm.dialects.capabilities import Capabilities
-from fluxaorm.dialects.mysql import MySQL
+from fluxaorm.dialects.mysql.mysql import MySQL
 from fluxaorm.errors import QueryError
-from fluxaorm.plans.aggregates import aggregate_groups_plan, aggregate_plan
-from fluxaorm.plans.all_ids import get_all_plan
 from fluxaorm.plans.effects import FetchRows, Plan
-from fluxaorm.plans.search import (
+from fluxaorm.plans.reads.aggregates import aggregate_groups_plan, aggregate_plan
+from fluxaorm.plans.reads.all_ids import get_all_plan
+from fluxaorm.plans.reads.search import (
     Iteration,
     count_plan,
     exists_plan,
@@ -27,11 +27,11 @@ from fluxaorm.plans.search import (
     search_one_plan,
     select_plan,
 )
-from fluxaorm.plans.unit import EntityUnit
+from fluxaorm.plans.state.unit import EntityUnit
 from fluxaorm.query.aggregates import avg_, count, max_, min_, sum_
 from fluxaorm.query.fields import QueryField
 from fluxaorm.query.query import Query
-from fluxaorm.query.sql import NO_LIMIT
+from fluxaorm.query.sql.select import NO_LIMIT
 from tests.unit.query.catalogue import CATEGORY, MYSQL, PRODUCT, F, Status, Tag, compiler
 
 
@@ -191,7 +191,7 @@ def test_search_one_takes_the_path_of_a_cached_unique_index(
         yield from ()
         return "entity 1"
 
-    monkeypatch.setattr("fluxaorm.plans.search.get_by_unique_plan", get_by_unique)
+    monkeypatch.setattr("fluxaorm.plans.reads.search.get_by_unique_plan", get_by_unique)
 
     entity, _ = drive(search_one_plan(UNIT, query), *([] if is_look_up else [ROWS[:1]]))
 

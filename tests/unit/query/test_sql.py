@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from fluxaorm.dialects.sqlite import SQLITE
+from fluxaorm.dialects.sqlite.sqlite import SQLITE
 from fluxaorm.query.aggregates import avg_, count, max_, min_, sum_
 from fluxaorm.query.conditions import Condition, and_, or_
 from fluxaorm.query.pager import Pager
 from fluxaorm.query.query import Query
-from fluxaorm.query.sql import COUNT, EXISTS, IDS, NO_LIMIT, ROWS, Expression, Form, expressions_form
+from fluxaorm.query.sql.select import COUNT, EXISTS, IDS, NO_LIMIT, ROWS, Expression, Form, expressions_form
 from fluxaorm.query.where import Where
 from tests.unit.query.catalogue import Category, F, Status, Tag, compiler
 
@@ -328,7 +328,7 @@ def test_a_shape_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Repeated searches only bind: other values and other pages are the same statement."""
     made = compiler()
     made.bind(Query().filter(F.name == "a", F.stock.is_in([1, 2])).pager(2, 10), IDS)
-    monkeypatch.setattr("fluxaorm.query.sql._Statement", None)
+    monkeypatch.setattr("fluxaorm.query.sql.select._Statement", None)
 
     bound = made.bind(Query().filter(F.name == "b", F.stock.is_in([3, 4])).pager(7, 20), IDS)
 

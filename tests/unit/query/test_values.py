@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from fluxaorm.query.own_select import wrap_select
+from fluxaorm.query.own_sql.own_select import wrap_select
 from fluxaorm.query.pager import Pager
 from fluxaorm.query.query import Query
 from fluxaorm.query.where import Where

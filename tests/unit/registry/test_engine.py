@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from fluxaorm import AsyncContext, Context, Engine, Entity, RedisOptions, Registry, UInt64
-from fluxaorm.cache_outages import CacheOutages
+from fluxaorm.engine.cache_outages import CacheOutages
 from fluxaorm.errors import ContextClosedError, RegistryError, StaleGeneratedCodeError, UnknownPoolError
 from tests.unit.registry import models
 

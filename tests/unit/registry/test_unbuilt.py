@@ -13,7 +13,8 @@ import pytest
 
 import fluxaorm as fx
 from fluxaorm import Entity, Field, UInt32
-from fluxaorm.entity import class_options, field
+from fluxaorm.entity.declare import field
+from fluxaorm.entity.resolve import class_options
 from fluxaorm.entity.schema import CacheSchema, ColumnSchema, EntitySchema, IndexSchema
 from fluxaorm.errors import RegistryError
 from fluxaorm.options import ClickhouseOptions, KafkaPoolOptions, MySQLOptions, RedisOptions, TLSOptions

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 from fluxaorm.errors import MySQLConnectionError
 from fluxaorm.plans.effects import Effect, Plan, RedisReplies
-from fluxaorm.pools.ports import PoolStats
+from fluxaorm.pools.base.ports import PoolStats
 from fluxaorm.runners.asyncio import AsyncRunner
 from fluxaorm.runners.observer import Observer
 from fluxaorm.runners.sync import SyncRunner

@@ -1,0 +1,1 @@
+"""The commands of ``fluxaorm``, one file each."""

@@ -1,0 +1,85 @@
+"""What ``fluxaorm alters`` says: the alters with their SQL for people, and all that is known of them as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from fluxaorm.alters import Alter, split_alters
+from fluxaorm.cli.commands.alter_runs import Failure, Known, Outcome
+from fluxaorm.cli.terminal import lines, one_line
+
+
+def as_json(outcome: Outcome, file: str | None) -> dict[str, Any]:
+    """``file``: the migration file that was written, if any."""
+    return {
+        "applied": list(map(_as_json, outcome.applied)),
+        "needless": list(map(_as_json, outcome.needless)),
+        "failed": list(map(_failure, outcome.failures)),
+        "pending": list(map(_as_json, outcome.left)),
+        "file": file,
+    }
+
+
+def _as_json(known: Known) -> dict[str, Any]:
+    names = ("description", "reason", "pool", "entity", "table", "kind", "kinds", "safety", "sql")
+    return {
+        **{name: getattr(known.alter, name) for name in names},
+        "findings": [asdict(finding) for finding in known.findings],
+    }
+
+
+def _failure(failure: Failure) -> dict[str, Any]:
+    return {**_as_json(failure.known), "error": failure.reason}
+
+
+def as_text(outcome: Outcome, *, applying: bool) -> Iterator[str]:
+    """Lines. ``applying``: whether alters were to be run."""
+    for known in outcome.applied:
+        yield from _shown("applied", known)
+    for known in outcome.needless:
+        yield f"-- made by somebody else meanwhile, {head(known.alter)}"
+        yield ""
+    for failure in outcome.failures:
+        yield f"-- FAILED, {head(failure.known.alter)}"
+        yield from (f"--   {one_line(line)}" for line in failure.reason.splitlines())
+        yield ""
+    for known in outcome.left:
+        yield from _shown(known.alter.safety, known)
+    yield _summary(outcome, applying=applying)
+
+
+def _shown(what: str, known: Known) -> Iterator[str]:
+    yield f"-- {what}, {head(known.alter)}"
+    yield from (f"--   {one_line(line)}" for line in findings(known))
+    yield lines(known.alter.sql.rstrip().rstrip(";")) + ";" if known.alter.sql else "-- not something to execute"
+    yield ""
+
+
+def head(alter: Alter) -> str:
+    """Where, what and why, in one line."""
+    reason = f" ({alter.reason})" if alter.reason else ""
+    return one_line(f"pool {alter.pool}, {alter.table}: {alter.description}{reason}")
+
+
+def findings(known: Known) -> Iterator[str]:
+    """What an alter would lose or break, and what is in its way; a line each."""
+    for finding in known.findings:
+        yield f"{'in its way' if finding.blocking else 'loses' if finding.rows else 'breaks'}: {finding}"
+
+
+def _summary(outcome: Outcome, *, applying: bool) -> str:
+    left = [known.alter for known in outcome.left]
+    if outcome.failures:
+        return f"{len(outcome.applied)} applied and kept, {len(outcome.failures)} failed, {len(left)} pending now"
+    if not outcome.applied and not left:
+        return "the tables match the entities"
+    if applying:
+        return f"{len(outcome.applied)} applied{_left(left)}"
+    safe, rest = split_alters(left)
+    return f"{len(left)} pending: {len(safe)} safe (run with --apply), {len(rest)} not"
+
+
+def _left(left: Sequence[Alter]) -> str:
+    return f"; {len(left)} left that are not safe" if left else ""

@@ -1,0 +1,125 @@
+"""The blocks that ``ctx.transaction()`` gives: ``with`` for a Context, ``async with`` for an AsyncContext.
+
+They only say when a block begins and how it ends; what that means is decided in ``plans.blocks``.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from fluxaorm.errors import ContextMisuseError, DeadlockError, MySQLConnectionError, TransactionLostError
+from fluxaorm.plans.effects import Plan
+from fluxaorm.plans.flush.blocks import Block, check_options, enter, leave_plan
+from fluxaorm.plans.retries import Retries
+from fluxaorm.plans.state.unit import UnitOfWork
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from fluxaorm.context import AsyncContext, Context
+
+T = TypeVar("T")
+REPEATED: Final = (DeadlockError, MySQLConnectionError, TransactionLostError)
+"""After these nothing is written, and another attempt may succeed."""
+
+
+class _BlockBase:
+    """What both blocks share; one serves once."""
+
+    def __init__(self, owner: UnitOfWork, isolation: str | None, read_only: bool) -> None:
+        check_options(owner, isolation, read_only)
+        self._owner = owner
+        self._isolation, self._read_only = isolation, read_only
+        self._block: Block | None = None
+        self._used = False
+
+    def _enter(self) -> None:
+        if self._used:
+            raise ContextMisuseError("a transaction's block serves once: call transaction() again")
+        # another block may have been entered since this one was made
+        check_options(self._owner, self._isolation, self._read_only)
+        self._used = True
+        self._block = enter(self._owner, self._isolation, self._read_only)
+
+    def _leave_plan(self, failed: bool) -> Plan[None]:
+        assert self._block is not None, "a block is entered before it is left"
+        return leave_plan(self._owner, self._block, failed)
+
+
+class TransactionBlock(_BlockBase):
+    """``with ctx.transaction():``"""
+
+    def __init__(self, ctx: Context, isolation: str | None, read_only: bool) -> None:
+        super().__init__(ctx, isolation, read_only)
+        self._ctx = ctx
+
+    def __enter__(self) -> Context:
+        self._ctx._check_alone()
+        self._enter()
+        return self._ctx
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if not self._ctx.closed:
+            self._ctx._run(self._leave_plan(kind is not None), inside=False)
+
+
+class AsyncTransactionBlock(_BlockBase):
+    """``async with ctx.transaction():``"""
+
+    def __init__(self, ctx: AsyncContext, isolation: str | None, read_only: bool) -> None:
+        super().__init__(ctx, isolation, read_only)
+        self._ctx = ctx
+
+    async def __aenter__(self) -> AsyncContext:
+        self._ctx._check_alone()
+        self._enter()
+        return self._ctx
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if not self._ctx.closed:
+            await self._ctx._drive(self._leave_plan(kind is not None), alone=True, inside=False)
+
+
+class Attempts:
+    """How often a function is run in a transaction of its own; each rollback leaves what the first began from."""
+
+    def __init__(self, owner: UnitOfWork) -> None:
+        self._retries = Retries()
+        # inside another transaction the server has undone more than the function's part
+        self._repeats = owner.open_transaction is None
+
+    def again_plan(self, error: BaseException) -> Plan[bool]:
+        """Wait before the next attempt; False: the error is the caller's."""
+        cause = error.__cause__ if isinstance(error, TransactionLostError) else error
+        return self._repeats and cause is not None and (yield from self._retries.pause_plan(cause))
+
+
+def run_repeatedly(ctx: Context, function: Callable[[Context], T], options: dict[str, Any]) -> T:
+    """See ``Context.run_in_transaction``."""
+    attempts = Attempts(ctx)
+    while True:
+        try:
+            with ctx.transaction(**options):
+                return function(ctx)
+        except REPEATED as error:
+            if not ctx._run(attempts.again_plan(error)):
+                raise
+
+
+async def run_repeatedly_async(
+    ctx: AsyncContext, function: Callable[[AsyncContext], Awaitable[T]], options: dict[str, Any]
+) -> T:
+    """See ``AsyncContext.run_in_transaction``."""
+    attempts = Attempts(ctx)
+    while True:
+        try:
+            async with ctx.transaction(**options):
+                return await function(ctx)
+        except REPEATED as error:
+            if not await ctx._run(attempts.again_plan(error)):
+                raise

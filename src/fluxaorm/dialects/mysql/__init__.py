@@ -1,0 +1,1 @@
+"""MySQL and MariaDB, and what speaks like them."""

@@ -1,0 +1,141 @@
+"""``engine.mysql(code)`` and ``engine.async_mysql(code)``: a MySQL pool, and SQL of the user's own on it.
+
+Each call has a connection for itself: it never joins a transaction that some context has open, nor can a context see
+what ``begin()`` here has not committed. What is taken and what comes back is as ``ctx.mysql()`` has it (``raw_mysql``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from fluxaorm.context.raw_mysql import AsyncRawMySQL, AsyncRowStream, RawMySQL, RowStream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fluxaorm.context import AsyncContext, Context
+    from fluxaorm.dialects.port import Dialect
+    from fluxaorm.plans.effects import ExecResult, QueryRows
+    from fluxaorm.pools.base.ports import PoolLimits, SQLPool
+    from fluxaorm.query.where import Where
+
+
+class _PoolView:
+    """What there is to know of a pool."""
+
+    def __init__(self, pool: SQLPool) -> None:
+        self._pool = pool
+
+    @property
+    def code(self) -> str:
+        """The code it was registered under."""
+        return self._pool.code
+
+    @property
+    def address(self) -> str:
+        """Where the server is, without a password."""
+        return self._pool.address
+
+    @property
+    def database(self) -> str:
+        """The database's name."""
+        return self._pool.database
+
+    @property
+    def dialect(self) -> Dialect:
+        """What the server understands."""
+        return self._pool.dialect
+
+    @property
+    def limits(self) -> PoolLimits:
+        """How many connections there are at most, and for how long."""
+        return self._pool.limits
+
+    @property
+    def collation(self) -> str:
+        """Of tables that are made."""
+        return self._pool.collation
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} '{self.code}' {self.address}>"
+
+
+class EngineMySQL(_PoolView):
+    """A pool for threads. All calls raise QueryError for SQL that cannot be taken, MySQLError, ContextClosedError."""
+
+    def __init__(self, pool: SQLPool, make_context: Callable[[], Context]) -> None:
+        super().__init__(pool)
+        self._make_context = make_context
+
+    def _raw(self) -> RawMySQL:
+        return RawMySQL(self._make_context(), self.code)
+
+    def exec(self, sql: str | Where, *args: Any) -> ExecResult:
+        """Run a statement without rows, committed at once. CommitUnknownError when the connection is lost on it.
+
+        Rows that entities have cached are not noticed: tell ``Provider.invalidate(ctx, *ids)``.
+        """
+        return self._raw().exec(sql, *args)
+
+    def query_row(self, sql: str | Where, *args: Any) -> tuple[Any, ...] | None:
+        """The first row, or None."""
+        return self._raw().query_row(sql, *args)
+
+    @overload
+    def query(self, sql: str | Where, *args: Any, stream: Literal[False] = False) -> QueryRows: ...
+    @overload
+    def query(self, sql: str | Where, *args: Any, stream: Literal[True]) -> RowStream: ...
+    def query(self, sql: str | Where, *args: Any, stream: bool = False) -> QueryRows | RowStream:
+        """All rows, a list of tuples with ``columns``; with ``stream`` an iterator that needs constant memory."""
+        raw = self._raw()
+        return raw.query(sql, *args, stream=True) if stream else raw.query(sql, *args)
+
+    @contextmanager
+    def begin(self, *, isolation: str | None = None, read_only: bool = False) -> Generator[RawMySQL, None, None]:
+        """``with engine.mysql().begin() as tx:`` a transaction of its own, run through ``tx``.
+
+        Committed at the block's end, rolled back by an exception; ``tx.begin()`` nests a savepoint. ``isolation`` and
+        what its end raises: as ``ctx.transaction``.
+        """
+        ctx = self._make_context()
+        with ctx, ctx.transaction(isolation=isolation, read_only=read_only):
+            yield RawMySQL(ctx, self.code)
+
+
+class AsyncEngineMySQL(_PoolView):
+    """A pool for asyncio: as EngineMySQL, awaited."""
+
+    def __init__(self, pool: SQLPool, make_context: Callable[[], AsyncContext]) -> None:
+        super().__init__(pool)
+        self._make_context = make_context
+
+    def _raw(self) -> AsyncRawMySQL:
+        return AsyncRawMySQL(self._make_context(), self.code)
+
+    async def exec(self, sql: str | Where, *args: Any) -> ExecResult:
+        """As EngineMySQL.exec."""
+        return await self._raw().exec(sql, *args)
+
+    async def query_row(self, sql: str | Where, *args: Any) -> tuple[Any, ...] | None:
+        """As EngineMySQL.query_row."""
+        return await self._raw().query_row(sql, *args)
+
+    @overload
+    async def query(self, sql: str | Where, *args: Any, stream: Literal[False] = False) -> QueryRows: ...
+    @overload
+    async def query(self, sql: str | Where, *args: Any, stream: Literal[True]) -> AsyncRowStream: ...
+    async def query(self, sql: str | Where, *args: Any, stream: bool = False) -> QueryRows | AsyncRowStream:
+        """As EngineMySQL.query; a stream is for ``async for``."""
+        raw = self._raw()
+        return await (raw.query(sql, *args, stream=True) if stream else raw.query(sql, *args))
+
+    @asynccontextmanager
+    async def begin(
+        self, *, isolation: str | None = None, read_only: bool = False
+    ) -> AsyncGenerator[AsyncRawMySQL, None]:
+        """As EngineMySQL.begin, with ``async with``."""
+        ctx = self._make_context()
+        async with ctx, ctx.transaction(isolation=isolation, read_only=read_only):
+            yield AsyncRawMySQL(ctx, self.code)

@@ -1,0 +1,1 @@
+"""Definitions -> ``EntitySchema``s, and everything that is wrong with them as sentences."""

@@ -1,0 +1,59 @@
+"""Where a field of a definition stands while it is resolved, and what is known of it so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fluxaorm.entity.declare.hints import DeclaredField
+from fluxaorm.entity.declare.shape import Shape
+from fluxaorm.entity.resolve.initial import Initial
+
+
+class RefusedError(Exception):
+    """The field has a problem, which was noted; it becomes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The entity itself, or a group inside it."""
+
+    path: str
+    """``UserEntity.home``, for problems."""
+    prefix: str = ""
+    """Of field and column names."""
+    renamed_prefix: str = ""
+    """Of the names that columns had before; "": they are not renamed."""
+    secret: bool = False
+    initial: Initial = field(default_factory=Initial)
+    """What the group starts from, the part of the field that is looked at."""
+    inside: tuple[type[Any], ...] = ()
+    """Embedded classes around."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRequest:
+    """A field on its way to columns."""
+
+    declared: DeclaredField
+    where: str
+    """``UserEntity.home.country``, for problems."""
+    name: str
+    """Its name on the entity: ``home_country``, ``aliases_1``."""
+    shape: Shape
+    options: Mapping[str, Any]
+    place: Place
+
+    @property
+    def secret(self) -> bool:
+        """Whether its values are never shown."""
+        return self.place.secret or self.options.get("secret") is True
+
+    @property
+    def renamed_from(self) -> str | None:
+        """The column's name before."""
+        own = self.options.get("renamed_from")
+        if isinstance(own, str):
+            return self.place.prefix + own
+        return f"{self.place.renamed_prefix}{self.declared.name}" if self.place.renamed_prefix else None

@@ -1,0 +1,1 @@
+"""An existing database as definitions: what ``fluxaorm inspect`` writes."""

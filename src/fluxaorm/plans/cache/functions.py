@@ -1,0 +1,227 @@
+"""The library of Redis Functions: the steps of the cache protocol and of id blocks that must be one. One key each.
+
+Each writes once, last, so that one which fails has done nothing; never a DEL before a SET, since a key that is deleted
+while its slot is moved can only be written to at the slot's next owner.
+
+The source is written here, sent by ``redis_plan`` when a server does not know it yet, and repeated. The library's and
+the functions' names end in a hash of that source: they are global on a server, where other versions may run beside this
+one, and neither must run the other's functions nor replace them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, Final
+
+from fluxaorm.errors import RedisError
+from fluxaorm.plans.effects import Plan, RedisCommand, RedisReplies, RedisRoundTrip, ShieldedRedisRoundTrip
+from fluxaorm.plans.state.keys import PUBLISH
+
+_BODY: Final = """
+local function now_ms()
+  local t = redis.call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+-- who this server is at this moment, as a connection learns it; asked once a millisecond, in which no primary can be
+-- replaced and be back
+local known, known_at = '', -1
+local function identity()
+  local now = now_ms()
+  if now ~= known_at then
+    local info = redis.call('INFO', 'server', 'replication')
+    known = string.match(info, 'run_id:(%x+)') .. ' ' .. string.match(info, 'master_replid:(%x+)')
+    known_at = now
+  end
+  return known
+end
+
+-- live intents of a key as a list of {token, deadline}
+local function live_intents(content, now)
+  local live = {}
+  if content and string.sub(content, 1, 1) == 'W' then
+    for token, deadline in string.gmatch(content, '(%x+):(%d+);') do
+      if tonumber(deadline) > now then live[#live + 1] = {token, tonumber(deadline)} end
+    end
+  end
+  return live
+end
+
+local function store_intents(key, live, now)
+  local parts, last = {'W'}, 0
+  for _, intent in ipairs(live) do
+    parts[#parts + 1] = intent[1] .. ':' .. string.format('%.0f', intent[2]) .. ';'
+    if intent[2] > last then last = intent[2] end
+  end
+  redis.call('SET', key, table.concat(parts), 'PX', string.format('%.0f', last - now))
+end
+
+local function content_of(key)
+  local content = redis.pcall('GET', key)
+  if type(content) == 'string' then return content end
+  return nil
+end
+
+-- add a token with its own deadline to the intents of a key, over anything but other live intents
+local function intend(keys, args)
+  local now, content = now_ms(), content_of(keys[1])
+  if content and string.sub(content, 1, 1) == 'P' then return 'pending' end
+  local live = {}
+  for _, intent in ipairs(live_intents(content, now)) do
+    if intent[1] ~= args[1] then live[#live + 1] = intent end
+  end
+  live[#live + 1] = {args[1], now + tonumber(args[2])}
+  store_intents(keys[1], live, now)
+  return 'ok'
+end
+
+-- take a token out; the key goes unless live tokens remain, whatever else it holds
+local function release(keys, args)
+  local now, content = now_ms(), content_of(keys[1])
+  if content and string.sub(content, 1, 1) == 'P' then return 'pending' end
+  local live = {}
+  for _, intent in ipairs(live_intents(content, now)) do
+    if intent[1] ~= args[1] then live[#live + 1] = intent end
+  end
+  if #live > 0 then store_intents(keys[1], live, now) else redis.call('DEL', keys[1]) end
+  return 'ok'
+end
+
+-- store a value only where my lease still is, and where the server is still the one that gave it
+local function fill(keys, args)
+  if content_of(keys[1]) ~= args[1] or identity() ~= args[4] then return 0 end
+  redis.call('SET', keys[1], args[2], 'PX', args[3])
+  return 1
+end
+
+-- turn a value that does not count into a lease; on another server than the reader believes it may count
+local function swap(keys, args)
+  if content_of(keys[1]) ~= args[1] or identity() ~= args[4] then return 0 end
+  redis.call('SET', keys[1], args[2], 'PX', args[3])
+  return 1
+end
+
+-- give a lease back without a value
+local function drop(keys, args)
+  if content_of(keys[1]) ~= args[1] then return 0 end
+  redis.call('DEL', keys[1])
+  return 1
+end
+
+-- the block of ids in a hash; nil when there is none, 'odd' when something else is there
+local function block_of(key)
+  local block = redis.pcall('HMGET', key, 'offset', 'size', 'run', 'first')
+  if block.err then return 'odd' end
+  if not (block[1] or block[2] or block[3] or block[4]) then return nil end
+  for number, digits in ipairs({9, 9, false, 20}) do
+    local text = block[number]
+    if not text or (digits and (#text > digits or not string.match(text, '^%d+$'))) then return 'odd' end
+  end
+  return {offset = tonumber(block[1]), size = tonumber(block[2]), run = block[3], first = block[4]}
+end
+
+-- the next ids of the block in the hash, or nothing; `first` stays text, since it may pass 2^53. Ids of a block made
+-- under another identity may have been handed out before the server restarted from a snapshot, or after it was cut off
+-- from the replica that took its place
+local function take_ids(keys, args)
+  local block = block_of(keys[1])
+  if block == 'odd' then return block end
+  if not block or block.run ~= identity() or block.offset >= block.size then return nil end
+  local count = math.min(tonumber(args[1]), block.size - block.offset)
+  redis.call('HSET', keys[1], 'offset', block.offset + count)
+  return {block.first, block.offset, count, block.size}
+end
+
+-- is decimal text a above b (ids may pass 2^53)
+local function above(a, b)
+  if #a ~= #b then return #a > #b end
+  return a > b
+end
+
+-- put a fresh block in place unless one that is as high, or still has ids, is there
+local function install_ids(keys, args)
+  local block, server = block_of(keys[1]), identity()
+  if block and block ~= 'odd' and block.run == server then
+    if not above(args[1], block.first) or block.offset < block.size then return 0 end
+  end
+  redis.call('HSET', keys[1], 'first', args[1], 'size', args[2], 'offset', args[3], 'run', server)
+  return 1
+end
+"""
+
+
+_INTO_FULL_MEMORY: Final = ("intend", "release", "drop")
+"""What a server that has no memory left takes all the same: it keeps caches true."""
+
+
+def _registration(function: str) -> str:
+    flags = "{'allow-oom'}" if function in _INTO_FULL_MEMORY else "{}"
+    return f"redis.register_function{{function_name='fx_{function}_' .. hash, callback={function}, flags={flags}}}"
+
+
+_REGISTRATIONS: Final = "\n".join(
+    map(_registration, ("intend", "release", "fill", "swap", "drop", "take_ids", "install_ids"))
+)
+_HASH: Final = hashlib.blake2b(f"{_BODY}\n{_REGISTRATIONS}".encode(), digest_size=8).hexdigest()
+
+LIBRARY: Final = f"fluxaorm_{_HASH}"
+INTEND: Final = f"fx_intend_{_HASH}"
+RELEASE: Final = f"fx_release_{_HASH}"
+FILL: Final = f"fx_fill_{_HASH}"
+SWAP: Final = f"fx_swap_{_HASH}"
+DROP: Final = f"fx_drop_{_HASH}"
+TAKE_IDS: Final = f"fx_take_ids_{_HASH}"
+INSTALL_IDS: Final = f"fx_install_ids_{_HASH}"
+
+
+ODD_BLOCK: Final = b"odd"
+"""What TAKE_IDS says of something that is no block of ids."""
+
+
+def library_source() -> str:
+    """The Lua source to load."""
+    return f"#!lua name={LIBRARY}\nlocal hash = '{_HASH}'\n{_BODY}\n{_REGISTRATIONS}\n"
+
+
+def function_call(name: str, key: str, *args: bytes | str | int) -> RedisCommand:
+    """The command that runs one function on one key."""
+    return ("FCALL", name, 1, key, *args)
+
+
+def is_ours(command: RedisCommand) -> bool:
+    """Whether a command runs a function of this library, of whatever version."""
+    return command[0] == "FCALL" and str(command[1]).startswith("fx_")
+
+
+def is_missing(reply: Any) -> bool:
+    """Whether a reply says that the server does not know the library."""
+    return isinstance(reply, RedisError) and "Function not found" in reply.reason
+
+
+def redis_plan(pool: str, commands: Sequence[RedisCommand], *, shielded: bool = False) -> Plan[RedisReplies]:
+    """Send commands in one round trip; load the library and repeat what it was missing for.
+
+    A function that was not found did nothing, so only those commands are sent again, and what is published after them:
+    it must not come before what it tells of. Raises RedisConnectionError, and
+    RedisError when the library cannot be loaded.
+    """
+    round_trip = ShieldedRedisRoundTrip if shielded else RedisRoundTrip
+    replies = yield from round_trip(pool, commands)
+    if not any(map(is_missing, replies.values)):
+        return replies
+    missing = [
+        position
+        for position, reply in enumerate(replies.values)
+        if is_missing(reply) or commands[position][0] == PUBLISH
+    ]
+    loaded = yield from round_trip(pool, (("FUNCTION", "LOAD", "REPLACE", library_source()),))
+    if isinstance(loaded.values[0], RedisError):
+        raise loaded.values[0]
+    again = yield from round_trip(pool, [commands[position] for position in missing])
+    values = list(replies.values)
+    servers: list[bytes | list[bytes]] = [replies.server_of(position) for position in range(len(values))]
+    for number, position in enumerate(missing):
+        values[position] = again.values[number]
+        servers[position] = again.server_of(number)
+    return RedisReplies(values, again.server_of(0), servers)

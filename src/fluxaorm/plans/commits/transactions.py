@@ -1,0 +1,352 @@
+"""Explicit transactions: what an open one knows, and the plans that run in it; its blocks are in ``blocks``.
+
+Decides; never does I/O itself. A pool takes part from its first statement on: BEGIN is sent then, and the savepoint of
+each nested block right before the first statement that needs it. What a flush changed is announced to the caches
+before the COMMIT, and what has to wait for the COMMIT is in ``after_commit``, which a rollback drops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, Final, TypeVar
+
+from fluxaorm.dialects.mysql.errors import LOCK_NOT_FREE, LOCK_WAIT_TIMEOUT
+from fluxaorm.errors import (
+    CommitUnknownError,
+    ContextMisuseError,
+    DeadlineExceededError,
+    DeadlockError,
+    MySQLConnectionError,
+    MySQLError,
+    PartialCommitError,
+    PoolTimeoutError,
+    TransactionLostError,
+)
+from fluxaorm.plans.cache.intents import Intents
+from fluxaorm.plans.commits.after_commit import AfterCommit, follow_part_plan
+from fluxaorm.plans.commits.undo import Unsaved, Written, note_written
+from fluxaorm.plans.commits.unknown_commits import settle_later
+from fluxaorm.plans.commits.users_statements import GUARD, direct_plan, queued_plan, restore_plan
+from fluxaorm.plans.effects import (
+    Begin,
+    CloseStream,
+    Effect,
+    ExecResult,
+    Execute,
+    ExecuteBatch,
+    FetchRows,
+    FetchTable,
+    OpenStream,
+    Plan,
+    Session,
+)
+from fluxaorm.plans.state.unit import UnitOfWork
+from fluxaorm.plans.writes.changed_keys import add_write
+from fluxaorm.plans.writes.flush_work import FlushWork, settle
+from fluxaorm.plans.writes.pipelines import PipelineHandle, settle_queued
+from fluxaorm.plans.writes.pool_order import Precedence, in_commit_order
+from fluxaorm.plans.writes.statements import statements_plan
+from fluxaorm.query.own_sql.raw_statements import Reach
+
+T = TypeVar("T")
+
+
+class Transaction:
+    """An open transaction of one unit of work over any of its pools."""
+
+    def __init__(self, owner: UnitOfWork, isolation: str | None, read_only: bool) -> None:
+        self.owner = owner
+        self.isolation, self.read_only = isolation, read_only
+        self.sessions = {pool: Session(pool) for pool in owner.engine.mysql_pools}
+        self.begun: dict[Session, int] = {}
+        """Those that have a transaction on a server, with the number of their savepoints."""
+        self.depth = 0
+        """Nested blocks that are open."""
+        self.intents = Intents(owner.engine)
+        self.before = Unsaved(owner)
+        """What waited for a flush when it began."""
+        self.written: list[Written] = []
+        self.ran: list[tuple[str, PipelineHandle[ExecResult]]] = []
+        """Statements of the user's own that flushes have run, with their pools."""
+        self.after_commit: list[AfterCommit] = []
+        """What waits for the COMMIT, of each flush, in order."""
+        self.precedences: set[Precedence] = set()
+        """Which pools must commit before which, for what flushes have written."""
+        self.apart: list[Execute] = []
+        """Statements that were to commit by themselves, but had to join: a rollback repeats them. See ``joined``."""
+        self.ended: set[str] = set()
+        """Pools where a statement of the user's own has committed, or may have: nothing of them can be undone."""
+        self.failure: BaseException | None = None
+        """What made the server, or the loss of it, end the transaction before its block did."""
+
+    def ready_plan(self, session: Session, reach: Reach = Reach.OURS) -> Plan[None]:
+        """Before a statement: BEGIN, and the savepoints of the blocks around it; its session, if it is the library's.
+
+        Raises TransactionLostError, ContextMisuseError while a stream has the connection.
+        """
+        self.check()
+        if session.stream is not None and session.stream.abandoned:
+            yield from CloseStream(session.stream)
+        if session.stream is not None:
+            raise ContextMisuseError("a stream is being read in this transaction: read it to its end, or close it")
+        if session not in self.begun:
+            yield from self._begin_plan(session)
+            self.begun[session] = 0
+        while self.begun[session] < self.depth:
+            yield from Execute(session, f"SAVEPOINT {savepoint_of(self.begun[session] + 1)}")
+            self.begun[session] += 1
+        if session.changed and reach is Reach.OURS:
+            pool = self.owner.engine.mysql_pools[session.pool]
+            yield from restore_plan(session, pool.dialect, pool.database)
+
+    def _begin_plan(self, session: Session) -> Plan[None]:
+        try:
+            yield from Begin(session, self.isolation, self.read_only)
+        except PoolTimeoutError:
+            raise
+        except MySQLConnectionError:
+            # nothing was done on it yet
+            yield from Begin(session, self.isolation, self.read_only)
+
+    def in_commit_order(self) -> list[Session]:
+        """Those that take part, in the order in which they commit."""
+        begun = {session.pool: session for session in self.begun}
+        return [begun[pool] for pool in in_commit_order(list(begun), self.precedences)]
+
+    def check(self) -> None:
+        """TransactionLostError when the server has ended the transaction already; a deadline stays what it is.
+
+        So does what says that some of it is written, or may be: nobody is to repeat that.
+        """
+        if isinstance(self.failure, PartialCommitError | CommitUnknownError):
+            raise self.failure
+        if isinstance(self.failure, DeadlineExceededError):
+            raise DeadlineExceededError(str(self.failure)) from self.failure
+        if self.failure is not None:
+            raise TransactionLostError(str(self.failure)) from self.failure
+
+    def joined(self, effect: Effect[Any]) -> Effect[Any]:
+        """The effect to perform instead: where a transaction locks all (SQLite), nothing can be written beside it.
+
+        Only blocks of ids are: they must not be reserved twice, so a rollback reserves them anew.
+        """
+        if not isinstance(effect, Execute) or isinstance(effect.target, Session):
+            return effect
+        session = self.sessions.get(effect.target)
+        if session not in self.begun or self.owner.engine.mysql_pools[effect.target].dialect.capabilities.row_locks:
+            return effect
+        self.apart.append(effect)
+        return Execute(session, effect.sql, effect.args, effect.rows)
+
+    def noted_plan(self, session: Session, error: BaseException) -> Plan[BaseException]:
+        """Remember an error after which statements would run outside the transaction; the error as it is to be told."""
+        if error is self.failure:
+            # told again
+            return error
+        if isinstance(error, PartialCommitError):
+            yield from _settle_ended_plan(self, None, error)
+            return error
+        if session.doubt is not None:
+            self.doubt(session.doubt)
+            return error
+        if isinstance(error, MySQLError) and session in self.begun:
+            error = yield from self._ended_by_plan(session, error)
+        self.note(session, error)
+        return error
+
+    def _ended_by_plan(self, session: Session, error: MySQLError) -> Plan[MySQLError]:
+        """Of an error after which the transaction goes on with some servers, and with others does not."""
+        asked = self.owner.engine.mysql_pools[session.pool].dialect.in_transaction_sql(error)
+        if not asked or self.failure is not None:
+            return error
+        try:
+            goes_on = int((yield from FetchRows(session, asked))[0][0])
+        except MySQLError as lost:
+            return lost
+        if goes_on:
+            return error
+        reason = f"{error.reason}, and the server has rolled the whole transaction back"
+        ended = DeadlockError(reason, errno=LOCK_WAIT_TIMEOUT, pool=error.pool, statement=error.statement)
+        ended.__cause__ = error
+        return ended
+
+    def note(self, session: Session, error: BaseException) -> None:
+        """The same where nothing is to be asked."""
+        ended = isinstance(error, MySQLError) and error.ended_transaction
+        lost = isinstance(error, MySQLConnectionError | DeadlockError) and error.errno != LOCK_NOT_FREE
+        left = isinstance(error, DeadlineExceededError) or not isinstance(error, Exception)
+        if session in self.begun and (ended or lost or left):
+            self.fail(error)
+
+    def doubt(self, unknown: CommitUnknownError) -> None:
+        """Nobody knows whether a statement has committed: nothing is to be repeated, and everything to be read."""
+        if unknown.pool in self.ended:
+            return
+        self.fail(unknown)
+        self.ended.add(unknown.pool)
+        intents, self.intents = self.intents, Intents(self.owner.engine)
+        intents.evict_local()
+        settle_later(self.owner.engine, unknown, intents)
+
+    def fail(self, error: BaseException) -> None:
+        """From here on every statement raises TransactionLostError."""
+        if self.failure is None:
+            self.failure = error
+
+
+def savepoint_of(depth: int) -> str:
+    """The name of a nested block's savepoint."""
+    return f"fluxa_{depth}"
+
+
+FLUSH_SAVEPOINT: Final = "fluxa_flush"
+
+
+def inside_plan(transaction: Transaction, plan: Plan[T]) -> Plan[T]:
+    """Any plan of a unit of work with an open transaction: begins what it touches, notes what ends it."""
+    try:
+        effect = transaction.joined(next(plan))
+        while True:
+            session, reach = _session_of(effect), _reach_of(effect)
+            try:
+                if session is not None:
+                    yield from transaction.ready_plan(session, reach)
+                if session is None or reach < Reach.SESSION:
+                    reply = yield effect
+                else:
+                    reply = yield from _users_plan(transaction, session, effect)
+            except GeneratorExit:
+                plan.close()
+                raise
+            except BaseException as error:  # noqa: BLE001 - it is the plan that handles it
+                told = error
+                # whether a deadlock is all that happened in what was queued, its plan finds out
+                queued = isinstance(effect, ExecuteBatch) and reach is Reach.TRANSACTION
+                if session is not None and not (queued and isinstance(error, DeadlockError)):
+                    told = yield from transaction.noted_plan(session, error)
+                effect = transaction.joined(plan.throw(told))
+            else:
+                effect = transaction.joined(plan.send(reply))
+    except StopIteration as done:
+        result: T = done.value
+        return result
+
+
+def _session_of(effect: Effect[Any]) -> Session | None:
+    if isinstance(effect, ExecuteBatch):
+        return effect.session
+    if isinstance(effect, FetchRows | FetchTable | Execute | OpenStream) and isinstance(effect.target, Session):
+        return effect.target
+    return None
+
+
+def _reach_of(effect: Effect[Any]) -> Reach:
+    return effect.reach if isinstance(effect, ExecuteBatch | FetchTable | Execute | OpenStream) else Reach.OURS
+
+
+def _users_plan(transaction: Transaction, session: Session, effect: Effect[Any]) -> Plan[Any]:
+    """What may change the session. What may end the transaction as well: the caches know before."""
+    if isinstance(effect, ExecuteBatch):
+        # of a flush, which looks after it itself
+        session.changed = True
+        return (yield effect)
+    assert isinstance(effect, FetchTable | Execute | OpenStream), "nothing else is the user's own"
+    if effect.reach is Reach.TRANSACTION:
+        yield from transaction.intents.intend_plan()
+        transaction.intents.evict_local()
+    return (yield from direct_plan(session, effect, transaction.owner.engine.mysql_pools[session.pool].dialect))
+
+
+def joined_flush_plan(transaction: Transaction, work: FlushWork) -> Plan[None]:
+    """Write the work of a flush inside the transaction, all of it or nothing."""
+    owner = transaction.owner
+    started: list[Session] = []
+    try:
+        for pool in work.pools.values():
+            session = transaction.sessions[pool.pool]
+            started.append(session)
+            before, after = (f"SAVEPOINT {FLUSH_SAVEPOINT}",), (GUARD,) if pool.queued else ()
+            yield from statements_plan(session, pool.statements, before, after)
+        yield from _queued_plan(transaction, work)
+    except PartialCommitError as error:
+        yield from _settle_ended_plan(transaction, work, error)
+        raise
+    except BaseException:
+        _settle_doubt(transaction, work)
+        yield from undo_flush_plan(transaction, started)
+        raise
+    for write in work.writes:
+        add_write(transaction.intents, write)
+    transaction.precedences |= work.precedences()
+    transaction.written += note_written(work.writes)
+    transaction.after_commit.append(AfterCommit.of(work))
+    if work.queued is not None:
+        transaction.ran += [(pool, each.tag) for pool, queued in work.queued.statements.items() for each in queued]
+    settle_queued(owner, work.queued)
+    settle(owner, work.writes)
+
+
+def _queued_plan(transaction: Transaction, work: FlushWork) -> Plan[None]:
+    """The user's own statements; one of them may commit, so the caches know of the transaction's changes before."""
+    pools = [pool for pool in work.pools.values() if pool.queued]
+    if not pools:
+        return
+    for write in work.writes:
+        add_write(transaction.intents, write)
+    yield from transaction.intents.intend_plan()
+    transaction.intents.evict_local()
+    for pool in pools:
+        dialect = transaction.owner.engine.mysql_pools[pool.pool].dialect
+        session = transaction.sessions[pool.pool]
+        try:
+            yield from queued_plan(session, pool.queued, dialect)
+        except DeadlockError as error:
+            transaction.note(session, error)
+            raise
+
+
+def _settle_doubt(transaction: Transaction, work: FlushWork) -> None:
+    """Where nobody knows whether a queued statement has committed, nothing of this flush waits for another."""
+    for pool in work.pools:
+        unknown = transaction.sessions[pool].doubt
+        if unknown is not None:
+            transaction.doubt(unknown)
+            _settle_in(transaction, work, (pool,), None)
+
+
+def _settle_in(transaction: Transaction, work: FlushWork, pools: Collection[str], done: int | None) -> None:
+    writes = [write for write in work.writes if write.binding.mysql_pool in pools]
+    transaction.written += note_written(writes)
+    settle(transaction.owner, writes)
+    if work.queued is not None:
+        work.queued.settle(pools, done)
+
+
+def _settle_ended_plan(transaction: Transaction, work: FlushWork | None, error: PartialCommitError) -> Plan[None]:
+    """A statement has committed what the transaction did in its pool: as after a COMMIT, there alone.
+
+    ``work``: of the flush it was queued for.
+    """
+    owner = transaction.owner
+    transaction.fail(error)
+    transaction.ended.update(error.committed)
+    follow = list(transaction.after_commit)
+    if work is not None:
+        follow.append(AfterCommit.of(work))
+        _settle_in(transaction, work, error.committed, error.statements_done)
+    transaction.intents.evict_local()
+    _ = yield from transaction.intents.release_or_later_plan()
+    error.note_failures((yield from follow_part_plan(owner, follow, error.committed)))
+
+
+def undo_flush_plan(transaction: Transaction, started: list[Session]) -> Plan[None]:
+    """Undo what was done since ``FLUSH_SAVEPOINT`` was set in these sessions."""
+    for session in started:
+        if transaction.failure is not None:
+            return
+        if session not in transaction.begun:
+            continue
+        try:
+            yield from Execute(session, f"ROLLBACK TO SAVEPOINT {FLUSH_SAVEPOINT}")
+        except BaseException as error:  # noqa: BLE001 - the flush's own error is the one to tell
+            transaction.fail(error)

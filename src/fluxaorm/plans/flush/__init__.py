@@ -1,0 +1,1 @@
+"""Flushes, and writes that do without entities."""

@@ -1,0 +1,98 @@
+"""How a bulk write becomes durable: in a transaction of its own or the open one, its rows announced before the COMMIT.
+
+Decides; no I/O. What is written is a step's affair (``bulk_changes``, ``bulk_rows``): it works in a session and tells
+which rows it touched. Bulk writes know no entities: those of this context that they touched are read again by their
+next look-up, and no callbacks run. Look-ups by unique values that are kept in Redis are not announced: one that
+no longer holds is found out by the row it leads to, and costs a query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Generic, TypeAlias, TypeVar
+
+from fluxaorm.errors import DeadlockError, MySQLConnectionError
+from fluxaorm.plans.cache.intents import Intents
+from fluxaorm.plans.commits.after_commit import finish_plan
+from fluxaorm.plans.commits.commits import commit_plan, rollback_plan
+from fluxaorm.plans.commits.transactions import FLUSH_SAVEPOINT, Transaction, undo_flush_plan
+from fluxaorm.plans.effects import Begin, Execute, Plan, Session
+from fluxaorm.plans.retries import Retries
+from fluxaorm.plans.state.unit import EntityUnit
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[T]):
+    """What a step gives its caller, and the rows it wrote."""
+
+    value: T
+    ids: Collection[int]
+
+
+Step: TypeAlias = "Callable[[Session], Plan[Outcome[T]]]"
+
+
+def written_plan(unit: EntityUnit, step: Step[T]) -> Plan[T]:
+    """Run a step as part of the open transaction, or in one of its own; what it gives.
+
+    Raises what the step raises (nothing is written then), and as a flush: DeadlockError, MySQLConnectionError,
+    CacheUnavailableError, CommitUnknownError, PostCommitError.
+    """
+    transaction = unit.owner.open_transaction
+    if transaction is not None:
+        return (yield from _joined_plan(unit, transaction, step))
+    return (yield from retried_plan(lambda: _own_plan(unit, step)))
+
+
+def retried_plan(attempt: Callable[[], Plan[T]]) -> Plan[T]:
+    """Run a plan, again after what certainly wrote nothing: a deadlock, or a connection lost before its COMMIT."""
+    retries = Retries()
+    while True:
+        try:
+            return (yield from attempt())
+        except (DeadlockError, MySQLConnectionError) as error:
+            if not (yield from retries.pause_plan(error)):
+                raise
+
+
+def _own_plan(unit: EntityUnit, step: Step[T]) -> Plan[T]:
+    owner, session = unit.owner, Session(unit.binding.mysql_pool)
+    try:
+        yield from Begin(session)
+        outcome = yield from step(session)
+    except BaseException:
+        yield from rollback_plan([session])
+        raise
+    if not outcome.ids:
+        yield from rollback_plan([session])
+        return outcome.value
+    intents = Intents(owner.engine)
+    for id in outcome.ids:
+        intents.add_row(unit.binding, id)
+    intents.add_all_ids(unit.binding)
+    try:
+        interruption = yield from commit_plan(owner.engine, [session], intents)
+    finally:
+        # also when nobody knows whether it was committed
+        unit.make_stale(outcome.ids)
+    yield from finish_plan(owner, intents, (), interruption)
+    return outcome.value
+
+
+def _joined_plan(unit: EntityUnit, transaction: Transaction, step: Step[T]) -> Plan[T]:
+    session = transaction.sessions[unit.binding.mysql_pool]
+    yield from Execute(session, f"SAVEPOINT {FLUSH_SAVEPOINT}")
+    try:
+        outcome = yield from step(session)
+    except BaseException:
+        yield from undo_flush_plan(transaction, [session])
+        raise
+    for id in outcome.ids:
+        transaction.intents.add_row(unit.binding, id)
+    if outcome.ids:
+        transaction.intents.add_all_ids(unit.binding)
+    unit.make_stale(outcome.ids)
+    return outcome.value

@@ -1,0 +1,228 @@
+"""``save_many``: rows inserted, or where their primary or a unique key exists updated or left alone; all in one step.
+
+Decides; no I/O. Which rows exist is asked first, so that ids are spent on new ones only; rows that exist are locked by
+id and looked at again before they are written. What somebody else inserts meanwhile, the INSERT meets by itself
+(``ON DUPLICATE KEY``), and the ids are read back before the COMMIT. So each row's id is known, and announced, whatever
+others do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Any, Final, Literal, TypeAlias, cast
+
+from fluxaorm.entity.schema import UNSET, IndexSchema, Unset
+from fluxaorm.errors import FluxaError, QueryError
+from fluxaorm.plans.effects import Plan, Session, Statement
+from fluxaorm.plans.flush.bulk import Outcome, written_plan
+from fluxaorm.plans.ids.new_ids import keep_ids_above_plan, take_ids_plan
+from fluxaorm.plans.state.unit import EntityUnit
+from fluxaorm.plans.writes.creation import check_chosen_id, draft
+from fluxaorm.plans.writes.flush_work import StatementTag, missing_values
+from fluxaorm.plans.writes.key_lookups import Keys, ids_of_keys_plan, landed_plan, still_there_plan
+from fluxaorm.plans.writes.moments import Moments
+from fluxaorm.plans.writes.row_params import Params, parts_of
+from fluxaorm.plans.writes.save_order import in_lock_order, key_of
+from fluxaorm.plans.writes.statements import statements_plan
+from fluxaorm.query.own_sql.params import with_article
+
+OnConflict: TypeAlias = Literal["update", "ignore"]
+_WORDS: Final = ("update", "ignore")
+
+
+class _Raced(Exception):
+    """A row that existed has changed or gone since: all are asked for again, locked."""
+
+
+class SavedRow:
+    """One row to be saved: its values as an entity that nobody else knows, and what is known of its id."""
+
+    __slots__ = ("draft", "existing", "found_by", "given", "has_own_id")
+
+    def __init__(self, draft: Any, given: frozenset[int], has_own_id: bool) -> None:
+        self.draft = draft
+        self.given = given
+        """Positions of what the caller set."""
+        self.has_own_id = has_own_id
+        self.existing: int | None = None
+        """The id of the row that has its key."""
+        self.found_by: IndexSchema | None = None
+
+    @property
+    def has_made_id(self) -> bool:
+        """Whether its id was made for it: a row that has that id already is a stranger's."""
+        return not self.has_own_id and self.existing is None
+
+
+def save_many_plan(unit: EntityUnit, rows: Iterable[Mapping[str, Any]], on_conflict: OnConflict) -> Plan[list[int]]:
+    """The ids of the rows, in their order. QueryError, FieldValueError, MissingValueError before anything is sent."""
+    if on_conflict not in _WORDS:
+        raise QueryError(f'on_conflict is "update" or "ignore", not {on_conflict!r}')
+    checker = _Checker(unit)
+    saved = [checker.checked(row, number) for number, row in enumerate(rows)]
+    if not saved:
+        return []
+    own_ids = [row.draft._row[0] for row in saved if row.has_own_id]
+    if own_ids:
+        yield from keep_ids_above_plan(unit.binding, max(own_ids))
+    batch = _Batch(unit, saved, on_conflict)
+    if unit.owner.open_transaction is not None:
+        return (yield from written_plan(unit, batch.locked_plan))
+    yield from batch.look_plan()
+    if not batch.to_write():
+        return batch.ids()
+    try:
+        return (yield from written_plan(unit, batch.write_plan))
+    except _Raced:
+        return (yield from written_plan(unit, batch.locked_plan))
+
+
+class _Checker:
+    """Turns the rows of one call into entities that nobody else knows, one reading of the clock for all."""
+
+    def __init__(self, unit: EntityUnit) -> None:
+        self._unit = unit
+        self._automatic = Moments(unit.owner.engine.clock()).inserted(unit.binding)
+        self._given: dict[tuple[str, ...], frozenset[int]] = {}
+        """What is set by rows of these names."""
+
+    def checked(self, row: object, number: int) -> SavedRow:
+        """QueryError, FieldValueError, MissingValueError: with the row's number in a note."""
+        name = self._unit.schema.name
+        if not isinstance(row, Mapping):
+            raise QueryError(f"{name}: save_many() takes rows as dicts; row {number} is {with_article(row)}")
+        values = dict(cast("Mapping[str, Any]", row))
+        id = values.pop("id", None)
+        try:
+            if id is not None:
+                check_chosen_id(self._unit, id)
+            given = self._given_by(values)
+            made = self._unit.loose_entity(self._unit.binding.initial_cells(id))
+            made._fill(values)
+            self._complete(made._row)
+        except FluxaError as error:
+            error.add_note(f"in row {number} of save_many()")
+            raise
+        return SavedRow(made, given, id is not None)
+
+    def _given_by(self, values: dict[str, Any]) -> frozenset[int]:
+        names = tuple(values)
+        given = self._given.get(names)
+        if given is None:
+            cells = draft(self._unit, values, [UNSET] * self._unit.binding.width)._row
+            given = self._given[names] = frozenset(at for at, value in enumerate(cells) if value is not UNSET)
+        return given
+
+    def _complete(self, row: list[Any]) -> None:
+        """Set what the library sets; MissingValueError when something else is missing."""
+        for position, value in self._automatic:
+            if row[position] is UNSET:
+                row[position] = value
+        if Unset in set(map(type, row)):
+            raise missing_values(self._unit.binding, row)
+
+
+class _Batch:
+    """The rows of one call. Each attempt begins with asking which exist."""
+
+    def __init__(self, unit: EntityUnit, rows: list[SavedRow], on_conflict: OnConflict) -> None:
+        self.unit, self.rows, self.on_conflict = unit, rows, on_conflict
+        self.uniques = [index for index in unit.schema.indexes if index.unique]
+
+    def ids(self) -> list[int]:
+        """In the rows' order."""
+        return [int(row.draft._row[0]) if row.existing is None else row.existing for row in self.rows]
+
+    def to_write(self) -> list[SavedRow]:
+        """The rows that are not to be left alone."""
+        return [row for row in self.rows if row.existing is None or self.on_conflict == "update"]
+
+    def look_plan(self, session: Session | None = None) -> Plan[None]:
+        """Ask which rows exist, locking them in a session, and take ids for the others."""
+        asked = [row for row in self.rows if not row.has_own_id]
+        for row in asked:
+            row.existing = None
+        target = self.unit.binding.mysql_pool if session is None else session
+        for index in self.uniques:
+            keys = self._keys(index, [row for row in asked if row.existing is None])
+            for row, id in (yield from ids_of_keys_plan(self.unit, target, keys, lock=session is not None)).items():
+                row.existing = row.draft._row[0] = id
+                row.found_by = index
+        fresh = [row for row in asked if row.existing is None]
+        for row, id in zip(fresh, (yield from self._fresh_ids_plan(fresh)), strict=True):
+            row.draft._row[0] = id
+
+    def _fresh_ids_plan(self, rows: list[SavedRow]) -> Plan[list[int]]:
+        if not rows:
+            return []
+        return (yield from take_ids_plan(self.unit.owner, self.unit.binding, len(rows)))
+
+    def _keys(self, index: IndexSchema, rows: list[SavedRow]) -> Keys[SavedRow]:
+        """The rows that have a value in every part of an index: the others exist under no key of it."""
+        keys: Keys[SavedRow] = Keys(index)
+        for row in rows:
+            keys.add(row, row.draft)
+        return keys
+
+    def locked_plan(self, session: Session) -> Plan[Outcome[list[int]]]:
+        """Everything inside one transaction."""
+        yield from self.look_plan(session)
+        return (yield from self._save_plan(session))
+
+    def write_plan(self, session: Session) -> Plan[Outcome[list[int]]]:
+        """After ``look_plan`` without a session: make sure of what it found."""
+        if self.on_conflict == "update":
+            for index in self.uniques:
+                found = [row for row in self.rows if row.existing is not None and row.found_by is index]
+                keys = self._keys(index, found)
+                if not (yield from still_there_plan(self.unit, session, keys)):
+                    raise _Raced
+        return (yield from self._save_plan(session))
+
+    def _save_plan(self, session: Session) -> Plan[Outcome[list[int]]]:
+        written = self.to_write()
+        if not written:
+            return Outcome(self.ids(), ())
+        yield from statements_plan(session, list(self._statements(self._in_lock_order(written))))
+        # somebody may have inserted a row with the same key since it was looked for
+        unsure = [row for row in written if row.existing is None]
+        for index in self.uniques:
+            keys = self._keys(index, [row for row in unsure if row.existing is None])
+            lock = self.unit.owner.open_transaction is not None
+            for row, id in (yield from landed_plan(self.unit, session, keys, lock=lock)).items():
+                row.existing = id
+        ids = self.ids()
+        for row in unsure:
+            row.existing = None
+        touched = set(written)
+        return Outcome(ids, {id for row, id in zip(self.rows, ids, strict=True) if row in touched})
+
+    def _in_lock_order(self, rows: list[SavedRow]) -> Sequence[SavedRow]:
+        keys = [key_of(row.draft, row.has_own_id, self.uniques) for row in rows]
+        return in_lock_order(rows, keys, [sorted(row.given) for row in rows])
+
+    def _statements(self, rows: Sequence[SavedRow]) -> Iterable[Statement]:
+        """One a run of rows that set the same columns, in their order: of two with one key the later wins."""
+        for _, run in groupby(rows, key=lambda row: (row.given, row.has_made_id)):
+            part = list(run)
+            for saved, params in parts_of(self.unit.binding, part, [row.draft._row for row in part]):
+                yield self._statement(saved, params)
+
+    def _statement(self, rows: Sequence[SavedRow], params: Sequence[Params]) -> Statement:
+        binding = self.unit.binding
+        made = rows[0].has_made_id
+        sql = f"{binding.insert_sql}? {self._conflict_clause(rows[0].given, made)}"
+        return Statement(sql, (), StatementTag(binding, "insert", [row.draft for row in rows], made), params)
+
+    def _conflict_clause(self, given: frozenset[int], made: bool) -> str:
+        schema, dialect = self.unit.schema, self.unit.binding.dialect
+        id_column = schema.columns[0].name
+        if self.on_conflict == "ignore":
+            return dialect.upsert_clause((), id_column=id_column, ids_made=made)
+        positions = given if schema.updated_at_position is None else given | {schema.updated_at_position}
+        version = schema.version_position
+        counted = None if version is None else schema.columns[version].name
+        return dialect.upsert_clause(
+            [schema.columns[at].name for at in sorted(positions)], counted, id_column=id_column, ids_made=made
+        )

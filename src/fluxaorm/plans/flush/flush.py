@@ -1,0 +1,301 @@
+"""The flush: one transaction a MySQL pool, intents right before COMMIT, releases after it.
+
+Decides; never does I/O itself.
+
+A lone statement, of one row, needs no transaction: intents, the statement, releases. Otherwise BEGIN, the statements in
+as few packets as the server takes, intents, COMMIT, releases. After a failure nothing is written and every entity keeps
+its changes. Inside an explicit transaction only the statements are sent, the rest waits for its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fluxaorm.errors import (
+    CommitUnknownError,
+    DeadlockError,
+    EntityGoneError,
+    FluxaError,
+    ForeignEntityError,
+    MySQLConnectionError,
+    MySQLError,
+    PartialCommitError,
+    ReentrantFlushError,
+    ReferenceCycleError,
+    StaleEntityError,
+)
+from fluxaorm.plans.cache.intents import Intents
+from fluxaorm.plans.commits.after_commit import AfterCommit, finish_plan, follow_part_plan, leave_to_background
+from fluxaorm.plans.commits.commits import commit_plan, rollback_plan
+from fluxaorm.plans.commits.transactions import joined_flush_plan
+from fluxaorm.plans.commits.undo import drop_changes
+from fluxaorm.plans.commits.unknown_commits import settle_later
+from fluxaorm.plans.commits.users_statements import GUARD, queued_plan
+from fluxaorm.plans.effects import Begin, ExecResult, Execute, Plan, Session, Statement
+from fluxaorm.plans.ids.new_ids import lift_ids_plan
+from fluxaorm.plans.retries import Retries
+from fluxaorm.plans.state.keys import INTENT_MS
+from fluxaorm.plans.state.tracked import NEW, TrackedEntity
+from fluxaorm.plans.state.unit import UnitOfWork
+from fluxaorm.plans.writes.callbacks import before_plan, has_before_handlers
+from fluxaorm.plans.writes.changed_keys import add_write
+from fluxaorm.plans.writes.dangling import check_references_plan, referred_ids
+from fluxaorm.plans.writes.duplicates import explained_plan, note_holder
+from fluxaorm.plans.writes.flush_work import (
+    EntityWrite,
+    FlushResult,
+    FlushWork,
+    PoolWork,
+    StatementTag,
+    collect,
+    settle,
+)
+from fluxaorm.plans.writes.pipelines import PipelineHandle, delete_keys_plan, settle_queued
+from fluxaorm.plans.writes.statements import problem_of, statements_plan
+from fluxaorm.query.own_sql.raw_statements import Reach, reach_of
+
+
+def flush_plan(owner: UnitOfWork, entities: Sequence[TrackedEntity] = ()) -> Plan[FlushResult]:
+    """Write everything pending, or only ``entities`` with the new ones they refer to.
+
+    Raises MissingValueError, DanglingReferenceError, ReferenceCycleError, DuplicateKeyError, EntityGoneError,
+    StaleEntityError, DeadlockError, MySQLConnectionError, CacheUnavailableError (nothing written, changes kept), what
+    a before-handler raised (the same), CommitUnknownError, PartialCommitError, PostCommitError, ReentrantFlushError.
+    """
+    if owner.flushing:
+        raise ReentrantFlushError("this context is in the middle of a flush; a handler uses ctx.clone()")
+    owner.flushing = True
+    try:
+        owner.note_json_changes()
+        chosen = yield from _chosen_plan(owner, entities)
+        work = yield from _work_plan(owner, chosen)
+        # a flush of chosen entities leaves everything else waiting
+        if owner.pipelines is not None and not entities:
+            work.add_queued(owner.pipelines)
+        if not work.writes and work.queued is None:
+            return FlushResult()
+        yield from check_references_plan(owner, work.writes)
+        if work.queued is not None:
+            yield from delete_keys_plan(owner, work.queued)
+        chosen_ids = [entity for entity in chosen if entity in owner.chosen_ids]
+        if chosen_ids:
+            yield from lift_ids_plan(chosen_ids)
+        try:
+            yield from _ordered_plan(owner, work)
+        except (CommitUnknownError, EntityGoneError, PartialCommitError, StaleEntityError):
+            # the rows are not, or may not be, what the entities say: giving the changes up must not make them current
+            for write in work.writes:
+                write.entity._unit.make_stale((write.entity._row[0],))
+            raise
+        return work.result()
+    finally:
+        owner.flushing = False
+
+
+def _ordered_plan(owner: UnitOfWork, work: FlushWork) -> Plan[None]:
+    try:
+        yield from _written_plan(owner, work)
+    except MySQLError as error:
+        # a foreign key that nobody had told of: nothing was written, and another order may do
+        if not (yield from _learn_plan(owner, work.writes, error)):
+            note_holder(error, work.writes)
+            raise
+        work.arrange_anew(owner.engine.foreign_keys)
+        yield from _written_plan(owner, work)
+
+
+def _written_plan(owner: UnitOfWork, work: FlushWork) -> Plan[None]:
+    if owner.open_transaction is None:
+        yield from _retried_plan(owner, work)
+    else:
+        yield from joined_flush_plan(owner.open_transaction, work)
+
+
+def _work_plan(owner: UnitOfWork, chosen: Sequence[TrackedEntity]) -> Plan[FlushWork]:
+    writes = collect(owner, chosen)
+    try:
+        return FlushWork(writes, owner.engine.foreign_keys)
+    except ReferenceCycleError as error:
+        # the key may be gone by now
+        if not (yield from _learn_plan(owner, writes, error)):
+            raise
+        return FlushWork(writes, owner.engine.foreign_keys)
+
+
+def _learn_plan(owner: UnitOfWork, writes: Sequence[EntityWrite], error: FluxaError) -> Plan[bool]:
+    """Whether the databases have other foreign keys than was known, when it is these that an error is about."""
+    news = False
+    for pool, dialect in {write.binding.mysql_pool: write.binding.dialect for write in writes}.items():
+        if isinstance(error, ReferenceCycleError) or dialect.breaks_foreign_key(error):
+            news |= yield from owner.engine.foreign_keys.learn_plan(owner.target(pool), pool, dialect)
+    return news
+
+
+def _chosen_plan(owner: UnitOfWork, entities: Sequence[TrackedEntity]) -> Plan[list[TrackedEntity]]:
+    """What is to be written, as before-handlers leave it."""
+
+    def choose() -> list[TrackedEntity]:
+        return with_new_references(owner, entities) if entities else list(owner.pending)
+
+    return (yield from before_plan(owner, choose)) if has_before_handlers(owner) else choose()
+
+
+def with_new_references(owner: UnitOfWork, entities: Sequence[TrackedEntity]) -> list[TrackedEntity]:
+    """The given entities, and the pending new ones they refer to, directly or through another."""
+    chosen: dict[TrackedEntity, None] = {}
+    waiting = list(entities)
+    new_by_key = {
+        (entity._unit.schema.name, entity._row[0]): entity for entity in owner.pending if entity._state == NEW
+    }
+    while waiting:
+        entity = waiting.pop()
+        if entity._unit.owner is not owner:
+            raise ForeignEntityError(entity._unit.schema.name, entity._row[0])
+        if entity in chosen:
+            continue
+        chosen[entity] = None
+        for reference in entity._unit.schema.references:
+            keys = [(reference.target, id) for id in referred_ids(entity, reference)]
+            waiting += [new_by_key[key] for key in keys if key in new_by_key]
+    return [entity for entity in owner.pending if entity in chosen]
+
+
+def _retried_plan(owner: UnitOfWork, work: FlushWork) -> Plan[None]:
+    """Run the work, again after what certainly committed nothing: a deadlock, or a connection lost before COMMIT."""
+    retries = Retries()
+    while True:
+        try:
+            return (yield from _write_plan(owner, work))
+        except (DeadlockError, MySQLConnectionError) as error:
+            if not (yield from retries.pause_plan(error)):
+                raise
+
+
+def _write_plan(owner: UnitOfWork, work: FlushWork) -> Plan[None]:
+    intents = intents_of(owner, work)
+    pools = list(work.pools.values())
+    interruption: BaseException | None = None
+    try:
+        if not pools:
+            # nothing but Redis commands
+            pass
+        elif len(pools) == 1 and (lone := _lone_of(pools[0], intents)) is not None:
+            interruption = yield from _lone_plan(owner, pools[0].pool, lone, intents)
+        else:
+            interruption = yield from _transaction_plan(owner, pools, work.commit_order(), intents)
+    except PartialCommitError as error:
+        yield from _settle_part_plan(owner, work, error)
+        raise
+    settled = False
+    try:
+        after = AfterCommit.of(work)
+        settle(owner, work.writes)
+        settle_queued(owner, work.queued)
+        settled = True
+        yield from finish_plan(owner, intents, [after], interruption)
+    except Exception:
+        raise
+    except BaseException as error:
+        if not settled:
+            # what is durable must not be written a second time
+            settle(owner, work.writes)
+            settle_queued(owner, work.queued)
+        leave_to_background(intents, error)
+        raise
+
+
+def _settle_part_plan(owner: UnitOfWork, work: FlushWork, error: PartialCommitError) -> Plan[None]:
+    """What is written of the pools that committed is done with; the rest waits for another flush, commands too."""
+    after = AfterCommit.of(work)
+    settle(owner, [write for write in work.writes if write.binding.mysql_pool in error.committed])
+    if work.queued is not None:
+        work.queued.settle(error.committed, error.statements_done)
+    error.note_failures((yield from follow_part_plan(owner, [after], error.committed)))
+
+
+def _lone_of(pool: PoolWork, intents: Intents) -> Statement | None:
+    """The only statement of a pool, when it needs no transaction."""
+    statements = [*pool.statements, *pool.queued]
+    return statements[0] if len(statements) == 1 and is_lone(statements[0], intents) else None
+
+
+def is_lone(statement: Statement, intents: Intents) -> bool:
+    """Whether a statement needs no transaction: it is never right in part, and it ends before its intents do.
+
+    An UPDATE of several rows may find only some. On its own a statement of several rows that are announced is refused
+    too: it may wait for a lock at each of them, and who knows how long when nobody is left to renew the intents.
+    """
+    tag: StatementTag | PipelineHandle[ExecResult] = statement.tag
+    if isinstance(tag, PipelineHandle) or len(tag.entities) == 1:
+        return True
+    return tag.verb != "update" and not intents.are_announced
+
+
+def intents_of(owner: UnitOfWork, work: FlushWork) -> Intents:
+    """Every cached row that the work changes."""
+    intents = Intents(owner.engine)
+    for write in work.writes:
+        add_write(intents, write)
+    return intents
+
+
+def _lone_plan(owner: UnitOfWork, pool: str, statement: Statement, intents: Intents) -> Plan[BaseException | None]:
+    """As ``_transaction_plan``."""
+    tag = statement.tag
+    reach = reach_of(statement.sql) if isinstance(tag, PipelineHandle) else Reach.OURS
+    execute = Execute(pool, statement.sql, statement.args, statement.rows, reach=reach)
+    interruption: BaseException | None = None
+    try:
+        yield from intents.intend_plan(tag.binding.lone_intent_ms if isinstance(tag, StatementTag) else INTENT_MS)
+        intents.evict_local()
+        result = yield from execute
+    except CommitUnknownError as error:
+        settle_later(owner.engine, error, intents)
+        raise
+    except BaseException as error:
+        if execute.result is None:
+            yield from intents.release_or_later_plan()
+            raise (yield from explained_plan(pool, error, statement.tag)) from error
+        interruption, result = error, execute.result
+    if problem := problem_of(statement, result):
+        yield from intents.release_or_later_plan()
+        raise problem
+    return interruption
+
+
+def _transaction_plan(
+    owner: UnitOfWork, pools: list[PoolWork], commit_order: Sequence[str], intents: Intents
+) -> Plan[BaseException | None]:
+    """Write it; what interrupted the caller when it was durable already."""
+    sessions: list[Session] = []
+    try:
+        for pool in pools:
+            session = Session(pool.pool)
+            yield from Begin(session)
+            sessions.append(session)
+            yield from statements_plan(session, pool.statements, after=(GUARD,) if pool.queued else ())
+        for session, pool in zip(sessions, pools, strict=True):
+            if pool.queued:
+                # one of them may commit: the caches know before
+                yield from intents.intend_plan()
+                intents.evict_local()
+                yield from queued_plan(session, pool.queued, owner.engine.mysql_pools[pool.pool].dialect)
+    except BaseException:
+        yield from rollback_plan(sessions)
+        intents.evict_local()
+        if doubts := [session.doubt for session in sessions if session.doubt is not None]:
+            settle_later(owner.engine, doubts[0], intents)
+        else:
+            yield from intents.release_or_later_plan()
+        raise
+    sessions.sort(key=lambda session: commit_order.index(session.pool))
+    return (yield from commit_plan(owner.engine, sessions, intents))
+
+
+def clear_flush(owner: UnitOfWork) -> None:
+    """Forget pending changes and pipelines: stored entities get their loaded values back, new ones are untracked."""
+    owner.note_json_changes()
+    drop_changes(owner.pending)
+    owner.pending.clear()
+    owner.chosen_ids.clear()
+    owner.pipelines = None

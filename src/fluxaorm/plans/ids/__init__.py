@@ -1,0 +1,1 @@
+"""Where new ids come from."""

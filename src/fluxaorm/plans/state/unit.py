@@ -1,0 +1,462 @@
+"""The unit of work: what one context knows. Identity maps, pending changes, deadlines; no I/O of its own.
+
+``UnitOfWork`` is the base of ``Context`` and ``AsyncContext``; an ``EntityUnit`` is its part for one entity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol
+from weakref import WeakSet
+from weakref import ref as weak_reference
+
+from fluxaorm.entity.schema import UNSET, EntitySchema
+from fluxaorm.entity.values.json_value import JsonValue
+from fluxaorm.entity.values.unfit_cell import UNFIT, UnfitCell
+from fluxaorm.errors import ContextClosedError, StoredValueError
+from fluxaorm.plans.effects import Session, Stream, Target
+from fluxaorm.plans.state.tracked import DELETING, DRAFT, NEW, STORED, TrackedEntity
+
+if TYPE_CHECKING:
+    from fluxaorm.plans.commits.transactions import Transaction
+    from fluxaorm.plans.effects import Plan
+    from fluxaorm.plans.reads.row_reader import RowReader
+    from fluxaorm.plans.state.binding import Binding, ProviderPort
+    from fluxaorm.plans.state.tokens import TokenSource
+    from fluxaorm.plans.writes.foreign_keys import KnownForeignKeys
+    from fluxaorm.plans.writes.pipelines import Pipelines
+
+
+class EnginePort(Protocol):
+    """What a unit of work needs of its engine."""
+
+    @property
+    def tokens(self) -> TokenSource:
+        """Tokens of leases and intents."""
+        ...
+
+    @property
+    def clock(self) -> Callable[[], datetime]:
+        """The wall clock: aware, UTC; replaceable in tests."""
+        ...
+
+    @property
+    def monotonic(self) -> Callable[[], float]:
+        """Seconds that never go back."""
+        ...
+
+    @property
+    def mysql_pools(self) -> Mapping[str, Any]:
+        """What a transaction may span, by code."""
+        ...
+
+    @property
+    def foreign_keys(self) -> KnownForeignKeys:
+        """What is known of the databases' foreign keys."""
+        ...
+
+    def binding(self, provider: ProviderPort) -> Binding:
+        """The entity of a provider in this engine; StaleGeneratedCodeError when they do not match."""
+        ...
+
+    def binding_of(self, entity_name: str) -> Binding:
+        """The same by the entity's name."""
+        ...
+
+    def writes_without_cache(self, redis_pool: str) -> bool:
+        """Whether flushes go on when this Redis pool cannot be told (``on_write_failure="proceed"``)."""
+        ...
+
+    def cache_outage(self, redis_pool: str, error: BaseException) -> None:
+        """Count a cache that could not be reached; log it once an outage."""
+        ...
+
+    def finish_later(self, step: Callable[[], Plan[bool]]) -> None:
+        """Run ``step`` in the background, again and again with pauses, until its plan returns True."""
+        ...
+
+    def hold(self, redis_pool: str, renewal: Callable[[], Plan[bool]]) -> None:
+        """Run ``renewal``, of what is held at this Redis pool, every ten seconds until ``let_go``."""
+        ...
+
+    def let_go(self, redis_pool: str, renewal: Callable[[], Plan[bool]]) -> None:
+        """The end of ``hold``."""
+        ...
+
+
+NO_SESSIONS: Final[Mapping[str, Session]] = MappingProxyType({})
+
+
+class UnitOfWork:
+    """What one context knows. ``pending`` keeps new, changed and deleted entities alive until they are written."""
+
+    merges_look_ups: ClassVar[bool] = False
+    """Whether the shell merges look-ups of many contexts."""
+
+    # a context is made for each request, and most never set these
+    json_held: WeakSet[TrackedEntity] | None = None
+    """Entities whose Json values were handed out before the last flush: whoever still holds such a value may change it
+    yet. None: nobody."""
+    held: dict[TrackedEntity, None] | None = None
+    """Entities that the context keeps alive although nobody else may hold them. None: none."""
+    open_transaction: Transaction | None = None
+    pipelines: Pipelines | None = None
+    """Statements, commands and keys of the user's own that wait for the next flush."""
+    dropped: dict[str, set[int]] | None = None
+    """Ids, by entity, of new entities that wait for no flush any more: what refers to one of them has no row to refer
+    to. None: none."""
+    streams: set[Stream] | None = None
+    """Those with a connection of their own that may not have been read to their end."""
+    flushing = False
+    calling_back: Literal["", "before", "after"] = ""
+    """Which handlers of the flush under way are being called."""
+    identity_enabled = True
+    identity_ttl: float | None = None
+
+    def __init__(self, engine: EnginePort) -> None:
+        self.engine = engine
+        # what every look-up asks for: an object's own attribute is found sooner than its class's
+        self.plain_identity = True
+        """Whether an entity found in the identity map may be handed out without a further look."""
+        self.closed = False
+        self.in_use_by: Any = None
+        """The thread whose plan runs, or the task whose flush does; None: nobody."""
+        self.units: dict[Any, EntityUnit] = {}
+        self.pending: dict[TrackedEntity, None] = {}
+        self.json_read: dict[TrackedEntity, None] = {}
+        """Entities whose Json values were handed out since the last flush."""
+        self.chosen_ids: dict[TrackedEntity, None] = {}
+        """New entities whose id the caller chose: the flush lifts the reserved ids past them."""
+        self.sessions = NO_SESSIONS
+        """Of the open transaction: one for each pool, begun by the first statement that needs it."""
+
+    def unit_of(self, provider: ProviderPort) -> EntityUnit:
+        """This context's part for one entity; ContextClosedError when the context is closed."""
+        if self.closed:
+            raise ContextClosedError("the context is closed; make another with engine.new_context()")
+        unit = self.units.get(provider)
+        if unit is None:
+            unit = self.units[provider] = EntityUnit(self, self.engine.binding(provider))
+        return unit
+
+    def target(self, pool: str) -> Target:
+        """Where to read: the open transaction of this pool, or any of its connections."""
+        return self.sessions.get(pool, pool)
+
+    def forget_all(self) -> None:
+        """Empty the identity maps; entities that wait for a flush stay."""
+        self.note_json_changes()
+        self.held = None
+        for unit in self.units.values():
+            unit.forget_clean()
+
+    def make_stale(self) -> None:
+        """Let the next look-up of each entity that has a row read it again, in place; unsaved changes stay."""
+        for unit in self.units.values():
+            unit.make_stale()
+
+    def note_json_changes(self) -> None:
+        """Mark Json columns dirty whose decoded value was changed in place."""
+        for entity in {**self.json_read, **dict.fromkeys(self.json_held or ())}:
+            entity._note_json_changes()
+        if self.json_read:
+            self.json_held = WeakSet() if self.json_held is None else self.json_held
+            self.json_held.update(self.json_read)
+            self.json_read.clear()
+
+
+FIRST_SWEEP: Final = 512
+IDS_REMEMBERED: Final = 1_000
+"""How many changed rows a unit knows one by one: past them all count as changed."""
+NO_VALUES: Final[Mapping[str, Any]] = {}
+_INT: Final = {int}
+
+
+class EntityUnit:
+    """One entity in one context: its identity map and how rows become entities."""
+
+    __slots__ = (
+        "_all_changed",
+        "_changed",
+        "_sweep_at",
+        "binding",
+        "decoders",
+        "entity_class",
+        "identity",
+        "mark",
+        "owner",
+        "schema",
+        "stale",
+        "writes_seen",
+    )
+
+    def __init__(self, owner: UnitOfWork, binding: Binding) -> None:
+        self.owner = owner
+        self.binding = binding
+        self.schema: EntitySchema = binding.schema
+        self.decoders = binding.decoders
+        self.entity_class = binding.entity_class
+        self.mark = binding.schema.soft_delete_position
+        """The column that says whether a row is deleted; None: rows only go."""
+        self.identity: dict[int, weak_reference[TrackedEntity]] = {}
+        self.stale: dict[int, weak_reference[TrackedEntity]] = {}
+        """Entities whose row must be read again before a look-up gives them out, those with unsaved changes included:
+        nothing that ends the wait for a flush can make them pass for current."""
+        self.writes_seen = 0
+        """Counts what made entities stale. Whoever reads rows takes it before the first statement and hands it in with
+        them: of tasks that share a context, one may write in bulk while another's rows are on their way."""
+        self._all_changed = 0
+        self._changed: dict[int, int] = {}
+        """Which of these writes was the last that changed a row: of all, or of one id."""
+        self._sweep_at = FIRST_SWEEP
+
+    @property
+    def target(self) -> Target:
+        """Where to read this entity's rows."""
+        return self.owner.target(self.binding.mysql_pool)
+
+    @property
+    def merging_reader(self) -> RowReader | None:
+        """What reads this entity's rows for several contexts at once; None: this one reads by itself."""
+        owner, binding = self.owner, self.binding
+        return binding.reader if owner.merges_look_ups and binding.mysql_pool not in owner.sessions else None
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether an explicit transaction is open on the entity's pool: shared caches are bypassed."""
+        return self.binding.mysql_pool in self.owner.sessions
+
+    def python_value(self, position: int, raw: Any) -> Any:
+        """The Python form of a raw value, JSON in its cell, what does not fit in one of its own; None and UNSET as
+        they are.
+        """
+        if raw is None or raw is UNSET or type(raw) is JsonValue or type(raw) is UnfitCell:
+            return raw
+        try:
+            decoded = self.decoders[position](raw)
+        except UNFIT as error:
+            return UnfitCell(raw, str(error))
+        if self.schema.columns[position].json_type is not None:
+            return JsonValue(raw, decoded)
+        return decoded
+
+    def known(self, id: int) -> TrackedEntity | None:
+        """The entity of this id in the identity map, whatever its age."""
+        ref = self.identity.get(id) or self.stale.get(id)
+        return None if ref is None else ref()
+
+    def fresh(self, id: int) -> TrackedEntity | None:
+        """The same when it may be handed out without reading again."""
+        ref = self.identity.get(id)
+        entity = None if ref is None else ref()
+        if entity is None or self.owner.plain_identity or entity in self.owner.pending:
+            return entity
+        if not self.owner.identity_enabled:
+            return None
+        ttl = self.owner.identity_ttl
+        if ttl is not None and entity._read_at + ttl < self.owner.engine.monotonic():
+            return None
+        return entity
+
+    def is_hidden(self, entity: TrackedEntity) -> bool:
+        """Whether look-ups leave an entity out that do not ask for deleted ones: it is deleted, or to be by a flush."""
+        if entity._state == DELETING:
+            return True
+        mark = self.mark
+        return mark is not None and entity._state != NEW and bool(entity._decoded(mark))
+
+    def shown(self, entities: list[Any], include_deleted: bool) -> list[Any]:
+        """What a look-up gives of these entities, of which only those with unsaved changes may not be as their rows."""
+        if include_deleted or not (self.mark is not None or self.owner.pending):
+            return entities
+        mark, is_hidden = self.mark, self.is_hidden
+        return [
+            entity
+            for entity in entities
+            if (entity._state == STORED and (mark is None or not entity._row[mark])) or not is_hidden(entity)
+        ]
+
+    def entities_from_rows(self, rows: Collection[Sequence[Any]], since: int, *, own: bool = False) -> list[Any]:
+        """Entities of rows in raw form; one already known is the same object, and refreshed unless it is being
+        deleted.
+
+        ``since``: ``writes_seen`` before they were read; ``own``: the rows that are lists belong to nobody else.
+        """
+        read_at = 0.0 if self.owner.identity_ttl is None else self.owner.engine.monotonic()
+        ids = [row[0] for row in rows]
+        distinct = set(ids)
+        if (
+            len(distinct) < len(ids)
+            or self.stale
+            or since != self.writes_seen
+            or not self.identity.keys().isdisjoint(distinct)
+            or set(map(type, ids)) != _INT
+        ):
+            return [self.entity_from_row(row, since, read_at) for row in rows]
+        # as entity_from_row, without two calls for each
+        entity_class = self.entity_class
+        entities: list[Any] = []
+        for row in rows:
+            entity = entity_class()
+            entity._row = row if own and type(row) is list else list(row)
+            entity._unit = self
+            entity._old = None
+            entity._state = STORED
+            entity._read_at = read_at
+            entities.append(entity)
+        self.identity.update(zip(ids, map(weak_reference, entities), strict=True))
+        if len(self.identity) > self._sweep_at:
+            self._sweep()
+        return entities
+
+    def entity_from_row(self, row: Sequence[Any], since: int, read_at: float = 0.0) -> Any:
+        """The entity of one row in raw form; ``since``: ``writes_seen`` before it was read."""
+        cells = list(row)
+        id = cells[0]
+        if type(id) is not int:
+            id = cells[0] = self._stored_id(id)
+        ref = self.identity.get(id)
+        if ref is None and self.stale:
+            ref = self.stale.get(id)
+        overtaken = since != self.writes_seen and self.is_overtaken(id, since)
+        entity = None if ref is None else ref()
+        if entity is None:
+            entity = self.adopt(id, cells, STORED, read_at)
+        elif overtaken and id not in self.stale:
+            # it has what was read after the write
+            return entity
+        else:
+            self._take_newer(entity, id, cells, read_at)
+        if overtaken:
+            self._make_one_stale(id)
+        return entity
+
+    def is_overtaken(self, id: int, since: int) -> bool:
+        """Whether a row may have changed since it was read, or before it was read to its end."""
+        return since < self._all_changed or since < self._changed.get(id, 0)
+
+    def _stored_id(self, raw: Any) -> int:
+        id = self.python_value(0, raw)
+        if type(id) is int:
+            return id
+        reason = id.reason if type(id) is UnfitCell else "a row has an id"
+        raise StoredValueError(self.schema.name, None, "id", raw, reason)
+
+    def _take_newer(self, entity: TrackedEntity, id: int, cells: list[Any], read_at: float) -> None:
+        """Refresh an entity; or note that it is to be read again, once it is no longer about to be deleted or changed
+        on the ground of another version.
+        """
+        if entity._state == STORED and not self._is_of_another_version(entity, cells):
+            self.refresh(entity, id, cells, read_at)
+        else:
+            self._make_one_stale(id)
+
+    def _is_of_another_version(self, entity: TrackedEntity, cells: list[Any]) -> bool:
+        version = self.schema.version_position
+        if version is None:
+            return False
+        entity._note_json_changes()
+        return bool(entity._old) and self.python_value(version, cells[version]) != entity._decoded(version)
+
+    def refresh(self, entity: TrackedEntity, id: int, cells: list[Any], read_at: float) -> None:
+        """Give an entity its row as it was read just now; it is current then."""
+        entity._refresh(cells, read_at)
+        if self.stale and (ref := self.stale.pop(id, None)) is not None:
+            self.identity[id] = ref
+
+    def make_stale(self, ids: Iterable[int] | None = None) -> None:
+        """Let the next look-up of each entity that has a row, or of those of ``ids``, read it again, in place.
+
+        Unsaved changes stay; they too are then told against the newer row. Rows that others are reading right now are
+        stale when they come.
+        """
+        self.writes_seen += 1
+        if ids is not None:
+            for id in ids:
+                self._changed[id] = self.writes_seen
+                self._make_one_stale(id)
+            if len(self._changed) > IDS_REMEMBERED:
+                self._all_changed = self.writes_seen
+                self._changed.clear()
+            return
+        self._all_changed = self.writes_seen
+        self._changed.clear()
+        current: dict[int, weak_reference[TrackedEntity]] = {}
+        for id, ref in self.identity.items():
+            entity = ref()
+            if entity is not None:
+                (current if entity._state == NEW else self.stale)[id] = ref
+        self.identity = current
+
+    def _make_one_stale(self, id: int) -> None:
+        ref = self.identity.get(id)
+        entity = None if ref is None else ref()
+        if entity is not None and entity._state != NEW:
+            self.stale[id] = self.identity.pop(id)
+
+    def adopt(self, id: int, cells: list[Any], state: int, read_at: float) -> Any:
+        """A fresh entity of a row that becomes its own; the identity map has no living one of this id."""
+        entity = self.entity_class()
+        entity._row = cells
+        entity._unit = self
+        entity._old = None
+        entity._state = state
+        entity._read_at = read_at
+        self.know(id, entity)
+        return entity
+
+    def know(self, id: int, entity: TrackedEntity) -> None:
+        """Let look-ups of this id find the entity."""
+        identity = self.identity
+        identity[id] = weak_reference(entity)
+        if len(identity) > self._sweep_at:
+            self._sweep()
+
+    def _sweep(self) -> None:
+        """Drop ids whose entity nobody holds; half as often as they double, so an id costs the same however
+        many there are.
+        """
+        self.identity = {id: ref for id, ref in self.identity.items() if ref() is not None}
+        self.stale = {id: ref for id, ref in self.stale.items() if ref() is not None}
+        self._sweep_at = max(FIRST_SWEEP, 2 * len(self.identity))
+
+    def new_entity(self, id: int, values: Mapping[str, Any] = NO_VALUES) -> Any:
+        """A tracked new entity with its defaults and ``values``. FieldValueError; nothing is tracked then."""
+        cells = self.binding.initial_cells(id)
+        entity = self.loose_entity(cells)
+        entity._state = NEW
+        if values:
+            entity._fill(values)
+        self.know(id, entity)
+        self.owner.pending[entity] = None
+        return entity
+
+    def loose_entity(self, cells: list[Any]) -> Any:
+        """The values of a bulk write: neither the identity map nor any flush knows them."""
+        entity = self.entity_class()
+        entity._row, entity._unit, entity._old, entity._state, entity._read_at = cells, self, None, DRAFT, 0.0
+        return entity
+
+    def forget_clean(self) -> None:
+        """Take every entity out of the identity map that does not wait for a flush."""
+        pending, held = self.owner.pending, self.owner.held
+        self.identity = {id: ref for id, ref in self.identity.items() if ref() in pending}
+        self.stale = {id: ref for id, ref in self.stale.items() if ref() in pending}
+        if held is None:
+            return
+        for entity in [entity for entity in held if entity._unit is self and entity not in pending]:
+            del held[entity]
+
+    def forget(self, id: int) -> None:
+        """Take an id out of the identity map."""
+        _ = self.identity.pop(id, None)
+        _ = self.stale.pop(id, None)
+
+    def drop_new(self, id: int) -> None:
+        """The same of an entity that never got a row."""
+        self.forget(id)
+        if self.owner.dropped is None:
+            self.owner.dropped = {}
+        self.owner.dropped.setdefault(self.schema.name, set()).add(id)

@@ -1,0 +1,1 @@
+"""Alters of tables, and what is done to a whole table."""

@@ -1,0 +1,45 @@
+"""Which cache keys a write changes: the row's, the list of ids, look-ups by its values before and after. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fluxaorm.entity.schema import IndexSchema
+from fluxaorm.plans.cache.intents import Intents
+from fluxaorm.plans.reads.unique import params_of
+from fluxaorm.plans.writes.flush_work import EntityWrite
+
+
+def add_write(intents: Intents, write: EntityWrite) -> None:
+    """Remember everything cached that a write changes; before the write is settled."""
+    binding = write.binding
+    intents.add_row(binding, write.entity._row[0])
+    if binding.redis_pool is None:
+        return
+    if _changes_who_lives(write):
+        intents.add_all_ids(binding)
+    for index in binding.cached_indexes.values():
+        for key in _look_up_keys(write, index):
+            intents.add(binding.redis_pool, key)
+
+
+def _changes_who_lives(write: EntityWrite) -> bool:
+    return write.verb != "update" or write.binding.schema.soft_delete_position in write.values
+
+
+def _look_up_keys(write: EntityWrite, index: IndexSchema) -> Iterator[str]:
+    if not _changes_who_lives(write) and not any(position in write.values for position in index.positions):
+        return
+    entity, values = write.entity, write.values
+    row, old = entity._row, entity._old or {}
+    if write.verb != "insert":
+        yield from _key_of(write, index, {at: old.get(at, row[at]) for at in index.positions})
+    if write.verb != "delete":
+        yield from _key_of(write, index, {at: values.get(at, row[at]) for at in index.positions})
+
+
+def _key_of(write: EntityWrite, index: IndexSchema, version: Mapping[int, Any]) -> Iterator[str]:
+    params = params_of(write.entity._unit, index, version)
+    if params is not None:
+        yield write.binding.look_up_key(index, params)

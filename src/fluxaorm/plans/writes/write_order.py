@@ -1,0 +1,264 @@
+"""In which order a flush writes its rows. Pure.
+
+Deletions of both sorts, UPDATEs, INSERTs, so that a unique value freed by one is there for another; deletions children
+first, UPDATEs by table, INSERTs parents first; each by id, so that writers of the same rows lock them in the same
+order and rarely deadlock.
+
+Rows that depend on each other otherwise are moved to a later level, and levels are written one after the other:
+
+- where a foreign key is known: a row is inserted before what comes to point to it, and what points away is written
+  before the row is deleted. A cycle of such rows cannot be written at all.
+- a row that gives a unique value up is written before the one that takes it. Where that cannot be (two rows that swap
+  their values), the server says so.
+"""
+
+from __future__ import annotations
+
+import heapq
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+
+from fluxaorm.entity.schema import UNSET
+from fluxaorm.errors import ReferenceCycleError
+
+if TYPE_CHECKING:
+    from fluxaorm.entity.schema import EntitySchema
+    from fluxaorm.plans.state.binding import Binding
+    from fluxaorm.plans.writes.flush_work import EntityWrite
+    from fluxaorm.plans.writes.foreign_keys import ForeignKey, KnownForeignKeys
+
+DELETE: Final = 0
+MARK: Final = 1
+"""A soft delete."""
+UPDATE: Final = 2
+INSERT: Final = 3
+
+Place: TypeAlias = "tuple[int, int, str, int]"
+"""Phase, rank, table and kind: where the statements of one kind and table go within a level."""
+Key: TypeAlias = "tuple[Any, ...]"
+
+
+class Edge(NamedTuple):
+    """A write that must come before another one, by their numbers."""
+
+    before: int
+    after: int
+    key: ForeignKey | None
+    """Whose refusal it prevents; None: it is only better so."""
+
+
+def arranged(writes: Sequence[EntityWrite], known: KnownForeignKeys) -> list[tuple[Binding, int, list[EntityWrite]]]:
+    """The writes in groups: of one entity and kind each, whose order within does not matter but for INSERTs.
+
+    ReferenceCycleError when foreign keys leave no order.
+    """
+    groups: dict[tuple[Binding, int], list[EntityWrite]] = {}
+    for write in writes:
+        groups.setdefault((write.binding, _kind(write)), []).append(write)
+    places = {group: _place(*group, known) for group in groups}
+    edges = list(_edges(groups, writes, known))
+    if not edges:
+        return [(*group, groups[group]) for group in sorted(groups, key=places.__getitem__)]
+    levelled: dict[tuple[int, Place], list[EntityWrite]] = {}
+    own = [places[write.binding, _kind(write)] for write in writes]
+    for number, level in _levels(writes, own, edges):
+        levelled.setdefault((level, own[number]), []).append(writes[number])
+    return [(levelled[at][0].binding, at[1][3], levelled[at]) for at in sorted(levelled)]
+
+
+def _kind(write: EntityWrite) -> int:
+    if write.verb == "insert":
+        return INSERT
+    if write.verb == "delete":
+        return DELETE
+    position = write.binding.schema.soft_delete_position
+    return MARK if position is not None and write.values.get(position) else UPDATE
+
+
+def _place(binding: Binding, kind: int, known: KnownForeignKeys) -> Place:
+    table, rank = binding.schema.table, known.rank(binding.schema.name)
+    if kind == INSERT:
+        return (2, rank, table, kind)
+    return (1, 0, table, kind) if kind == UPDATE else (0, -rank, table, kind)
+
+
+# what depends on what
+
+
+def _edges(
+    groups: Mapping[tuple[Binding, int], Sequence[EntityWrite]], writes: Sequence[EntityWrite], known: KnownForeignKeys
+) -> Iterator[Edge]:
+    bindings = {binding.schema.name: binding for binding, _ in groups}
+    numbers: dict[str, list[int]] | None = None
+    held = False
+    for pool in {binding.mysql_pool for binding in bindings.values()}:
+        for key in known.of(pool):
+            if key.child in bindings and key.parent in bindings:
+                numbers = numbers or _by_entity(writes)
+                for edge in _edges_of_key(key, writes, numbers):
+                    held = True
+                    yield edge
+    for binding in bindings.values():
+        # else the phases see to it
+        if held or _changes_unique_values(binding, groups.get((binding, UPDATE), ())):
+            numbers = numbers or _by_entity(writes)
+            yield from _edges_of_unique_values(binding.schema, writes, numbers[binding.schema.name])
+
+
+def _by_entity(writes: Sequence[EntityWrite]) -> dict[str, list[int]]:
+    numbers: dict[str, list[int]] = {}
+    for number, write in enumerate(writes):
+        numbers.setdefault(write.binding.schema.name, []).append(number)
+    return numbers
+
+
+def _edges_of_key(
+    key: ForeignKey, writes: Sequence[EntityWrite], numbers: Mapping[str, Sequence[int]]
+) -> Iterator[Edge]:
+    made: dict[Key, int] = {}
+    ended: dict[Key, int] = {}
+    for number in numbers[key.parent]:
+        before, after = _change(writes[number], key.target_positions)
+        if before == after:
+            continue
+        if after is not None:
+            made[after] = number
+        if before is not None:
+            ended[before] = number
+    if not made and not ended:
+        return
+    for number in numbers[key.child]:
+        before, after = _change(writes[number], key.positions)
+        if before == after:
+            continue
+        provider = made.get(after) if after is not None else None
+        if provider is not None and provider != number:
+            yield Edge(provider, number, key)
+        remover = ended.get(before) if before is not None else None
+        if remover is not None:
+            holds = key.holds_deleted if writes[remover].verb == "delete" else key.holds_changed
+            # a row that points to itself can be inserted, but never be deleted
+            if holds or remover != number:
+                yield Edge(number, remover, key if holds else None)
+
+
+def _changes_unique_values(binding: Binding, updates: Sequence[EntityWrite]) -> bool:
+    """Whether one row may take what another one of the same sort of statement has."""
+    if len(updates) < 2:
+        return False
+    positions = {at for index in binding.schema.unique_indexes for at in index.positions}
+    if positions and binding.schema.soft_delete_position is not None:
+        positions.add(binding.schema.soft_delete_position)
+    return sum(not positions.isdisjoint(write.values) for write in updates) > 1
+
+
+def _edges_of_unique_values(
+    schema: EntitySchema, writes: Sequence[EntityWrite], numbers: Sequence[int]
+) -> Iterator[Edge]:
+    mark = schema.soft_delete_position
+    uniques = [(*index.positions, *([] if mark is None else [mark])) for index in schema.unique_indexes]
+    for positions in [(0,), *uniques]:
+        freed: dict[Key, int] = {}
+        taken: list[tuple[Key, int]] = []
+        for number in numbers:
+            before, after = _change(writes[number], positions)
+            if before == after:
+                continue
+            if before is not None:
+                freed[before] = number
+            if after is not None:
+                taken.append((after, number))
+        for value, number in taken:
+            giver = freed.get(value) if freed else None
+            if giver is not None and giver != number:
+                yield Edge(giver, number, None)
+
+
+def _change(write: EntityWrite, positions: Sequence[int]) -> tuple[Key | None, Key | None]:
+    """The values at these positions in the row that is there, and in the one that will be; None where there are none,
+    or a NULL among them, which neither points to anything nor is like another.
+    """
+    entity, values = write.entity, write.values
+    row, old, unit = entity._row, entity._old or {}, entity._unit
+    before = after = None
+    if write.verb != "insert":
+        before = _key([unit.python_value(at, old.get(at, row[at])) for at in positions])
+        if write.verb == "update" and values.keys().isdisjoint(positions):
+            return before, before
+    if write.verb != "delete":
+        after = _key([unit.python_value(at, values.get(at, row[at])) for at in positions])
+    return before, after
+
+
+def _key(values: Sequence[Any]) -> Key | None:
+    if any(value is None or value is UNSET for value in values):
+        return None
+    return tuple([comparable(value) if isinstance(value, str) else value for value in values])
+
+
+def comparable(text: str) -> str:
+    """The same for texts that some collation takes for equal: one dependency too many does no harm."""
+    if not text.isascii():
+        text = "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
+    return text.casefold().rstrip()
+
+
+# levels
+
+
+def _levels(writes: Sequence[EntityWrite], places: Sequence[Place], edges: Sequence[Edge]) -> list[tuple[int, int]]:
+    """Number and level of each write, in an order that keeps every edge which can be kept.
+
+    What depends on another goes a level further, unless its statements come later by themselves; rows of one INSERT
+    are written as they stand.
+    """
+    following: dict[int, list[Edge]] = {}
+    # how many others each waits for: those that it must, and those that it better would
+    must, better = [0] * len(writes), [0] * len(writes)
+    for edge in set(edges):
+        following.setdefault(edge.before, []).append(edge)
+        (better if edge.key is None else must)[edge.after] += 1
+    levels, done = [0] * len(writes), [False] * len(writes)
+    ready = [number for number in range(len(writes)) if not must[number] and not better[number]]
+    order: list[tuple[int, int]] = []
+    first_left = 0
+    while len(order) < len(writes):
+        if not ready:
+            while done[first_left]:
+                first_left += 1
+            left = [number for number in range(first_left, len(writes)) if not done[number]]
+            chosen = next((number for number in left if not must[number]), None)
+            if chosen is None:
+                raise _cycle_error(writes, edges, set(left))
+            ready = [chosen]
+        number = heapq.heappop(ready)
+        done[number] = True
+        order.append((number, levels[number]))
+        for edge in following.get(number, ()):
+            after = edge.after
+            (better if edge.key is None else must)[after] -= 1
+            if done[after]:
+                continue
+            levels[after] = max(levels[after], levels[number] + _step(places[number], places[after]))
+            if not must[after] and not better[after]:
+                heapq.heappush(ready, after)
+    return order
+
+
+def _step(before: Place, after: Place) -> int:
+    return 0 if before < after or (before == after and before[3] == INSERT) else 1
+
+
+def _cycle_error(writes: Sequence[EntityWrite], edges: Sequence[Edge], left: set[int]) -> ReferenceCycleError:
+    """Walk back from any write that waits for ever, until one is met again."""
+    waits_for = {edge.after: edge for edge in edges if edge.key is not None and edge.before in left}
+    path: list[int] = []
+    number = min(waits_for)
+    while number not in path:
+        path.append(number)
+        number = waits_for[number].before
+    cycle = path[path.index(number) :]
+    rows = [(writes[at].binding.schema.name, writes[at].entity._row[0]) for at in cycle]
+    keys = [key.name for at in cycle if (key := waits_for[at].key) is not None]
+    return ReferenceCycleError(rows, keys)

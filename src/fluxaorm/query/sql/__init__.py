@@ -1,0 +1,1 @@
+"""Queries, conditions and expressions compiled to SQL with ``?`` and values. Sends nothing."""

@@ -8,7 +8,7 @@ SHELL := bash
 .DELETE_ON_ERROR:
 
 VENV ?= .venv
-PYTHON ?= $(shell .ci/python)
+PYTHON ?= $(shell scripts/python)
 BIN := $(VENV)/bin
 PY := $(BIN)/python
 PYTEST_ARGS ?= -q -n 2
@@ -42,8 +42,9 @@ test: $(VENV)/.dev ## every test, on a private stack of real servers
 
 # what the lowest versions of drivers and libraries could break
 LOWEST := .venvs/lowest
-LOWEST_TESTS ?= $(addprefix tests/integration/test_,drivers.py flush.py pools_sql.py pools_tls.py pools_redis.py \
-	metrics.py cli_alters.py stored_values.py)
+LOWEST_TESTS ?= $(addprefix tests/integration/,pools/test_drivers.py pools/test_pools_sql.py pools/test_pools_tls.py \
+	pools/test_pools_redis.py write/test_flush.py read/test_stored_values.py observe/test_metrics.py \
+	schema/test_cli_alters.py)
 
 .PHONY: test-lowest
 test-lowest: $(LOWEST)/.done ## some tests with the lowest versions that are allowed
@@ -81,11 +82,11 @@ format: $(VENV)/.dev ## write code the way lint wants it
 
 .PHONY: test-pythons
 test-pythons: $(VENV)/.dev ## the tests on every supported Python found here
-	@$(PY) -m devstack run -- .ci/test-pythons $(PYTHONS)
+	@$(PY) -m devstack run -- scripts/test-pythons $(PYTHONS)
 
 .PHONY: test-busy
 test-busy: $(VENV)/.dev ## the tests three times in a row (ROUNDS=3) while all cores are kept busy
-	@$(PY) -m devstack run -- .ci/test-busy $(ROUNDS) $(PY) -m pytest $(PYTEST_ARGS)
+	@$(PY) -m devstack run -- scripts/test-busy $(ROUNDS) $(PY) -m pytest $(PYTEST_ARGS)
 
 SOAK_SECONDS ?= 3600
 
@@ -99,7 +100,7 @@ bench: $(VENV)/.bench ## measure against the peers and the raw driver; needs a q
 
 .PHONY: ci
 ci: ## demo and tests in a fresh clone with an empty home; COLD=1: with an empty cache of servers too
-	@COLD=$(COLD) .ci/fresh-clone
+	@COLD=$(COLD) scripts/fresh-clone
 
 # --- servers -------------------------------------------------------------------------------------------------------
 
@@ -124,7 +125,7 @@ $(PY):
 # a stamp is older than its inputs when, and only when, the environment has to be made anew
 $(VENV)/.dev: requirements/dev.lock requirements/mysqlclient.lock pyproject.toml | $(PY)
 	$(PIP) install --quiet --no-compile --require-hashes -r requirements/dev.lock
-	.ci/mysqlclient $(PY)
+	scripts/mysqlclient $(PY)
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@ $(VENV)/.demo
 
@@ -147,7 +148,7 @@ $(VENV)/.demo: pyproject.toml | $(PY)
 
 .PHONY: lock
 lock: | $(PY) ## choose the newest versions and write their hashes; LOCK_ARGS=--upgrade-package=NAME for one
-	.ci/lock $(PYTHON) $(LOCK_ARGS)
+	scripts/lock $(PYTHON) $(LOCK_ARGS)
 
 .PHONY: clean
 clean: down ## remove what builds, tests and servers leave behind; environments stay

@@ -1,7 +1,7 @@
 """Each snippet of the page beside its counterpart in Python, which asserts what came of it.
 
 The snippets are byte for byte the page's; `test_page.py` runs the counterparts. Servers are not reached here:
-`tests/integration/test_registry_page.py` runs the first snippet on real ones.
+`tests/integration/pools/test_registry_*.py` register real ones.
 """
 
 from __future__ import annotations

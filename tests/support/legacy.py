@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.support.sql_servers import Database
 
-DIRECTORY = Path(__file__).parent.parent / "integration" / "legacy"
+DIRECTORY = Path(__file__).parent.parent / "integration" / "schema" / "legacy"
 
 
 def fill(database: Database) -> None:

@@ -1,6 +1,6 @@
 """The SQL of a table with every type, as a reviewer would read it; run with ``REGENERATE=1`` to write it anew.
 
-That the servers take it, and print it back unchanged, is tested in ``tests/integration/test_alters*.py``.
+That the servers take it, and print it back unchanged, is tested in ``tests/integration/schema/test_alters*.py``.
 """
 
 from __future__ import annotations

@@ -10,12 +10,12 @@ from typing import Any, Literal
 import pytest
 
 from fluxaorm.entity import Embedded, Field, Index, Json, UInt8, UInt16, UniqueIndex
+from tests.unit.entity.declare.test_embedded import CityEntity, ThingEntity
 from tests.unit.entity.definitions import entity, reference_to, schema_of
-from tests.unit.entity.test_embedded import CityEntity, ThingEntity
 
 SCRIPT = """
 from tests.unit.entity.definitions import schema_of
-from tests.unit.entity.test_embedded import CityEntity, ThingEntity
+from tests.unit.entity.declare.test_embedded import CityEntity, ThingEntity
 print(schema_of(ThingEntity, CityEntity).fingerprint)
 """
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.entity.mistakes import load, problems_of
+from tests.unit.entity.resolve.mistakes import load, problems_of
 
 PARTS = list(load((Path(__file__).parent / "mistakes.txt").read_text()))
 

@@ -119,7 +119,7 @@ def test_the_extra_is_named_when_it_is_missing(tmp_path: Path, monkeypatch: pyte
 FAILING = """
 import sys
 from pathlib import Path
-from tests.integration.test_registry_embedded import NoteEntity, _engine
+from tests.integration.pools.test_registry_embedded import NoteEntity, _engine
 engine = _engine(Path(sys.argv[1]))
 with engine.new_context() as ctx:
     engine.schema(NoteEntity).update_schema(ctx)

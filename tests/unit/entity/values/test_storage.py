@@ -1,4 +1,4 @@
-"""The room that columns take; ``tests/integration/test_definition_limits.py`` holds the limits against the servers."""
+"""The room that columns take; the servers hold its limits in ``tests/integration/schema/test_definition_limits.py``."""
 
 from __future__ import annotations
 

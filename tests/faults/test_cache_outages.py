@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from tests.support.network import MakeProxy
 from tests.support.private_servers import StartServer
 from tests.support.redis_servers import RedisServer
 from tests.support.shells import Shell
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.fault
 
@@ -39,13 +39,6 @@ def opened(path: Path, redis: str, server: Any, shell: Shell, **options: Any) ->
 
 def read(cached: Cached, id: int) -> int:
     return int(cached.do(cached.provider.must_get_by_id(cached.context(), id)).taken_by)
-
-
-def wait_until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("kind", ["valkey", "redis"])

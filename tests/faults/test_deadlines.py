@@ -14,6 +14,7 @@ from tests.support.blocks import block
 from tests.support.fragile import Fragile
 from tests.support.server_threads import threads_at
 from tests.support.shop_engines import Shop
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.fault
 GENEROUS = 20.0
@@ -47,13 +48,6 @@ def running(shop: Fragile, marker: str) -> int:
     return len(threads_at(shop.database, marker))
 
 
-def wait_until(condition: Any, what: str) -> None:
-    limit = time.monotonic() + GENEROUS
-    while not condition():
-        assert time.monotonic() < limit, f"not in time: {what}"
-        time.sleep(0.02)
-
-
 @pytest.mark.parametrize(
     "sql",
     [
@@ -67,7 +61,7 @@ def test_a_statement_is_ended_on_the_server_too(fragile: Fragile, sql: str) -> N
     ctx = limited(fragile)
 
     error = in_time(fragile, lambda: ctx.mysql().query(sql))
-    wait_until(lambda: running(fragile, "of_deadline") == 0, "the statement is killed")
+    wait_until(lambda: running(fragile, "of_deadline") == 0, "the statement to be killed", GENEROUS)
 
     assert "0.3 s" in str(error)
     assert [(1,)] == list(fragile.do(fragile.context().mysql().query("SELECT 1")))
@@ -135,7 +129,7 @@ def test_a_lock_is_waited_for_until_the_deadline(fragile: Fragile) -> None:
     holder.close()
 
     assert [True, True] == dirty
-    wait_until(lambda: running(fragile, "UPDATE `CounterEntity`") == 0, "the flush's statement is killed")
+    wait_until(lambda: running(fragile, "UPDATE `CounterEntity`") == 0, "the flush's statement to be killed", GENEROUS)
     assert ((0,), (0,)) == tuple(fragile.database.execute("SELECT hits FROM CounterEntity ORDER BY label"))
     ctx.clear_flush()
 
@@ -225,7 +219,7 @@ def test_a_time_that_is_over_is_told_before_anything_is_sent(fragile: Fragile) -
     """Also by a clone with a time of its own; the context it came from goes on."""
     parent = fragile.context()
     ctx = parent.clone(timeout=0.01)
-    wait_until(lambda: ctx._run_plan.__self__._limit.left < 0, "the time is over")
+    wait_until(lambda: ctx._run_plan.__self__._limit.left < 0, "the time to be over")
     fragile.mysql.reset()
 
     in_time(fragile, lambda: ctx.mysql().query("SELECT 1"))

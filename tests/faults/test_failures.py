@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -30,16 +29,10 @@ from tests.support.server_threads import threads_at
 from tests.support.shells import Shell
 from tests.support.shop_engines import Shop
 from tests.support.sql_servers import Database
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.fault
 LIMIT = 25.0
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    limit = time.monotonic() + LIMIT
-    while not condition():
-        assert time.monotonic() < limit, f"not in time: {what}"
-        time.sleep(0.02)
 
 
 def once(proxy: Any, way: Direction, word: bytes, act: Callable[[], Verdict | None]) -> None:
@@ -109,15 +102,15 @@ def test_an_unknown_statement_is_seen_through_before_its_key_is_released(
 
     flushing = threading.Thread(target=flush)
     flushing.start()
-    wait_until(lambda: bool(waiting(fragile.database, "UPDATE `UserEntity`")), "the statement waits for the lock")
+    wait_until(lambda: waiting(fragile.database, "UPDATE `UserEntity`"), "the statement to wait for the lock")
     if way == "cut":
         fragile.mysql.cut()
     else:
         for thread in waiting(fragile.database, "UPDATE `UserEntity`"):
             fragile.database.execute(f"KILL {thread}")
     flushing.join(LIMIT)
-    wait_until(lambda: not waiting(fragile.database, "UPDATE `UserEntity`"), "the thread is gone")
-    wait_until(lambda: fragile.engine.background.unfinished == 0, "the key is released")
+    wait_until(lambda: not waiting(fragile.database, "UPDATE `UserEntity`"), "the thread to be gone", LIMIT)
+    wait_until(lambda: fragile.engine.background.unfinished == 0, "the key to be released")
     holder.let_go()
 
     assert ["CommitUnknownError"] == [type(error).__name__ for error in errors]
@@ -139,7 +132,7 @@ def test_after_an_unknown_commit_of_a_block_nothing_waits_and_all_is_read_again(
 
     with pytest.raises(CommitUnknownError, match="not known"):
         write()
-    wait_until(lambda: fragile.engine.background.unfinished == 0, "the keys are released")
+    wait_until(lambda: fragile.engine.background.unfinished == 0, "the keys to be released")
 
     assert fx.FlushResult() == fragile.do(ctx.flush())
     for reader in (ctx, fragile.context()):
@@ -188,7 +181,9 @@ def test_a_deadlock_in_a_block_is_told_and_undone(fragile: Fragile) -> None:
             fragile.do(ctx.flush())
             crossing = threading.Thread(target=cross)
             crossing.start()
-            wait_until(lambda: bool(waiting(fragile.database, "UPDATE CounterEntity SET hits = hits + 1 ")), "crossed")
+            wait_until(
+                lambda: waiting(fragile.database, "UPDATE CounterEntity SET hits = hits + 1 "), "the other to wait"
+            )
             try:
                 fragile.do(fragile.counters.get_by_id(ctx, second.id, for_update=True))
             finally:
@@ -262,7 +257,7 @@ def test_a_release_that_fails_is_made_up_for(fragile: Fragile, valkey: RedisServ
     held = cached(valkey, key)
     unfinished = fragile.engine.background.unfinished
     fragile.redis.accept()
-    wait_until(lambda: fragile.engine.background.unfinished == 0, "the key is released")
+    wait_until(lambda: fragile.engine.background.unfinished == 0, "the key to be released")
 
     assert held is not None
     assert ("W", 1, None) == (held[:1], unfinished, cached(valkey, key))
@@ -462,7 +457,7 @@ def test_an_unknown_statement_leaves_no_old_row_in_a_process_that_has_no_redis(
     seat.taken_by = 7
     with pytest.raises(CommitUnknownError):
         shell.do(ctx.flush())
-    wait_until(lambda: engine.background.unfinished == 0, "the statement's thread is gone")
+    wait_until(lambda: engine.background.unfinished == 0, "the statement's thread to be gone", LIMIT)
 
     assert 7 == shell.do(seats.must_get_by_id(shell.context(engine), seat.id)).taken_by
     ctx.clear_flush()

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,17 +19,11 @@ from tests.support.server_threads import threads_at
 from tests.support.shells import open_shell
 from tests.support.shop_engines import Shop, open_engine
 from tests.support.sql_servers import Database
+from tests.support.waiting import until, wait_until
 
 pytestmark = pytest.mark.fault
 LIMIT = 25.0
 MOST_EFFECTS = 40
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    limit = time.monotonic() + LIMIT
-    while not condition():
-        assert time.monotonic() < limit, f"not in time: {what}"
-        time.sleep(0.02)
 
 
 def pend(shop: Shop, ctx: Any, name: str) -> list[Any]:
@@ -128,17 +122,14 @@ def test_a_cancelled_statement_is_ended_on_the_server(aio: Shop, mysql_database:
 
     async def cancelled() -> None:
         task = asyncio.ensure_future(aio.context().mysql().query(marker))
-        limit = time.monotonic() + LIMIT
-        while not threads_at(mysql_database, "of_cancellation"):
-            assert time.monotonic() < limit
-            await asyncio.sleep(0.05)
+        await until(lambda: threads_at(mysql_database, "of_cancellation"), "the statement to run")
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
     aio.do(cancelled())
 
-    wait_until(lambda: not threads_at(mysql_database, "of_cancellation"), "the statement is killed")
+    wait_until(lambda: not threads_at(mysql_database, "of_cancellation"), "the statement to be killed", LIMIT)
 
 
 @pytest.fixture
@@ -157,7 +148,7 @@ def test_an_interrupt_inside_a_driver_closes_the_connection(mysql_database: Data
     engine = open_engine(mysql_database.url, None, driver=driver)
 
     def interrupt() -> None:
-        wait_until(lambda: bool(threads_at(mysql_database, "of_interrupt")), "the statement runs")
+        wait_until(lambda: threads_at(mysql_database, "of_interrupt"), "the statement to run")
         os.kill(os.getpid(), signal.SIGINT)
 
     def wait_in_driver(ctx: Any) -> None:
@@ -176,7 +167,7 @@ def test_an_interrupt_inside_a_driver_closes_the_connection(mysql_database: Data
         with pytest.raises(KeyboardInterrupt):
             wait_in_driver(ctx)
     thread.join()
-    wait_until(lambda: engine.background.unfinished == 0, "the statement's thread is seen gone")
+    wait_until(lambda: engine.background.unfinished == 0, "the statement's thread to be seen gone")
     stats = engine.mysql_pools["default"].sync.stats()
 
     with engine.new_context() as ctx:
@@ -215,7 +206,7 @@ def test_an_interrupt_after_the_commit_says_that_the_rows_are_durable(
             assert tables.rows(name)[0] == 1
             assert again == (0 if there else len(made) if work != "one" else 1)
             key = engine.binding_of("UserEntity").row_key(made[0].id)
-            wait_until(lambda: engine.background.unfinished == 0, "the background has done its part")
+            wait_until(lambda: engine.background.unfinished == 0, "the background to do its part")
             assert not str(valkey.command("GET", key)).startswith("W")
             if caught is None:
                 break

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pymysql
@@ -24,18 +22,11 @@ from tests.support.server_threads import threads_of
 from tests.support.shells import Shell
 from tests.support.shop_engines import Shop, open_engine
 from tests.support.sql_servers import Database
+from tests.support.waiting import until, wait_until
 
 PASSWORD = new_password()
 
 pytestmark = pytest.mark.fault
-LIMIT = 25.0
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    limit = time.monotonic() + LIMIT
-    while not condition():
-        assert time.monotonic() < limit, f"not in time: {what}"
-        time.sleep(0.002)
 
 
 def kill_at(shop: Fragile, word: bytes, way: Direction) -> list[str]:
@@ -99,7 +90,7 @@ def test_a_kill_around_the_commit_is_all_or_nothing(fragile: Fragile, word: str,
     except CommitUnknownError:
         known = False
     fragile.mysql.intercept = None
-    wait_until(lambda: fragile.engine.background.unfinished == 0, "the keys are released")
+    wait_until(lambda: fragile.engine.background.unfinished == 0, "the keys to be released")
 
     assert ["killed"] == happened
     assert (
@@ -162,7 +153,7 @@ def test_a_connection_that_idled_too_long_is_replaced(fragile: Fragile) -> None:
     pend(fragile, ctx)
     ((thread,),) = fragile.do(ctx.mysql().query("SELECT CONNECTION_ID()"))
     fragile.do(ctx.mysql().exec("SET SESSION wait_timeout = 1"))
-    wait_until(lambda: thread not in threads_of(fragile.database), "the server hangs up")
+    wait_until(lambda: thread not in threads_of(fragile.database), "the server to hang up")
 
     result = fragile.do(ctx.flush())
 
@@ -235,17 +226,14 @@ def test_a_connection_that_somebody_else_gives_up_is_waited_for(poor_user: str, 
 
     async def ask_and_close() -> None:
         asked = asyncio.ensure_future(ctx.mysql().query("SELECT 1"))
-        limit = time.monotonic() + LIMIT
-        while pool.asyncio.stats().open == 0:
-            assert time.monotonic() < limit
-            await asyncio.sleep(0)
+        await until(lambda: pool.asyncio.stats().open > 0, "one more to be opened")
         other.close()
         answers.extend(await asked)
 
     if shell.name == "sync":
         thread = threading.Thread(target=ask)
         thread.start()
-        wait_until(lambda: pool.sync.stats().open > len(held), "one more is being opened")
+        wait_until(lambda: pool.sync.stats().open > len(held), "one more to be opened")
         other.close()
         thread.join()
     else:

@@ -10,10 +10,11 @@ import pytest
 
 from devstack.state import StackState
 from fluxaorm.errors import CommitUnknownError
-from tests.faults.test_failures import LIMIT, Holder, cached, stored_user, wait_until, waiting
+from tests.faults.test_failures import LIMIT, Holder, cached, stored_user, waiting
 from tests.support.fragile import Fragile
 from tests.support.redis_servers import RedisServer
 from tests.support.sql_servers import Database, SqlServer
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.fault
 
@@ -58,16 +59,16 @@ def test_a_statement_in_doubt_is_settled_by_its_own_server_alone(
 
     flushing = threading.Thread(target=flush)
     flushing.start()
-    wait_until(lambda: bool(waiting(fragile.database, "UPDATE `UserEntity`")), "the statement waits for the lock")
+    wait_until(lambda: waiting(fragile.database, "UPDATE `UserEntity`"), "the statement to wait for the lock")
     own = fragile.mysql.target
     fragile.mysql.target = other
     fragile.mysql.cut()
     flushing.join(LIMIT)
-    wait_until(lambda: len(steps) > 3, "the other server is asked again and again")
+    wait_until(lambda: len(steps) > 3, "the other server to be asked again and again")
     held, running = cached(valkey, key), waiting(fragile.database, "UPDATE `UserEntity`")
     fragile.mysql.target = own
     fragile.mysql.cut()
-    wait_until(lambda: fragile.engine.background.unfinished == 0, "its own server has settled it")
+    wait_until(lambda: fragile.engine.background.unfinished == 0, "its own server to settle it")
     gone = waiting(fragile.database, "UPDATE `UserEntity`")
     holder.let_go()
 

@@ -124,7 +124,7 @@ def test_what_is_not_cut_off_is_given_up_after_a_while(
 
     ends_in_time(lambda: fragile.do(ctx.flush()), CommitUnknownError)
     fragile.mysql.intercept = None
-    wait_until(lambda: fragile.engine.background.unfinished == 0, "the statement is seen gone")
+    wait_until(lambda: fragile.engine.background.unfinished == 0, "the statement to be seen gone")
 
     assert dropped
     assert ((0,),) == tuple(fragile.database.execute("SELECT COUNT(*) FROM CounterEntity"))

@@ -6,6 +6,7 @@ import time
 from typing import Final
 
 from fluxaorm.engine import Engine
+from tests.support.waiting import wait_until
 
 HEARTBEATS: Final = frozenset({b"*1\r\n$4\r\nPING\r\n"})
 """What listeners send twice a second, for a proxy that is not to count it."""
@@ -13,7 +14,8 @@ HEARTBEATS: Final = frozenset({b"*1\r\n$4\r\nPING\r\n"})
 
 def wait_until_open(engine: Engine, *, is_open: bool = True, seconds: float = 10.0) -> None:
     """Return when all local caches of the engine that follow other processes are open, or shut."""
-    deadline = time.monotonic() + seconds
-    while not all((listener.trust.until > time.monotonic()) == is_open for listener in engine._listeners.values()):
-        assert time.monotonic() < deadline, f"the local caches are not {'open' if is_open else 'shut'} yet"
-        time.sleep(0.005)
+
+    def are_so() -> bool:
+        return all((listener.trust.until > time.monotonic()) == is_open for listener in engine._listeners.values())
+
+    wait_until(are_so, f"the local caches to be {'open' if is_open else 'shut'}", seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Final, TypeVar
@@ -17,4 +18,13 @@ def wait_until(look: Callable[[], T], what: str = "", limit: float = LIMIT) -> T
     while not (answer := look()):
         assert time.monotonic() < deadline, f"waited {limit:g} s in vain{f' for {what}' if what else ''}"
         time.sleep(0.01)
+    return answer
+
+
+async def until(look: Callable[[], T], what: str = "", limit: float = LIMIT) -> T:
+    """The same on an event loop, which goes on meanwhile."""
+    deadline = time.monotonic() + limit
+    while not (answer := look()):
+        assert time.monotonic() < deadline, f"waited {limit:g} s in vain{f' for {what}' if what else ''}"
+        await asyncio.sleep(0.01)
     return answer

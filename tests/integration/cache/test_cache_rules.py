@@ -18,6 +18,7 @@ from fluxaorm.plans.reads.by_id import get_by_id_plan
 from tests.support.cached import Cached, MemberEntity, OpenCached, SeatEntity, ShelfEntity, StoolEntity
 from tests.support.interleaving import overtaken, with_action_before
 from tests.support.local_caches import wait_until_open
+from tests.support.waiting import wait_until
 
 
 class ReadingEntity(Entity, redis_cache=True, ttl=90):
@@ -58,6 +59,11 @@ class Settled(Entity, redis_cache=True, table="TentativeEntity"):
 
 def read(cached: Cached, id: int) -> Any:
     return cached.do(cached.provider.get_by_id(cached.context(), id))
+
+
+def read_until(cached: Cached, id: int, taken_by: int) -> None:
+    """Until a change made elsewhere is followed."""
+    wait_until(lambda: taken_by == read(cached, id).taken_by, f"{taken_by} to be read")
 
 
 def local_hits(cached: Cached) -> int:
@@ -257,9 +263,7 @@ def test_a_flush_elsewhere_evicts_what_this_process_keeps(open_cached: OpenCache
 
     there.change(id, taken_by=9)
 
-    deadline = time.monotonic() + 10
-    while 9 != read(here, id).taken_by:
-        assert time.monotonic() < deadline, "the change was not followed"
+    read_until(here, id, 9)
     assert 1 == kept
 
 
@@ -278,9 +282,7 @@ def test_invalidating_elsewhere_evicts_too(open_cached: OpenCached) -> None:
 
         there.do(forget())
 
-        deadline = time.monotonic() + 10
-        while before + 1 != read(here, id).taken_by:
-            assert time.monotonic() < deadline, "it was not followed"
+        read_until(here, id, before + 1)
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")

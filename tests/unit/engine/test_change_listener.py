@@ -14,6 +14,7 @@ from fluxaorm.errors import RedisConnectionError
 from fluxaorm.plans.state.keys import changes_message
 from fluxaorm.plans.state.local_rows import LocalRows
 from fluxaorm.pools.base.ports import MESSAGE, PONG
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("no_sockets")
 CHANNEL = "fx:db:thing:changes"
@@ -94,14 +95,6 @@ def listening() -> Iterator[Listening]:
     wait_until(lambda: made.rows.is_open)
     yield made
     made.listener.stop()
-
-
-def wait_until(holds: object) -> None:
-    deadline = time.monotonic() + 10
-    assert callable(holds)
-    while not holds():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.001)
 
 
 def test_before_the_first_heartbeat_is_answered_nothing_is_kept() -> None:

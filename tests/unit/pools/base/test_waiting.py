@@ -15,6 +15,7 @@ from fluxaorm.errors import MySQLConnectionError, PoolTimeoutError
 from fluxaorm.pools.base.blocking import BlockingPool
 from fluxaorm.pools.base.looped import LoopPool
 from fluxaorm.pools.base.ports import PoolLimits, PoolStats
+from tests.support.waiting import wait_until
 from tests.unit.pools.doubles import Factory, FakeConnection, refusal
 
 
@@ -33,14 +34,6 @@ def in_thread(work: Callable[[], Any]) -> threading.Thread:
     thread = threading.Thread(target=work)
     thread.start()
     return thread
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for another thread."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.001)
 
 
 def test_threads_share_connections_one_at_a_time() -> None:
@@ -83,7 +76,7 @@ def test_a_greedy_thread_starves_nobody() -> None:
 
     connection = pool.acquire()
     thread = in_thread(patient)
-    until(lambda: pool.stats().waiting == 1)
+    wait_until(lambda: pool.stats().waiting == 1)
     turns = 0
     while not served.is_set() and turns < 1000:
         pool.release(connection)
@@ -128,7 +121,7 @@ def test_a_broken_connection_is_replaced_for_who_waits() -> None:
     broken = pool.acquire()
     got: list[str] = []
     thread = in_thread(lambda: got.append(pool.acquire().name))
-    until(lambda: pool.stats().waiting == 1)
+    wait_until(lambda: pool.stats().waiting == 1)
 
     broken.usable = False
     pool.release(broken)
@@ -154,7 +147,7 @@ def test_closing_tells_those_who_wait_and_closes_what_comes_back() -> None:
             errors.append(error)
 
     thread = in_thread(wait)
-    until(lambda: pool.stats().waiting == 1)
+    wait_until(lambda: pool.stats().waiting == 1)
     pool.close()
     thread.join()
     pool.release(used)

@@ -53,8 +53,7 @@ def keys_at(engine: Engine, cluster: Cluster, number: int) -> list[str]:
 def hits_go_on(engine: Engine) -> bool:
     counts: Any = engine.binding(engine.provider(RegisterEntity)).counts
     hits, errors = counts.redis_hit, counts.redis_error
-    time.sleep(0.2)
-    return bool(counts.redis_hit > hits + ROWS) and bool(counts.redis_error == errors)
+    return wait_until(lambda: counts.redis_hit > hits + ROWS, 5) and bool(counts.redis_error == errors)
 
 
 def test_slots_that_move_under_load_are_followed(

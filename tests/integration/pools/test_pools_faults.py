@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -30,6 +31,7 @@ from tests.support.driven_pools import Driven, OpenPool, each_driver
 from tests.support.network import MakeProxy
 from tests.support.server_threads import threads_at, threads_of
 from tests.support.sql_servers import Database
+from tests.support.waiting import until
 
 TABLE = "CREATE TABLE thing (id INTEGER NOT NULL PRIMARY KEY, amount INTEGER)"
 
@@ -291,7 +293,7 @@ def test_a_deadlock_is_told_apart(through: Driven, sql_database: Database) -> No
         yield from Begin(session)
         yield from Execute(session, "UPDATE thing SET amount = 6 WHERE id = 1")
         crossing.start()
-        time.sleep(0.2)
+        wait_until(lambda: bool(threads_at(sql_database, "SET amount = 5")), 60)
         error = yield from ended(_update(session))
         yield from Rollback(session)
         return error
@@ -449,9 +451,9 @@ def test_a_cancelled_query_closes_its_connection(open_pool: OpenPool, sql_databa
     runner = AsyncRunner({"default": driven.pool}, {})
 
     async def scenario() -> None:
-        for _ in range(5):
-            task = asyncio.ensure_future(runner.run(_sleep(5)))
-            await asyncio.sleep(0.05)
+        for seconds in range(5, 10):
+            task = asyncio.ensure_future(runner.run(_sleep(seconds)))
+            await until(partial(threads_at, sql_database, f"SLEEP({seconds})"), "the query to run")
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task

@@ -433,7 +433,8 @@ def test_all_tasks_fail_with_errors_of_their_own(proxy: Proxy) -> None:
         await pool.asyncio.round_trip((("PING",),))
         proxy.stall()
         tasks = [asyncio.ensure_future(pool.asyncio.round_trip((("PING",),))) for _ in range(5)]
-        await asyncio.sleep(0.05)
+        # each has sent its command by the time that it waits
+        await asyncio.sleep(0)
         proxy.refuse()
         lost = await asyncio.gather(*tasks, return_exceptions=True)
         refused = await asyncio.gather(

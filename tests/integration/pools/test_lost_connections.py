@@ -4,7 +4,6 @@ written.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,30 +12,7 @@ import fluxaorm as fx
 from devstack.proxy import Direction, Proxy, Verdict
 from fluxaorm.errors import CacheUnavailableError, CommitUnknownError, MySQLConnectionError, TransactionLostError
 from tests.support.blocks import block
-from tests.support.network import MakeProxy
-from tests.support.redis_servers import RedisServer
-from tests.support.shells import Shell
-from tests.support.shop_engines import Shop, open_engine
-from tests.support.sql_servers import Database
-
-
-class Fragile(Shop):
-    """A shop whose servers are behind proxies that tests may cut."""
-
-    mysql: Proxy
-    redis: Proxy
-    database: Database
-
-
-@pytest.fixture
-def fragile(mysql_database: Database, valkey: RedisServer, proxy_factory: MakeProxy, shell: Shell) -> Iterator[Fragile]:
-    """A warm shop behind proxies."""
-    mysql, redis = proxy_factory(mysql_database.server.address), proxy_factory(valkey.address)
-    url = mysql_database.server.url(mysql_database.name, mysql.port)
-    shop = Fragile(open_engine(url, f"{redis.host}:{redis.port}", valkey.namespace), shell, url)
-    shop.mysql, shop.redis, shop.database = mysql, redis, mysql_database
-    yield shop
-    shell.close(shop.engine)
+from tests.support.fragile import Fragile
 
 
 def cut_when(proxy: Proxy, word: bytes, *, answer: bool) -> None:

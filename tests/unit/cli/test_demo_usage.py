@@ -35,24 +35,24 @@ def test_a_file_the_user_changed_is_not_written_over(command: Command, workplace
     assert changed == (workplace / "flights" / "main.py").read_text()
 
 
-def test_a_file_in_the_place_of_the_directory_is_refused(command: Command, workplace: Path) -> None:
+@pytest.mark.parametrize(
+    ("directory", "problem"),
+    [
+        ("letters.txt", "is not a directory"),
+        # not every path can become a directory, and not every disk has room
+        ("letters.txt/flights", "cannot be written: Not a directory; see --directory"),
+    ],
+)
+def test_a_place_that_is_no_directory_is_refused(
+    command: Command, workplace: Path, directory: str, problem: str
+) -> None:
     """The message must be ours and not the operating system's."""
-    (workplace / "flights").write_text("mine")
-
-    outcome = command("demo", "--directory", "flights")
-
-    assert 2 == outcome.code
-    assert "is not a directory" in outcome.err
-
-
-def test_a_place_that_cannot_be_written_is_refused(command: Command, workplace: Path) -> None:
-    """Not every path can become a directory, and not every disk has room."""
     (workplace / "letters.txt").write_text("mine")
 
-    outcome = command("demo", "--directory", "letters.txt/flights")
+    outcome = command("demo", "--directory", directory)
 
     assert 2 == outcome.code
-    assert f"{workplace / 'letters.txt' / 'flights'} cannot be written: Not a directory; see --directory" in outcome.err
+    assert f"{workplace / directory} {problem}" in outcome.err
 
 
 def test_only_what_is_missing_is_written(workplace: Path) -> None:

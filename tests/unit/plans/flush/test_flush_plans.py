@@ -284,30 +284,30 @@ def test_a_value_all_rows_share_is_written_once() -> None:
     assert 2 == len(kept)
 
 
-def test_large_rows_are_cut_into_statements_of_a_mebibyte() -> None:
-    """A packet that the server refuses would fail a flush that need not fail."""
-    world = World()
+def large_new_rows(world: World) -> None:
     for id in range(1, 6):
         world.unit.new_entity(id).name = "x" * 400_000
 
-    _, effects = run(
-        flush_plan(world.owner),
-        (Begin, None),
-        (ExecuteBatch, [done(2), done(2), done(1)]),
-        (RedisRoundTrip, replies(*[b"ok"] * 5)),
-        (Commit, None),
-        (ShieldedRedisRoundTrip, replies(*[b"ok"] * 5)),
-    )
 
-    assert [2, 2, 1] == [len(statement.rows) for statement in effects[1].statements]
-
-
-def test_large_changes_are_cut_in_the_same_way() -> None:
-    """One UPDATE of many rows must not be refused where one of each would not be."""
-    world = World()
+def large_changes(world: World) -> None:
     for id in range(1, 6):
         world.stored(id).name = f"{id}" * 400_000
 
+
+@pytest.mark.parametrize(
+    ("write", "rows_of"),
+    [
+        (large_new_rows, lambda statement: statement.rows),
+        # one UPDATE of many rows must not be refused where one of each would not be
+        (large_changes, lambda statement: statement.tag.entities),
+    ],
+    ids=["new", "changed"],
+)
+def test_large_rows_are_cut_into_statements_of_a_mebibyte(write: Any, rows_of: Any) -> None:
+    """A packet that the server refuses would fail a flush that need not fail."""
+    world = World()
+    write(world)
+
     _, effects = run(
         flush_plan(world.owner),
         (Begin, None),
@@ -317,4 +317,4 @@ def test_large_changes_are_cut_in_the_same_way() -> None:
         (ShieldedRedisRoundTrip, replies(*[b"ok"] * 5)),
     )
 
-    assert [2, 2, 1] == [len(statement.tag.entities) for statement in effects[1].statements]
+    assert [2, 2, 1] == [len(rows_of(statement)) for statement in effects[1].statements]

@@ -205,8 +205,19 @@ def test_tasks_wait_for_a_limited_time() -> None:
     assert PoolStats(1, 1, 0) == asyncio.run(scenario())
 
 
-def test_a_task_cancelled_in_the_moment_it_is_served_gives_the_connection_on() -> None:
-    """Else it would be lost for good."""
+@pytest.mark.parametrize(
+    ("steps", "served"),
+    [
+        # the first was served, else the connection would be lost for good
+        ("release cancel", "c1"),
+        # the first has not left the queue yet when the connection comes back
+        ("cancel release", "c1"),
+        # the first was served nothing but the right to open another
+        ("break release cancel", "c2"),
+    ],
+)
+def test_what_a_cancelled_task_waited_for_goes_to_the_next(steps: str, served: str) -> None:
+    """Whether it is cancelled before it is served or just after; else one cancellation would cost a connection."""
 
     async def scenario() -> str:
         pool = looped(Factory())
@@ -214,44 +225,16 @@ def test_a_task_cancelled_in_the_moment_it_is_served_gives_the_connection_on() -
         first = asyncio.ensure_future(pool.acquire())
         second = asyncio.ensure_future(pool.acquire())
         await asyncio.sleep(0)
-        pool.release(connection)
-        first.cancel()
+        does: dict[str, Callable[[], object]] = {
+            "release": lambda: pool.release(connection),
+            "cancel": first.cancel,
+            "break": lambda: setattr(connection, "usable", False),
+        }
+        for step in steps.split():
+            does[step]()
         return (await second).name
 
-    assert "c1" == asyncio.run(scenario())
-
-
-def test_a_cancelled_task_is_passed_over() -> None:
-    """It has not left the queue yet when a connection comes back."""
-
-    async def scenario() -> str:
-        pool = looped(Factory())
-        connection = await pool.acquire()
-        first = asyncio.ensure_future(pool.acquire())
-        second = asyncio.ensure_future(pool.acquire())
-        await asyncio.sleep(0)
-        first.cancel()
-        pool.release(connection)
-        return (await second).name
-
-    assert "c1" == asyncio.run(scenario())
-
-
-def test_the_right_to_open_passes_from_a_cancelled_task_to_the_next() -> None:
-    """It was served nothing but that right."""
-
-    async def scenario() -> str:
-        pool = looped(Factory())
-        connection = await pool.acquire()
-        first = asyncio.ensure_future(pool.acquire())
-        second = asyncio.ensure_future(pool.acquire())
-        await asyncio.sleep(0)
-        connection.usable = False
-        pool.release(connection)
-        first.cancel()
-        return (await second).name
-
-    assert "c2" == asyncio.run(scenario())
+    assert served == asyncio.run(scenario())
 
 
 def test_a_task_cancelled_while_it_opens_leaves_its_place() -> None:

@@ -18,7 +18,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from fluxaorm.errors import CommitUnknownError, FluxaError, MySQLError, PostCommitError, RedisConnectionError
-from fluxaorm.plans.cache.row_cache import read_row_plan, read_rows_plan
+from fluxaorm.plans.cache.many_rows import read_rows_plan
+from fluxaorm.plans.cache.one_row import read_row_plan
 from fluxaorm.plans.effects import (
     Begin,
     Commit,
@@ -325,9 +326,9 @@ class Explorer:
 def _read(owner: UnitOfWork, binding: Any, *, many: bool) -> Plan[int]:
     row: Any
     if many:
-        row = (yield from read_rows_plan(owner, binding, [ID]))[ID]
+        row = (yield from read_rows_plan(owner.engine, owner.target(binding.mysql_pool), binding, [ID]))[ID]
     else:
-        row = yield from read_row_plan(owner, binding, ID)
+        row = yield from read_row_plan(owner.engine, owner.target(binding.mysql_pool), binding, ID)
     return int(row[1])
 
 

@@ -16,7 +16,7 @@ from fluxaorm.entity.values.json_codec import same_json
 from fluxaorm.entity.values.json_value import JsonValue
 from fluxaorm.plans.state.tracked import DELETING, NEW, STORED, TrackedEntity
 from fluxaorm.plans.state.unit import UnitOfWork
-from fluxaorm.plans.writes.flush_work import EntityWrite
+from fluxaorm.plans.writes.entity_write import EntityWrite
 
 
 @dataclass(slots=True)

@@ -27,7 +27,8 @@ from fluxaorm.plans.reads.search import check_query
 from fluxaorm.plans.state.unit import EntityUnit
 from fluxaorm.plans.writes.creation import draft
 from fluxaorm.plans.writes.duplicates import explained_plan
-from fluxaorm.plans.writes.flush_work import StatementTag, encoded
+from fluxaorm.plans.writes.entity_write import StatementTag
+from fluxaorm.plans.writes.flush_work import encoded
 from fluxaorm.plans.writes.row_params import ROWS_A_STATEMENT
 from fluxaorm.plans.writes.soft_delete import zero_id_error
 from fluxaorm.query.assignments import SetClause

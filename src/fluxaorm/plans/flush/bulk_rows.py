@@ -19,7 +19,8 @@ from fluxaorm.plans.flush.bulk import Outcome, written_plan
 from fluxaorm.plans.ids.new_ids import keep_ids_above_plan, take_ids_plan
 from fluxaorm.plans.state.unit import EntityUnit
 from fluxaorm.plans.writes.creation import check_chosen_id, draft
-from fluxaorm.plans.writes.flush_work import StatementTag, missing_values
+from fluxaorm.plans.writes.entity_write import StatementTag
+from fluxaorm.plans.writes.flush_work import missing_values
 from fluxaorm.plans.writes.key_lookups import Keys, ids_of_keys_plan, landed_plan, still_there_plan
 from fluxaorm.plans.writes.moments import Moments
 from fluxaorm.plans.writes.row_params import Params, parts_of

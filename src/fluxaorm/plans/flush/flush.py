@@ -41,15 +41,8 @@ from fluxaorm.plans.writes.callbacks import before_plan, has_before_handlers
 from fluxaorm.plans.writes.changed_keys import add_write
 from fluxaorm.plans.writes.dangling import check_references_plan, referred_ids
 from fluxaorm.plans.writes.duplicates import explained_plan, note_holder
-from fluxaorm.plans.writes.flush_work import (
-    EntityWrite,
-    FlushResult,
-    FlushWork,
-    PoolWork,
-    StatementTag,
-    collect,
-    settle,
-)
+from fluxaorm.plans.writes.entity_write import EntityWrite, StatementTag
+from fluxaorm.plans.writes.flush_work import FlushResult, FlushWork, PoolWork, collect, settle
 from fluxaorm.plans.writes.pipelines import PipelineHandle, delete_keys_plan, settle_queued
 from fluxaorm.plans.writes.statements import problem_of, statements_plan
 from fluxaorm.query.own_sql.raw_statements import Reach, reach_of

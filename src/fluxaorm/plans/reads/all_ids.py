@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fluxaorm.plans.cache.leases import KeyReader
-from fluxaorm.plans.cache.row_cache import read_rows_plan
+from fluxaorm.plans.cache.key_reader import KeyReader
+from fluxaorm.plans.cache.many_rows import read_rows_plan
 from fluxaorm.plans.effects import FetchRows, Plan, Row
 from fluxaorm.plans.state.keys import decode_ids, encode_list, is_foreign
 from fluxaorm.plans.state.unit import EntityUnit
@@ -38,7 +38,7 @@ def _select_plan(unit: EntityUnit, query: Query) -> Plan[list[Row]]:
 def _kept_plan(unit: EntityUnit) -> Plan[list[Row]]:
     binding = unit.binding
     assert binding.redis_pool is not None
-    reader = KeyReader(unit.owner, binding, binding.redis_pool, binding.all_ids_key)
+    reader = KeyReader(unit.owner.engine, binding, binding.redis_pool, binding.all_ids_key)
     found = yield from reader.look_plan()
     if found is not None:
         ids = decode_ids(found, reader.stamp)
@@ -58,7 +58,7 @@ def _kept_plan(unit: EntityUnit) -> Plan[list[Row]]:
 
 def _living_plan(unit: EntityUnit, ids: list[int]) -> Plan[list[Row]]:
     """The rows of the ids that still live: they are read later than the list."""
-    rows = yield from read_rows_plan(unit.owner, unit.binding, ids)
+    rows = yield from read_rows_plan(unit.owner.engine, unit.target, unit.binding, ids)
     deleted = unit.schema.soft_delete_position
     found = [rows[id] for id in ids if id in rows]
     return [row for row in found if deleted is None or not unit.python_value(deleted, row[deleted])]

@@ -14,7 +14,8 @@ from fluxaorm.errors import (
     ReadOnlyEntityError,
     UnsavedChangesError,
 )
-from fluxaorm.plans.cache.row_cache import BATCH, read_row_plan, select_rows_plan
+from fluxaorm.plans.cache.many_rows import BATCH, select_rows_plan
+from fluxaorm.plans.cache.one_row import read_row_plan
 from fluxaorm.plans.effects import Plan, Row
 from fluxaorm.plans.reads.row_reader import find_row_plan, find_rows_plan
 from fluxaorm.plans.state.given_ids import LARGEST_ID, checked_ids
@@ -41,7 +42,7 @@ def get_by_id_plan(unit: EntityUnit, id: int, must: bool = False, include_delete
             if unit.owner.merges_look_ups:
                 row = yield from find_row_plan(unit, id)
             else:
-                row = yield from read_row_plan(unit.owner, unit.binding, id)
+                row = yield from read_row_plan(unit.owner.engine, unit.target, unit.binding, id)
             if row is not None:
                 entity = unit.entity_from_row(row, since, read_at(unit))
     if entity is not None and (include_deleted or not unit.is_hidden(entity)):
@@ -160,7 +161,7 @@ def _newest_rows_plan(unit: EntityUnit, ids: Sequence[int]) -> Plan[dict[int, Ro
     """The rows of these ids in MySQL; EntityGoneError when there is none of one of them."""
     rows: dict[int, Row] = {}
     for start in range(0, len(ids), BATCH):
-        yield from select_rows_plan(unit.target, unit.binding, ids[start : start + BATCH], rows)
+        rows.update((yield from select_rows_plan(unit.target, unit.binding, ids[start : start + BATCH])))
     for id in ids:
         if id not in rows:
             raise EntityGoneError(unit.schema.name, id)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fluxaorm.errors import EntityNotFoundError, QueryError, UnsavedChangesError, no_row_locks
-from fluxaorm.plans.cache.row_cache import BATCH
+from fluxaorm.plans.cache.many_rows import BATCH
 from fluxaorm.plans.effects import FetchRows, Plan
 from fluxaorm.plans.reads.by_id import read_at
 from fluxaorm.plans.state.given_ids import checked_ids

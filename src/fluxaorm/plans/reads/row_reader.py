@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from fluxaorm.plans.cache.row_cache import BATCH, read_row_plan, read_rows_plan
+from fluxaorm.plans.cache.many_rows import BATCH, read_rows_plan
+from fluxaorm.plans.cache.one_row import read_row_plan
 from fluxaorm.plans.effects import LookUpRows, Plan, Row
-from fluxaorm.plans.state.unit import UnitOfWork
 
 if TYPE_CHECKING:
     from fluxaorm.plans.state.binding import Binding
@@ -21,19 +21,20 @@ if TYPE_CHECKING:
 class RowReader:
     """Reads rows of one entity for whoever asks, outside any transaction. One an entity and engine."""
 
-    __slots__ = ("_binding", "_owner", "most")
+    __slots__ = ("_binding", "_engine", "most")
 
     def __init__(self, engine: EnginePort, binding: Binding) -> None:
-        self._owner = UnitOfWork(engine)
+        self._engine = engine
         self._binding = binding
         self.most = BATCH
         """Ids that may be read together."""
 
     def plan(self, ids: Sequence[int]) -> Plan[Mapping[int, Row]]:
         """The rows of distinct ids; an id without a row is left out."""
+        target = self._binding.mysql_pool
         if len(ids) > 1:
-            return (yield from read_rows_plan(self._owner, self._binding, ids))
-        row = yield from read_row_plan(self._owner, self._binding, ids[0])
+            return (yield from read_rows_plan(self._engine, target, self._binding, ids))
+        row = yield from read_row_plan(self._engine, target, self._binding, ids[0])
         return {} if row is None else {ids[0]: row}
 
 
@@ -46,22 +47,22 @@ def find_row_plan(unit: EntityUnit, id: int) -> Plan[Row | None]:
         rows: Mapping[int, Row] | None = yield LookUpRows(reader, (id,))
         if rows is not None:
             return rows.get(id)
-    return (yield from read_row_plan(unit.owner, binding, id))
+    return (yield from read_row_plan(unit.owner.engine, unit.target, binding, id))
 
 
 def find_rows_plan(unit: EntityUnit, ids: Sequence[int]) -> Plan[dict[int, Row]]:
     """The rows of distinct ids likewise; an id without a row is left out."""
-    owner, binding, reader = unit.owner, unit.binding, unit.merging_reader
+    engine, target, binding, reader = unit.owner.engine, unit.target, unit.binding, unit.merging_reader
     if reader is None or len(ids) >= reader.most or max(ids) > unit.schema.id_maximum:
-        return (yield from read_rows_plan(owner, binding, ids))
+        return (yield from read_rows_plan(engine, target, binding, ids))
     far = [id for id in ids if not _is_near(binding, id)]
     found = (yield from LookUpRows(reader, far)) if far else None
     if found is None:
-        return (yield from read_rows_plan(owner, binding, ids))
+        return (yield from read_rows_plan(engine, target, binding, ids))
     rows: dict[int, Row] = {}
     if len(far) < len(ids):
         taken = set(far)
-        rows = yield from read_rows_plan(owner, binding, [id for id in ids if id not in taken])
+        rows = yield from read_rows_plan(engine, target, binding, [id for id in ids if id not in taken])
     rows.update((id, found[id]) for id in far if id in found)
     return rows
 

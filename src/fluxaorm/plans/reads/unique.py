@@ -13,8 +13,8 @@ from typing import Any
 from fluxaorm.entity.schema import IndexSchema
 from fluxaorm.entity.values.unfit_cell import UnfitCell
 from fluxaorm.errors import EntityNotFoundError
-from fluxaorm.plans.cache.leases import KeyReader
-from fluxaorm.plans.cache.row_cache import read_row_plan
+from fluxaorm.plans.cache.key_reader import KeyReader
+from fluxaorm.plans.cache.one_row import read_row_plan
 from fluxaorm.plans.effects import FetchRows, Plan, Row
 from fluxaorm.plans.reads.by_id import read_at
 from fluxaorm.plans.reads.locked import lock_clause, refuse_unsaved
@@ -131,7 +131,7 @@ def _select_plan(
 def _kept_plan(unit: EntityUnit, index: IndexSchema, params: tuple[Any, ...]) -> Plan[Row | None]:
     binding = unit.binding
     assert binding.redis_pool is not None
-    reader = KeyReader(unit.owner, binding, binding.redis_pool, binding.look_up_key(index, params))
+    reader = KeyReader(unit.owner.engine, binding, binding.redis_pool, binding.look_up_key(index, params))
     found = yield from reader.look_plan()
     if found is not None:
         row = yield from _verified_plan(unit, index, params, found, reader.stamp)
@@ -158,7 +158,7 @@ def _verified_plan(
             binding.counts.redis_broken += 1
         return None
     binding.counts.redis_hit += 1
-    row = yield from read_row_plan(unit.owner, binding, ids[0])
+    row = yield from read_row_plan(unit.owner.engine, unit.target, binding, ids[0])
     return row if row is not None and _holds(unit, index, params, row) else None
 
 

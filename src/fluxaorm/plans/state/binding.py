@@ -13,6 +13,7 @@ from fluxaorm.entity.schema import UNSET, ColumnSchema, EntitySchema, IndexSchem
 from fluxaorm.entity.values.encoders import as_is
 from fluxaorm.entity.values.json_codec import refuse_deep
 from fluxaorm.entity.values.json_value import JsonValue
+from fluxaorm.plans.effects import RowReaderPort
 from fluxaorm.plans.state.cache_counts import CacheCounts
 from fluxaorm.plans.state.handlers import Handlers
 from fluxaorm.plans.state.id_supply import IdSupply
@@ -23,7 +24,6 @@ from fluxaorm.query.sql.select import QueryCompiler
 
 if TYPE_CHECKING:
     from fluxaorm.dialects.port import Dialect
-    from fluxaorm.plans.reads.row_reader import RowReader
     from fluxaorm.plans.state.tracked import TrackedEntity
 
 
@@ -114,7 +114,7 @@ class Binding:
         self.entity_class = provider.entity_class
         self.local = self._make_local(monotonic, trust)
         self.counts = CacheCounts()
-        self.reader: RowReader | None = None
+        self.reader: RowReaderPort | None = None
         """Reads rows for several contexts at once; None where look-ups are not merged."""
         self.ids = IdSupply()
         self.handlers = Handlers()

@@ -16,13 +16,12 @@ from fluxaorm.entity.schema import UNSET, EntitySchema
 from fluxaorm.entity.values.json_value import JsonValue
 from fluxaorm.entity.values.unfit_cell import UNFIT, UnfitCell
 from fluxaorm.errors import ContextClosedError, StoredValueError
-from fluxaorm.plans.effects import Session, Stream, Target
+from fluxaorm.plans.effects import RowReaderPort, Session, Stream, Target
 from fluxaorm.plans.state.tracked import DELETING, DRAFT, NEW, STORED, TrackedEntity
 
 if TYPE_CHECKING:
     from fluxaorm.plans.commits.transactions import Transaction
     from fluxaorm.plans.effects import Plan
-    from fluxaorm.plans.reads.row_reader import RowReader
     from fluxaorm.plans.state.binding import Binding, ProviderPort
     from fluxaorm.plans.state.tokens import TokenSource
     from fluxaorm.plans.writes.foreign_keys import KnownForeignKeys
@@ -215,10 +214,11 @@ class EntityUnit:
     @property
     def target(self) -> Target:
         """Where to read this entity's rows."""
-        return self.owner.target(self.binding.mysql_pool)
+        pool = self.binding.mysql_pool
+        return self.owner.sessions.get(pool, pool)
 
     @property
-    def merging_reader(self) -> RowReader | None:
+    def merging_reader(self) -> RowReaderPort | None:
         """What reads this entity's rows for several contexts at once; None: this one reads by itself."""
         owner, binding = self.owner, self.binding
         return binding.reader if owner.merges_look_ups and binding.mysql_pool not in owner.sessions else None

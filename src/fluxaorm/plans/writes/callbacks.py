@@ -18,7 +18,7 @@ from fluxaorm.plans.state.tracked import DELETING, NEW, SNAPSHOT, STORED, Change
 
 if TYPE_CHECKING:
     from fluxaorm.plans.state.unit import UnitOfWork
-    from fluxaorm.plans.writes.flush_work import EntityWrite
+    from fluxaorm.plans.writes.entity_write import EntityWrite
 
 NO_HANDLERS: Final[tuple[Handler, ...]] = ()
 

@@ -8,7 +8,7 @@ from typing import Any
 from fluxaorm.entity.schema import IndexSchema
 from fluxaorm.plans.cache.intents import Intents
 from fluxaorm.plans.reads.unique import params_of
-from fluxaorm.plans.writes.flush_work import EntityWrite
+from fluxaorm.plans.writes.entity_write import EntityWrite
 
 
 def add_write(intents: Intents, write: EntityWrite) -> None:

@@ -12,11 +12,11 @@ from typing import Final, NamedTuple
 from fluxaorm.entity.schema import ReferenceSchema
 from fluxaorm.entity.values.json_value import JsonValue
 from fluxaorm.errors import DanglingReferenceError
-from fluxaorm.plans.cache.row_cache import select_row_plan
+from fluxaorm.plans.cache.one_row import select_row_plan
 from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.state.tracked import TrackedEntity
 from fluxaorm.plans.state.unit import UnitOfWork
-from fluxaorm.plans.writes.flush_work import EntityWrite
+from fluxaorm.plans.writes.entity_write import EntityWrite
 
 _DELETED: Final = "which the same flush deletes"
 _NEVER_WRITTEN: Final = (

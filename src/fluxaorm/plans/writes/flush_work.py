@@ -19,6 +19,7 @@ from fluxaorm.plans.effects import Statement
 from fluxaorm.plans.state.binding import Binding
 from fluxaorm.plans.state.tracked import DELETING, GONE, NEW, STORED, TrackedEntity
 from fluxaorm.plans.state.unit import UnitOfWork
+from fluxaorm.plans.writes.entity_write import EntityWrite, StatementTag
 from fluxaorm.plans.writes.moments import Moments
 from fluxaorm.plans.writes.pipelines import Pipelines
 from fluxaorm.plans.writes.pool_order import Precedence, in_commit_order, precedences
@@ -38,28 +39,6 @@ class FlushResult(msgspec.Struct, frozen=True):
     inserted: int = 0
     updated: int = 0
     deleted: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class StatementTag:
-    """What a statement of a flush is about, to tell its errors."""
-
-    binding: Binding
-    verb: str
-    entities: Sequence[TrackedEntity]
-    ids_made: bool = False
-    """Whether an INSERT that may also update refuses rows whose ids are taken, since nobody chose them."""
-
-
-@dataclass(slots=True)
-class EntityWrite:
-    """One entity's part in a flush: the values that its row will have where they differ from now."""
-
-    entity: TrackedEntity
-    binding: Binding
-    verb: str
-    values: dict[int, Any] = field(default_factory=dict[int, Any])
-    """Position -> Python form of what is written."""
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from fluxaorm.plans.state.binding import Binding
-    from fluxaorm.plans.writes.flush_work import EntityWrite
+    from fluxaorm.plans.writes.entity_write import EntityWrite
 
 Precedence: TypeAlias = "tuple[str, str]"
 """A pool, and one that commits after it."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fluxaorm.errors import EntityGoneError, MySQLError, StaleEntityError
 from fluxaorm.plans.effects import ExecResult, ExecuteBatch, FetchRows, Plan, Session, Statement
 from fluxaorm.plans.writes.duplicates import explained_plan
-from fluxaorm.plans.writes.flush_work import StatementTag
+from fluxaorm.plans.writes.entity_write import StatementTag
 from fluxaorm.plans.writes.pipelines import PipelineHandle
 
 

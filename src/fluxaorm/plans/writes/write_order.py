@@ -25,7 +25,7 @@ from fluxaorm.errors import ReferenceCycleError
 if TYPE_CHECKING:
     from fluxaorm.entity.schema import EntitySchema
     from fluxaorm.plans.state.binding import Binding
-    from fluxaorm.plans.writes.flush_work import EntityWrite
+    from fluxaorm.plans.writes.entity_write import EntityWrite
     from fluxaorm.plans.writes.foreign_keys import ForeignKey, KnownForeignKeys
 
 DELETE: Final = 0

@@ -10,21 +10,21 @@ from fluxaorm.plans.cache.functions import DROP, FILL, SWAP, function_call, redi
 from fluxaorm.plans.effects import Plan, RedisReplies, RedisRoundTrip
 from fluxaorm.plans.state.binding import Binding
 from fluxaorm.plans.state.keys import LEASE_MS, is_value, lease_command
-from fluxaorm.plans.state.unit import UnitOfWork
+from fluxaorm.plans.state.unit import EnginePort
 
 
 class KeyReader:
     """One reader and one key. ``mine``: whether the key held this reader's lease when last seen."""
 
-    __slots__ = ("_key", "_lease", "_owner", "_pool", "binding", "mine", "server", "stamp")
+    __slots__ = ("_engine", "_key", "_lease", "_pool", "binding", "mine", "server", "stamp")
 
-    def __init__(self, owner: UnitOfWork, binding: Binding, pool: str, key: str, lease: str = "") -> None:
+    def __init__(self, engine: EnginePort, binding: Binding, pool: str, key: str, lease: str = "") -> None:
         """``lease``: which somebody has asked for already."""
-        self._owner = owner
+        self._engine = engine
         self.binding = binding
         self._pool = pool
         self._key = key
-        self._lease = lease or f"L{owner.engine.tokens.take()}"
+        self._lease = lease or f"L{engine.tokens.take()}"
         self.mine = False
         self.server = self.stamp = b""
         """Who answered last, or gave the lease; what values must start with there."""
@@ -97,4 +97,4 @@ class KeyReader:
     def outage(self, error: RedisError) -> None:
         """Count a failure of Redis, which the reader goes on without."""
         self.binding.counts.redis_error += 1
-        self._owner.engine.cache_outage(self._pool, error)
+        self._engine.cache_outage(self._pool, error)

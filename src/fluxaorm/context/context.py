@@ -26,7 +26,7 @@ from fluxaorm.errors import (
     ReentrantFlushError,
     UnflushedChangesWarning,
 )
-from fluxaorm.plans.commits.transactions import inside_plan
+from fluxaorm.plans.commits.transactions import inside_plan, transaction_of
 from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.flush.blocks import close_streams_plan, roll_back_plan
 from fluxaorm.plans.flush.flush import clear_flush, flush_plan
@@ -34,7 +34,7 @@ from fluxaorm.plans.reads.by_id import reload_plan
 from fluxaorm.plans.state.unit import UnitOfWork
 from fluxaorm.plans.writes.creation import track_new
 from fluxaorm.plans.writes.flush_work import FlushResult
-from fluxaorm.plans.writes.pipelines import MySQLPipeline, RedisPipeline, queue_key
+from fluxaorm.plans.writes.pipelines import MySQLPipeline, RedisPipeline, pipelines_of, queue_key
 from fluxaorm.runtime.entity import EntityBase
 
 if TYPE_CHECKING:
@@ -186,12 +186,13 @@ class _ContextBase(NotCopied, UnitOfWork):
             self.note_json_changes()
         if not self.pending and not self.pipelines:
             return
+        queued = pipelines_of(self)
         left = [repr(entity) for entity in islice(self.pending, ENTITIES_NAMED)]
         if len(self.pending) > len(left):
             left.append(f"{len(self.pending) - len(left)} more")
-        if self.pipelines:
-            left.append(f"{len(self.pipelines)} in pipelines")
-        unflushed = len(self.pending) + len(self.pipelines or ())
+        if queued:
+            left.append(f"{len(queued)} in pipelines")
+        unflushed = len(self.pending) + len(queued or ())
         message = f"a context was left with {unflushed} unflushed changes ({', '.join(left)}); "
         warnings.warn(f"{message}call flush() or clear_flush()", UnflushedChangesWarning, stacklevel=stacklevel)
 
@@ -222,8 +223,8 @@ class Context(_ContextBase):
         outer = self.in_use_by
         if outer is not None or self.closed:
             self._check_alone()
-        if self.sessions and inside and self.open_transaction is not None:
-            plan = inside_plan(self.open_transaction, plan)
+        if self.sessions and inside and (transaction := transaction_of(self)) is not None:
+            plan = inside_plan(transaction, plan)
         self.in_use_by = get_ident()
         try:
             value: T = self._run_plan(plan, self._observer)
@@ -320,8 +321,8 @@ class Context(_ContextBase):
             self._run(close_streams_plan(self), inside=False)
 
     def _roll_back(self) -> None:
-        if self.open_transaction is not None:
-            self._run(roll_back_plan(self.open_transaction), inside=False)
+        if (transaction := transaction_of(self)) is not None:
+            self._run(roll_back_plan(transaction), inside=False)
 
     def __enter__(self) -> Self:
         return self
@@ -377,10 +378,10 @@ class AsyncContext(_ContextBase):
         if alone:
             self.in_use_by = asyncio.current_task()
         try:
-            if self.sessions and inside and self.open_transaction is not None:
+            if self.sessions and inside and (transaction := transaction_of(self)) is not None:
                 self._turn = self._turn or asyncio.Lock()
                 async with self._turn:
-                    in_turn: T = await self._run_plan(inside_plan(self.open_transaction, plan), self._observer)
+                    in_turn: T = await self._run_plan(inside_plan(transaction, plan), self._observer)
                     return in_turn
             value: T = await self._run_plan(plan, self._observer)
             return value
@@ -442,8 +443,8 @@ class AsyncContext(_ContextBase):
             await self._drive(close_streams_plan(self), inside=False)
 
     async def _roll_back(self) -> None:
-        if self.open_transaction is not None:
-            await self._drive(roll_back_plan(self.open_transaction), inside=False)
+        if (transaction := transaction_of(self)) is not None:
+            await self._drive(roll_back_plan(transaction), inside=False)
 
     async def __aenter__(self) -> Self:
         return self

@@ -194,6 +194,13 @@ class Transaction:
             self.failure = error
 
 
+def transaction_of(owner: UnitOfWork) -> Transaction | None:
+    """The explicit transaction that is open in a unit of work, or None."""
+    transaction = owner.open_transaction
+    assert transaction is None or isinstance(transaction, Transaction)
+    return transaction
+
+
 def savepoint_of(depth: int) -> str:
     """The name of a nested block's savepoint."""
     return f"fluxa_{depth}"

@@ -17,6 +17,7 @@ from fluxaorm.entity.values.json_value import JsonValue
 from fluxaorm.plans.state.tracked import DELETING, NEW, STORED, TrackedEntity
 from fluxaorm.plans.state.unit import UnitOfWork
 from fluxaorm.plans.writes.entity_write import EntityWrite
+from fluxaorm.plans.writes.pipelines import pipelines_of
 
 
 @dataclass(slots=True)
@@ -86,7 +87,8 @@ class Unsaved:
         owner.note_json_changes()
         self._entities = [_Waiting(entity) for entity in owner.pending]
         self._chosen_ids = tuple(owner.chosen_ids)
-        self._pipelines = owner.pipelines.copy() if owner.pipelines is not None else None
+        queued = pipelines_of(owner)
+        self._pipelines = queued.copy() if queued is not None else None
 
     def restore(self, owner: UnitOfWork, done: Collection[str], written: Collection[TrackedEntity]) -> None:
         """Let it wait again, but for what was ``written`` to MySQL pools that are done with."""

@@ -14,7 +14,7 @@ from fluxaorm.dialects.port import ISOLATIONS
 from fluxaorm.errors import CommitUnknownError, ContextMisuseError, MySQLError, PartialCommitError, QueryError
 from fluxaorm.plans.commits.after_commit import finish_plan, follow_part_plan
 from fluxaorm.plans.commits.commits import commit_plan, rollback_plan
-from fluxaorm.plans.commits.transactions import Transaction, inside_plan, savepoint_of
+from fluxaorm.plans.commits.transactions import Transaction, inside_plan, savepoint_of, transaction_of
 from fluxaorm.plans.commits.undo import Unsaved, take_back
 from fluxaorm.plans.effects import CloseStream, Execute, Plan
 from fluxaorm.plans.flush.flush import flush_plan
@@ -43,7 +43,7 @@ def check_options(owner: UnitOfWork, isolation: str | None, read_only: bool) -> 
 
 def enter(owner: UnitOfWork, isolation: str | None, read_only: bool) -> Block:
     """Open a block; the outermost lets the next look-up of each entity read its row again."""
-    transaction = owner.open_transaction
+    transaction = transaction_of(owner)
     if transaction is None:
         transaction = Transaction(owner, isolation, read_only)
         owner.make_stale()
@@ -66,7 +66,7 @@ def leave_plan(owner: UnitOfWork, block: Block, failed: bool) -> Plan[None]:
 
     Raises as a flush and ``commit_plan``, TransactionLostError, PostCommitError.
     """
-    transaction = owner.open_transaction
+    transaction = transaction_of(owner)
     if transaction is None:
         # the context was closed inside the block
         return

@@ -16,7 +16,7 @@ from fluxaorm.errors import DeadlockError, MySQLConnectionError
 from fluxaorm.plans.cache.intents import Intents
 from fluxaorm.plans.commits.after_commit import finish_plan
 from fluxaorm.plans.commits.commits import commit_plan, rollback_plan
-from fluxaorm.plans.commits.transactions import FLUSH_SAVEPOINT, Transaction, undo_flush_plan
+from fluxaorm.plans.commits.transactions import FLUSH_SAVEPOINT, Transaction, transaction_of, undo_flush_plan
 from fluxaorm.plans.effects import Begin, Execute, Plan, Session
 from fluxaorm.plans.retries import Retries
 from fluxaorm.plans.state.unit import EntityUnit
@@ -41,7 +41,7 @@ def written_plan(unit: EntityUnit, step: Step[T]) -> Plan[T]:
     Raises what the step raises (nothing is written then), and as a flush: DeadlockError, MySQLConnectionError,
     CacheUnavailableError, CommitUnknownError, PostCommitError.
     """
-    transaction = unit.owner.open_transaction
+    transaction = transaction_of(unit.owner)
     if transaction is not None:
         return (yield from _joined_plan(unit, transaction, step))
     return (yield from retried_plan(lambda: _own_plan(unit, step)))

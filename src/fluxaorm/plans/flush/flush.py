@@ -27,7 +27,7 @@ from fluxaorm.errors import (
 from fluxaorm.plans.cache.intents import Intents
 from fluxaorm.plans.commits.after_commit import AfterCommit, finish_plan, follow_part_plan, leave_to_background
 from fluxaorm.plans.commits.commits import commit_plan, rollback_plan
-from fluxaorm.plans.commits.transactions import joined_flush_plan
+from fluxaorm.plans.commits.transactions import joined_flush_plan, transaction_of
 from fluxaorm.plans.commits.undo import drop_changes
 from fluxaorm.plans.commits.unknown_commits import settle_later
 from fluxaorm.plans.commits.users_statements import GUARD, queued_plan
@@ -43,7 +43,8 @@ from fluxaorm.plans.writes.dangling import check_references_plan, referred_ids
 from fluxaorm.plans.writes.duplicates import explained_plan, note_holder
 from fluxaorm.plans.writes.entity_write import EntityWrite, StatementTag
 from fluxaorm.plans.writes.flush_work import FlushResult, FlushWork, PoolWork, collect, settle
-from fluxaorm.plans.writes.pipelines import PipelineHandle, delete_keys_plan, settle_queued
+from fluxaorm.plans.writes.foreign_keys import known_foreign_keys
+from fluxaorm.plans.writes.pipelines import PipelineHandle, delete_keys_plan, pipelines_of, settle_queued
 from fluxaorm.plans.writes.statements import problem_of, statements_plan
 from fluxaorm.query.own_sql.raw_statements import Reach, reach_of
 
@@ -63,8 +64,9 @@ def flush_plan(owner: UnitOfWork, entities: Sequence[TrackedEntity] = ()) -> Pla
         chosen = yield from _chosen_plan(owner, entities)
         work = yield from _work_plan(owner, chosen)
         # a flush of chosen entities leaves everything else waiting
-        if owner.pipelines is not None and not entities:
-            work.add_queued(owner.pipelines)
+        queued = pipelines_of(owner)
+        if queued is not None and not entities:
+            work.add_queued(queued)
         if not work.writes and work.queued is None:
             return FlushResult()
         yield from check_references_plan(owner, work.writes)
@@ -93,26 +95,27 @@ def _ordered_plan(owner: UnitOfWork, work: FlushWork) -> Plan[None]:
         if not (yield from _learn_plan(owner, work.writes, error)):
             note_holder(error, work.writes)
             raise
-        work.arrange_anew(owner.engine.foreign_keys)
+        work.arrange_anew(known_foreign_keys(owner.engine))
         yield from _written_plan(owner, work)
 
 
 def _written_plan(owner: UnitOfWork, work: FlushWork) -> Plan[None]:
-    if owner.open_transaction is None:
+    transaction = transaction_of(owner)
+    if transaction is None:
         yield from _retried_plan(owner, work)
     else:
-        yield from joined_flush_plan(owner.open_transaction, work)
+        yield from joined_flush_plan(transaction, work)
 
 
 def _work_plan(owner: UnitOfWork, chosen: Sequence[TrackedEntity]) -> Plan[FlushWork]:
     writes = collect(owner, chosen)
     try:
-        return FlushWork(writes, owner.engine.foreign_keys)
+        return FlushWork(writes, known_foreign_keys(owner.engine))
     except ReferenceCycleError as error:
         # the key may be gone by now
         if not (yield from _learn_plan(owner, writes, error)):
             raise
-        return FlushWork(writes, owner.engine.foreign_keys)
+        return FlushWork(writes, known_foreign_keys(owner.engine))
 
 
 def _learn_plan(owner: UnitOfWork, writes: Sequence[EntityWrite], error: FluxaError) -> Plan[bool]:
@@ -120,7 +123,7 @@ def _learn_plan(owner: UnitOfWork, writes: Sequence[EntityWrite], error: FluxaEr
     news = False
     for pool, dialect in {write.binding.mysql_pool: write.binding.dialect for write in writes}.items():
         if isinstance(error, ReferenceCycleError) or dialect.breaks_foreign_key(error):
-            news |= yield from owner.engine.foreign_keys.learn_plan(owner.target(pool), pool, dialect)
+            news |= yield from known_foreign_keys(owner.engine).learn_plan(owner.target(pool), pool, dialect)
     return news
 
 

@@ -20,12 +20,9 @@ from fluxaorm.plans.effects import RowReaderPort, Session, Stream, Target
 from fluxaorm.plans.state.tracked import DELETING, DRAFT, NEW, STORED, TrackedEntity
 
 if TYPE_CHECKING:
-    from fluxaorm.plans.commits.transactions import Transaction
     from fluxaorm.plans.effects import Plan
     from fluxaorm.plans.state.binding import Binding, ProviderPort
     from fluxaorm.plans.state.tokens import TokenSource
-    from fluxaorm.plans.writes.foreign_keys import KnownForeignKeys
-    from fluxaorm.plans.writes.pipelines import Pipelines
 
 
 class EnginePort(Protocol):
@@ -52,8 +49,8 @@ class EnginePort(Protocol):
         ...
 
     @property
-    def foreign_keys(self) -> KnownForeignKeys:
-        """What is known of the databases' foreign keys."""
+    def foreign_keys(self) -> object:
+        """What is known of the databases' foreign keys; see ``known_foreign_keys``."""
         ...
 
     def binding(self, provider: ProviderPort) -> Binding:
@@ -100,9 +97,10 @@ class UnitOfWork:
     yet. None: nobody."""
     held: dict[TrackedEntity, None] | None = None
     """Entities that the context keeps alive although nobody else may hold them. None: none."""
-    open_transaction: Transaction | None = None
-    pipelines: Pipelines | None = None
-    """Statements, commands and keys of the user's own that wait for the next flush."""
+    open_transaction: object | None = None
+    """The explicit transaction that is open; see ``transaction_of``."""
+    pipelines: object | None = None
+    """Statements, commands and keys of the user's own that wait for the next flush; see ``pipelines_of``."""
     dropped: dict[str, set[int]] | None = None
     """Ids, by entity, of new entities that wait for no flush any more: what refers to one of them has no row to refer
     to. None: none."""

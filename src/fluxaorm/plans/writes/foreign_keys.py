@@ -16,6 +16,7 @@ from fluxaorm.plans.effects import FetchRows, Plan, Target
 if TYPE_CHECKING:
     from fluxaorm.dialects.port import Dialect
     from fluxaorm.entity.schema import EntitySchema
+    from fluxaorm.plans.state.unit import EnginePort
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,13 @@ class ForeignKey:
     """Whether the server refuses to delete what is pointed to, rather than delete or change what points to it."""
     holds_changed: bool = True
     """The same of a change of the values that are pointed to."""
+
+
+def known_foreign_keys(engine: EnginePort) -> KnownForeignKeys:
+    """Those of an engine."""
+    known = engine.foreign_keys
+    assert isinstance(known, KnownForeignKeys)
+    return known
 
 
 class KnownForeignKeys:

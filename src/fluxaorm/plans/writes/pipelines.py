@@ -130,11 +130,19 @@ def settle_queued(owner: UnitOfWork, queued: Pipelines | None) -> None:
             owner.pipelines = None
 
 
+def pipelines_of(owner: UnitOfWork) -> Pipelines | None:
+    """What waits in a unit of work; None: nothing."""
+    queued = owner.pipelines
+    assert queued is None or isinstance(queued, Pipelines)
+    return queued
+
+
 def queue_of(owner: UnitOfWork) -> Pipelines:
-    """What waits in a unit of work."""
-    if owner.pipelines is None:
-        owner.pipelines = Pipelines()
-    return owner.pipelines
+    """The same, made when nothing waits yet."""
+    queued = pipelines_of(owner)
+    if queued is None:
+        queued = owner.pipelines = Pipelines()
+    return queued
 
 
 class MySQLPipeline:

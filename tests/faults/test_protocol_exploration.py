@@ -13,7 +13,7 @@ from fluxaorm.addresses import parse_redis
 from fluxaorm.options import RedisOptions
 from fluxaorm.plans.cache.functions import FILL, INTEND, RELEASE, library_source
 from fluxaorm.plans.effects import RedisCommand
-from fluxaorm.pools.redis.pool import LeanRedisPool
+from fluxaorm.pools.redis.pool import RedisServerPool
 from tests.support.explorer import Explorer, Send
 from tests.support.measured import Measured
 from tests.support.redis_servers import RedisServer
@@ -26,7 +26,7 @@ Mutation = Callable[[RedisCommand], list[RedisCommand]]
 @pytest.fixture
 def send(valkey: RedisServer) -> Iterator[Send]:
     """Commands on a real Valkey that knows the functions."""
-    pool = LeanRedisPool(
+    pool = RedisServerPool(
         "default", parse_redis("default", valkey.host_port, valkey.database, RedisOptions()), RedisOptions()
     )
     pool.sync.round_trip([("FUNCTION", "LOAD", "REPLACE", library_source())])

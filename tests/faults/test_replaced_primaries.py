@@ -15,7 +15,7 @@ from devstack.proxy import Proxy
 from devstack.sentinel import SentinelGroup
 from devstack.server import Server
 from fluxaorm.engine import Engine
-from fluxaorm.plans.state import binding
+from fluxaorm.plans.state import bound_entity
 from fluxaorm.plans.state.keys import stamp_for
 from tests.support.killed_workers import (
     FEW_ROWS,
@@ -118,7 +118,7 @@ def weaken(monkeypatch: pytest.MonkeyPatch, kept: Callable[[list[bytes]], list[b
     def stamp_of_part(fingerprint: str, server: bytes) -> bytes:
         return stamp_for(fingerprint, b" ".join(kept(server.split())))
 
-    monkeypatch.setattr(binding, "stamp_for", stamp_of_part)
+    monkeypatch.setattr(bound_entity, "stamp_for", stamp_of_part)
 
 
 def complete(identity: list[bytes]) -> list[bytes]:

@@ -36,7 +36,7 @@ from fluxaorm.plans.effects import (
 )
 from fluxaorm.plans.flush.flush import flush_plan
 from fluxaorm.plans.state.keys import decode_row
-from fluxaorm.plans.state.unit import UnitOfWork
+from fluxaorm.plans.state.unit_of_work import UnitOfWork
 from fluxaorm.pools.redis.wire import IDENTITY_COMMANDS, identity_from
 from tests.unit.plans.world import StateOnlyEngine, ThingProvider, thing_schema
 
@@ -248,16 +248,16 @@ class Explorer:
 
     def _plan(self, number: int) -> Plan[Any]:
         engine, kind = self._engines[number], self._kinds[number]
-        owner = UnitOfWork(engine)
+        unit_of_work = UnitOfWork(engine)
         if self._is_writer(number):
-            unit = owner.unit_of(ThingProvider())
+            identity_map = unit_of_work.identity_map_of(ThingProvider())
             for id in (ID, ID + 1) if kind == "write two" else (ID,):
-                unit.entity_from_row((id, b"", b""), unit.writes_seen).name = f"{number + 1}" + (
+                identity_map.entity_from_row((id, b"", b""), identity_map.writes_seen).name = f"{number + 1}" + (
                     "" if id == ID else " other"
                 )
-                owner.held = dict(owner.pending)
-            return flush_plan(owner)
-        return _read(owner, engine.binding(None), many=kind == "read many")
+                unit_of_work.held = dict(unit_of_work.pending)
+            return flush_plan(unit_of_work)
+        return _read(unit_of_work, engine.binding(None), many=kind == "read many")
 
     # the world
 
@@ -323,12 +323,14 @@ class Explorer:
         return values, _canonical(replies[-1])
 
 
-def _read(owner: UnitOfWork, binding: Any, *, many: bool) -> Plan[int]:
+def _read(unit_of_work: UnitOfWork, binding: Any, *, many: bool) -> Plan[int]:
     row: Any
     if many:
-        row = (yield from read_rows_plan(owner.engine, owner.target(binding.mysql_pool), binding, [ID]))[ID]
+        row = (yield from read_rows_plan(unit_of_work.engine, unit_of_work.target(binding.mysql_pool), binding, [ID]))[
+            ID
+        ]
     else:
-        row = yield from read_row_plan(owner.engine, owner.target(binding.mysql_pool), binding, ID)
+        row = yield from read_row_plan(unit_of_work.engine, unit_of_work.target(binding.mysql_pool), binding, ID)
     return int(row[1])
 
 

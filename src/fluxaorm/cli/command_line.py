@@ -183,7 +183,7 @@ def alters(
     from fluxaorm.cli.commands import alters as alters_command
 
     with errors_as_exits():
-        wishes = alters_command.Wishes(
+        wishes = alters_command.AlterWishes(
             pool=pool, apply=apply, allow_destructive=allow_destructive, sql=sql, check=check, json=json
         )
         alters_command.run(name, wishes)

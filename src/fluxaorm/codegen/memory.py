@@ -16,7 +16,7 @@ from typing import Any
 
 from fluxaorm.codegen.naming import module_name
 from fluxaorm.codegen.package_model import ClassNames, package_model
-from fluxaorm.codegen.render import Source, render_entity, render_enums
+from fluxaorm.codegen.render import GeneratedSource, render_entity, render_enums
 from fluxaorm.entity.schema import EntitySchema
 from fluxaorm.runtime.lazy_module import LazyModule
 from fluxaorm.runtime.provider import Provider
@@ -60,12 +60,12 @@ class MemoryPackage:
         self._modules[name] = module
         return module
 
-    def _source(self, name: str) -> Source:
+    def _source(self, name: str) -> GeneratedSource:
         if name == "enums":
             return render_enums(self._model)
         return render_entity(self._model, self._entities[name], in_memory=True)
 
-    def _namespace(self, source: Source) -> dict[str, Any]:
+    def _namespace(self, source: GeneratedSource) -> dict[str, Any]:
         """What the file's imports of the user's modules and of its own package would give it."""
         names = source.names
         namespace: dict[str, Any] = dict(names.objects)

@@ -31,7 +31,7 @@ from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.flush.blocks import close_streams_plan, roll_back_plan
 from fluxaorm.plans.flush.flush import clear_flush, flush_plan
 from fluxaorm.plans.reads.by_id import reload_plan
-from fluxaorm.plans.state.unit import UnitOfWork
+from fluxaorm.plans.state.unit_of_work import UnitOfWork
 from fluxaorm.plans.writes.creation import track_new
 from fluxaorm.plans.writes.flush_work import FlushResult
 from fluxaorm.plans.writes.pipelines import MySQLPipeline, RedisPipeline, pipelines_of, queue_key
@@ -69,8 +69,8 @@ class _ContextBase(NotCopied, UnitOfWork):
         id meanwhile.
         """
         for entity in entities:
-            if entity._unit.owner is not self:
-                raise ForeignEntityError(entity._unit.schema.name, entity.id)
+            if entity._identity_map.unit_of_work is not self:
+                raise ForeignEntityError(entity._identity_map.schema.name, entity.id)
             if entity.is_new:
                 track_new(entity)
             elif entity.changes():
@@ -177,7 +177,7 @@ class _ContextBase(NotCopied, UnitOfWork):
             self._warn_of_unflushed(stacklevel=4)
         self.closed = True
         self.pipelines = self.json_held = self.held = None
-        self.units.clear()
+        self.identity_maps.clear()
         self.pending.clear()
         self.json_read.clear()
 

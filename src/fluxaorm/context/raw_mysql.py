@@ -28,7 +28,7 @@ from fluxaorm.plans.effects import (
     ReadStream,
     Stream,
 )
-from fluxaorm.plans.state.unit import UnitOfWork
+from fluxaorm.plans.state.unit_of_work import UnitOfWork
 from fluxaorm.query.own_sql.placeholders import has_several_statements
 from fluxaorm.query.own_sql.raw_statements import Reach, chooses_database, definition, reach_of, transaction_control
 from fluxaorm.query.where import Where
@@ -43,8 +43,8 @@ STREAM_BATCH: Final = 500
 class _RawBase:
     """What both shells share: which SQL is taken, and where it runs."""
 
-    def __init__(self, owner: UnitOfWork, pool: str) -> None:
-        self._owner = owner
+    def __init__(self, unit_of_work: UnitOfWork, pool: str) -> None:
+        self._unit_of_work = unit_of_work
         self._pool = pool
 
     def __repr__(self) -> str:
@@ -66,7 +66,7 @@ class _RawBase:
             raise QueryError("one statement a call: the text holds several")
         if control := transaction_control(text):
             raise QueryError(f"{control} is the library's: use begin() or ctx.transaction()")
-        if self._owner.open_transaction is not None:
+        if self._unit_of_work.open_transaction is not None:
             self._check_inside(text)
         return text, where.parameters, reach_of(text)
 
@@ -79,15 +79,15 @@ class _RawBase:
 
     @property
     def _commits_silently(self) -> bool:
-        return not self._owner.engine.mysql_pools[self._pool].dialect.transactional_ddl
+        return not self._unit_of_work.engine.mysql_pools[self._pool].dialect.transactional_ddl
 
     def _exec_plan(self, sql: str | Where, args: tuple[Any, ...]) -> Plan[ExecResult]:
         text, values, reach = self._statement(sql, args)
-        return (yield from Execute(self._owner.target(self._pool), text, values, reach=reach))
+        return (yield from Execute(self._unit_of_work.target(self._pool), text, values, reach=reach))
 
     def _query_plan(self, sql: str | Where, args: tuple[Any, ...]) -> Plan[QueryRows]:
         text, values, reach = self._statement(sql, args)
-        return (yield from FetchTable(self._owner.target(self._pool), text, values, reach=reach))
+        return (yield from FetchTable(self._unit_of_work.target(self._pool), text, values, reach=reach))
 
     def _query_row_plan(self, sql: str | Where, args: tuple[Any, ...]) -> Plan[tuple[Any, ...] | None]:
         rows = yield from self._query_plan(sql, args)
@@ -95,15 +95,15 @@ class _RawBase:
 
     def _stream_plan(self, sql: str | Where, args: tuple[Any, ...]) -> Plan[Stream]:
         text, values, reach = self._statement(sql, args)
-        if self._owner.open_transaction is not None and reach is Reach.TRANSACTION and self._commits_silently:
+        if self._unit_of_work.open_transaction is not None and reach is Reach.TRANSACTION and self._commits_silently:
             raise QueryError(
                 "what may end the transaction is not streamed inside one: call it without stream=True, or outside"
             )
-        stream = Stream(self._owner.target(self._pool))
+        stream = Stream(self._unit_of_work.target(self._pool))
         yield from OpenStream(stream, text, values, reach=reach)
         if isinstance(stream.target, str):
-            others = [each for each in self._owner.streams or () if each.connection is not None]
-            self._owner.streams = {*others, stream}
+            others = [each for each in self._unit_of_work.streams or () if each.connection is not None]
+            self._unit_of_work.streams = {*others, stream}
         return stream
 
 

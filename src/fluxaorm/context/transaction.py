@@ -12,7 +12,7 @@ from fluxaorm.errors import ContextMisuseError, DeadlockError, MySQLConnectionEr
 from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.flush.blocks import Block, check_options, enter, leave_plan
 from fluxaorm.plans.retries import Retries
-from fluxaorm.plans.state.unit import UnitOfWork
+from fluxaorm.plans.state.unit_of_work import UnitOfWork
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -27,9 +27,9 @@ REPEATED: Final = (DeadlockError, MySQLConnectionError, TransactionLostError)
 class _BlockBase:
     """What both blocks share; one serves once."""
 
-    def __init__(self, owner: UnitOfWork, isolation: str | None, read_only: bool) -> None:
-        check_options(owner, isolation, read_only)
-        self._owner = owner
+    def __init__(self, unit_of_work: UnitOfWork, isolation: str | None, read_only: bool) -> None:
+        check_options(unit_of_work, isolation, read_only)
+        self._unit_of_work = unit_of_work
         self._isolation, self._read_only = isolation, read_only
         self._block: Block | None = None
         self._used = False
@@ -38,13 +38,13 @@ class _BlockBase:
         if self._used:
             raise ContextMisuseError("a transaction's block serves once: call transaction() again")
         # another block may have been entered since this one was made
-        check_options(self._owner, self._isolation, self._read_only)
+        check_options(self._unit_of_work, self._isolation, self._read_only)
         self._used = True
-        self._block = enter(self._owner, self._isolation, self._read_only)
+        self._block = enter(self._unit_of_work, self._isolation, self._read_only)
 
     def _leave_plan(self, failed: bool) -> Plan[None]:
         assert self._block is not None, "a block is entered before it is left"
-        return leave_plan(self._owner, self._block, failed)
+        return leave_plan(self._unit_of_work, self._block, failed)
 
 
 class TransactionBlock(_BlockBase):
@@ -88,10 +88,10 @@ class AsyncTransactionBlock(_BlockBase):
 class Attempts:
     """How often a function is run in a transaction of its own; each rollback leaves what the first began from."""
 
-    def __init__(self, owner: UnitOfWork) -> None:
+    def __init__(self, unit_of_work: UnitOfWork) -> None:
         self._retries = Retries()
         # inside another transaction the server has undone more than the function's part
-        self._repeats = owner.open_transaction is None
+        self._repeats = unit_of_work.open_transaction is None
 
     def again_plan(self, error: BaseException) -> Plan[bool]:
         """Wait before the next attempt; False: the error is the caller's."""

@@ -1,6 +1,6 @@
 """Column types as MySQL 8+ prints them: read, compared, and given one spelling. Pure.
 
-``parse_type("enum('a','it''s')")`` is ``ColumnType("enum", members=("a", "it's"))``; ``str()`` of it is the text again.
+``parse_type("enum('a','it''s')")`` is ``ParsedType("enum", members=("a", "it's"))``; ``str()`` of it is the text again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ BINARY: Final = frozenset({"binary", "varbinary", *BLOB_BYTES})
 
 
 @dataclass(frozen=True, slots=True)
-class ColumnType:
+class ParsedType:
     """A type in parts: ``decimal(10,2)`` has the numbers 10 and 2, ``set('a','b')`` its members."""
 
     name: str
@@ -55,18 +55,18 @@ _TYPE: Final = re.compile(rf"(\w+)\s*(?:\(((?:{_LITERAL}|[^)'])*)\))?\s*(.*)", r
 
 
 @lru_cache(4096)
-def parse_type(text: str) -> ColumnType:
+def parse_type(text: str) -> ParsedType:
     """A type from its text; display widths of integers other than ``tinyint(1)`` are dropped, as MySQL 8 does."""
     found = _TYPE.fullmatch(text.strip())
     if found is None:
-        return ColumnType(text)
+        return ParsedType(text)
     name, inside, rest = found[1].lower(), found[2], found[4].lower().split()
     unsigned = "unsigned" in rest
     rest_text = " ".join(word for word in rest if word != "unsigned")
     if name in ("enum", "set"):
-        return ColumnType(name, (), tuple(unescaped(m[1]) for m in re.finditer(_LITERAL, inside or "", re.DOTALL)))
+        return ParsedType(name, (), tuple(unescaped(m[1]) for m in re.finditer(_LITERAL, inside or "", re.DOTALL)))
     numbers = tuple(int(part) for part in (inside or "").split(",") if part.strip().isdigit())
-    return ColumnType(name, _numbers(name, numbers, unsigned), (), unsigned, rest_text)
+    return ParsedType(name, _numbers(name, numbers, unsigned), (), unsigned, rest_text)
 
 
 def _numbers(name: str, numbers: tuple[int, ...], unsigned: bool) -> tuple[int, ...]:
@@ -79,7 +79,7 @@ def _numbers(name: str, numbers: tuple[int, ...], unsigned: bool) -> tuple[int, 
     return () if numbers == (0,) and name in ("datetime", "time", "timestamp") else numbers
 
 
-def integer_range(kind: ColumnType) -> tuple[int, int]:
+def integer_range(kind: ParsedType) -> tuple[int, int]:
     """The least and the greatest number of an integer type; of a bool 0 and 1."""
     if kind.numbers == (1,):
         return 0, 1
@@ -90,7 +90,7 @@ def integer_range(kind: ColumnType) -> tuple[int, int]:
 _EXACT: Final = Context(prec=100)
 
 
-def canonical_default(kind: ColumnType, text: str) -> str:
+def canonical_default(kind: ParsedType, text: str) -> str:
     """One spelling for a default of this type: ``0`` and ``0.00`` are the same decimal(10,2)."""
     try:
         return _canonical(kind, text)
@@ -98,7 +98,7 @@ def canonical_default(kind: ColumnType, text: str) -> str:
         return text
 
 
-def _canonical(kind: ColumnType, text: str) -> str:
+def _canonical(kind: ParsedType, text: str) -> str:
     if kind.name in INTEGER_BYTES:
         return str(int(Decimal(text)))
     if kind.name == "decimal":

@@ -40,9 +40,9 @@ def _type_text(column: ColumnSchema) -> str:
 
 
 def _with_members(name: str, members: tuple[str, ...]) -> str:
-    from fluxaorm.dialects.column_types import ColumnType
+    from fluxaorm.dialects.column_types import ParsedType
 
-    return str(ColumnType(name, members=members))
+    return str(ParsedType(name, members=members))
 
 
 def default_text(column: ColumnSchema) -> str | None:

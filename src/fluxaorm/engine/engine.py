@@ -33,10 +33,10 @@ from fluxaorm.errors import (
     StaleGeneratedCodeError,
     UnknownPoolError,
 )
-from fluxaorm.plans.cache.identity import Namespace
+from fluxaorm.plans.cache.identity import RedisNamespace
 from fluxaorm.plans.commits.unknown_commits import kill_later
 from fluxaorm.plans.reads.row_reader import RowReader
-from fluxaorm.plans.state.binding import Binding, DisabledCaches
+from fluxaorm.plans.state.bound_entity import BoundEntity, DisabledCaches
 from fluxaorm.plans.state.keys import channel_of, key_prefix
 from fluxaorm.plans.state.tokens import TokenSource
 from fluxaorm.plans.tables.deployment_check import check_plan
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from fluxaorm.observe.metrics import QueryMetrics
     from fluxaorm.observe.query_log import QueryLogEntry
     from fluxaorm.plans.effects import Plan, ServerThread
-    from fluxaorm.plans.state.binding import ProviderPort
+    from fluxaorm.plans.state.bound_entity import ProviderPort
     from fluxaorm.pools.base.ports import RedisPool, SQLPool
     from fluxaorm.registry.registrations import ClickhouseRegistration, KafkaRegistration
     from fluxaorm.runtime.provider import Provider
@@ -129,11 +129,11 @@ class Engine(NotCopied):
         self._careless_redis_pools = careless_redis_pools
         self._merging_pools = merging_pools
         self._settings = dict(settings)
-        self._bindings: dict[ProviderPort, Binding] = {}
+        self._bindings: dict[ProviderPort, BoundEntity] = {}
         self._engine_schemas = {name: EngineSchema(self, schema) for name, schema in self.schemas.items()}
         self._disabled_caches: dict[str, DisabledCaches] = {}
         self._memory_package: MemoryPackage | None = None
-        self._bindings_by_name: dict[str, Binding] = {}
+        self._bindings_by_name: dict[str, BoundEntity] = {}
         self._raw_mysql = {code: EngineMySQL(pool, self._raw_context) for code, pool in mysql_pools.items()}
         self._raw_async_mysql = {
             code: AsyncEngineMySQL(pool, self._raw_async_context) for code, pool in mysql_pools.items()
@@ -281,7 +281,7 @@ class Engine(NotCopied):
                 self._memory_package = MemoryPackage(self.schemas)
             return self._memory_package.provider(schema.name)
 
-    def binding(self, provider: ProviderPort) -> Binding:
+    def binding(self, provider: ProviderPort) -> BoundEntity:
         """The entity of a provider as this engine sees it; made once.
 
         Raises StaleGeneratedCodeError when the provider was generated from another definition, RegistryError when its
@@ -293,7 +293,7 @@ class Engine(NotCopied):
         with self._lock:
             return self._bindings.get(provider) or self._bind(provider)
 
-    def _bind(self, provider: ProviderPort) -> Binding:
+    def _bind(self, provider: ProviderPort) -> BoundEntity:
         schema = self.schemas.get(provider.entity_name)
         if schema is None:
             raise RegistryError([f"{provider.entity_name} is not registered with this engine; register_entity(...)"])
@@ -310,10 +310,10 @@ class Engine(NotCopied):
         self._bindings[provider] = binding
         return binding
 
-    def _made_binding(self, schema: EntitySchema, provider: ProviderPort) -> Binding:
+    def _made_binding(self, schema: EntitySchema, provider: ProviderPort) -> BoundEntity:
         redis_pool = self._cache_pool(schema)
         id_redis_pool = self._id_pool(schema, redis_pool)
-        binding = Binding(
+        binding = BoundEntity(
             schema=schema,
             provider=provider,
             dialect=self.mysql_pools[schema.mysql_pool].dialect,
@@ -341,16 +341,16 @@ class Engine(NotCopied):
             for pool, names in channels.items()
         }
 
-    def _listen(self, binding: Binding) -> None:
+    def _listen(self, binding: BoundEntity) -> None:
         if binding.local is not None and binding.channel is not None and binding.redis_pool is not None:
             self._listeners[binding.redis_pool].add(binding.channel, binding.local)
 
     @property
-    def bindings(self) -> Mapping[str, Binding]:
+    def bindings(self) -> Mapping[str, BoundEntity]:
         """The entities used so far, by name; it grows."""
         return MappingProxyType(self._bindings_by_name)
 
-    def binding_of(self, entity_name: str) -> Binding:
+    def binding_of(self, entity_name: str) -> BoundEntity:
         """The binding of an entity by its name: that of the first provider used, else of one compiled in memory."""
         found = self._bindings_by_name.get(entity_name)
         return found or self.binding(self.provider(self.schemas[entity_name].definition))
@@ -389,9 +389,9 @@ class Engine(NotCopied):
         return ctx._run(check_plan(self, tuple(providers)))
 
     @property
-    def namespaces(self) -> Sequence[Namespace]:
+    def namespaces(self) -> Sequence[RedisNamespace]:
         """What its entities use of its Redis pools."""
-        found: set[Namespace] = set()
+        found: set[RedisNamespace] = set()
         for schema in self.schemas.values():
             redis_pool = self._cache_pool(schema)
             id_pool = self._id_pool(schema, redis_pool)
@@ -399,7 +399,7 @@ class Engine(NotCopied):
             for pool in {redis_pool, id_pool} - {None}:
                 assert pool is not None
                 private = (schema.mysql_pool, pool) in self._private_stores
-                found.add(Namespace(schema.mysql_pool, pool, name, private))
+                found.add(RedisNamespace(schema.mysql_pool, pool, name, private))
         return sorted(found)
 
     # what contexts ask

@@ -12,16 +12,16 @@ from fluxaorm.entity.resolve.definitions import FAKE_DELETE
 from fluxaorm.entity.resolve.names import identifier_problem
 from fluxaorm.introspect.code import Code
 from fluxaorm.introspect.drafts import EntityDraft, EnumDraft, Exclusions, FieldDraft, Omission
-from fluxaorm.introspect.field_types import UNSHOWN, FieldType, NoFieldError, field_type, long_text
+from fluxaorm.introspect.field_types import UNSHOWN, DraftType, NoFieldError, field_type, long_text
 from fluxaorm.introspect.layout import field_line, fits
-from fluxaorm.introspect.names import ClassNames, FieldNames
+from fluxaorm.introspect.names import DraftNames, FieldNames
 from fluxaorm.introspect.tables import id_type, is_soft_deleted, key_of, references_of, unreferred
 
 
 def draft_entities(tables: Mapping[str, TableDefinition], excluded: Exclusions) -> list[EntityDraft]:
     """A draft of every table that is not excluded, in the order given."""
     chosen = {name: table for name, table in tables.items() if name not in excluded.tables}
-    names = ClassNames()
+    names = DraftNames()
     classes = {name: names.entity(name) for name in chosen}
     return [_Drafting(table, chosen, classes, names, excluded).draft() for table in chosen.values()]
 
@@ -34,7 +34,7 @@ class _Drafting:
         table: TableDefinition,
         entities: Mapping[str, TableDefinition],
         classes: Mapping[str, str],
-        enum_names: ClassNames,
+        enum_names: DraftNames,
         excluded: Exclusions,
     ) -> None:
         self._table, self._entities, self._classes = table, entities, classes
@@ -107,7 +107,7 @@ class _Drafting:
         field = replace(field, options=(*renamed, *kind.options))
         return self._enum_field(field, kind, column) if kind.members else _with_default(field, kind, column)
 
-    def _enum_field(self, field: FieldDraft, kind: FieldType, column: ColumnDefinition) -> FieldDraft:
+    def _enum_field(self, field: FieldDraft, kind: DraftType, column: ColumnDefinition) -> FieldDraft:
         """A ``Literal`` while it fits into the line, else a StrEnum."""
         generated, name = self._enum_names.enum(self._name, field.name)
         listed = ", ".join(map(quoted, kind.members))
@@ -178,7 +178,7 @@ def _none_of(column: ColumnDefinition) -> Code | None:
     return Code("None") if column.nullable else None
 
 
-def _with_default(field: FieldDraft, kind: FieldType, column: ColumnDefinition) -> FieldDraft:
+def _with_default(field: FieldDraft, kind: DraftType, column: ColumnDefinition) -> FieldDraft:
     if column.default is None:
         return replace(field, default=_none_of(column))
     try:
@@ -189,11 +189,11 @@ def _with_default(field: FieldDraft, kind: FieldType, column: ColumnDefinition) 
     return replace(field, default=default, note=f"the default {UNSHOWN}" if unshown else field.note)
 
 
-def _perhaps_set(annotation: Code, kind: FieldType) -> Code:
+def _perhaps_set(annotation: Code, kind: DraftType) -> Code:
     return replace(annotation, text=f"frozenset[{annotation.text}]") if kind.is_set else annotation
 
 
-def _enum_default(sources: Mapping[str, str], kind: FieldType, column: ColumnDefinition) -> Code | None:
+def _enum_default(sources: Mapping[str, str], kind: DraftType, column: ColumnDefinition) -> Code | None:
     """``sources``: how each member is written."""
     if column.default is None:
         return _none_of(column)

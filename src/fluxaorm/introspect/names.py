@@ -26,7 +26,7 @@ _CLASS: Final = re.compile(r"[A-Z][A-Za-z0-9]*")
 _REFERS: Final = re.compile(r"(?<=[a-z0-9A-Z])(_id|Id|_ID)$")
 
 
-class ClassNames:
+class DraftNames:
     """The names of a module's classes: no two of one name, nor of one generated module."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
     from fluxaorm.engine import Engine
-    from fluxaorm.plans.state.binding import Binding
+    from fluxaorm.plans.state.bound_entity import BoundEntity
 
 _LABELS: Final = ("tier", "entity", "result")
 
@@ -25,7 +25,7 @@ class CacheRequests(Collector):
     """
 
     def __init__(self) -> None:
-        self._watched: tuple[Mapping[str, Binding], ...] = ()
+        self._watched: tuple[Mapping[str, BoundEntity], ...] = ()
         self._lock = threading.Lock()
 
     def watch(self, engine: Engine) -> None:
@@ -67,6 +67,6 @@ class CacheRequests(Collector):
                 family.add_sample(family.name, {"entity": name}, figure)
         return [requests, rows, limits]
 
-    def _bindings(self) -> Iterator[Binding]:
+    def _bindings(self) -> Iterator[BoundEntity]:
         for bindings in self._watched:
             yield from list(bindings.values())

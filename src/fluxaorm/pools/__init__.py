@@ -31,6 +31,6 @@ def make_redis_pool(code: str, address: RedisAddress, options: RedisOptions) -> 
         from fluxaorm.pools.redis.cluster.pool import ClusterRedisPool
 
         return ClusterRedisPool(code, address, options)
-    from fluxaorm.pools.redis.pool import LeanRedisPool
+    from fluxaorm.pools.redis.pool import RedisServerPool
 
-    return LeanRedisPool(code, address, options)
+    return RedisServerPool(code, address, options)

@@ -190,7 +190,7 @@ class AsyncRunner:
             return await connection.fetch(effect.sql, effect.args)
         finally:
             if held and (fate := pool.put(connection)):
-                pool.settle(connection, fate)
+                pool.hand_on(connection, fate)
 
     async def _fetch_table(self, effect: FetchTable, shield: Shield) -> QueryRows:
         target = effect.target

@@ -170,7 +170,7 @@ class SyncRunner:
             return connection.fetch(effect.sql, effect.args)
         finally:
             if held and (fate := pool.put(connection)):
-                pool.settle(connection, fate)
+                pool.hand_on(connection, fate)
 
     def _fetch_table(self, effect: FetchTable) -> QueryRows:
         target = effect.target

@@ -87,17 +87,17 @@ class TimedAsyncRunner(AsyncRunner):
         return asyncio.timeout(self._limit.grace - monotonic())
 
     def _sql_pool(self, code: str) -> AsyncPool[AsyncSQLConnection]:
-        return _TimedPool(super()._sql_pool(code), self._limit)
+        return _TimedAsyncPool(super()._sql_pool(code), self._limit)
 
 
-class _TimedPool:
+class _TimedAsyncPool:
     """Connections that are waited for only so long."""
 
     def __init__(self, pool: AsyncPool[AsyncSQLConnection], limit: TimeLimit) -> None:
         self._limit = limit
         self._acquire = pool.acquire
         self.take, self.put = pool.take, pool.put
-        self.settle, self.release = pool.settle, pool.release
+        self.hand_on, self.release = pool.hand_on, pool.release
         self.stats, self.close, self.replace = pool.stats, pool.close, pool.replace
 
     async def acquire(self, seconds: float | None = None) -> AsyncSQLConnection:

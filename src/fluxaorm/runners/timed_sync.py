@@ -100,7 +100,7 @@ class TimedSyncRunner(SyncRunner):
     def _sql_pool(self, code: str) -> SyncPool[SyncSQLConnection]:
         pool = self._sql.get(code)
         if pool is None:
-            pool = self._sql[code] = _TimedPool(super()._sql_pool(code), self._limit, self._watch)
+            pool = self._sql[code] = _TimedSyncPool(super()._sql_pool(code), self._limit, self._watch)
         return pool
 
     def _execute(self, effect: Any) -> Any:
@@ -113,7 +113,7 @@ class TimedSyncRunner(SyncRunner):
         if not is_lone_statement(effect):
             return perform(effect)
         pool = self._sql_pool(effect.target)
-        assert isinstance(pool, _TimedPool)
+        assert isinstance(pool, _TimedSyncPool)
         with self._grace() as pool.watch:
             try:
                 return perform(effect)
@@ -125,7 +125,7 @@ class TimedSyncRunner(SyncRunner):
         return redis.round_trip(effect.commands, None if isinstance(effect, ShieldedRedisRoundTrip) else self._watch)
 
 
-class _TimedPool:
+class _TimedSyncPool:
     """Connections that are waited for only so long, and watched while they are out."""
 
     def __init__(self, pool: SyncPool[SyncSQLConnection], limit: TimeLimit, watch: Watch) -> None:
@@ -173,8 +173,8 @@ class _TimedPool:
     def drop(self, connection: SyncSQLConnection) -> None:
         self._pool.drop(connection)
 
-    def settle(self, connection: SyncSQLConnection, fate: int) -> None:
-        self._pool.settle(connection, fate)
+    def hand_on(self, connection: SyncSQLConnection, fate: int) -> None:
+        self._pool.hand_on(connection, fate)
 
     def stats(self) -> Any:
         return self._pool.stats()

@@ -55,20 +55,20 @@ class EntityBase(NotCopied, TrackedEntity):
     def is_dirty(self) -> bool:
         """Whether a flush would write something."""
         self._note_json_changes()
-        return self in self._unit.owner.pending
+        return self in self._identity_map.unit_of_work.pending
 
     @property
     def is_deleted(self) -> bool:
         """Whether it was deleted, or will be by the next flush."""
         if self._state in (DELETING, GONE):
             return True
-        position = self._unit.schema.soft_delete_position
+        position = self._identity_map.schema.soft_delete_position
         return position is not None and bool(self._decoded(position))
 
     def changes(self) -> dict[str, Change[Any]]:
         """Changed fields with their values before and after; of a new entity, all that are set, ``old`` being None."""
         self._note_json_changes()
-        columns = self._unit.schema.columns
+        columns = self._identity_map.schema.columns
         if self._state == NEW:
             return {
                 column.attribute: Change(None, self._given(column.index))
@@ -87,11 +87,11 @@ class EntityBase(NotCopied, TrackedEntity):
             return old.raw
         if type(old) is not JsonValue:
             return old
-        return old.value if old.raw is None else self._unit.decoders[position](old.raw)
+        return old.value if old.raw is None else self._identity_map.decoders[position](old.raw)
 
     def to_dict(self) -> dict[str, Any]:
         """Attribute name -> value, all that have one."""
-        columns = self._unit.schema.columns
+        columns = self._identity_map.schema.columns
         return {column.attribute: self._given(column.index) for column in columns if self._has(column.index)}
 
     def delete(self) -> None:
@@ -101,34 +101,34 @@ class EntityBase(NotCopied, TrackedEntity):
         Raises DetachedEntityError when the context is closed, NotSupportedError for soft delete of the id 0, which
         would mean that the row is alive.
         """
-        position = self._unit.schema.soft_delete_position
+        position = self._identity_map.schema.soft_delete_position
         if position is None or self._state == NEW:
             self._force_delete()
         elif not self._row[0]:
-            raise zero_id_error(self._unit.schema.name)
+            raise zero_id_error(self._identity_map.schema.name)
         else:
             self._assign(position, self._row[0])
 
     def _force_delete(self) -> None:
-        owner = self._unit.owner
-        if owner.closed:
-            raise DetachedEntityError(self._unit.schema.name, self._id_or_none())
+        unit_of_work = self._identity_map.unit_of_work
+        if unit_of_work.closed:
+            raise DetachedEntityError(self._identity_map.schema.name, self._id_or_none())
         if self._state == NEW:
             self._state = GONE
-            owner.pending.pop(self, None)
-            self._unit.drop_new(self._row[0])
+            unit_of_work.pending.pop(self, None)
+            self._identity_map.drop_new(self._row[0])
         elif self._state == STORED:
             self._state = DELETING
-            owner.pending[self] = None
+            unit_of_work.pending[self] = None
         elif self._state == SNAPSHOT:
-            raise ReadOnlyEntityError(self._unit.schema.name, self._id_or_none())
+            raise ReadOnlyEntityError(self._identity_map.schema.name, self._id_or_none())
 
     def _restore(self) -> None:
-        position = self._unit.schema.soft_delete_position
+        position = self._identity_map.schema.soft_delete_position
         if self._state == DELETING:
             self._state = STORED
             if not self._old:
-                self._unit.owner.pending.pop(self, None)
+                self._identity_map.unit_of_work.pending.pop(self, None)
         if position is not None:
             self._assign(position, 0)
 
@@ -140,7 +140,7 @@ class EntityBase(NotCopied, TrackedEntity):
 
     def _fill(self, values: Mapping[str, Any]) -> None:
         """Give values to an entity that nobody has yet: when one is refused, those before it stay."""
-        row, takers = self._row, self._unit.binding.takers
+        row, takers = self._row, self._identity_map.binding.takers
         for name, value in values.items():
             taker = takers.get(name)
             if taker is not None and value is not None:
@@ -155,7 +155,7 @@ class EntityBase(NotCopied, TrackedEntity):
 
     def _checked_named(self, name: str, value: Any) -> Sequence[tuple[int, Any]]:
         """Position and checked value of the columns that a name stands for."""
-        column = self._unit.binding.by_name.get(name)
+        column = self._identity_map.binding.by_name.get(name)
         if column is None or column.index == 0:
             return self._checked_members(self._group_named(name), value)
         return ((column.index, self._checked(column, value)),)
@@ -166,7 +166,7 @@ class EntityBase(NotCopied, TrackedEntity):
 
     def _group_named(self, name: str) -> GroupSchema:
         """An Embedded or list field; UnsettableFieldError lists what there is."""
-        schema = self._unit.schema
+        schema = self._identity_map.schema
         for group in schema.groups:
             if group.name == name:
                 return group
@@ -175,7 +175,7 @@ class EntityBase(NotCopied, TrackedEntity):
 
     def _group(self, position: int) -> Any:
         """The value of an Embedded or list field: an instance of the class, or a tuple."""
-        return self._group_value(self._unit.schema.groups[position])
+        return self._group_value(self._identity_map.schema.groups[position])
 
     def _group_value(self, group: GroupSchema) -> Any:
         members = {
@@ -201,7 +201,7 @@ class EntityBase(NotCopied, TrackedEntity):
 
     def _assign_group(self, position: int, value: Any) -> None:
         self._refuse_detached()
-        self._take_all(self._checked_members(self._unit.schema.groups[position], value))
+        self._take_all(self._checked_members(self._identity_map.schema.groups[position], value))
 
     def _checked_members(self, group: GroupSchema, value: Any) -> list[tuple[int, Any]]:
         """Position and checked value of every column of a group: all are looked at before any is changed."""
@@ -210,12 +210,12 @@ class EntityBase(NotCopied, TrackedEntity):
             if isinstance(member, GroupSchema):
                 checked += self._checked_members(member, part)
             else:
-                checked.append((member, self._checked(self._unit.schema.columns[member], part)))
+                checked.append((member, self._checked(self._identity_map.schema.columns[member], part)))
         return checked
 
     def _parts(self, group: GroupSchema, value: Any) -> Sequence[Any]:
         """A group's value cut into its members' values; a shorter list is filled up with None."""
-        name, size = self._unit.schema.name, len(group.members)
+        name, size = self._identity_map.schema.name, len(group.members)
         if group.python_class is not None:
             if not isinstance(value, group.python_class):
                 raise FieldValueError(name, group.name, value, f"must be a {group.python_class.__name__}")
@@ -232,49 +232,51 @@ class EntityBase(NotCopied, TrackedEntity):
         id = self._decoded(position)
         if id is None:
             return ready(ctx, None)
-        unit = ctx.units.get(provider) or ctx.unit_of(provider)
+        identity_map = ctx.identity_maps.get(provider) or ctx.identity_map_of(provider)
         # an old order still shows its customer
-        entity = entity_at_hand(unit, id, True)
+        entity = entity_at_hand(identity_map, id, True)
         if entity is not None:
             return ready(ctx, entity)
-        return run_plan(ctx, get_by_id_plan(unit, id, include_deleted=True))
+        return run_plan(ctx, get_by_id_plan(identity_map, id, include_deleted=True))
 
     def _must_reference(self, ctx: Any, provider: Provider[R, Any, Any], position: int) -> R:
         id = self._decoded(position)
         if id is None:
-            column = self._unit.schema.columns[position]
+            column = self._identity_map.schema.columns[position]
             raise EntityNotFoundError(column.reference or "", None, {column.attribute: None})
-        return run_plan(ctx, get_by_id_plan(ctx.unit_of(provider), id, must=True, include_deleted=True))
+        return run_plan(ctx, get_by_id_plan(ctx.identity_map_of(provider), id, must=True, include_deleted=True))
 
     def _references(self, ctx: Any, provider: Provider[R, Any, Any], position: int) -> list[R]:
-        return run_plan(ctx, get_by_ids_plan(ctx.unit_of(provider), self._json(position) or (), include_deleted=True))
+        return run_plan(
+            ctx, get_by_ids_plan(ctx.identity_map_of(provider), self._json(position) or (), include_deleted=True)
+        )
 
     def __repr__(self) -> str:
         """Table, id, the values of unique indexes but secret ones, and how it stands; no I/O, and it raises nothing."""
-        unit = self._unit
-        shown = [f"{unit.schema.name} {unit.schema.table}:{self._row[0]}", *self._key_values()]
+        identity_map = self._identity_map
+        shown = [f"{identity_map.schema.name} {identity_map.schema.table}:{self._row[0]}", *self._key_values()]
         if self._state == NEW:
             shown.append("new")
-        elif self in unit.owner.pending:
+        elif self in identity_map.unit_of_work.pending:
             shown.append("dirty")
         if self._is_seen_deleted():
             shown.append("deleted")
         return f"<{' '.join(shown)}>"
 
     def _key_values(self) -> Iterator[str]:
-        columns = self._unit.schema.columns
-        for position in self._unit.binding.key_positions:
+        columns = self._identity_map.schema.columns
+        for position in self._identity_map.binding.key_positions:
             value = self._current(position)
             if value is not UNSET and not columns[position].secret:
                 yield f"{columns[position].attribute}={_BRIEF.repr(self._shown(position, value))}"
 
     def _is_seen_deleted(self) -> bool:
-        position = self._unit.schema.soft_delete_position
+        position = self._identity_map.schema.soft_delete_position
         if self._state in (DELETING, GONE) or position is None:
             return self._state in (DELETING, GONE)
         mark = self._current(position)
         return mark is not UNSET and bool(mark)
 
     def _instead(self) -> str:
-        which = f"{self._unit.schema.name} {self._row[0]}"
+        which = f"{self._identity_map.schema.name} {self._row[0]}"
         return f"{which} belongs to its context, and is neither copied nor pickled; pass on its id, or its to_dict()"

@@ -48,24 +48,26 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
         what is no id and for a lock outside a transaction, UnsavedChangesError for a lock on an entity that has some,
         NotSupportedError where the server has no row locks, MySQLError, ContextClosedError.
         """
-        unit = ctx.units.get(self) or ctx.unit_of(self)
+        identity_map = ctx.identity_maps.get(self) or ctx.identity_map_of(self)
         if for_update:
-            return run_plan(ctx, locked_reads.get_for_update_plan(unit, id, include_deleted=include_deleted))
-        entity = reads.entity_at_hand(unit, id, include_deleted)
+            return run_plan(ctx, locked_reads.get_for_update_plan(identity_map, id, include_deleted=include_deleted))
+        entity = reads.entity_at_hand(identity_map, id, include_deleted)
         if entity is not None:
             return ready(ctx, entity)
-        return run_plan(ctx, reads.get_by_id_plan(unit, id, include_deleted=include_deleted))
+        return run_plan(ctx, reads.get_by_id_plan(identity_map, id, include_deleted=include_deleted))
 
     @sync_or_async
     def must_get_by_id(self, ctx: AnyContext, id: int, *, for_update: bool = False, include_deleted: bool = False) -> E:
         """The same, but EntityNotFoundError instead of None."""
-        unit = ctx.units.get(self) or ctx.unit_of(self)
+        identity_map = ctx.identity_maps.get(self) or ctx.identity_map_of(self)
         if for_update:
-            return run_plan(ctx, locked_reads.get_for_update_plan(unit, id, must=True, include_deleted=include_deleted))
-        entity = reads.entity_at_hand(unit, id, include_deleted)
+            return run_plan(
+                ctx, locked_reads.get_for_update_plan(identity_map, id, must=True, include_deleted=include_deleted)
+            )
+        entity = reads.entity_at_hand(identity_map, id, include_deleted)
         if entity is not None:
             return ready(ctx, entity)
-        return run_plan(ctx, reads.get_by_id_plan(unit, id, must=True, include_deleted=include_deleted))
+        return run_plan(ctx, reads.get_by_id_plan(identity_map, id, must=True, include_deleted=include_deleted))
 
     @sync_or_async
     def get_by_ids(
@@ -75,10 +77,12 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
 
         Deleted ones and locks as in ``get_by_id``; rows are locked in the order of their ids.
         """
-        unit = ctx.unit_of(self)
+        identity_map = ctx.identity_map_of(self)
         if for_update:
-            return run_plan(ctx, locked_reads.get_many_for_update_plan(unit, ids, include_deleted=include_deleted))
-        return run_plan(ctx, reads.get_by_ids_plan(unit, ids, include_deleted))
+            return run_plan(
+                ctx, locked_reads.get_many_for_update_plan(identity_map, ids, include_deleted=include_deleted)
+            )
+        return run_plan(ctx, reads.get_by_ids_plan(identity_map, ids, include_deleted))
 
     @sync_or_async
     def get_all(self, ctx: AnyContext, *, include_deleted: bool = False) -> list[E]:
@@ -86,12 +90,12 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
 
         ``include_deleted``: every row, from MySQL.
         """
-        return run_plan(ctx, all_ids.get_all_plan(ctx.unit_of(self), include_deleted))
+        return run_plan(ctx, all_ids.get_all_plan(ctx.identity_map_of(self), include_deleted))
 
     @sync_or_async
     def new_many(self, ctx: AnyContext, count: int) -> list[E]:
         """``count`` tracked new entities, their ids taken in one round trip; set their fields, then flush."""
-        return run_plan(ctx, new_many_plan(ctx.unit_of(self), count))
+        return run_plan(ctx, new_many_plan(ctx.identity_map_of(self), count))
 
     @sync_or_async
     def delete_where(self, ctx: AnyContext, query: Query, *, force: bool = False) -> int:
@@ -100,7 +104,7 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
         Written at once, in the open transaction or one of its own, and seen through every cache; entities of this
         context are read again by their next look-up. No callbacks run. Raises QueryError, and as ``ctx.flush()``.
         """
-        return run_plan(ctx, delete_where_plan(ctx.unit_of(self), query, force=force))
+        return run_plan(ctx, delete_where_plan(ctx.identity_map_of(self), query, force=force))
 
     @sync_or_async
     def invalidate(self, ctx: AnyContext, *ids: int) -> None:
@@ -108,36 +112,42 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
 
         Raises PostCommitError when Redis cannot be told.
         """
-        return run_plan(ctx, cache_control.invalidate_ids_plan(ctx.unit_of(self), ids))
+        return run_plan(ctx, cache_control.invalidate_ids_plan(ctx.identity_map_of(self), ids))
 
     @sync_or_async
     def clear_redis_cache(self, ctx: AnyContext) -> int:
         """Drop all cached rows of this entity; the number of keys."""
-        return run_plan(ctx, cache_control.clear_cache_plan(ctx, ctx.unit_of(self).binding))
+        return run_plan(ctx, cache_control.clear_cache_plan(ctx, ctx.identity_map_of(self).binding))
 
     # Called by generated methods, which say what a Context gets; ``sync_or_async`` says what an AsyncContext gets.
 
     def _new(self, ctx: Any, values: Mapping[str, Any]) -> E:
-        unit = ctx.units.get(self) or ctx.unit_of(self)
-        id = None if ctx.closed or ctx.flushing else unit.binding.ids.take(ctx.engine.monotonic())
-        return run_plan(ctx, new_plan(unit, values)) if id is None else ready(ctx, unit.new_entity(id, values))
+        identity_map = ctx.identity_maps.get(self) or ctx.identity_map_of(self)
+        id = None if ctx.closed or ctx.flushing else identity_map.binding.ids.take(ctx.engine.monotonic())
+        return (
+            run_plan(ctx, new_plan(identity_map, values))
+            if id is None
+            else ready(ctx, identity_map.new_entity(id, values))
+        )
 
     def _new_with_id(self, ctx: Any, id: int, values: Mapping[str, Any]) -> E:
-        return ready(ctx, new_with_id(ctx.unit_of(self), id, values))
+        return ready(ctx, new_with_id(ctx.identity_map_of(self), id, values))
 
     def _update_where(self, ctx: Any, query: Query, changes: Mapping[str, Any]) -> int:
-        return run_plan(ctx, update_where_plan(ctx.unit_of(self), query, changes))
+        return run_plan(ctx, update_where_plan(ctx.identity_map_of(self), query, changes))
 
     def _get_or_create(self, ctx: Any, unique: Mapping[str, Any], defaults: Mapping[str, Any]) -> tuple[E, bool]:
-        created: tuple[E, bool] = ctx._run_alone(get_or_create_plan(ctx.unit_of(self), unique, defaults))
+        created: tuple[E, bool] = ctx._run_alone(get_or_create_plan(ctx.identity_map_of(self), unique, defaults))
         return created
 
     def _get_by_unique(self, ctx: Any, index: str, values: Sequence[Any], /, **how: Unpack[LookUp]) -> E | None:
-        return run_plan(ctx, unique_reads.get_by_unique_plan(ctx.unit_of(self), index, values, **how))
+        return run_plan(ctx, unique_reads.get_by_unique_plan(ctx.identity_map_of(self), index, values, **how))
 
     def _must_get_by_unique(self, ctx: Any, index: str, values: Sequence[Any], /, **how: Unpack[LookUp]) -> E:
-        return run_plan(ctx, unique_reads.must_get_by_unique_plan(ctx.unit_of(self), index, values, **how))
+        return run_plan(ctx, unique_reads.must_get_by_unique_plan(ctx.identity_map_of(self), index, values, **how))
 
     def _load(self, ctx: Any, position: int, provider: Provider[R, Any, Any], entities: Iterable[E]) -> list[R]:
-        plan = reads.load_reference_plan(ctx.unit_of(self), position, ctx.unit_of(provider), list(entities))
+        plan = reads.load_reference_plan(
+            ctx.identity_map_of(self), position, ctx.identity_map_of(provider), list(entities)
+        )
         return run_plan(ctx, plan)

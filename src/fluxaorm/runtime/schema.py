@@ -20,7 +20,7 @@ from fluxaorm.entity.schema import (
 from fluxaorm.errors import ContextMisuseError, RegistryError
 from fluxaorm.plans.cache.control import clear_cache_plan
 from fluxaorm.plans.effects import Plan
-from fluxaorm.plans.state.binding import Binding, DisabledCaches
+from fluxaorm.plans.state.bound_entity import BoundEntity, DisabledCaches
 from fluxaorm.plans.tables import table_operations
 from fluxaorm.runtime.sync_or_async import AnyContext, run_plan, sync_or_async
 
@@ -40,7 +40,7 @@ class SchemaEnginePort(Protocol):
         """SQL pools by code."""
         ...
 
-    def binding_of(self, entity_name: str) -> Binding:
+    def binding_of(self, entity_name: str) -> BoundEntity:
         """The entity in this engine."""
         ...
 
@@ -213,5 +213,5 @@ class EngineSchema:
             )
         return engine
 
-    def _run(self, ctx: AnyContext, make: Callable[[Binding], Plan[Any]]) -> Any:
+    def _run(self, ctx: AnyContext, make: Callable[[BoundEntity], Plan[Any]]) -> Any:
         return run_plan(ctx, make(self._checked(ctx).binding_of(self.name)))

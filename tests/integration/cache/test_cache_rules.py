@@ -84,7 +84,7 @@ def test_a_reader_that_raced_a_delete_leaves_no_deleted_row_behind(open_cached: 
             other.flush()
 
     ctx = shelves.context()
-    shelves.do(ctx._run(overtaken(get_by_id_plan(ctx.unit_of(shelves.provider), id), overtake)))
+    shelves.do(ctx._run(overtaken(get_by_id_plan(ctx.identity_map_of(shelves.provider), id), overtake)))
 
     assert read(shelves, id) is None
 
@@ -189,7 +189,7 @@ def test_a_read_cut_off_midway_caches_nothing(open_cached: OpenCached) -> None:
     shelves = open_cached(ShelfEntity)
     id = shelves.add(name="a")
     ctx = shelves.context()
-    plan = get_by_id_plan(ctx.unit_of(shelves.provider), id)
+    plan = get_by_id_plan(ctx.identity_map_of(shelves.provider), id)
 
     def interrupt() -> None:
         raise KeyboardInterrupt

@@ -88,7 +88,7 @@ def test_a_list_read_before_an_insert_is_not_stored_after_it(shelves: Cached) ->
             other.flush()
 
     ctx = shelves.context()
-    shelves.do(ctx._run(overtaken(get_all_plan(ctx.unit_of(shelves.provider)), overtake)))
+    shelves.do(ctx._run(overtaken(get_all_plan(ctx.identity_map_of(shelves.provider)), overtake)))
 
     assert ["a", "b"] == names(shelves)
 

@@ -225,7 +225,7 @@ def test_a_reader_that_saw_the_old_row_does_not_keep_it(cached_shop: Shop) -> No
         with cached_shop.engine.new_context() as other:
             cached_shop.engine.schema(UserEntity).truncate_table(other)
 
-    plan = with_action_before(get_by_id_plan(ctx.unit_of(cached_shop.users), id), is_fill, truncate)
+    plan = with_action_before(get_by_id_plan(ctx.identity_map_of(cached_shop.users), id), is_fill, truncate)
     seen = cached_shop.do(ctx._run(plan))
 
     assert "Alice" == seen.name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fluxaorm.dialects.column_types import ColumnType, canonical_default, exact_float32, parse_type, quoted, unescaped
+from fluxaorm.dialects.column_types import ParsedType, canonical_default, exact_float32, parse_type, quoted, unescaped
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_display_widths_and_needless_numbers_go(printed: str, expected: str) -> 
 
 def test_members_survive_quotes_backslashes_and_brackets() -> None:
     """An enum whose members hold SQL's own characters must compare equal to itself."""
-    expected = ColumnType("enum", members=("it's", "back\\slash", "a,b", "f(x)"))
+    expected = ParsedType("enum", members=("it's", "back\\slash", "a,b", "f(x)"))
 
     actual = parse_type(str(expected))
 

@@ -14,10 +14,10 @@ from typing import Any, ClassVar, TypeVar
 from fluxaorm.dialects import dialect_for
 from fluxaorm.entity.schema import CacheSchema, ColumnSchema, EntitySchema
 from fluxaorm.plans.effects import Effect, ExecResult, Plan, RedisReplies
-from fluxaorm.plans.state.binding import Binding
+from fluxaorm.plans.state.bound_entity import BoundEntity
 from fluxaorm.plans.state.tokens import TokenSource
 from fluxaorm.plans.state.tracked import TrackedEntity
-from fluxaorm.plans.state.unit import EntityUnit, UnitOfWork
+from fluxaorm.plans.state.unit_of_work import IdentityMap, UnitOfWork
 from fluxaorm.plans.writes.foreign_keys import KnownForeignKeys
 from fluxaorm.runtime.entity import EntityBase
 
@@ -90,17 +90,17 @@ class StateOnlyEngine:
         """What the background renews."""
         self.proceeds = False
         self.foreign_keys = KnownForeignKeys({"Thing": schema})
-        self._binding = Binding(
+        self._binding = BoundEntity(
             schema=schema, provider=ThingProvider(), dialect=dialect_for("9.7.0"),
             redis_pool="default" if schema.cache.redis != "off" else None, id_redis_pool="default",
             namespace="db", monotonic=lambda: self.now, schemas={"Thing": schema},
         )  # fmt: skip
 
-    def binding(self, provider: Any) -> Binding:
+    def binding(self, provider: Any) -> BoundEntity:
         """The only one there is."""
         return self._binding
 
-    def binding_of(self, entity_name: str) -> Binding:
+    def binding_of(self, entity_name: str) -> BoundEntity:
         """The only one there is."""
         return self._binding
 
@@ -132,22 +132,22 @@ class World:
 
     def __init__(self, redis: Any = "on", local_limit: int | None = None) -> None:
         self.engine = StateOnlyEngine(thing_schema(redis, local_limit))
-        self.owner = UnitOfWork(self.engine)
+        self.unit_of_work = UnitOfWork(self.engine)
         self.provider = ThingProvider()
 
     @property
-    def unit(self) -> EntityUnit:
+    def identity_map(self) -> IdentityMap:
         """Of the current unit of work."""
-        return self.owner.unit_of(self.provider)
+        return self.unit_of_work.identity_map_of(self.provider)
 
     def stored(self, id: int, name: str = "n") -> Thing:
         """An entity as if it was read."""
-        thing: Thing = self.unit.entity_from_row((id, name.encode(), b""), self.unit.writes_seen)
+        thing: Thing = self.identity_map.entity_from_row((id, name.encode(), b""), self.identity_map.writes_seen)
         return thing
 
-    def fresh_owner(self) -> None:
+    def fresh_unit_of_work(self) -> None:
         """Another unit of work of the same engine."""
-        self.owner = UnitOfWork(self.engine)
+        self.unit_of_work = UnitOfWork(self.engine)
 
 
 def run(plan: Plan[T], *script: tuple[type[Effect[Any]], Any]) -> tuple[T, list[Any]]:

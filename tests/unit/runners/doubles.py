@@ -137,13 +137,13 @@ class FakeConnections:
         self.kept.append(connection.usable)
 
     def put(self, connection: Any) -> int:
-        # a connection that is not in order is left to settle()
+        # a connection that is not in order is left to hand_on()
         if not connection.usable:
             return 2
         self.release(connection)
         return 0
 
-    def settle(self, connection: Any, fate: int) -> None:
+    def hand_on(self, connection: Any, fate: int) -> None:
         self.release(connection)
 
     def drop(self, connection: Any) -> None:

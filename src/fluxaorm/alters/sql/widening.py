@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from fluxaorm.dialects.column_types import BLOB_BYTES, INTEGER_BYTES, TEXT_BYTES, ColumnType, integer_range, parse_type
+from fluxaorm.dialects.column_types import BLOB_BYTES, INTEGER_BYTES, TEXT_BYTES, ParsedType, integer_range, parse_type
 
 
 def widens(old_text: str, new_text: str) -> bool:
@@ -27,7 +27,7 @@ def _contains(outer: tuple[int, int], inner: tuple[int, int]) -> bool:
     return outer[0] <= inner[0] and inner[1] <= outer[1]
 
 
-def _same_name_widens(old: ColumnType, new: ColumnType) -> bool:
+def _same_name_widens(old: ParsedType, new: ParsedType) -> bool:
     if old.name in ("enum", "set"):
         return new.members[: len(old.members)] == old.members
     if new.unsigned and not old.unsigned:
@@ -39,7 +39,7 @@ def _same_name_widens(old: ColumnType, new: ColumnType) -> bool:
     return (new.numbers or (0,)) >= (old.numbers or (0,))
 
 
-def _digits(kind: ColumnType) -> tuple[int, int]:
+def _digits(kind: ParsedType) -> tuple[int, int]:
     """Digits before and behind the point."""
     precision, scale = kind.numbers
     return precision - scale, scale
@@ -48,7 +48,7 @@ def _digits(kind: ColumnType) -> tuple[int, int]:
 _BYTES_A_CHARACTER: Final = 4
 
 
-def _sizes_grow(old: ColumnType, new: ColumnType) -> bool:
+def _sizes_grow(old: ParsedType, new: ParsedType) -> bool:
     """Texts into longer texts, blobs into longer blobs."""
     for sizes, short in ((TEXT_BYTES, "varchar"), (BLOB_BYTES, "varbinary")):
         if new.name in sizes:

@@ -35,7 +35,7 @@ class Failure:
 
 
 @dataclass(slots=True)
-class Outcome:
+class AlterOutcome:
     """What became of the alters. ``needless``: failed, since somebody else had made them. ``left``: still pending."""
 
     applied: list[Known] = field(default_factory=list[Known])
@@ -56,12 +56,12 @@ def looked_into(ctx: Context, alters: Sequence[Alter]) -> list[Known]:
 
 def apply(
     ctx: Context, alters: Sequence[Alter], ask_again: Callable[[], Sequence[Alter]], *, allow_destructive: bool
-) -> Outcome:
+) -> AlterOutcome:
     """Run the safe alters, with ``allow_destructive`` the destructive ones too; never raises for one that fails.
 
     ``ask_again`` gives what is pending after a failure, since part of an alter may have been done.
     """
-    outcome = Outcome()
+    outcome = AlterOutcome()
     lost: set[str] = set()
     for at, alter in enumerate(alters):
         allowed = alter.safety == "safe" or (allow_destructive and alter.safety == "destructive")
@@ -86,7 +86,7 @@ def apply(
 
 
 def _note_failure(
-    outcome: Outcome,
+    outcome: AlterOutcome,
     known: Known,
     error: FluxaError,
     coming: Sequence[Alter],
@@ -103,7 +103,7 @@ def _note_failure(
         outcome.left.append(known)
 
 
-def _refreshed(ctx: Context, outcome: Outcome, ask_again: Callable[[], Sequence[Alter]]) -> Outcome:
+def _refreshed(ctx: Context, outcome: AlterOutcome, ask_again: Callable[[], Sequence[Alter]]) -> AlterOutcome:
     """With what is left as the database says now, where it still says anything."""
     try:
         left = ask_again() if outcome.failures or outcome.needless else [known.alter for known in outcome.left]

@@ -15,7 +15,7 @@ from typing import NoReturn
 import fluxaorm as fx
 from fluxaorm.alters import Alter
 from fluxaorm.cli.application import open_engine
-from fluxaorm.cli.commands.alter_runs import Failure, Outcome, apply, looked_into
+from fluxaorm.cli.commands.alter_runs import AlterOutcome, Failure, apply, looked_into
 from fluxaorm.cli.commands.alters_view import as_json, as_text
 from fluxaorm.cli.commands.migration import migration_sql
 from fluxaorm.cli.exits import DONE, FOUND, UsageError, exit_code
@@ -24,7 +24,7 @@ from fluxaorm.cli.terminal import lines
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class AlterWishes:
     """What the command was told."""
 
     pool: str | None = None
@@ -44,7 +44,7 @@ class Wishes:
             refuse_existing(self.sql)
 
 
-def run(name: str | None, wishes: Wishes) -> None:
+def run(name: str | None, wishes: AlterWishes) -> None:
     """Print the pending alters; run them, or write them to a file, when asked to. Exits 1 with ``check`` when any is
     left, and when some failed: then what was done, what failed and what is left is said.
 
@@ -60,7 +60,7 @@ def run(name: str | None, wishes: Wishes) -> None:
         if wishes.apply:
             outcome = apply(ctx, alters, pending, allow_destructive=wishes.allow_destructive)
         else:
-            outcome = Outcome(left=looked_into(ctx, alters))
+            outcome = AlterOutcome(left=looked_into(ctx, alters))
         file = _written(engine, outcome, wishes)
     if wishes.json:
         print(json_module.dumps(as_json(outcome, file), indent=2))
@@ -79,7 +79,7 @@ def _of_pool(engine: fx.Engine, alters: Sequence[Alter], pool: str | None) -> li
     return [alter for alter in alters if pool in (None, alter.pool)]
 
 
-def _written(engine: fx.Engine, outcome: Outcome, wishes: Wishes) -> str | None:
+def _written(engine: fx.Engine, outcome: AlterOutcome, wishes: AlterWishes) -> str | None:
     """The path of the migration file, which holds the alters of one pool: clients run a file on one database."""
     if wishes.sql is None or not outcome.left:
         return None

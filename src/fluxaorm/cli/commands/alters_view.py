@@ -7,11 +7,11 @@ from dataclasses import asdict
 from typing import Any
 
 from fluxaorm.alters import Alter, split_alters
-from fluxaorm.cli.commands.alter_runs import Failure, Known, Outcome
+from fluxaorm.cli.commands.alter_runs import AlterOutcome, Failure, Known
 from fluxaorm.cli.terminal import lines, one_line
 
 
-def as_json(outcome: Outcome, file: str | None) -> dict[str, Any]:
+def as_json(outcome: AlterOutcome, file: str | None) -> dict[str, Any]:
     """``file``: the migration file that was written, if any."""
     return {
         "applied": list(map(_as_json, outcome.applied)),
@@ -34,7 +34,7 @@ def _failure(failure: Failure) -> dict[str, Any]:
     return {**_as_json(failure.known), "error": failure.reason}
 
 
-def as_text(outcome: Outcome, *, applying: bool) -> Iterator[str]:
+def as_text(outcome: AlterOutcome, *, applying: bool) -> Iterator[str]:
     """Lines. ``applying``: whether alters were to be run."""
     for known in outcome.applied:
         yield from _shown("applied", known)
@@ -69,7 +69,7 @@ def findings(known: Known) -> Iterator[str]:
         yield f"{'in its way' if finding.blocking else 'loses' if finding.rows else 'breaks'}: {finding}"
 
 
-def _summary(outcome: Outcome, *, applying: bool) -> str:
+def _summary(outcome: AlterOutcome, *, applying: bool) -> str:
     left = [known.alter for known in outcome.left]
     if outcome.failures:
         return f"{len(outcome.applied)} applied and kept, {len(outcome.failures)} failed, {len(left)} pending now"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from fluxaorm.cli.demo.program import Wishes
+from fluxaorm.cli.demo.program import DemoWishes
 from fluxaorm.cli.demo.program import run as run_demo
 from fluxaorm.cli.demo.project import ProjectError
 from fluxaorm.cli.demo.servers import StackError, run_with_private_stack
@@ -21,6 +21,6 @@ def run(directory: Path, *, json: bool, stack: bool, keep: bool, flights: int | 
             code = run_with_private_stack(sys.argv[1:])
             if code is not None:
                 sys.exit(code)
-        run_demo(Wishes(directory, json=json, stack=stack, keep=keep, flights=flights))
+        run_demo(DemoWishes(directory, json=json, stack=stack, keep=keep, flights=flights))
     except (ProjectError, StackError) as error:
         raise UsageError(str(error)) from error

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any, Final
 
 import fluxaorm as fx
-from fluxaorm.cli.demo.source import Codes, Source, Values
+from fluxaorm.cli.demo.source import Codes, FlightSource, Values
 from fluxaorm.cli.demo.tally import Tally
 from fluxaorm.engine import Engine
 
@@ -22,7 +22,7 @@ Progress = Callable[[str, int], None]
 """Called with a table's entity and the rows it now has."""
 
 
-def load_all(engine: Engine, entities: Any, sources: Iterable[Source], tally: Tally, progress: Progress) -> int:
+def load_all(engine: Engine, entities: Any, sources: Iterable[FlightSource], tally: Tally, progress: Progress) -> int:
     """Load what is missing of these tables; the number of rows written. ``entities`` is the generated package."""
     codes: dict[str, dict[str, int]] = {}
     written = 0
@@ -36,7 +36,7 @@ def load_all(engine: Engine, entities: Any, sources: Iterable[Source], tally: Ta
     return written
 
 
-def _load(engine: Engine, provider: Any, source: Source, codes: Codes, tally: Tally, progress: Progress) -> int:
+def _load(engine: Engine, provider: Any, source: FlightSource, codes: Codes, tally: Tally, progress: Progress) -> int:
     with engine.new_context() as ctx:
         tally.watch(ctx)
         there = provider.count(ctx, fx.Query())

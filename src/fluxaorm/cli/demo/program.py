@@ -19,8 +19,8 @@ import fluxaorm as fx
 from fluxaorm.cli.demo import report
 from fluxaorm.cli.demo.load import load_all
 from fluxaorm.cli.demo.project import Project
-from fluxaorm.cli.demo.servers import Embedded, Servers, Stack, redis_commands
-from fluxaorm.cli.demo.source import Source, data_directory, sources
+from fluxaorm.cli.demo.servers import EmbeddedServers, Servers, Stack, redis_commands
+from fluxaorm.cli.demo.source import FlightSource, data_directory, sources
 from fluxaorm.cli.demo.tally import Tally
 from fluxaorm.cli.demo.tour import Findings, Tour
 from fluxaorm.engine import Engine
@@ -29,7 +29,7 @@ _WIDTH: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class DemoWishes:
     """What the user asked for."""
 
     directory: Path
@@ -40,13 +40,13 @@ class Wishes:
     """Load only so many."""
 
 
-def run(wishes: Wishes) -> None:
+def run(wishes: DemoWishes) -> None:
     """Run the demo. Raises ProjectError, StackError, MissingExtraError before anything is written."""
     started = time.perf_counter()
     console = _console(quiet=wishes.json)
     data_directory()
     project = Project(wishes.directory)
-    servers: Servers = Stack(keep=wishes.keep) if wishes.stack else Embedded()
+    servers: Servers = Stack(keep=wishes.keep) if wishes.stack else EmbeddedServers()
     project.write()
     with servers:
         result = _run_on(project, servers, wishes.flights, console)
@@ -104,7 +104,7 @@ def _prepare(project: Project, engine: Engine, tally: Tally, console: Console) -
     return project.load("entities")
 
 
-def _load(engine: Engine, entities: Any, wanted: Sequence[Source], tally: Tally, console: Console) -> None:
+def _load(engine: Engine, entities: Any, wanted: Sequence[FlightSource], tally: Tally, console: Console) -> None:
     bar = Progress(
         TextColumn("{task.description:8}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
     )
@@ -129,7 +129,7 @@ def _show(
     report.show_totals(console, tally, statements, commands)
 
 
-def _show_end(console: Console, wishes: Wishes, project: Project, servers: Servers, seconds: float) -> None:
+def _show_end(console: Console, wishes: DemoWishes, project: Project, servers: Servers, seconds: float) -> None:
     console.print(f"\nDone in {seconds:.1f} s. Go on in [bold]{project.directory}[/bold]:", highlight=False)
     console.print("  models.py    what is stored", highlight=False)
     console.print("  app.py       where", highlight=False)
@@ -139,7 +139,7 @@ def _show_end(console: Console, wishes: Wishes, project: Project, servers: Serve
         console.print(_end_of_stack(wishes, servers), highlight=False)
 
 
-def _end_of_stack(wishes: Wishes, servers: Stack) -> str:
+def _end_of_stack(wishes: DemoWishes, servers: Stack) -> str:
     if not wishes.keep:
         return "The database was dropped; --keep keeps it."
     return f"FLIGHTS_MYSQL={servers.mysql_url} FLIGHTS_REDIS={servers.redis_address} is where the rows are."

@@ -1,7 +1,7 @@
 """Where the demo's rows live, and what those servers counted themselves.
 
-``Embedded`` needs nothing: SQLite and a Valkey of this process. ``Stack`` is a checkout's devstack: a fresh database on
-its MySQL (MariaDB where that is missing), dropped at the end unless it is to be kept, and its Valkey.
+``EmbeddedServers`` needs nothing: SQLite and a Valkey of this process. ``Stack`` is a checkout's devstack: a fresh
+database on its MySQL (MariaDB where that is missing), dropped at the end unless it is to be kept, and its Valkey.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Servers(Protocol):
         ...
 
 
-class Embedded:
+class EmbeddedServers:
     """SQLite and a Valkey server of this process, which keep their data in the project's directory."""
 
     name = "embedded"

@@ -25,7 +25,7 @@ Codes: TypeAlias = Mapping[str, Mapping[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class FlightSource:
     """One table: whose it is, how many rows it has, and how they are read; references are ids taken from ``codes``."""
 
     entity: str
@@ -119,17 +119,17 @@ def _flights(codes: Codes) -> Iterator[Values]:
         }
 
 
-SOURCES: Final[Sequence[Source]] = (
-    Source("AirlineEntity", 16, _airlines),
-    Source("AirportEntity", 1_458, _airports),
-    Source("PlaneEntity", 3_322, _planes),
-    Source("WeatherEntity", 26_115, _weather),
-    Source("FlightEntity", 336_776, _flights),
+SOURCES: Final[Sequence[FlightSource]] = (
+    FlightSource("AirlineEntity", 16, _airlines),
+    FlightSource("AirportEntity", 1_458, _airports),
+    FlightSource("PlaneEntity", 3_322, _planes),
+    FlightSource("WeatherEntity", 26_115, _weather),
+    FlightSource("FlightEntity", 336_776, _flights),
 )
 """The tables in the order in which they can be loaded."""
 
 
-def sources(flights: int | None) -> list[Source]:
+def sources(flights: int | None) -> list[FlightSource]:
     """The tables, of the last one only so many rows; None: all."""
     *others, last = SOURCES
     return [*others, last if flights is None else replace(last, rows=min(flights, last.rows))]

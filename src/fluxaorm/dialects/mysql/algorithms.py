@@ -27,7 +27,7 @@ from fluxaorm.dialects.changes import (
     SetDefault,
     applied,
 )
-from fluxaorm.dialects.column_types import TEXT_BYTES, ColumnType, parse_type
+from fluxaorm.dialects.column_types import TEXT_BYTES, ParsedType, parse_type
 from fluxaorm.dialects.mysql.ddl import default_literal
 from fluxaorm.dialects.tables import ColumnDefinition, TableDefinition
 
@@ -147,7 +147,7 @@ def _charset(column: ColumnDefinition) -> str:
     return (column.collation or "").partition("_")[0]
 
 
-def _collation_work(kind: ColumnType, indexed: bool) -> str:
+def _collation_work(kind: ParsedType, indexed: bool) -> str:
     if kind.name in ("enum", "set"):
         return f"change the collation of an {'indexed ' if indexed else ''}enum or set"
     if indexed:
@@ -158,7 +158,7 @@ def _collation_work(kind: ColumnType, indexed: bool) -> str:
 _BYTES_A_CHARACTER: Final = 4
 
 
-def _type_work(was: ColumnType, becomes: ColumnType) -> str:
+def _type_work(was: ParsedType, becomes: ParsedType) -> str:
     if was.name == becomes.name == "varchar" and becomes.numbers > was.numbers:
         old, new = (_BYTES_A_CHARACTER * kind.numbers[0] for kind in (was, becomes))
         if (old > 255) == (new > 255):
@@ -172,7 +172,7 @@ def _type_work(was: ColumnType, becomes: ColumnType) -> str:
     return "change a type otherwise"
 
 
-def _member_bytes(kind: ColumnType) -> int:
+def _member_bytes(kind: ParsedType) -> int:
     count = len(kind.members)
     if kind.name == "enum":
         return 1 if count <= 255 else 2

@@ -23,7 +23,7 @@ from fluxaorm.dialects.changes import (
     Reorder,
     SetDefault,
 )
-from fluxaorm.dialects.column_types import BINARY, BLOB_BYTES, TEXT_BYTES, ColumnType, exact_float32, parse_type, quoted
+from fluxaorm.dialects.column_types import BINARY, BLOB_BYTES, TEXT_BYTES, ParsedType, exact_float32, parse_type, quoted
 from fluxaorm.dialects.tables import CheckDefinition, ColumnDefinition, IndexDefinition, TableDefinition
 
 ENGINE: Final = "InnoDB"
@@ -67,7 +67,7 @@ def _from_bytes(text: str) -> str:
     return f"(convert(unhex('{text.encode().hex()}') using utf8mb4))"
 
 
-def _takes_expressions_only(kind: ColumnType) -> bool:
+def _takes_expressions_only(kind: ParsedType) -> bool:
     return kind.name in TEXT_BYTES or kind.name == "json"
 
 

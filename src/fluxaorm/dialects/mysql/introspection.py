@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
-from fluxaorm.dialects.column_types import ColumnType, canonical_default, parse_type, unescaped
+from fluxaorm.dialects.column_types import ParsedType, canonical_default, parse_type, unescaped
 from fluxaorm.dialects.sql_names import names_in
 from fluxaorm.dialects.tables import (
     CheckDefinition,
@@ -239,7 +239,7 @@ def _column(name: str, values: Values, mariadb: bool) -> ColumnDefinition:
     return ColumnDefinition(name, str(kind), nullable == "YES", text, collation, " ".join(words), attributes=attributes)
 
 
-def _default(kind: ColumnType, text: str | None, extra: str, mariadb: bool) -> tuple[str | None, str]:
+def _default(kind: ParsedType, text: str | None, extra: str, mariadb: bool) -> tuple[str | None, str]:
     """The default's text, or the expression that it is, as none of ours."""
     if text is None or (mariadb and text == "NULL"):
         return None, ""
@@ -257,7 +257,7 @@ _BITS: Final = re.compile(r"b'[01]+'")
 _NUMBER: Final = re.compile(r"\(?(-?)\(?(\d+(?:\.\d*)?(?:e[-+]?\d+)?)\)?(?: \+ 0e0)?\)?", re.IGNORECASE)
 
 
-def _expression_value(kind: ColumnType, text: str) -> tuple[str | None, str]:
+def _expression_value(kind: ParsedType, text: str) -> tuple[str | None, str]:
     if kind.name == "bit" and _BITS.fullmatch(text):
         return text, ""
     if literal := _LITERAL.fullmatch(text):

@@ -13,7 +13,7 @@ from fluxaorm.dialects.column_types import (
     COLLATED,
     INTEGER_BYTES,
     TEXT_BYTES,
-    ColumnType,
+    ParsedType,
     integer_range,
     parse_type,
     quoted,
@@ -39,7 +39,7 @@ def misfits(old: ColumnDefinition, new: ColumnDefinition, value: str) -> list[Mi
     return found
 
 
-def _found(was: ColumnType, becomes: ColumnType, value: str) -> list[Misfit] | None:
+def _found(was: ParsedType, becomes: ParsedType, value: str) -> list[Misfit] | None:
     if becomes.name in _NUMBERS:
         return _into_number(was, becomes, value)
     if becomes.name in _TIMES:
@@ -64,14 +64,14 @@ def moved_value(old: ColumnDefinition, new: ColumnDefinition, value: str) -> str
     if becomes.name in INTEGER_BYTES:
         return f"ROUND({value})" if was.name in _NUMBERS else value
     if becomes.name in ("decimal", *_TIMES - {"timestamp"}):
-        return f"CAST({value} AS {ColumnType(becomes.name, becomes.numbers)})"
+        return f"CAST({value} AS {ParsedType(becomes.name, becomes.numbers)})"
     return f"CAST({value} AS {becomes.name})" if becomes.name in ("float", "double") else value
 
 
 # numbers
 
 
-def _into_number(was: ColumnType, becomes: ColumnType, value: str) -> list[Misfit] | None:
+def _into_number(was: ParsedType, becomes: ParsedType, value: str) -> list[Misfit] | None:
     if was.name in _TEXTS:
         # bytes that are no UTF-8 are no number either
         value = f"CONVERT({value} USING latin1)" if was.name in BINARY else value
@@ -83,9 +83,9 @@ def _into_number(was: ColumnType, becomes: ColumnType, value: str) -> list[Misfi
     return _number_misfits(becomes, value) if was.name in _NUMBERS else None
 
 
-def _number_misfits(becomes: ColumnType, value: str) -> list[Misfit]:
+def _number_misfits(becomes: ParsedType, value: str) -> list[Misfit]:
     if becomes.name in INTEGER_BYTES:
-        low, high = integer_range(ColumnType(becomes.name, unsigned=becomes.unsigned))
+        low, high = integer_range(ParsedType(becomes.name, unsigned=becomes.unsigned))
         found = [
             Misfit(f"do not fit {becomes}", f"ROUND({value}) NOT BETWEEN {low} AND {high}"),
             Misfit("are rounded", f"{value} <> ROUND({value})", blocking=False),
@@ -111,7 +111,7 @@ def _number_misfits(becomes: ColumnType, value: str) -> list[Misfit]:
 # dates and times
 
 
-def _into_time(was: ColumnType, becomes: ColumnType, value: str) -> list[Misfit] | None:
+def _into_time(was: ParsedType, becomes: ParsedType, value: str) -> list[Misfit] | None:
     if was.name in _TEXTS:
         cast = becomes.name if becomes.name == "date" else f"{becomes.name}(6)"
         return [Misfit(f"are no {becomes.name}", f"{value} IS NOT NULL AND CAST({value} AS {cast}) IS NULL")]
@@ -128,7 +128,7 @@ def _into_time(was: ColumnType, becomes: ColumnType, value: str) -> list[Misfit]
 # enums and sets
 
 
-def _into_members(was: ColumnType, becomes: ColumnType, value: str) -> list[Misfit] | None:
+def _into_members(was: ParsedType, becomes: ParsedType, value: str) -> list[Misfit] | None:
     if was.name == "set" and becomes.name == "set":
         gone = [member for member in was.members if member not in becomes.members]
         return [Misfit(f"hold the removed {member!r}", f"FIND_IN_SET({quoted(member)}, {value})") for member in gone]
@@ -148,7 +148,7 @@ def _into_members(was: ColumnType, becomes: ColumnType, value: str) -> list[Misf
 # texts and bytes
 
 
-def _into_length(was: ColumnType, becomes: ColumnType, value: str) -> list[Misfit] | None:
+def _into_length(was: ParsedType, becomes: ParsedType, value: str) -> list[Misfit] | None:
     if becomes.name in ("char", "varchar"):
         characters = becomes.numbers[0]
         return [Misfit(f"are longer than {characters} characters", f"CHAR_LENGTH({_text(was, value)}) > {characters}")]
@@ -162,5 +162,5 @@ def _into_length(was: ColumnType, becomes: ColumnType, value: str) -> list[Misfi
     return found
 
 
-def _text(was: ColumnType, value: str) -> str:
+def _text(was: ParsedType, value: str) -> str:
     return value if was.name in COLLATED or was.name in BINARY else f"CAST({value} AS CHAR)"

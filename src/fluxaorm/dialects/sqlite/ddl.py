@@ -20,7 +20,7 @@ from fluxaorm.dialects.changes import (
     RenameColumn,
     applied,
 )
-from fluxaorm.dialects.column_types import BLOB_BYTES, INTEGER_BYTES, TEXT_BYTES, ColumnType, exact_float32, parse_type
+from fluxaorm.dialects.column_types import BLOB_BYTES, INTEGER_BYTES, TEXT_BYTES, ParsedType, exact_float32, parse_type
 from fluxaorm.dialects.sql_names import words_in
 from fluxaorm.dialects.sqlite.collations import DECIMAL, TIME
 from fluxaorm.dialects.tables import ColumnDefinition, DependentDefinition, IndexDefinition, TableDefinition
@@ -115,7 +115,7 @@ def _between(name: str, limits: tuple[object, object], text: bool = False) -> st
     return f"{name} BETWEEN {low} AND {high}"
 
 
-def _integer_check(kind: ColumnType, name: str, as_text: bool) -> str:
+def _integer_check(kind: ParsedType, name: str, as_text: bool) -> str:
     if kind.numbers == (1,):
         return f"{name} IN (0, 1)"
     bits = 8 * INTEGER_BYTES[kind.name]
@@ -127,14 +127,14 @@ def _integer_check(kind: ColumnType, name: str, as_text: bool) -> str:
     return _between(name, limits, as_text)
 
 
-def _decimal_limits(kind: ColumnType) -> tuple[str, str]:
+def _decimal_limits(kind: ParsedType) -> tuple[str, str]:
     precision, scale = kind.numbers
     whole = "9" * (precision - scale) or "0"
     largest = f"{whole}.{'9' * scale}" if scale else whole
     return "0" if kind.unsigned else f"-{largest}", largest
 
 
-def _member_check(kind: ColumnType, name: str) -> str:
+def _member_check(kind: ParsedType, name: str) -> str:
     if kind.name == "enum":
         return f"{name} IN ({', '.join(map(text_literal, kind.members))})"
     # as long as the members it holds: a sum, since calls inside each other overflow the parser at 64 members
@@ -153,7 +153,7 @@ _FIXED_CHECKS: Final = {
 }
 
 
-def _length_check(kind: ColumnType, name: str) -> str:
+def _length_check(kind: ParsedType, name: str) -> str:
     if kind.name in ("binary", "varbinary", "char", "varchar"):
         comparison = "=" if kind.name == "binary" else "<="
         return f"length({name}) {comparison} {kind.numbers[0]}"

@@ -54,7 +54,7 @@ class ClassOptions:
 
 def read_options(name: str, given: dict[str, Any], problems: Problems) -> ClassOptions:
     """The options of the entity ``name``; mistakes go to ``problems`` and count as not said."""
-    reader = _Reader(name, given, problems)
+    reader = _OptionsReader(name, given, problems)
     reader.refuse_unknown()
     return ClassOptions(
         mysql=reader.pool("mysql") or DEFAULT_POOL,
@@ -78,7 +78,7 @@ def _default_table(name: str, problems: Problems, given: dict[str, Any]) -> str:
     return name
 
 
-class _Reader:
+class _OptionsReader:
     def __init__(self, name: str, given: dict[str, Any], problems: Problems) -> None:
         self._name, self._given, self._problems = name, given, problems
 

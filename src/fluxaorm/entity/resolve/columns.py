@@ -9,6 +9,7 @@ from typing import Any, Final, get_args
 from fluxaorm.entity.declare.definition import Entity
 from fluxaorm.entity.declare.hints import DeclaredField, HintError
 from fluxaorm.entity.declare.shape import own_options, shape_of
+from fluxaorm.entity.resolve.definition_set import DefinitionSet
 from fluxaorm.entity.resolve.field_options import allowed_for, column_problems, misplaced, option_problems
 from fluxaorm.entity.resolve.field_types import FieldType, NotAColumnError, describe, field_type_of
 from fluxaorm.entity.resolve.groups import add_embedded, add_list, is_embedded, is_list
@@ -16,7 +17,6 @@ from fluxaorm.entity.resolve.initial import Initial, InitialError, checked_initi
 from fluxaorm.entity.resolve.names import camel_case, field_problem, identifier_problem
 from fluxaorm.entity.resolve.place import FieldRequest, Place, RefusedError
 from fluxaorm.entity.resolve.problems import Problems, did_you_mean
-from fluxaorm.entity.resolve.world import World
 from fluxaorm.entity.schema import AutoValue, ColumnSchema, EnumSchema, GroupSchema, ReferenceSchema
 from fluxaorm.entity.values.kinds import KINDS, ColumnType, OptionError, Target, id_type
 from fluxaorm.entity.values.type_source import Source, class_source, source_of
@@ -38,7 +38,7 @@ class OwnIndex:
 class ColumnCollector:
     """The columns of one entity, in order."""
 
-    def __init__(self, cls: type[Any], world: World) -> None:
+    def __init__(self, cls: type[Any], world: DefinitionSet) -> None:
         self._cls, self._world = cls, world
         self.name = cls.__name__
         self.problems: Problems = world.problems

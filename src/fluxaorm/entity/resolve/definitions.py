@@ -18,13 +18,13 @@ from fluxaorm.entity.declare.hints import DeclaredField, HintError, own_annotati
 from fluxaorm.entity.declare.shape import shape_of
 from fluxaorm.entity.resolve.class_options import DEFAULT_POOL, ClassOptions, read_options
 from fluxaorm.entity.resolve.columns import ColumnCollector
+from fluxaorm.entity.resolve.definition_set import DefinitionSet
 from fluxaorm.entity.resolve.field_types import field_type_of
 from fluxaorm.entity.resolve.fingerprint import fingerprint_of
 from fluxaorm.entity.resolve.indexes import build_indexes
 from fluxaorm.entity.resolve.names import identifier_problem
 from fluxaorm.entity.resolve.problems import Problems
 from fluxaorm.entity.resolve.table_checks import check_table
-from fluxaorm.entity.resolve.world import World
 from fluxaorm.entity.schema import ColumnSchema, EntitySchema, IndexSchema
 from fluxaorm.entity.values.checks import int_check
 from fluxaorm.entity.values.decoders import decode_int
@@ -40,7 +40,7 @@ def resolve_entities(classes: Iterable[object]) -> tuple[dict[str, EntitySchema]
     ``classes``: every definition of a registry, since references lead from one to another.
     """
     problems = Problems()
-    world = World(_definitions(classes, problems), problems)
+    world = DefinitionSet(_definitions(classes, problems), problems)
     for cls in world.definitions.values():
         _note_id_type(cls, world)
     schemas: dict[str, EntitySchema] = {}
@@ -68,7 +68,7 @@ def _definitions(classes: Iterable[object], problems: Problems) -> dict[str, typ
     return found
 
 
-def _note_id_type(cls: type[Any], world: World) -> None:
+def _note_id_type(cls: type[Any], world: DefinitionSet) -> None:
     """References take the type of the id they hold, so ids come first."""
     declared = world.fields(cls).get("id")
     if declared is None:
@@ -81,7 +81,7 @@ def _note_id_type(cls: type[Any], world: World) -> None:
         world.id_types[cls.__name__] = found.argument
 
 
-def _schema(cls: type[Any], world: World) -> EntitySchema:
+def _schema(cls: type[Any], world: DefinitionSet) -> EntitySchema:
     name, problems = cls.__name__, world.problems
     _check_class(cls, problems)
     options = read_options(name, cls.__dict__.get("__fluxa_options__", {}), problems)
@@ -139,7 +139,7 @@ def _check_class(cls: type[Any], problems: Problems) -> None:
             problems.add(f"{name}.{field}", f"has no annotation; say its type, as {field}: str = Field(...)")
 
 
-def _ordered_fields(cls: type[Any], world: World) -> list[DeclaredField]:
+def _ordered_fields(cls: type[Any], world: DefinitionSet) -> list[DeclaredField]:
     """The id first, also when a mixin declares it."""
     fields, problems = world.fields(cls), world.problems
     id = fields.get("id")

@@ -21,7 +21,7 @@ logger = logging.getLogger("fluxaorm.identity")
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Namespace:
+class RedisNamespace:
     """The keys of one MySQL pool's entities on one Redis pool."""
 
     mysql_pool: str
@@ -50,7 +50,7 @@ class IdentityPort(Protocol):
         ...
 
     @property
-    def namespaces(self) -> Sequence[Namespace]:
+    def namespaces(self) -> Sequence[RedisNamespace]:
         """All that its entities use."""
         ...
 
@@ -75,7 +75,7 @@ def identity_problems_plan(
     return problems
 
 
-def take_over_plan(engine: IdentityPort, space: Namespace) -> Plan[int]:
+def take_over_plan(engine: IdentityPort, space: RedisNamespace) -> Plan[int]:
     """Remove every key of a namespace, and make it this database's; how many there were. RedisError, MySQLError."""
     removed = yield from _emptied_plan(space)
     identity = yield from _identity_plan(engine, space.mysql_pool)
@@ -106,7 +106,7 @@ def _identity_plan(engine: IdentityPort, pool: str, claim: bool = True) -> Plan[
     return cell.decode("ascii", "replace") if isinstance(cell, bytes) else cell
 
 
-def _problem_plan(space: Namespace, identity: str | None, claim: bool) -> Plan[str | None]:
+def _problem_plan(space: RedisNamespace, identity: str | None, claim: bool) -> Plan[str | None]:
     command = ("GET", space.key) if identity is None or not claim else ("SET", space.key, identity, "NX", "GET")
     try:
         found = yield from _asked_plan(space, command)
@@ -131,7 +131,7 @@ def _problem_plan(space: Namespace, identity: str | None, claim: bool) -> Plan[s
     )
 
 
-def _emptied_plan(space: Namespace) -> Plan[int]:
+def _emptied_plan(space: RedisNamespace) -> Plan[int]:
     removed, cursor = 0, b"0"
     pattern = "".join(f"\\{char}" if char in "*?[]\\" else char for char in space.prefix)
     while True:
@@ -142,7 +142,7 @@ def _emptied_plan(space: Namespace) -> Plan[int]:
             return removed
 
 
-def _asked_plan(space: Namespace, command: tuple[Any, ...]) -> Plan[Any]:
+def _asked_plan(space: RedisNamespace, command: tuple[Any, ...]) -> Plan[Any]:
     replies = yield from RedisRoundTrip(space.redis_pool, (command,))
     if isinstance(replies.values[0], RedisError):
         raise replies.values[0]

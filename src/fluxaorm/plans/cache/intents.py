@@ -17,9 +17,10 @@ from fluxaorm.plans.effects import Plan, RedisCommand
 from fluxaorm.plans.state.keys import INTENT_MS, PUBLISH, changes_message
 
 if TYPE_CHECKING:
-    from fluxaorm.plans.state.binding import Binding
+    from fluxaorm.plans.state.bound_entity import BoundEntity
+    from fluxaorm.plans.state.engine_port import EnginePort
     from fluxaorm.plans.state.local_rows import LocalRows
-    from fluxaorm.plans.state.unit import EnginePort, UnitOfWork
+    from fluxaorm.plans.state.unit_of_work import UnitOfWork
 
 RENEW_AFTER: Final = 10.0
 """Seconds after which a COMMIT needs its intents announced anew: well before their deadline."""
@@ -46,7 +47,7 @@ class Intents:
         self._renewals: dict[str, Callable[[], Plan[bool]]] = {}
         """Redis pool -> the object by which the engine knows what is held there."""
 
-    def add_row(self, binding: Binding, id: int) -> None:
+    def add_row(self, binding: BoundEntity, id: int) -> None:
         """Remember a row that is changed."""
         if binding.redis_pool is not None:
             self.add(binding.redis_pool, binding.row_key(id))
@@ -54,12 +55,12 @@ class Intents:
         if binding.local is not None:
             self._local.setdefault(binding.local, {})[id] = None
 
-    def add_all_ids(self, binding: Binding) -> None:
+    def add_all_ids(self, binding: BoundEntity) -> None:
         """Remember that other rows live than before."""
         if binding.intends_all_ids and binding.redis_pool is not None:
             self.add(binding.redis_pool, binding.all_ids_key)
 
-    def publish(self, binding: Binding, ids: Iterable[int]) -> None:
+    def publish(self, binding: BoundEntity, ids: Iterable[int]) -> None:
         """Remember rows that other processes are to forget."""
         if binding.channel is not None and binding.redis_pool is not None:
             channels = self._published.setdefault(binding.redis_pool, {})
@@ -183,9 +184,9 @@ def _raise_refused(replies: Iterable[Any]) -> None:
             raise reply
 
 
-def invalidate_plan(owner: UnitOfWork, keys: dict[str, list[str]]) -> Plan[int]:
+def invalidate_plan(unit_of_work: UnitOfWork, keys: dict[str, list[str]]) -> Plan[int]:
     """Intend and release keys by pool, which never deletes somebody else's live intent; the number of keys."""
-    intents = Intents(owner.engine)
+    intents = Intents(unit_of_work.engine)
     for pool, names in keys.items():
         for name in names:
             intents.add(pool, name)

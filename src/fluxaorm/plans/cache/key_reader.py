@@ -8,9 +8,9 @@ from __future__ import annotations
 from fluxaorm.errors import RedisConnectionError, RedisError
 from fluxaorm.plans.cache.functions import DROP, FILL, SWAP, function_call, redis_plan
 from fluxaorm.plans.effects import Plan, RedisReplies, RedisRoundTrip
-from fluxaorm.plans.state.binding import Binding
+from fluxaorm.plans.state.bound_entity import BoundEntity
+from fluxaorm.plans.state.engine_port import EnginePort
 from fluxaorm.plans.state.keys import LEASE_MS, is_value, lease_command
-from fluxaorm.plans.state.unit import EnginePort
 
 
 class KeyReader:
@@ -18,7 +18,7 @@ class KeyReader:
 
     __slots__ = ("_engine", "_key", "_lease", "_pool", "binding", "mine", "server", "stamp")
 
-    def __init__(self, engine: EnginePort, binding: Binding, pool: str, key: str, lease: str = "") -> None:
+    def __init__(self, engine: EnginePort, binding: BoundEntity, pool: str, key: str, lease: str = "") -> None:
         """``lease``: which somebody has asked for already."""
         self._engine = engine
         self.binding = binding
@@ -80,13 +80,13 @@ class KeyReader:
     def fill_plan(self, value: bytes) -> Plan[bool]:
         """Store the value if the lease is still this reader's; whether it was."""
         ttl = self.binding.schema.cache.ttl_ms
-        return (yield from self._settle_plan(FILL, value, ttl, self.server))
+        return (yield from self._end_lease_plan(FILL, value, ttl, self.server))
 
     def drop_plan(self) -> Plan[bool]:
         """Give the lease back without a value; whether it was still this reader's."""
-        return (yield from self._settle_plan(DROP))
+        return (yield from self._end_lease_plan(DROP))
 
-    def _settle_plan(self, name: str, *args: bytes | int) -> Plan[bool]:
+    def _end_lease_plan(self, name: str, *args: bytes | int) -> Plan[bool]:
         try:
             replies = yield from redis_plan(self._pool, (function_call(name, self._key, self._lease, *args),))
         except RedisError as error:

@@ -12,9 +12,9 @@ from fluxaorm.errors import RedisError
 from fluxaorm.plans.cache.functions import DROP, FILL, SWAP, function_call, redis_plan
 from fluxaorm.plans.cache.one_row import row_of_value
 from fluxaorm.plans.effects import FetchRows, Plan, RedisCommand, RedisReplies, RedisRoundTrip, Row, Session, Target
-from fluxaorm.plans.state.binding import Binding
+from fluxaorm.plans.state.bound_entity import BoundEntity
+from fluxaorm.plans.state.engine_port import EnginePort
 from fluxaorm.plans.state.keys import ABSENT, LEASE_MS, Absent, encode_row, is_value, lease_command, plain_rows
-from fluxaorm.plans.state.unit import EnginePort
 
 BATCH: Final = 1_000
 
@@ -41,7 +41,9 @@ class CachedRows(NamedTuple):
     absent: list[int]
 
 
-def read_rows_plan(engine: EnginePort, target: Target, binding: Binding, ids: Sequence[int]) -> Plan[dict[int, Row]]:
+def read_rows_plan(
+    engine: EnginePort, target: Target, binding: BoundEntity, ids: Sequence[int]
+) -> Plan[dict[int, Row]]:
     """The rows of distinct ids in raw form, by tiers as ``read_row_plan``; an id without a row is left out.
 
     Round trips per 1,000 ids: 1 Redis when all hit, else at most 3 Redis and 1 MySQL.
@@ -54,7 +56,9 @@ def read_rows_plan(engine: EnginePort, target: Target, binding: Binding, ids: Se
     return rows
 
 
-def _read_batch_plan(engine: EnginePort, target: Target, binding: Binding, ids: Sequence[int]) -> Plan[dict[int, Row]]:
+def _read_batch_plan(
+    engine: EnginePort, target: Target, binding: BoundEntity, ids: Sequence[int]
+) -> Plan[dict[int, Row]]:
     if isinstance(target, Session):
         return (yield from select_rows_plan(target, binding, ids))
     local = binding.local
@@ -79,7 +83,7 @@ def _read_batch_plan(engine: EnginePort, target: Target, binding: Binding, ids: 
     return rows
 
 
-def select_rows_plan(target: Target, binding: Binding, ids: Sequence[int]) -> Plan[dict[int, Row]]:
+def select_rows_plan(target: Target, binding: BoundEntity, ids: Sequence[int]) -> Plan[dict[int, Row]]:
     """The rows of ids from MySQL; one statement."""
     places = ", ".join("?" * len(ids))
     sql = f"{binding.select_sql} WHERE {binding.quoted_id} IN ({places})"
@@ -87,7 +91,7 @@ def select_rows_plan(target: Target, binding: Binding, ids: Sequence[int]) -> Pl
 
 
 def _shared_rows_plan(
-    engine: EnginePort, binding: Binding, ids: Sequence[int]
+    engine: EnginePort, binding: BoundEntity, ids: Sequence[int]
 ) -> Plan[tuple[dict[int, Row], Iterable[int]]]:
     """The rows from Redis and MySQL, and the ids whose result may be kept in the local cache."""
     if binding.redis_pool is None or not (binding.fills_redis or binding.local is not None):
@@ -103,7 +107,7 @@ def _shared_rows_plan(
 
 
 def _cached_rows_plan(
-    engine: EnginePort, binding: Binding, pool: str, ids: Sequence[int]
+    engine: EnginePort, binding: BoundEntity, pool: str, ids: Sequence[int]
 ) -> Plan[tuple[CachedRows, Mapping[int, Lease]]]:
     """What Redis has of the rows, and leases for ids of which it has nothing that counts."""
     kept, leases = CachedRows({}, []), dict[int, Lease]()
@@ -119,7 +123,7 @@ def _cached_rows_plan(
     return kept, leases
 
 
-def _look_plan(binding: Binding, pool: str, ids: Sequence[int]) -> Plan[tuple[CachedRows, dict[int, Seen]]]:
+def _look_plan(binding: BoundEntity, pool: str, ids: Sequence[int]) -> Plan[tuple[CachedRows, dict[int, Seen]]]:
     """One MGET for all: what counts, and what was seen of the others."""
     prefix = binding.key_prefix
     replies = yield from RedisRoundTrip(pool, (("MGET", *[f"{prefix}{id}" for id in ids]),))
@@ -150,7 +154,7 @@ def _by_server(
     return grouped.items()
 
 
-def _keep(binding: Binding, id: int, value: Any, stamp: bytes, kept: CachedRows) -> bool:
+def _keep(binding: BoundEntity, id: int, value: Any, stamp: bytes, kept: CachedRows) -> bool:
     """Take a value over when it counts. Counted either way."""
     counts = binding.counts
     if not isinstance(value, bytes):
@@ -173,7 +177,7 @@ def _keep(binding: Binding, id: int, value: Any, stamp: bytes, kept: CachedRows)
 
 
 def _lease_plan(
-    engine: EnginePort, binding: Binding, pool: str, others: Mapping[int, Seen]
+    engine: EnginePort, binding: BoundEntity, pool: str, others: Mapping[int, Seen]
 ) -> Plan[tuple[CachedRows, dict[int, Lease]]]:
     """Lease what is missing and swap what does not count, in one round trip; what somebody stored between the looks."""
     kept, leases = CachedRows({}, []), dict[int, Lease]()
@@ -208,7 +212,7 @@ def _lease_plan(
 
 
 def _end_leases_plan(
-    engine: EnginePort, binding: Binding, pool: str, leases: Mapping[int, Lease], rows: Mapping[int, Row]
+    engine: EnginePort, binding: BoundEntity, pool: str, leases: Mapping[int, Lease], rows: Mapping[int, Row]
 ) -> Plan[list[int]]:
     """Fill the leased keys, or only give the leases back where nobody fills; the ids whose lease had lasted."""
     ttl = binding.schema.cache.ttl_ms

@@ -12,7 +12,8 @@ from typing import Any
 from fluxaorm.errors import RedisConnectionError
 from fluxaorm.plans.cache.key_reader import KeyReader
 from fluxaorm.plans.effects import FetchRows, Plan, RedisReplies, RedisRoundTrip, Row, Session, Target
-from fluxaorm.plans.state.binding import Binding
+from fluxaorm.plans.state.bound_entity import BoundEntity
+from fluxaorm.plans.state.engine_port import EnginePort
 from fluxaorm.plans.state.keys import (
     ABSENT,
     Absent,
@@ -23,10 +24,9 @@ from fluxaorm.plans.state.keys import (
     lease_command,
     plain_row,
 )
-from fluxaorm.plans.state.unit import EnginePort
 
 
-def read_row_plan(engine: EnginePort, target: Target, binding: Binding, id: int) -> Plan[Row | None]:
+def read_row_plan(engine: EnginePort, target: Target, binding: BoundEntity, id: int) -> Plan[Row | None]:
     """The row of an id in raw form, or None; from an open transaction alone when ``target`` is one, else by tiers.
 
     Round trips: none on a local hit, 1 Redis on a hit, 2 Redis and 1 MySQL on a miss (3 Redis where a foreign value
@@ -50,13 +50,13 @@ def read_row_plan(engine: EnginePort, target: Target, binding: Binding, id: int)
     return row
 
 
-def select_row_plan(target: Target, binding: Binding, id: int) -> Plan[Row | None]:
+def select_row_plan(target: Target, binding: BoundEntity, id: int) -> Plan[Row | None]:
     """The row of an id from MySQL."""
     rows = yield from FetchRows(target, binding.select_by_id_sql, (id,))
     return rows[0] if rows else None
 
 
-def _shared_row_plan(engine: EnginePort, binding: Binding, id: int) -> Plan[tuple[Row | None, bool]]:
+def _shared_row_plan(engine: EnginePort, binding: BoundEntity, id: int) -> Plan[tuple[Row | None, bool]]:
     """The row from Redis or MySQL, and whether it may be kept in the local cache."""
     pool = binding.redis_pool
     if pool is None or not (binding.fills_redis or binding.local is not None):
@@ -100,7 +100,7 @@ def _row_after_look_plan(
     return row, (yield from reader.fill_plan(encode_row(reader.stamp, row)))
 
 
-def row_of_value(binding: Binding, found: bytes, stamp: bytes, id: int) -> list[Any] | Absent | None:
+def row_of_value(binding: BoundEntity, found: bytes, stamp: bytes, id: int) -> list[Any] | Absent | None:
     """What a value in Redis says of the row of an id, or None when it does not count. Counted either way."""
     row = decode_row(found, stamp, binding.width)
     if row is not None and (isinstance(row, Absent) or is_row_of(row, id)):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from fluxaorm.errors import RedisConnectionError, RedisError
-from fluxaorm.plans.cache.identity import Namespace
+from fluxaorm.plans.cache.identity import RedisNamespace
 from fluxaorm.plans.effects import Plan, RedisRoundTrip
 from fluxaorm.plans.state.keys import PUBLISH, channel_of
 
@@ -17,7 +17,7 @@ _NO_RIGHT: Final = "NOPERM"
 _SUBSCRIBE: Final = "SSUBSCRIBE"
 
 
-def redis_problems_plan(pool: str, spaces: list[Namespace]) -> Plan[list[str]]:
+def redis_problems_plan(pool: str, spaces: list[RedisNamespace]) -> Plan[list[str]]:
     """Of one pool; ``spaces``: what the entities use of it. A server that does not answer is one problem, too."""
     problems: list[str] = []
     try:

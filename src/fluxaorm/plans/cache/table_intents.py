@@ -13,17 +13,17 @@ from fluxaorm.errors import CacheUnavailableError, RedisError
 from fluxaorm.plans.cache.control import each_cached_key_plan, publish_all_plan
 from fluxaorm.plans.cache.functions import INTEND, RELEASE, function_call, redis_plan
 from fluxaorm.plans.effects import Plan
-from fluxaorm.plans.state.binding import Binding
+from fluxaorm.plans.state.bound_entity import BoundEntity
 from fluxaorm.plans.state.keys import INTENT_MS
 
 if TYPE_CHECKING:
-    from fluxaorm.plans.state.unit import EnginePort
+    from fluxaorm.plans.state.engine_port import EnginePort
 
 
 class TableIntents:
     """As ``intents.Intents``, but of whatever keys there are when it is asked."""
 
-    def __init__(self, engine: EnginePort, binding: Binding) -> None:
+    def __init__(self, engine: EnginePort, binding: BoundEntity) -> None:
         self._engine, self._binding = engine, binding
         self._token = engine.tokens.take()
         self._releasing = False

@@ -17,7 +17,7 @@ from fluxaorm.plans.writes.pipelines import PipelineHandle, Pipelines, send_plan
 if TYPE_CHECKING:
     from fluxaorm.plans.cache.intents import Intents
     from fluxaorm.plans.effects import Plan, RedisCommand
-    from fluxaorm.plans.state.unit import UnitOfWork
+    from fluxaorm.plans.state.unit_of_work import UnitOfWork
     from fluxaorm.plans.writes.flush_work import FlushWork
 
 
@@ -30,12 +30,12 @@ class AfterCommit:
 
     @classmethod
     def of(cls, work: FlushWork) -> AfterCommit:
-        """What follows a flush's work; to be taken before its entities are settled."""
+        """What follows a flush's work; to be taken before its entities are marked as written."""
         return cls(after_events(work.writes), work.queued)
 
 
 def finish_plan(
-    owner: UnitOfWork, intents: Intents, follow: Sequence[AfterCommit], interruption: BaseException | None = None
+    unit_of_work: UnitOfWork, intents: Intents, follow: Sequence[AfterCommit], interruption: BaseException | None = None
 ) -> Plan[None]:
     """After the commit: let the caches go, and do all that waited.
 
@@ -49,7 +49,7 @@ def finish_plan(
         leave_to_background(intents, interruption)
         raise interruption
     try:
-        yield from _finish_plan(owner, intents, follow)
+        yield from _finish_plan(unit_of_work, intents, follow)
     except Exception:
         raise
     except BaseException as error:
@@ -68,7 +68,7 @@ def leave_to_background(intents: Intents, interruption: BaseException) -> None:
         )
 
 
-def _finish_plan(owner: UnitOfWork, intents: Intents, follow: Sequence[AfterCommit]) -> Plan[None]:
+def _finish_plan(unit_of_work: UnitOfWork, intents: Intents, follow: Sequence[AfterCommit]) -> Plan[None]:
     intents.evict_local()
     failures: list[Exception] = list((yield from intents.release_or_later_plan()))
     problems = ["the caches could not be released; changed rows are read from MySQL for 30 s"] if failures else []
@@ -78,7 +78,7 @@ def _finish_plan(owner: UnitOfWork, intents: Intents, follow: Sequence[AfterComm
         failures += sent
     events = [event for each in follow for event in each.events]
     if events:
-        raised = yield from _call_plan(owner, events)
+        raised = yield from _call_plan(unit_of_work, events)
         if raised:
             problems.append(f"{len(raised)} callback{'s' if len(raised) > 1 else ''} failed")
             failures += raised
@@ -88,7 +88,7 @@ def _finish_plan(owner: UnitOfWork, intents: Intents, follow: Sequence[AfterComm
 
 
 def follow_part_plan(
-    owner: UnitOfWork, follow: Sequence[AfterCommit], committed: Collection[str]
+    unit_of_work: UnitOfWork, follow: Sequence[AfterCommit], committed: Collection[str]
 ) -> Plan[list[Exception]]:
     """After a commit of these MySQL pools alone, whose caches were let go: what rows that are there are followed by.
 
@@ -98,7 +98,7 @@ def follow_part_plan(
     failures = (yield from send_plan(keys, {})) if keys else []
     events = [event for each in follow for event in each.events if event.pool in committed]
     if events:
-        failures += yield from _call_plan(owner, events)
+        failures += yield from _call_plan(unit_of_work, events)
     return failures
 
 
@@ -119,10 +119,10 @@ def _send_plan(follow: Sequence[AfterCommit]) -> Plan[list[Exception]]:
     return (yield from send_plan(_keys_of(follow), commands))
 
 
-def _call_plan(owner: UnitOfWork, events: Sequence[AfterEvent]) -> Plan[list[Exception]]:
-    before = owner.flushing
-    owner.flushing, owner.calling_back = True, "after"
+def _call_plan(unit_of_work: UnitOfWork, events: Sequence[AfterEvent]) -> Plan[list[Exception]]:
+    before = unit_of_work.flushing
+    unit_of_work.flushing, unit_of_work.calling_back = True, "after"
     try:
-        return (yield from call_after_plan(owner, events))
+        return (yield from call_after_plan(unit_of_work, events))
     finally:
-        owner.flushing, owner.calling_back = before, ""
+        unit_of_work.flushing, unit_of_work.calling_back = before, ""

@@ -13,9 +13,9 @@ from fluxaorm.errors import (
     PartialCommitError,
 )
 from fluxaorm.plans.cache.intents import Intents
-from fluxaorm.plans.commits.unknown_commits import settle_later
+from fluxaorm.plans.commits.unknown_commits import resolve_later
 from fluxaorm.plans.effects import Commit, Plan, Rollback, Session
-from fluxaorm.plans.state.unit import EnginePort
+from fluxaorm.plans.state.engine_port import EnginePort
 
 
 def commit_plan(engine: EnginePort, sessions: Sequence[Session], intents: Intents) -> Plan[BaseException | None]:
@@ -41,7 +41,7 @@ def commit_plan(engine: EnginePort, sessions: Sequence[Session], intents: Intent
     except BaseException as error:
         yield from rollback_plan(sessions)
         if isinstance(error, CommitUnknownError):
-            settle_later(engine, error, intents)
+            resolve_later(engine, error, intents)
         else:
             yield from intents.release_or_later_plan()
         if committed:

@@ -25,7 +25,7 @@ from fluxaorm.errors import (
 from fluxaorm.plans.cache.intents import Intents
 from fluxaorm.plans.commits.after_commit import AfterCommit, follow_part_plan
 from fluxaorm.plans.commits.undo import Unsaved, Written, note_written
-from fluxaorm.plans.commits.unknown_commits import settle_later
+from fluxaorm.plans.commits.unknown_commits import resolve_later
 from fluxaorm.plans.commits.users_statements import GUARD, direct_plan, queued_plan, restore_plan
 from fluxaorm.plans.effects import (
     Begin,
@@ -40,10 +40,10 @@ from fluxaorm.plans.effects import (
     Plan,
     Session,
 )
-from fluxaorm.plans.state.unit import UnitOfWork
+from fluxaorm.plans.state.unit_of_work import UnitOfWork
 from fluxaorm.plans.writes.changed_keys import add_write
-from fluxaorm.plans.writes.flush_work import FlushWork, settle
-from fluxaorm.plans.writes.pipelines import PipelineHandle, settle_queued
+from fluxaorm.plans.writes.flush_work import FlushWork, mark_written
+from fluxaorm.plans.writes.pipelines import PipelineHandle, finish_queued
 from fluxaorm.plans.writes.pool_order import Precedence, in_commit_order
 from fluxaorm.plans.writes.statements import statements_plan
 from fluxaorm.query.own_sql.raw_statements import Reach
@@ -54,16 +54,16 @@ T = TypeVar("T")
 class Transaction:
     """An open transaction of one unit of work over any of its pools."""
 
-    def __init__(self, owner: UnitOfWork, isolation: str | None, read_only: bool) -> None:
-        self.owner = owner
+    def __init__(self, unit_of_work: UnitOfWork, isolation: str | None, read_only: bool) -> None:
+        self.unit_of_work = unit_of_work
         self.isolation, self.read_only = isolation, read_only
-        self.sessions = {pool: Session(pool) for pool in owner.engine.mysql_pools}
+        self.sessions = {pool: Session(pool) for pool in unit_of_work.engine.mysql_pools}
         self.begun: dict[Session, int] = {}
         """Those that have a transaction on a server, with the number of their savepoints."""
         self.depth = 0
         """Nested blocks that are open."""
-        self.intents = Intents(owner.engine)
-        self.before = Unsaved(owner)
+        self.intents = Intents(unit_of_work.engine)
+        self.before = Unsaved(unit_of_work)
         """What waited for a flush when it began."""
         self.written: list[Written] = []
         self.ran: list[tuple[str, PipelineHandle[ExecResult]]] = []
@@ -96,7 +96,7 @@ class Transaction:
             yield from Execute(session, f"SAVEPOINT {savepoint_of(self.begun[session] + 1)}")
             self.begun[session] += 1
         if session.changed and reach is Reach.OURS:
-            pool = self.owner.engine.mysql_pools[session.pool]
+            pool = self.unit_of_work.engine.mysql_pools[session.pool]
             yield from restore_plan(session, pool.dialect, pool.database)
 
     def _begin_plan(self, session: Session) -> Plan[None]:
@@ -133,7 +133,10 @@ class Transaction:
         if not isinstance(effect, Execute) or isinstance(effect.target, Session):
             return effect
         session = self.sessions.get(effect.target)
-        if session not in self.begun or self.owner.engine.mysql_pools[effect.target].dialect.capabilities.row_locks:
+        if (
+            session not in self.begun
+            or self.unit_of_work.engine.mysql_pools[effect.target].dialect.capabilities.row_locks
+        ):
             return effect
         self.apart.append(effect)
         return Execute(session, effect.sql, effect.args, effect.rows)
@@ -144,7 +147,7 @@ class Transaction:
             # told again
             return error
         if isinstance(error, PartialCommitError):
-            yield from _settle_ended_plan(self, None, error)
+            yield from _hidden_commit_plan(self, None, error)
             return error
         if session.doubt is not None:
             self.doubt(session.doubt)
@@ -156,7 +159,7 @@ class Transaction:
 
     def _ended_by_plan(self, session: Session, error: MySQLError) -> Plan[MySQLError]:
         """Of an error after which the transaction goes on with some servers, and with others does not."""
-        asked = self.owner.engine.mysql_pools[session.pool].dialect.in_transaction_sql(error)
+        asked = self.unit_of_work.engine.mysql_pools[session.pool].dialect.in_transaction_sql(error)
         if not asked or self.failure is not None:
             return error
         try:
@@ -184,9 +187,9 @@ class Transaction:
             return
         self.fail(unknown)
         self.ended.add(unknown.pool)
-        intents, self.intents = self.intents, Intents(self.owner.engine)
+        intents, self.intents = self.intents, Intents(self.unit_of_work.engine)
         intents.evict_local()
-        settle_later(self.owner.engine, unknown, intents)
+        resolve_later(self.unit_of_work.engine, unknown, intents)
 
     def fail(self, error: BaseException) -> None:
         """From here on every statement raises TransactionLostError."""
@@ -194,9 +197,9 @@ class Transaction:
             self.failure = error
 
 
-def transaction_of(owner: UnitOfWork) -> Transaction | None:
+def transaction_of(unit_of_work: UnitOfWork) -> Transaction | None:
     """The explicit transaction that is open in a unit of work, or None."""
-    transaction = owner.open_transaction
+    transaction = unit_of_work.open_transaction
     assert transaction is None or isinstance(transaction, Transaction)
     return transaction
 
@@ -261,12 +264,12 @@ def _users_plan(transaction: Transaction, session: Session, effect: Effect[Any])
     if effect.reach is Reach.TRANSACTION:
         yield from transaction.intents.intend_plan()
         transaction.intents.evict_local()
-    return (yield from direct_plan(session, effect, transaction.owner.engine.mysql_pools[session.pool].dialect))
+    return (yield from direct_plan(session, effect, transaction.unit_of_work.engine.mysql_pools[session.pool].dialect))
 
 
 def joined_flush_plan(transaction: Transaction, work: FlushWork) -> Plan[None]:
     """Write the work of a flush inside the transaction, all of it or nothing."""
-    owner = transaction.owner
+    unit_of_work = transaction.unit_of_work
     started: list[Session] = []
     try:
         for pool in work.pools.values():
@@ -276,10 +279,10 @@ def joined_flush_plan(transaction: Transaction, work: FlushWork) -> Plan[None]:
             yield from statements_plan(session, pool.statements, before, after)
         yield from _queued_plan(transaction, work)
     except PartialCommitError as error:
-        yield from _settle_ended_plan(transaction, work, error)
+        yield from _hidden_commit_plan(transaction, work, error)
         raise
     except BaseException:
-        _settle_doubt(transaction, work)
+        _mark_doubtful(transaction, work)
         yield from undo_flush_plan(transaction, started)
         raise
     for write in work.writes:
@@ -289,8 +292,8 @@ def joined_flush_plan(transaction: Transaction, work: FlushWork) -> Plan[None]:
     transaction.after_commit.append(AfterCommit.of(work))
     if work.queued is not None:
         transaction.ran += [(pool, each.tag) for pool, queued in work.queued.statements.items() for each in queued]
-    settle_queued(owner, work.queued)
-    settle(owner, work.writes)
+    finish_queued(unit_of_work, work.queued)
+    mark_written(unit_of_work, work.writes)
 
 
 def _queued_plan(transaction: Transaction, work: FlushWork) -> Plan[None]:
@@ -303,7 +306,7 @@ def _queued_plan(transaction: Transaction, work: FlushWork) -> Plan[None]:
     yield from transaction.intents.intend_plan()
     transaction.intents.evict_local()
     for pool in pools:
-        dialect = transaction.owner.engine.mysql_pools[pool.pool].dialect
+        dialect = transaction.unit_of_work.engine.mysql_pools[pool.pool].dialect
         session = transaction.sessions[pool.pool]
         try:
             yield from queued_plan(session, pool.queued, dialect)
@@ -312,38 +315,38 @@ def _queued_plan(transaction: Transaction, work: FlushWork) -> Plan[None]:
             raise
 
 
-def _settle_doubt(transaction: Transaction, work: FlushWork) -> None:
+def _mark_doubtful(transaction: Transaction, work: FlushWork) -> None:
     """Where nobody knows whether a queued statement has committed, nothing of this flush waits for another."""
     for pool in work.pools:
         unknown = transaction.sessions[pool].doubt
         if unknown is not None:
             transaction.doubt(unknown)
-            _settle_in(transaction, work, (pool,), None)
+            _mark_written_in(transaction, work, (pool,), None)
 
 
-def _settle_in(transaction: Transaction, work: FlushWork, pools: Collection[str], done: int | None) -> None:
+def _mark_written_in(transaction: Transaction, work: FlushWork, pools: Collection[str], done: int | None) -> None:
     writes = [write for write in work.writes if write.binding.mysql_pool in pools]
     transaction.written += note_written(writes)
-    settle(transaction.owner, writes)
+    mark_written(transaction.unit_of_work, writes)
     if work.queued is not None:
-        work.queued.settle(pools, done)
+        work.queued.finish(pools, done)
 
 
-def _settle_ended_plan(transaction: Transaction, work: FlushWork | None, error: PartialCommitError) -> Plan[None]:
+def _hidden_commit_plan(transaction: Transaction, work: FlushWork | None, error: PartialCommitError) -> Plan[None]:
     """A statement has committed what the transaction did in its pool: as after a COMMIT, there alone.
 
     ``work``: of the flush it was queued for.
     """
-    owner = transaction.owner
+    unit_of_work = transaction.unit_of_work
     transaction.fail(error)
     transaction.ended.update(error.committed)
     follow = list(transaction.after_commit)
     if work is not None:
         follow.append(AfterCommit.of(work))
-        _settle_in(transaction, work, error.committed, error.statements_done)
+        _mark_written_in(transaction, work, error.committed, error.statements_done)
     transaction.intents.evict_local()
     _ = yield from transaction.intents.release_or_later_plan()
-    error.note_failures((yield from follow_part_plan(owner, follow, error.committed)))
+    error.note_failures((yield from follow_part_plan(unit_of_work, follow, error.committed)))
 
 
 def undo_flush_plan(transaction: Transaction, started: list[Session]) -> Plan[None]:

@@ -15,7 +15,7 @@ from weakref import ref as weak_reference
 from fluxaorm.entity.values.json_codec import same_json
 from fluxaorm.entity.values.json_value import JsonValue
 from fluxaorm.plans.state.tracked import DELETING, NEW, STORED, TrackedEntity
-from fluxaorm.plans.state.unit import UnitOfWork
+from fluxaorm.plans.state.unit_of_work import UnitOfWork
 from fluxaorm.plans.writes.entity_write import EntityWrite
 from fluxaorm.plans.writes.pipelines import pipelines_of
 
@@ -32,7 +32,7 @@ class Written:
 
 
 def note_written(writes: Sequence[EntityWrite]) -> list[Written]:
-    """What must be known to take a flush back; to be asked before its entities are settled."""
+    """What must be known to take a flush back; to be asked before its entities are marked as written."""
     return [_noted(write) for write in writes]
 
 
@@ -68,7 +68,7 @@ class _Waiting:
         self._old = dict(entity._old) if entity._old else None
         self._documents = {
             position: _Document(cell, cell.raw, deepcopy(cell.value))
-            for position in entity._unit.binding.json_positions
+            for position in entity._identity_map.binding.json_positions
             if type(cell := self._row[position]) is JsonValue
         }
 
@@ -83,40 +83,40 @@ class _Waiting:
 class Unsaved:
     """Everything that waits for a flush at one moment; serves one ``take_back``."""
 
-    def __init__(self, owner: UnitOfWork) -> None:
-        owner.note_json_changes()
-        self._entities = [_Waiting(entity) for entity in owner.pending]
-        self._chosen_ids = tuple(owner.chosen_ids)
-        queued = pipelines_of(owner)
+    def __init__(self, unit_of_work: UnitOfWork) -> None:
+        unit_of_work.note_json_changes()
+        self._entities = [_Waiting(entity) for entity in unit_of_work.pending]
+        self._chosen_ids = tuple(unit_of_work.chosen_ids)
+        queued = pipelines_of(unit_of_work)
         self._pipelines = queued.copy() if queued is not None else None
 
-    def restore(self, owner: UnitOfWork, done: Collection[str], written: Collection[TrackedEntity]) -> None:
+    def restore(self, unit_of_work: UnitOfWork, done: Collection[str], written: Collection[TrackedEntity]) -> None:
         """Let it wait again, but for what was ``written`` to MySQL pools that are done with."""
-        owner.pending.clear()
+        unit_of_work.pending.clear()
         for waiting in self._entities:
             if waiting.entity not in written:
                 waiting.restore()
-                owner.pending[waiting.entity] = None
-        owner.chosen_ids = {entity: None for entity in self._chosen_ids if entity in owner.pending}
-        owner.pipelines = self._pipelines
+                unit_of_work.pending[waiting.entity] = None
+        unit_of_work.chosen_ids = {entity: None for entity in self._chosen_ids if entity in unit_of_work.pending}
+        unit_of_work.pipelines = self._pipelines
         if self._pipelines is not None:
             self._pipelines.wait_again(done)
 
 
 def take_back(
-    owner: UnitOfWork, before: Unsaved, written: Sequence[Written], *, done: Collection[str] = frozenset()
+    unit_of_work: UnitOfWork, before: Unsaved, written: Sequence[Written], *, done: Collection[str] = frozenset()
 ) -> None:
     """Go back to ``before``, undoing the flushes since; ``done``: MySQL pools where they stay.
 
     Every row that the context knows is read again by the next look-up.
     """
-    owner.note_json_changes()
-    drop_changes(owner.pending)
+    unit_of_work.note_json_changes()
+    drop_changes(unit_of_work.pending)
     for each in reversed(written):
         if each.pool not in done:
             _undo(each)
-    before.restore(owner, done, {each.entity for each in written if each.pool in done})
-    owner.make_stale()
+    before.restore(unit_of_work, done, {each.entity for each in written if each.pool in done})
+    unit_of_work.make_stale()
 
 
 def drop_changes(entities: Iterable[TrackedEntity]) -> None:
@@ -124,7 +124,7 @@ def drop_changes(entities: Iterable[TrackedEntity]) -> None:
     for entity in list(entities):
         entity._revert()
         if entity._state == NEW:
-            entity._unit.drop_new(entity._row[0])
+            entity._identity_map.drop_new(entity._row[0])
 
 
 def _undo(written: Written) -> None:
@@ -143,14 +143,14 @@ def _undo(written: Written) -> None:
 def _make_new(entity: TrackedEntity) -> None:
     """Nobody's business again: an entity without a row that no flush looks at."""
     entity._state = NEW
-    entity._unit.drop_new(entity._row[0])
-    for position in entity._unit.binding.json_positions:
+    entity._identity_map.drop_new(entity._row[0])
+    for position in entity._identity_map.binding.json_positions:
         cell = entity._current(position)
         if type(cell) is JsonValue:
             cell.raw = None
 
 
 def _know_again(entity: TrackedEntity) -> None:
-    unit, id = entity._unit, entity._row[0]
-    unit.forget(id)
-    unit.identity[id] = weak_reference(entity)
+    identity_map, id = entity._identity_map, entity._row[0]
+    identity_map.forget(id)
+    identity_map.current[id] = weak_reference(entity)

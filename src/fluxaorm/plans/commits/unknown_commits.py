@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from fluxaorm.errors import CommitUnknownError, MySQLConnectionError, MySQLError, RedisError
 from fluxaorm.plans.effects import Begin, Execute, FetchRows, Plan, Rollback, ServerThread, Session
-from fluxaorm.plans.state.unit import EnginePort
+from fluxaorm.plans.state.engine_port import EnginePort
 
 UPTIME_MARGIN: Final = 5.0
 """Seconds by which a server must be younger than a connection to have been restarted since."""
@@ -45,7 +45,7 @@ class Announced(Protocol):
         ...
 
 
-def settle_later(engine: EnginePort, error: CommitUnknownError, intents: Announced) -> None:
+def resolve_later(engine: EnginePort, error: CommitUnknownError, intents: Announced) -> None:
     """Let the engine find out when the statement of ``error`` can no longer change anything, then release."""
     thread = None if error.thread is None else ServerThread(error.thread, error.opened, error.server)
     engine.finish_later(_Doubt(engine, error.pool, thread, intents).step_plan)

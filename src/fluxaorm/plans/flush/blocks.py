@@ -18,7 +18,7 @@ from fluxaorm.plans.commits.transactions import Transaction, inside_plan, savepo
 from fluxaorm.plans.commits.undo import Unsaved, take_back
 from fluxaorm.plans.effects import CloseStream, Execute, Plan
 from fluxaorm.plans.flush.flush import flush_plan
-from fluxaorm.plans.state.unit import NO_SESSIONS, UnitOfWork
+from fluxaorm.plans.state.unit_of_work import NO_SESSIONS, UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,25 +33,25 @@ class Block:
     apart: int = 0
 
 
-def check_options(owner: UnitOfWork, isolation: str | None, read_only: bool) -> None:
+def check_options(unit_of_work: UnitOfWork, isolation: str | None, read_only: bool) -> None:
     """Refuse an isolation that is none (QueryError), and options of a nested block (ContextMisuseError)."""
     if isolation is not None and isolation not in ISOLATIONS:
         raise QueryError(f"isolation {isolation!r} is none of {', '.join(sorted(ISOLATIONS))}")
-    if owner.open_transaction is not None and (isolation is not None or read_only):
+    if unit_of_work.open_transaction is not None and (isolation is not None or read_only):
         raise ContextMisuseError("a nested transaction is a savepoint: isolation and read_only belong to the outermost")
 
 
-def enter(owner: UnitOfWork, isolation: str | None, read_only: bool) -> Block:
+def enter(unit_of_work: UnitOfWork, isolation: str | None, read_only: bool) -> Block:
     """Open a block; the outermost lets the next look-up of each entity read its row again."""
-    transaction = transaction_of(owner)
+    transaction = transaction_of(unit_of_work)
     if transaction is None:
-        transaction = Transaction(owner, isolation, read_only)
-        owner.make_stale()
-        owner.open_transaction, owner.sessions = transaction, transaction.sessions
+        transaction = Transaction(unit_of_work, isolation, read_only)
+        unit_of_work.make_stale()
+        unit_of_work.open_transaction, unit_of_work.sessions = transaction, transaction.sessions
         return Block(0, transaction.before)
     block = Block(
         transaction.depth + 1,
-        Unsaved(owner),
+        Unsaved(unit_of_work),
         len(transaction.written),
         len(transaction.ran),
         len(transaction.after_commit),
@@ -61,12 +61,12 @@ def enter(owner: UnitOfWork, isolation: str | None, read_only: bool) -> Block:
     return block
 
 
-def leave_plan(owner: UnitOfWork, block: Block, failed: bool) -> Plan[None]:
+def leave_plan(unit_of_work: UnitOfWork, block: Block, failed: bool) -> Plan[None]:
     """Close a block: flush what waits and keep what was done, or undo it.
 
     Raises as a flush and ``commit_plan``, TransactionLostError, PostCommitError.
     """
-    transaction = transaction_of(owner)
+    transaction = transaction_of(unit_of_work)
     if transaction is None:
         # the context was closed inside the block
         return
@@ -89,19 +89,21 @@ def leave_plan(owner: UnitOfWork, block: Block, failed: bool) -> Plan[None]:
 
 
 def _flush_plan(transaction: Transaction) -> Plan[None]:
-    owner = transaction.owner
-    if transaction.read_only or not (owner.pending or owner.pipelines or owner.json_read or owner.json_held):
+    unit_of_work = transaction.unit_of_work
+    if transaction.read_only or not (
+        unit_of_work.pending or unit_of_work.pipelines or unit_of_work.json_read or unit_of_work.json_held
+    ):
         return
-    _ = yield from inside_plan(transaction, flush_plan(owner))
+    _ = yield from inside_plan(transaction, flush_plan(unit_of_work))
 
 
 def _undo_plan(transaction: Transaction, block: Block) -> Plan[None]:
     yield from (roll_back_plan(transaction) if block.depth == 0 else _roll_back_to_plan(transaction, block))
 
 
-def close_streams_plan(owner: UnitOfWork) -> Plan[None]:
+def close_streams_plan(unit_of_work: UnitOfWork) -> Plan[None]:
     """Give the connections of a context's own streams back."""
-    streams, owner.streams = owner.streams or (), None
+    streams, unit_of_work.streams = unit_of_work.streams or (), None
     for stream in streams:
         yield from CloseStream(stream)
 
@@ -145,15 +147,15 @@ def _take_back(transaction: Transaction, block: Block, *, done: Collection[str] 
     done = {*done, *transaction.ended}
     for pool, handle in transaction.ran[block.ran :]:
         handle.is_done = pool in done
-    take_back(transaction.owner, block.before, transaction.written[block.written :], done=done)
+    take_back(transaction.unit_of_work, block.before, transaction.written[block.written :], done=done)
     del transaction.ran[block.ran :]
     del transaction.written[block.written :]
     del transaction.after_commit[block.after_commit :]
 
 
 def _end(transaction: Transaction) -> None:
-    transaction.owner.open_transaction = None
-    transaction.owner.sessions = NO_SESSIONS
+    transaction.unit_of_work.open_transaction = None
+    transaction.unit_of_work.sessions = NO_SESSIONS
 
 
 def roll_back_plan(transaction: Transaction) -> Plan[None]:
@@ -168,21 +170,21 @@ def roll_back_plan(transaction: Transaction) -> Plan[None]:
 
 
 def _commit_plan(transaction: Transaction) -> Plan[None]:
-    owner, whole = transaction.owner, Block(0, transaction.before)
+    unit_of_work, whole = transaction.unit_of_work, Block(0, transaction.before)
     after_commit = transaction.after_commit
     _end(transaction)
     try:
-        interruption = yield from commit_plan(owner.engine, transaction.in_commit_order(), transaction.intents)
+        interruption = yield from commit_plan(unit_of_work.engine, transaction.in_commit_order(), transaction.intents)
     except CommitUnknownError:
         # written or not: nothing is to be repeated, everything to be read
-        owner.make_stale()
+        unit_of_work.make_stale()
         raise
     except PartialCommitError as error:
         follow = list(after_commit)
         _take_back(transaction, whole, done=error.committed)
-        error.note_failures((yield from follow_part_plan(owner, follow, error.committed)))
+        error.note_failures((yield from follow_part_plan(unit_of_work, follow, error.committed)))
         raise
     except BaseException:
         _take_back(transaction, whole)
         raise
-    yield from finish_plan(owner, transaction.intents, after_commit, interruption)
+    yield from finish_plan(unit_of_work, transaction.intents, after_commit, interruption)

@@ -19,7 +19,7 @@ from fluxaorm.plans.commits.commits import commit_plan, rollback_plan
 from fluxaorm.plans.commits.transactions import FLUSH_SAVEPOINT, Transaction, transaction_of, undo_flush_plan
 from fluxaorm.plans.effects import Begin, Execute, Plan, Session
 from fluxaorm.plans.retries import Retries
-from fluxaorm.plans.state.unit import EntityUnit
+from fluxaorm.plans.state.unit_of_work import IdentityMap
 
 T = TypeVar("T")
 
@@ -35,16 +35,16 @@ class Outcome(Generic[T]):
 Step: TypeAlias = "Callable[[Session], Plan[Outcome[T]]]"
 
 
-def written_plan(unit: EntityUnit, step: Step[T]) -> Plan[T]:
+def written_plan(identity_map: IdentityMap, step: Step[T]) -> Plan[T]:
     """Run a step as part of the open transaction, or in one of its own; what it gives.
 
     Raises what the step raises (nothing is written then), and as a flush: DeadlockError, MySQLConnectionError,
     CacheUnavailableError, CommitUnknownError, PostCommitError.
     """
-    transaction = transaction_of(unit.owner)
+    transaction = transaction_of(identity_map.unit_of_work)
     if transaction is not None:
-        return (yield from _joined_plan(unit, transaction, step))
-    return (yield from retried_plan(lambda: _own_plan(unit, step)))
+        return (yield from _joined_plan(identity_map, transaction, step))
+    return (yield from retried_plan(lambda: _own_plan(identity_map, step)))
 
 
 def retried_plan(attempt: Callable[[], Plan[T]]) -> Plan[T]:
@@ -58,8 +58,8 @@ def retried_plan(attempt: Callable[[], Plan[T]]) -> Plan[T]:
                 raise
 
 
-def _own_plan(unit: EntityUnit, step: Step[T]) -> Plan[T]:
-    owner, session = unit.owner, Session(unit.binding.mysql_pool)
+def _own_plan(identity_map: IdentityMap, step: Step[T]) -> Plan[T]:
+    unit_of_work, session = identity_map.unit_of_work, Session(identity_map.binding.mysql_pool)
     try:
         yield from Begin(session)
         outcome = yield from step(session)
@@ -69,21 +69,21 @@ def _own_plan(unit: EntityUnit, step: Step[T]) -> Plan[T]:
     if not outcome.ids:
         yield from rollback_plan([session])
         return outcome.value
-    intents = Intents(owner.engine)
+    intents = Intents(unit_of_work.engine)
     for id in outcome.ids:
-        intents.add_row(unit.binding, id)
-    intents.add_all_ids(unit.binding)
+        intents.add_row(identity_map.binding, id)
+    intents.add_all_ids(identity_map.binding)
     try:
-        interruption = yield from commit_plan(owner.engine, [session], intents)
+        interruption = yield from commit_plan(unit_of_work.engine, [session], intents)
     finally:
         # also when nobody knows whether it was committed
-        unit.make_stale(outcome.ids)
-    yield from finish_plan(owner, intents, (), interruption)
+        identity_map.make_stale(outcome.ids)
+    yield from finish_plan(unit_of_work, intents, (), interruption)
     return outcome.value
 
 
-def _joined_plan(unit: EntityUnit, transaction: Transaction, step: Step[T]) -> Plan[T]:
-    session = transaction.sessions[unit.binding.mysql_pool]
+def _joined_plan(identity_map: IdentityMap, transaction: Transaction, step: Step[T]) -> Plan[T]:
+    session = transaction.sessions[identity_map.binding.mysql_pool]
     yield from Execute(session, f"SAVEPOINT {FLUSH_SAVEPOINT}")
     try:
         outcome = yield from step(session)
@@ -91,8 +91,8 @@ def _joined_plan(unit: EntityUnit, transaction: Transaction, step: Step[T]) -> P
         yield from undo_flush_plan(transaction, [session])
         raise
     for id in outcome.ids:
-        transaction.intents.add_row(unit.binding, id)
+        transaction.intents.add_row(identity_map.binding, id)
     if outcome.ids:
-        transaction.intents.add_all_ids(unit.binding)
-    unit.make_stale(outcome.ids)
+        transaction.intents.add_all_ids(identity_map.binding)
+    identity_map.make_stale(outcome.ids)
     return outcome.value

@@ -24,7 +24,7 @@ from fluxaorm.plans.effects import (
 )
 from fluxaorm.plans.flush.bulk import Outcome, retried_plan, written_plan
 from fluxaorm.plans.reads.search import check_query
-from fluxaorm.plans.state.unit import EntityUnit
+from fluxaorm.plans.state.unit_of_work import IdentityMap
 from fluxaorm.plans.writes.creation import draft
 from fluxaorm.plans.writes.duplicates import explained_plan
 from fluxaorm.plans.writes.entity_write import StatementTag
@@ -40,91 +40,107 @@ from fluxaorm.query.sql.select import IDS
 _LIBRARYS: Final = ("version", "fake_delete")
 
 
-def update_where_plan(unit: EntityUnit, query: Query, changes: Mapping[str, Any]) -> Plan[int]:
+def update_where_plan(identity_map: IdentityMap, query: Query, changes: Mapping[str, Any]) -> Plan[int]:
     """Set columns of all rows that match; their number. ``changes``: name -> value or Expression.
 
     Raises QueryError and FieldValueError before anything is sent, and as ``written_plan``.
     """
     if not changes:
-        raise QueryError(f"{unit.schema.name}: update_where() needs something to set")
-    clause = SetClause(unit.schema, unit.binding.dialect)
+        raise QueryError(f"{identity_map.schema.name}: update_where() needs something to set")
+    clause = SetClause(identity_map.schema, identity_map.binding.dialect)
     expressions: dict[str, Expression[Any]] = {
         name: value for name, value in changes.items() if isinstance(value, Expression)
     }
     plain = {name: value for name, value in changes.items() if name not in expressions}
-    values = draft(unit, plain, [UNSET] * unit.binding.width)._row
+    values = draft(identity_map, plain, [UNSET] * identity_map.binding.width)._row
     for position, value in enumerate(values):
         if value is not UNSET:
-            clause.add_value(position, encoded(unit.schema.columns[position], value))
-    computed = {_position_of(unit, name): expression for name, expression in expressions.items()}
+            clause.add_value(position, encoded(identity_map.schema.columns[position], value))
+    computed = {_position_of(identity_map, name): expression for name, expression in expressions.items()}
     for position, expression in computed.items():
         clause.add_expression(position, expression)
     taken = {position for position, value in enumerate(values) if value is not UNSET} | computed.keys()
-    return (yield from _set_plan(unit, check_query(query), clause, taken))
+    return (yield from _set_plan(identity_map, check_query(query), clause, taken))
 
 
-def _position_of(unit: EntityUnit, name: str) -> int:
-    column = unit.binding.by_name.get(name)
+def _position_of(identity_map: IdentityMap, name: str) -> int:
+    column = identity_map.binding.by_name.get(name)
     if column is None:
-        known = ", ".join(column.attribute for column in unit.schema.columns[1:])
-        raise UnsettableFieldError(unit.schema.name, name, f"is not a column that can be computed; there are {known}")
+        known = ", ".join(column.attribute for column in identity_map.schema.columns[1:])
+        raise UnsettableFieldError(
+            identity_map.schema.name, name, f"is not a column that can be computed; there are {known}"
+        )
     if column.index == 0 or column.auto in _LIBRARYS:
-        raise UnsettableFieldError(unit.schema.name, name, "is set by the library, not in bulk")
+        raise UnsettableFieldError(identity_map.schema.name, name, "is set by the library, not in bulk")
     return column.index
 
 
-def delete_where_plan(unit: EntityUnit, query: Query, *, force: bool) -> Plan[int]:
+def delete_where_plan(identity_map: IdentityMap, query: Query, *, force: bool) -> Plan[int]:
     """Delete all rows that match, or mark them deleted where the entity has soft delete; their number.
 
     NotSupportedError when the row with id 0 is to be marked.
     """
-    mark = unit.schema.soft_delete_position
+    mark = identity_map.schema.soft_delete_position
     if mark is None or force:
-        return (yield from _change_plan(unit, check_query(query), f"DELETE FROM {unit.binding.quoted_table}", ()))
-    clause = SetClause(unit.schema, unit.binding.dialect)
+        return (
+            yield from _change_plan(
+                identity_map, check_query(query), f"DELETE FROM {identity_map.binding.quoted_table}", ()
+            )
+        )
+    clause = SetClause(identity_map.schema, identity_map.binding.dialect)
     # a mark of 0 would mean that the row is alive: NULL is refused, and all rows stay as they are
-    clause.add_sql(mark, f"NULLIF({unit.binding.quoted_id}, 0)")
+    clause.add_sql(mark, f"NULLIF({identity_map.binding.quoted_id}, 0)")
     try:
-        return (yield from _set_plan(unit, check_query(query), clause, {mark}))
+        return (yield from _set_plan(identity_map, check_query(query), clause, {mark}))
     except MySQLError as error:
-        if not unit.binding.dialect.is_refused_null(error):
+        if not identity_map.binding.dialect.is_refused_null(error):
             raise
-        raise zero_id_error(unit.schema.name) from error
+        raise zero_id_error(identity_map.schema.name) from error
 
 
-def _set_plan(unit: EntityUnit, query: Query, clause: SetClause, taken: set[int]) -> Plan[int]:
+def _set_plan(identity_map: IdentityMap, query: Query, clause: SetClause, taken: set[int]) -> Plan[int]:
     """Set also what every change of a row sets: its time and its version."""
-    schema, dialect = unit.schema, unit.binding.dialect
+    schema, dialect = identity_map.schema, identity_map.binding.dialect
     updated_at, version = schema.updated_at_position, schema.version_position
     if updated_at is not None and updated_at not in taken:
         column = schema.columns[updated_at]
-        clause.add_value(updated_at, encoded(column, column.check(unit.owner.engine.clock().astimezone(UTC))))
+        clause.add_value(
+            updated_at, encoded(column, column.check(identity_map.unit_of_work.engine.clock().astimezone(UTC)))
+        )
     if version is not None:
         clause.add_sql(version, f"{dialect.quote(schema.columns[version].name)} + 1")
     assignments, args = clause.render()
-    return (yield from _change_plan(unit, query, f"UPDATE {unit.binding.quoted_table} SET {assignments}", args))
+    return (
+        yield from _change_plan(
+            identity_map, query, f"UPDATE {identity_map.binding.quoted_table} SET {assignments}", args
+        )
+    )
 
 
-def _change_plan(unit: EntityUnit, query: Query, head: str, args: Sequence[Any]) -> Plan[int]:
+def _change_plan(identity_map: IdentityMap, query: Query, head: str, args: Sequence[Any]) -> Plan[int]:
     """Run ``head`` for all rows that match."""
-    binding = unit.binding
+    binding = identity_map.binding
     is_cached = binding.redis_pool is not None or binding.local is not None
     if is_cached or not _is_condition_only(query):
-        return (yield from written_plan(unit, lambda session: _by_ids_plan(unit, session, query, head, args)))
+        return (
+            yield from written_plan(
+                identity_map, lambda session: _by_ids_plan(identity_map, session, query, head, args)
+            )
+        )
     bound = binding.queries.bind_where(query)
     if bound is None:
         return 0
     sql, values = f"{head}{bound.sql}", [*args, *bound.args]
     try:
-        if unit.in_transaction:
-            result = yield from Execute(unit.target, sql, values)
+        if identity_map.in_transaction:
+            result = yield from Execute(identity_map.target, sql, values)
         else:
             result = yield from retried_plan(lambda: _alone_plan(binding.mysql_pool, sql, values))
     except MySQLError as error:
-        raise (yield from _explained_plan(unit, unit.target, error)) from error
+        raise (yield from _explained_plan(identity_map, identity_map.target, error)) from error
     finally:
         # also when nobody knows whether it was done
-        unit.make_stale()
+        identity_map.make_stale()
     return result.rows_affected
 
 
@@ -132,9 +148,9 @@ def _alone_plan(pool: str, sql: str, args: Sequence[Any]) -> Plan[ExecResult]:
     return (yield from Execute(pool, sql, args))
 
 
-def _explained_plan(unit: EntityUnit, target: Target, error: MySQLError) -> Plan[BaseException]:
+def _explained_plan(identity_map: IdentityMap, target: Target, error: MySQLError) -> Plan[BaseException]:
     """A duplicate key with its entity and index; which row it was cannot be told."""
-    return (yield from explained_plan(target, error, StatementTag(unit.binding, "update", ())))
+    return (yield from explained_plan(target, error, StatementTag(identity_map.binding, "update", ())))
 
 
 def _is_condition_only(query: Query) -> bool:
@@ -145,17 +161,18 @@ def _is_condition_only(query: Query) -> bool:
 
 
 def _by_ids_plan(
-    unit: EntityUnit, session: Session, query: Query, head: str, args: Sequence[Any]
+    identity_map: IdentityMap, session: Session, query: Query, head: str, args: Sequence[Any]
 ) -> Plan[Outcome[int]]:
     """Lock the rows and read their ids, then change those."""
-    binding = unit.binding
+    binding = identity_map.binding
     if not query.lock and binding.dialect.for_update_clause():
         query = query.for_update()
     bound = binding.queries.bind(query, IDS)
     rows = [] if bound is None else (yield from FetchRows(session, bound.sql, bound.args))
     ids = sorted(int(row[0]) for row in rows)
+    id_name = identity_map.schema.columns[0].name
     statements = [
-        Statement(f"{head} WHERE {binding.dialect.rows_in([unit.schema.columns[0].name], len(part))}", [*args, *part])
+        Statement(f"{head} WHERE {binding.dialect.rows_in([id_name], len(part))}", [*args, *part])
         for part in (ids[start : start + ROWS_A_STATEMENT] for start in range(0, len(ids), ROWS_A_STATEMENT))
     ]
     if not statements:
@@ -163,5 +180,5 @@ def _by_ids_plan(
     try:
         results = yield from ExecuteBatch(session, statements)
     except MySQLError as error:
-        raise (yield from _explained_plan(unit, session, error)) from error
+        raise (yield from _explained_plan(identity_map, session, error)) from error
     return Outcome(sum(result.rows_affected for result in results), ids)

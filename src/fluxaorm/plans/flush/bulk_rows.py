@@ -17,12 +17,12 @@ from fluxaorm.errors import FluxaError, QueryError
 from fluxaorm.plans.effects import Plan, Session, Statement
 from fluxaorm.plans.flush.bulk import Outcome, written_plan
 from fluxaorm.plans.ids.new_ids import keep_ids_above_plan, take_ids_plan
-from fluxaorm.plans.state.unit import EntityUnit
+from fluxaorm.plans.state.unit_of_work import IdentityMap
+from fluxaorm.plans.writes.auto_values import AutoValues
 from fluxaorm.plans.writes.creation import check_chosen_id, draft
 from fluxaorm.plans.writes.entity_write import StatementTag
 from fluxaorm.plans.writes.flush_work import missing_values
 from fluxaorm.plans.writes.key_lookups import Keys, ids_of_keys_plan, landed_plan, still_there_plan
-from fluxaorm.plans.writes.moments import Moments
 from fluxaorm.plans.writes.row_params import Params, parts_of
 from fluxaorm.plans.writes.save_order import in_lock_order, key_of
 from fluxaorm.plans.writes.statements import statements_plan
@@ -56,50 +56,52 @@ class SavedRow:
         return not self.has_own_id and self.existing is None
 
 
-def save_many_plan(unit: EntityUnit, rows: Iterable[Mapping[str, Any]], on_conflict: OnConflict) -> Plan[list[int]]:
+def save_many_plan(
+    identity_map: IdentityMap, rows: Iterable[Mapping[str, Any]], on_conflict: OnConflict
+) -> Plan[list[int]]:
     """The ids of the rows, in their order. QueryError, FieldValueError, MissingValueError before anything is sent."""
     if on_conflict not in _WORDS:
         raise QueryError(f'on_conflict is "update" or "ignore", not {on_conflict!r}')
-    checker = _Checker(unit)
+    checker = _Checker(identity_map)
     saved = [checker.checked(row, number) for number, row in enumerate(rows)]
     if not saved:
         return []
     own_ids = [row.draft._row[0] for row in saved if row.has_own_id]
     if own_ids:
-        yield from keep_ids_above_plan(unit.binding, max(own_ids))
-    batch = _Batch(unit, saved, on_conflict)
-    if unit.owner.open_transaction is not None:
-        return (yield from written_plan(unit, batch.locked_plan))
+        yield from keep_ids_above_plan(identity_map.binding, max(own_ids))
+    batch = _Batch(identity_map, saved, on_conflict)
+    if identity_map.unit_of_work.open_transaction is not None:
+        return (yield from written_plan(identity_map, batch.locked_plan))
     yield from batch.look_plan()
     if not batch.to_write():
         return batch.ids()
     try:
-        return (yield from written_plan(unit, batch.write_plan))
+        return (yield from written_plan(identity_map, batch.write_plan))
     except _Raced:
-        return (yield from written_plan(unit, batch.locked_plan))
+        return (yield from written_plan(identity_map, batch.locked_plan))
 
 
 class _Checker:
     """Turns the rows of one call into entities that nobody else knows, one reading of the clock for all."""
 
-    def __init__(self, unit: EntityUnit) -> None:
-        self._unit = unit
-        self._automatic = Moments(unit.owner.engine.clock()).inserted(unit.binding)
+    def __init__(self, identity_map: IdentityMap) -> None:
+        self._identity_map = identity_map
+        self._automatic = AutoValues(identity_map.unit_of_work.engine.clock()).inserted(identity_map.binding)
         self._given: dict[tuple[str, ...], frozenset[int]] = {}
         """What is set by rows of these names."""
 
     def checked(self, row: object, number: int) -> SavedRow:
         """QueryError, FieldValueError, MissingValueError: with the row's number in a note."""
-        name = self._unit.schema.name
+        name = self._identity_map.schema.name
         if not isinstance(row, Mapping):
             raise QueryError(f"{name}: save_many() takes rows as dicts; row {number} is {with_article(row)}")
         values = dict(cast("Mapping[str, Any]", row))
         id = values.pop("id", None)
         try:
             if id is not None:
-                check_chosen_id(self._unit, id)
+                check_chosen_id(self._identity_map, id)
             given = self._given_by(values)
-            made = self._unit.loose_entity(self._unit.binding.initial_cells(id))
+            made = self._identity_map.loose_entity(self._identity_map.binding.initial_cells(id))
             made._fill(values)
             self._complete(made._row)
         except FluxaError as error:
@@ -111,7 +113,7 @@ class _Checker:
         names = tuple(values)
         given = self._given.get(names)
         if given is None:
-            cells = draft(self._unit, values, [UNSET] * self._unit.binding.width)._row
+            cells = draft(self._identity_map, values, [UNSET] * self._identity_map.binding.width)._row
             given = self._given[names] = frozenset(at for at, value in enumerate(cells) if value is not UNSET)
         return given
 
@@ -121,15 +123,15 @@ class _Checker:
             if row[position] is UNSET:
                 row[position] = value
         if Unset in set(map(type, row)):
-            raise missing_values(self._unit.binding, row)
+            raise missing_values(self._identity_map.binding, row)
 
 
 class _Batch:
     """The rows of one call. Each attempt begins with asking which exist."""
 
-    def __init__(self, unit: EntityUnit, rows: list[SavedRow], on_conflict: OnConflict) -> None:
-        self.unit, self.rows, self.on_conflict = unit, rows, on_conflict
-        self.uniques = [index for index in unit.schema.indexes if index.unique]
+    def __init__(self, identity_map: IdentityMap, rows: list[SavedRow], on_conflict: OnConflict) -> None:
+        self.identity_map, self.rows, self.on_conflict = identity_map, rows, on_conflict
+        self.uniques = [index for index in identity_map.schema.indexes if index.unique]
 
     def ids(self) -> list[int]:
         """In the rows' order."""
@@ -144,10 +146,12 @@ class _Batch:
         asked = [row for row in self.rows if not row.has_own_id]
         for row in asked:
             row.existing = None
-        target = self.unit.binding.mysql_pool if session is None else session
+        target = self.identity_map.binding.mysql_pool if session is None else session
         for index in self.uniques:
             keys = self._keys(index, [row for row in asked if row.existing is None])
-            for row, id in (yield from ids_of_keys_plan(self.unit, target, keys, lock=session is not None)).items():
+            for row, id in (
+                yield from ids_of_keys_plan(self.identity_map, target, keys, lock=session is not None)
+            ).items():
                 row.existing = row.draft._row[0] = id
                 row.found_by = index
         fresh = [row for row in asked if row.existing is None]
@@ -157,7 +161,7 @@ class _Batch:
     def _fresh_ids_plan(self, rows: list[SavedRow]) -> Plan[list[int]]:
         if not rows:
             return []
-        return (yield from take_ids_plan(self.unit.owner, self.unit.binding, len(rows)))
+        return (yield from take_ids_plan(self.identity_map.unit_of_work, self.identity_map.binding, len(rows)))
 
     def _keys(self, index: IndexSchema, rows: list[SavedRow]) -> Keys[SavedRow]:
         """The rows that have a value in every part of an index: the others exist under no key of it."""
@@ -177,7 +181,7 @@ class _Batch:
             for index in self.uniques:
                 found = [row for row in self.rows if row.existing is not None and row.found_by is index]
                 keys = self._keys(index, found)
-                if not (yield from still_there_plan(self.unit, session, keys)):
+                if not (yield from still_there_plan(self.identity_map, session, keys)):
                     raise _Raced
         return (yield from self._save_plan(session))
 
@@ -190,8 +194,8 @@ class _Batch:
         unsure = [row for row in written if row.existing is None]
         for index in self.uniques:
             keys = self._keys(index, [row for row in unsure if row.existing is None])
-            lock = self.unit.owner.open_transaction is not None
-            for row, id in (yield from landed_plan(self.unit, session, keys, lock=lock)).items():
+            lock = self.identity_map.unit_of_work.open_transaction is not None
+            for row, id in (yield from landed_plan(self.identity_map, session, keys, lock=lock)).items():
                 row.existing = id
         ids = self.ids()
         for row in unsure:
@@ -207,17 +211,17 @@ class _Batch:
         """One a run of rows that set the same columns, in their order: of two with one key the later wins."""
         for _, run in groupby(rows, key=lambda row: (row.given, row.has_made_id)):
             part = list(run)
-            for saved, params in parts_of(self.unit.binding, part, [row.draft._row for row in part]):
+            for saved, params in parts_of(self.identity_map.binding, part, [row.draft._row for row in part]):
                 yield self._statement(saved, params)
 
     def _statement(self, rows: Sequence[SavedRow], params: Sequence[Params]) -> Statement:
-        binding = self.unit.binding
+        binding = self.identity_map.binding
         made = rows[0].has_made_id
         sql = f"{binding.insert_sql}? {self._conflict_clause(rows[0].given, made)}"
         return Statement(sql, (), StatementTag(binding, "insert", [row.draft for row in rows], made), params)
 
     def _conflict_clause(self, given: frozenset[int], made: bool) -> str:
-        schema, dialect = self.unit.schema, self.unit.binding.dialect
+        schema, dialect = self.identity_map.schema, self.identity_map.binding.dialect
         id_column = schema.columns[0].name
         if self.on_conflict == "ignore":
             return dialect.upsert_clause((), id_column=id_column, ids_made=made)

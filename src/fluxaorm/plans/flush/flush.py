@@ -29,146 +29,150 @@ from fluxaorm.plans.commits.after_commit import AfterCommit, finish_plan, follow
 from fluxaorm.plans.commits.commits import commit_plan, rollback_plan
 from fluxaorm.plans.commits.transactions import joined_flush_plan, transaction_of
 from fluxaorm.plans.commits.undo import drop_changes
-from fluxaorm.plans.commits.unknown_commits import settle_later
+from fluxaorm.plans.commits.unknown_commits import resolve_later
 from fluxaorm.plans.commits.users_statements import GUARD, queued_plan
 from fluxaorm.plans.effects import Begin, ExecResult, Execute, Plan, Session, Statement
 from fluxaorm.plans.ids.new_ids import lift_ids_plan
 from fluxaorm.plans.retries import Retries
 from fluxaorm.plans.state.keys import INTENT_MS
 from fluxaorm.plans.state.tracked import NEW, TrackedEntity
-from fluxaorm.plans.state.unit import UnitOfWork
+from fluxaorm.plans.state.unit_of_work import UnitOfWork
 from fluxaorm.plans.writes.callbacks import before_plan, has_before_handlers
 from fluxaorm.plans.writes.changed_keys import add_write
 from fluxaorm.plans.writes.dangling import check_references_plan, referred_ids
 from fluxaorm.plans.writes.duplicates import explained_plan, note_holder
 from fluxaorm.plans.writes.entity_write import EntityWrite, StatementTag
-from fluxaorm.plans.writes.flush_work import FlushResult, FlushWork, PoolWork, collect, settle
+from fluxaorm.plans.writes.flush_work import FlushResult, FlushWork, PoolWork, collect, mark_written
 from fluxaorm.plans.writes.foreign_keys import known_foreign_keys
-from fluxaorm.plans.writes.pipelines import PipelineHandle, delete_keys_plan, pipelines_of, settle_queued
+from fluxaorm.plans.writes.pipelines import PipelineHandle, delete_keys_plan, finish_queued, pipelines_of
 from fluxaorm.plans.writes.statements import problem_of, statements_plan
 from fluxaorm.query.own_sql.raw_statements import Reach, reach_of
 
 
-def flush_plan(owner: UnitOfWork, entities: Sequence[TrackedEntity] = ()) -> Plan[FlushResult]:
+def flush_plan(unit_of_work: UnitOfWork, entities: Sequence[TrackedEntity] = ()) -> Plan[FlushResult]:
     """Write everything pending, or only ``entities`` with the new ones they refer to.
 
     Raises MissingValueError, DanglingReferenceError, ReferenceCycleError, DuplicateKeyError, EntityGoneError,
     StaleEntityError, DeadlockError, MySQLConnectionError, CacheUnavailableError (nothing written, changes kept), what
     a before-handler raised (the same), CommitUnknownError, PartialCommitError, PostCommitError, ReentrantFlushError.
     """
-    if owner.flushing:
+    if unit_of_work.flushing:
         raise ReentrantFlushError("this context is in the middle of a flush; a handler uses ctx.clone()")
-    owner.flushing = True
+    unit_of_work.flushing = True
     try:
-        owner.note_json_changes()
-        chosen = yield from _chosen_plan(owner, entities)
-        work = yield from _work_plan(owner, chosen)
+        unit_of_work.note_json_changes()
+        chosen = yield from _chosen_plan(unit_of_work, entities)
+        work = yield from _work_plan(unit_of_work, chosen)
         # a flush of chosen entities leaves everything else waiting
-        queued = pipelines_of(owner)
+        queued = pipelines_of(unit_of_work)
         if queued is not None and not entities:
             work.add_queued(queued)
         if not work.writes and work.queued is None:
             return FlushResult()
-        yield from check_references_plan(owner, work.writes)
+        yield from check_references_plan(unit_of_work, work.writes)
         if work.queued is not None:
-            yield from delete_keys_plan(owner, work.queued)
-        chosen_ids = [entity for entity in chosen if entity in owner.chosen_ids]
+            yield from delete_keys_plan(unit_of_work, work.queued)
+        chosen_ids = [entity for entity in chosen if entity in unit_of_work.chosen_ids]
         if chosen_ids:
             yield from lift_ids_plan(chosen_ids)
         try:
-            yield from _ordered_plan(owner, work)
+            yield from _ordered_plan(unit_of_work, work)
         except (CommitUnknownError, EntityGoneError, PartialCommitError, StaleEntityError):
             # the rows are not, or may not be, what the entities say: giving the changes up must not make them current
             for write in work.writes:
-                write.entity._unit.make_stale((write.entity._row[0],))
+                write.entity._identity_map.make_stale((write.entity._row[0],))
             raise
         return work.result()
     finally:
-        owner.flushing = False
+        unit_of_work.flushing = False
 
 
-def _ordered_plan(owner: UnitOfWork, work: FlushWork) -> Plan[None]:
+def _ordered_plan(unit_of_work: UnitOfWork, work: FlushWork) -> Plan[None]:
     try:
-        yield from _written_plan(owner, work)
+        yield from _written_plan(unit_of_work, work)
     except MySQLError as error:
         # a foreign key that nobody had told of: nothing was written, and another order may do
-        if not (yield from _learn_plan(owner, work.writes, error)):
+        if not (yield from _learn_plan(unit_of_work, work.writes, error)):
             note_holder(error, work.writes)
             raise
-        work.arrange_anew(known_foreign_keys(owner.engine))
-        yield from _written_plan(owner, work)
+        work.arrange_anew(known_foreign_keys(unit_of_work.engine))
+        yield from _written_plan(unit_of_work, work)
 
 
-def _written_plan(owner: UnitOfWork, work: FlushWork) -> Plan[None]:
-    transaction = transaction_of(owner)
+def _written_plan(unit_of_work: UnitOfWork, work: FlushWork) -> Plan[None]:
+    transaction = transaction_of(unit_of_work)
     if transaction is None:
-        yield from _retried_plan(owner, work)
+        yield from _retried_plan(unit_of_work, work)
     else:
         yield from joined_flush_plan(transaction, work)
 
 
-def _work_plan(owner: UnitOfWork, chosen: Sequence[TrackedEntity]) -> Plan[FlushWork]:
-    writes = collect(owner, chosen)
+def _work_plan(unit_of_work: UnitOfWork, chosen: Sequence[TrackedEntity]) -> Plan[FlushWork]:
+    writes = collect(unit_of_work, chosen)
     try:
-        return FlushWork(writes, known_foreign_keys(owner.engine))
+        return FlushWork(writes, known_foreign_keys(unit_of_work.engine))
     except ReferenceCycleError as error:
         # the key may be gone by now
-        if not (yield from _learn_plan(owner, writes, error)):
+        if not (yield from _learn_plan(unit_of_work, writes, error)):
             raise
-        return FlushWork(writes, known_foreign_keys(owner.engine))
+        return FlushWork(writes, known_foreign_keys(unit_of_work.engine))
 
 
-def _learn_plan(owner: UnitOfWork, writes: Sequence[EntityWrite], error: FluxaError) -> Plan[bool]:
+def _learn_plan(unit_of_work: UnitOfWork, writes: Sequence[EntityWrite], error: FluxaError) -> Plan[bool]:
     """Whether the databases have other foreign keys than was known, when it is these that an error is about."""
     news = False
     for pool, dialect in {write.binding.mysql_pool: write.binding.dialect for write in writes}.items():
         if isinstance(error, ReferenceCycleError) or dialect.breaks_foreign_key(error):
-            news |= yield from known_foreign_keys(owner.engine).learn_plan(owner.target(pool), pool, dialect)
+            news |= yield from known_foreign_keys(unit_of_work.engine).learn_plan(
+                unit_of_work.target(pool), pool, dialect
+            )
     return news
 
 
-def _chosen_plan(owner: UnitOfWork, entities: Sequence[TrackedEntity]) -> Plan[list[TrackedEntity]]:
+def _chosen_plan(unit_of_work: UnitOfWork, entities: Sequence[TrackedEntity]) -> Plan[list[TrackedEntity]]:
     """What is to be written, as before-handlers leave it."""
 
     def choose() -> list[TrackedEntity]:
-        return with_new_references(owner, entities) if entities else list(owner.pending)
+        return with_new_references(unit_of_work, entities) if entities else list(unit_of_work.pending)
 
-    return (yield from before_plan(owner, choose)) if has_before_handlers(owner) else choose()
+    return (yield from before_plan(unit_of_work, choose)) if has_before_handlers(unit_of_work) else choose()
 
 
-def with_new_references(owner: UnitOfWork, entities: Sequence[TrackedEntity]) -> list[TrackedEntity]:
+def with_new_references(unit_of_work: UnitOfWork, entities: Sequence[TrackedEntity]) -> list[TrackedEntity]:
     """The given entities, and the pending new ones they refer to, directly or through another."""
     chosen: dict[TrackedEntity, None] = {}
     waiting = list(entities)
     new_by_key = {
-        (entity._unit.schema.name, entity._row[0]): entity for entity in owner.pending if entity._state == NEW
+        (entity._identity_map.schema.name, entity._row[0]): entity
+        for entity in unit_of_work.pending
+        if entity._state == NEW
     }
     while waiting:
         entity = waiting.pop()
-        if entity._unit.owner is not owner:
-            raise ForeignEntityError(entity._unit.schema.name, entity._row[0])
+        if entity._identity_map.unit_of_work is not unit_of_work:
+            raise ForeignEntityError(entity._identity_map.schema.name, entity._row[0])
         if entity in chosen:
             continue
         chosen[entity] = None
-        for reference in entity._unit.schema.references:
+        for reference in entity._identity_map.schema.references:
             keys = [(reference.target, id) for id in referred_ids(entity, reference)]
             waiting += [new_by_key[key] for key in keys if key in new_by_key]
-    return [entity for entity in owner.pending if entity in chosen]
+    return [entity for entity in unit_of_work.pending if entity in chosen]
 
 
-def _retried_plan(owner: UnitOfWork, work: FlushWork) -> Plan[None]:
+def _retried_plan(unit_of_work: UnitOfWork, work: FlushWork) -> Plan[None]:
     """Run the work, again after what certainly committed nothing: a deadlock, or a connection lost before COMMIT."""
     retries = Retries()
     while True:
         try:
-            return (yield from _write_plan(owner, work))
+            return (yield from _write_plan(unit_of_work, work))
         except (DeadlockError, MySQLConnectionError) as error:
             if not (yield from retries.pause_plan(error)):
                 raise
 
 
-def _write_plan(owner: UnitOfWork, work: FlushWork) -> Plan[None]:
-    intents = intents_of(owner, work)
+def _write_plan(unit_of_work: UnitOfWork, work: FlushWork) -> Plan[None]:
+    intents = intents_of(unit_of_work, work)
     pools = list(work.pools.values())
     interruption: BaseException | None = None
     try:
@@ -176,37 +180,37 @@ def _write_plan(owner: UnitOfWork, work: FlushWork) -> Plan[None]:
             # nothing but Redis commands
             pass
         elif len(pools) == 1 and (lone := _lone_of(pools[0], intents)) is not None:
-            interruption = yield from _lone_plan(owner, pools[0].pool, lone, intents)
+            interruption = yield from _lone_plan(unit_of_work, pools[0].pool, lone, intents)
         else:
-            interruption = yield from _transaction_plan(owner, pools, work.commit_order(), intents)
+            interruption = yield from _transaction_plan(unit_of_work, pools, work.commit_order(), intents)
     except PartialCommitError as error:
-        yield from _settle_part_plan(owner, work, error)
+        yield from _after_partial_commit_plan(unit_of_work, work, error)
         raise
-    settled = False
+    marked = False
     try:
         after = AfterCommit.of(work)
-        settle(owner, work.writes)
-        settle_queued(owner, work.queued)
-        settled = True
-        yield from finish_plan(owner, intents, [after], interruption)
+        mark_written(unit_of_work, work.writes)
+        finish_queued(unit_of_work, work.queued)
+        marked = True
+        yield from finish_plan(unit_of_work, intents, [after], interruption)
     except Exception:
         raise
     except BaseException as error:
-        if not settled:
+        if not marked:
             # what is durable must not be written a second time
-            settle(owner, work.writes)
-            settle_queued(owner, work.queued)
+            mark_written(unit_of_work, work.writes)
+            finish_queued(unit_of_work, work.queued)
         leave_to_background(intents, error)
         raise
 
 
-def _settle_part_plan(owner: UnitOfWork, work: FlushWork, error: PartialCommitError) -> Plan[None]:
+def _after_partial_commit_plan(unit_of_work: UnitOfWork, work: FlushWork, error: PartialCommitError) -> Plan[None]:
     """What is written of the pools that committed is done with; the rest waits for another flush, commands too."""
     after = AfterCommit.of(work)
-    settle(owner, [write for write in work.writes if write.binding.mysql_pool in error.committed])
+    mark_written(unit_of_work, [write for write in work.writes if write.binding.mysql_pool in error.committed])
     if work.queued is not None:
-        work.queued.settle(error.committed, error.statements_done)
-    error.note_failures((yield from follow_part_plan(owner, [after], error.committed)))
+        work.queued.finish(error.committed, error.statements_done)
+    error.note_failures((yield from follow_part_plan(unit_of_work, [after], error.committed)))
 
 
 def _lone_of(pool: PoolWork, intents: Intents) -> Statement | None:
@@ -227,15 +231,17 @@ def is_lone(statement: Statement, intents: Intents) -> bool:
     return tag.verb != "update" and not intents.are_announced
 
 
-def intents_of(owner: UnitOfWork, work: FlushWork) -> Intents:
+def intents_of(unit_of_work: UnitOfWork, work: FlushWork) -> Intents:
     """Every cached row that the work changes."""
-    intents = Intents(owner.engine)
+    intents = Intents(unit_of_work.engine)
     for write in work.writes:
         add_write(intents, write)
     return intents
 
 
-def _lone_plan(owner: UnitOfWork, pool: str, statement: Statement, intents: Intents) -> Plan[BaseException | None]:
+def _lone_plan(
+    unit_of_work: UnitOfWork, pool: str, statement: Statement, intents: Intents
+) -> Plan[BaseException | None]:
     """As ``_transaction_plan``."""
     tag = statement.tag
     reach = reach_of(statement.sql) if isinstance(tag, PipelineHandle) else Reach.OURS
@@ -246,7 +252,7 @@ def _lone_plan(owner: UnitOfWork, pool: str, statement: Statement, intents: Inte
         intents.evict_local()
         result = yield from execute
     except CommitUnknownError as error:
-        settle_later(owner.engine, error, intents)
+        resolve_later(unit_of_work.engine, error, intents)
         raise
     except BaseException as error:
         if execute.result is None:
@@ -260,7 +266,7 @@ def _lone_plan(owner: UnitOfWork, pool: str, statement: Statement, intents: Inte
 
 
 def _transaction_plan(
-    owner: UnitOfWork, pools: list[PoolWork], commit_order: Sequence[str], intents: Intents
+    unit_of_work: UnitOfWork, pools: list[PoolWork], commit_order: Sequence[str], intents: Intents
 ) -> Plan[BaseException | None]:
     """Write it; what interrupted the caller when it was durable already."""
     sessions: list[Session] = []
@@ -275,23 +281,23 @@ def _transaction_plan(
                 # one of them may commit: the caches know before
                 yield from intents.intend_plan()
                 intents.evict_local()
-                yield from queued_plan(session, pool.queued, owner.engine.mysql_pools[pool.pool].dialect)
+                yield from queued_plan(session, pool.queued, unit_of_work.engine.mysql_pools[pool.pool].dialect)
     except BaseException:
         yield from rollback_plan(sessions)
         intents.evict_local()
         if doubts := [session.doubt for session in sessions if session.doubt is not None]:
-            settle_later(owner.engine, doubts[0], intents)
+            resolve_later(unit_of_work.engine, doubts[0], intents)
         else:
             yield from intents.release_or_later_plan()
         raise
     sessions.sort(key=lambda session: commit_order.index(session.pool))
-    return (yield from commit_plan(owner.engine, sessions, intents))
+    return (yield from commit_plan(unit_of_work.engine, sessions, intents))
 
 
-def clear_flush(owner: UnitOfWork) -> None:
+def clear_flush(unit_of_work: UnitOfWork) -> None:
     """Forget pending changes and pipelines: stored entities get their loaded values back, new ones are untracked."""
-    owner.note_json_changes()
-    drop_changes(owner.pending)
-    owner.pending.clear()
-    owner.chosen_ids.clear()
-    owner.pipelines = None
+    unit_of_work.note_json_changes()
+    drop_changes(unit_of_work.pending)
+    unit_of_work.pending.clear()
+    unit_of_work.chosen_ids.clear()
+    unit_of_work.pipelines = None

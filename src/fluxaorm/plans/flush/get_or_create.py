@@ -14,7 +14,7 @@ from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.flush.flush import flush_plan
 from fluxaorm.plans.reads.unique import row_holder_plan
 from fluxaorm.plans.state.tracked import NEW
-from fluxaorm.plans.state.unit import EntityUnit
+from fluxaorm.plans.state.unit_of_work import IdentityMap
 from fluxaorm.plans.writes.creation import new_plan
 
 ATTEMPTS: Final = 3
@@ -22,24 +22,24 @@ ATTEMPTS: Final = 3
 
 
 def get_or_create_plan(
-    unit: EntityUnit, unique: Mapping[str, Any], defaults: Mapping[str, Any]
+    identity_map: IdentityMap, unique: Mapping[str, Any], defaults: Mapping[str, Any]
 ) -> Plan[tuple[Any, bool]]:
     """The entity and whether it was made. Raises QueryError before anything is sent, and as a flush."""
-    index, values = _key(unit, unique)
+    index, values = _key(identity_map, unique)
     if twice := unique.keys() & defaults.keys():
-        raise QueryError(f"{unit.schema.name}: {', '.join(sorted(twice))} is given twice")
+        raise QueryError(f"{identity_map.schema.name}: {', '.join(sorted(twice))} is given twice")
     for attempt in range(1, ATTEMPTS + 1):
-        found = yield from _found_plan(unit, index, values, again=attempt > 1)
-        if found is not None and not unit.is_hidden(found):
+        found = yield from _found_plan(identity_map, index, values, again=attempt > 1)
+        if found is not None and not identity_map.is_hidden(found):
             return found, False
         # what only waits to be deleted goes first, so that its values are free
         leaving = [] if found is None else [found]
-        entity = yield from new_plan(unit, {**unique, **defaults})
+        entity = yield from new_plan(identity_map, {**unique, **defaults})
         try:
-            yield from flush_plan(unit.owner, [*leaving, entity])
+            yield from flush_plan(identity_map.unit_of_work, [*leaving, entity])
         except DuplicateKeyError as error:
             _forget(entity)
-            if (error.entity, error.index) != (unit.schema.name, index.name) or attempt == ATTEMPTS:
+            if (error.entity, error.index) != (identity_map.schema.name, index.name) or attempt == ATTEMPTS:
                 raise
         except BaseException:
             _forget(entity)
@@ -55,20 +55,24 @@ def _forget(entity: Any) -> None:
         entity._force_delete()
 
 
-def _key(unit: EntityUnit, unique: Mapping[str, Any]) -> tuple[IndexSchema, list[Any]]:
-    by_name = unit.binding.by_name
+def _key(identity_map: IdentityMap, unique: Mapping[str, Any]) -> tuple[IndexSchema, list[Any]]:
+    by_name = identity_map.binding.by_name
     fields = {by_name[name].field if name in by_name else name: value for name, value in unique.items()}
-    for index in unit.schema.indexes:
+    for index in identity_map.schema.indexes:
         if index.unique and set(index.fields) == fields.keys():
             if None in fields.values():
-                raise QueryError(f"{unit.schema.name}: NULL is equal to nothing, so get_or_create() cannot find it")
+                raise QueryError(
+                    f"{identity_map.schema.name}: NULL is equal to nothing, so get_or_create() cannot find it"
+                )
             return index, [fields[field] for field in index.fields]
-    known = "; ".join(", ".join(index.fields) for index in unit.schema.indexes if index.unique) or "none"
+    known = "; ".join(", ".join(index.fields) for index in identity_map.schema.indexes if index.unique) or "none"
     given = ", ".join(fields) or "nothing"
-    raise QueryError(f"{unit.schema.name}: get_or_create() takes the fields of a unique index ({known}), not {given}")
+    raise QueryError(
+        f"{identity_map.schema.name}: get_or_create() takes the fields of a unique index ({known}), not {given}"
+    )
 
 
-def _found_plan(unit: EntityUnit, index: IndexSchema, values: list[Any], *, again: bool) -> Plan[Any]:
+def _found_plan(identity_map: IdentityMap, index: IndexSchema, values: list[Any], *, again: bool) -> Plan[Any]:
     """``again``: the INSERT met a row that an open transaction's snapshot may not show; only a locking read does."""
-    lock = again and unit.in_transaction and bool(unit.binding.dialect.for_update_clause())
-    return (yield from row_holder_plan(unit, index.name, values, for_update=lock, makes=True))
+    lock = again and identity_map.in_transaction and bool(identity_map.binding.dialect.for_update_clause())
+    return (yield from row_holder_plan(identity_map, index.name, values, for_update=lock, makes=True))

@@ -25,42 +25,42 @@ from fluxaorm.errors import (
 from fluxaorm.plans.cache.functions import INSTALL_IDS, ODD_BLOCK, TAKE_IDS, function_call, redis_plan
 from fluxaorm.plans.effects import ExecResult, Execute, FetchRows, Plan, RedisRoundTrip
 from fluxaorm.plans.retries import Retries
-from fluxaorm.plans.state.binding import Binding
+from fluxaorm.plans.state.bound_entity import BoundEntity
 from fluxaorm.plans.state.tracked import TrackedEntity
-from fluxaorm.plans.state.unit import UnitOfWork
+from fluxaorm.plans.state.unit_of_work import UnitOfWork
 
 LARGEST_BLOCK: Final = 10_000
 
 logger = logging.getLogger("fluxaorm.ids")
 
 
-def take_id_plan(owner: UnitOfWork, binding: Binding) -> Plan[int]:
+def take_id_plan(unit_of_work: UnitOfWork, binding: BoundEntity) -> Plan[int]:
     """One new id: from the process's batch, else a new batch of the size that fits the pace. IdExhaustedError.
 
     A batch is no larger than a block, so that blocks of one id give ids in strict order.
     """
-    monotonic = owner.engine.monotonic
+    monotonic = unit_of_work.engine.monotonic
     id = binding.ids.take(monotonic())
     while id is None:
         batch = min(binding.ids.batch_size(monotonic()), block_size(binding))
-        yield from _refill_plan(owner, binding, batch, whole=False)
+        yield from _refill_plan(unit_of_work, binding, batch, whole=False)
         id = binding.ids.take(monotonic())
     return id
 
 
-def take_ids_plan(owner: UnitOfWork, binding: Binding, count: int) -> Plan[list[int]]:
+def take_ids_plan(unit_of_work: UnitOfWork, binding: BoundEntity, count: int) -> Plan[list[int]]:
     """``count`` new ids, in one round trip to Redis, or two to MySQL when they are a block or more.
 
     Four at the end of a block.
     """
     ids = binding.ids.take_many(count)
     while len(ids) < count:
-        yield from _refill_plan(owner, binding, count - len(ids), whole=True)
+        yield from _refill_plan(unit_of_work, binding, count - len(ids), whole=True)
         ids += binding.ids.take_many(count - len(ids))
     return ids
 
 
-def _refill_plan(owner: UnitOfWork, binding: Binding, count: int, *, whole: bool) -> Plan[None]:
+def _refill_plan(unit_of_work: UnitOfWork, binding: BoundEntity, count: int, *, whole: bool) -> Plan[None]:
     """Put at least one more id in the process's hand; ``whole``: all that are asked for."""
     block = block_size(binding)
     pool = binding.id_redis_pool
@@ -70,15 +70,15 @@ def _refill_plan(owner: UnitOfWork, binding: Binding, count: int, *, whole: bool
     try:
         yield from _refill_from_redis_plan(binding, pool, count, whole=whole)
     except RedisError as error:
-        owner.engine.cache_outage(pool, error)
+        unit_of_work.engine.cache_outage(pool, error)
         yield from _reserve_for_process_plan(binding, count)
 
 
-def _reserve_for_process_plan(binding: Binding, size: int) -> Plan[None]:
+def _reserve_for_process_plan(binding: BoundEntity, size: int) -> Plan[None]:
     binding.ids.add_all((yield from _reserve_plan(binding, size)))
 
 
-def _refill_from_redis_plan(binding: Binding, pool: str, count: int, *, whole: bool) -> Plan[None]:
+def _refill_from_redis_plan(binding: BoundEntity, pool: str, count: int, *, whole: bool) -> Plan[None]:
     replies = yield from redis_plan(pool, (function_call(TAKE_IDS, binding.id_key, count),))
     reply = replies.values[0]
     if isinstance(reply, RedisError):
@@ -94,7 +94,7 @@ def _refill_from_redis_plan(binding: Binding, pool: str, count: int, *, whole: b
         yield from _install_block_plan(binding, pool, count - taken)
 
 
-def _is_sound_plan(binding: Binding, reply: Any, count: int) -> Plan[bool]:
+def _is_sound_plan(binding: BoundEntity, reply: Any, count: int) -> Plan[bool]:
     """Whether ids that Redis gave are of a block that was reserved: what lies there may be anybody's writing.
 
     Its form is looked at each time, ``_fluxa_ids`` once for each block.
@@ -113,7 +113,7 @@ def _is_sound_plan(binding: Binding, reply: Any, count: int) -> Plan[bool]:
     return True
 
 
-def _reserved_plan(binding: Binding) -> Plan[int]:
+def _reserved_plan(binding: BoundEntity) -> Plan[int]:
     """How far ids were reserved so far."""
     try:
         rows = yield from FetchRows(binding.mysql_pool, binding.dialect.ids_reserved(), (binding.recorded_table,))
@@ -124,7 +124,7 @@ def _reserved_plan(binding: Binding) -> Plan[int]:
     return int(rows[0][0]) if rows else 0
 
 
-def drop_block_plan(binding: Binding) -> Plan[None]:
+def drop_block_plan(binding: BoundEntity) -> Plan[None]:
     """Nobody is given more of the ids that are in hand, here and in Redis: something is wrong with them.
 
     What is lost by it are numbers. A Redis that cannot be reached is no reason to fail.
@@ -137,7 +137,7 @@ def drop_block_plan(binding: Binding) -> Plan[None]:
             logger.warning("the ids of %s in Redis could not be dropped: %s", binding.schema.name, error)
 
 
-def _install_block_plan(binding: Binding, pool: str, count: int) -> Plan[None]:
+def _install_block_plan(binding: BoundEntity, pool: str, count: int) -> Plan[None]:
     """Reserve a block, keep ``count`` ids or so, and give Redis the longest run of the others to share out.
 
     It does so as long as it is the same primary: under another one they are nobody's.
@@ -165,12 +165,12 @@ def _length(run: tuple[int, int]) -> int:
     return run[1] - run[0] + 1
 
 
-def block_size(binding: Binding) -> int:
+def block_size(binding: BoundEntity) -> int:
     """Ids in a block: as declared, else the smaller of 10,000 and a thousandth of the type's range, at least 1."""
     return binding.schema.id_block or max(1, min(LARGEST_BLOCK, binding.schema.id_maximum // 1000))
 
 
-def _reserve_plan(binding: Binding, size: int) -> Plan[list[tuple[int, int]]]:
+def _reserve_plan(binding: BoundEntity, size: int) -> Plan[list[tuple[int, int]]]:
     """The free runs, in order, of a block of ids nobody else will get; cut at the id type's maximum. IdExhaustedError.
 
     Ids that are taken (chosen by somebody, or given by the server itself to other writers) are left out.
@@ -198,25 +198,25 @@ def _runs_between(first: int, last: int, taken: Iterable[int]) -> list[tuple[int
     return [*runs, (first, last)] if first <= last else runs
 
 
-def _pass_rows_plan(binding: Binding, size: int) -> Plan[None]:
+def _pass_rows_plan(binding: BoundEntity, size: int) -> Plan[None]:
     """Go on above all rows, when a whole block was taken, unless one of them is so high that nothing is left there."""
     largest = yield from _largest_id_plan(binding)
     if largest + size <= binding.schema.id_maximum:
         yield from _lift_to_plan(binding, largest)
 
 
-def _largest_id_plan(binding: Binding, table: str | None = None) -> Plan[int]:
+def _largest_id_plan(binding: BoundEntity, table: str | None = None) -> Plan[int]:
     """Of the table's rows, or of ``table``'s; 0 without any. It locks none."""
     name, id_column = _names(binding)
     rows = yield from FetchRows(binding.mysql_pool, binding.dialect.largest_id(table or name, id_column))
     return int(rows[0][0] or 0)
 
 
-def _names(binding: Binding) -> tuple[str, str]:
+def _names(binding: BoundEntity) -> tuple[str, str]:
     return binding.schema.table, binding.schema.columns[0].name
 
 
-def _move_reserved_plan(binding: Binding, size: int) -> Plan[int]:
+def _move_reserved_plan(binding: BoundEntity, size: int) -> Plan[int]:
     """Raise ``reserved`` and return its new value."""
     dialect = binding.dialect
     try:
@@ -231,7 +231,9 @@ def _move_reserved_plan(binding: Binding, size: int) -> Plan[int]:
     return reserved
 
 
-def _own_row_plan(binding: Binding, sql: str, args: tuple[object, ...], table: str | None = None) -> Plan[ExecResult]:
+def _own_row_plan(
+    binding: BoundEntity, sql: str, args: tuple[object, ...], table: str | None = None
+) -> Plan[ExecResult]:
     """Change the entity's row of ``_fluxa_ids``; made from the table's largest id when it is missing, as is the table.
 
     ``table``: where its rows still are, before it is renamed. Raises MySQLError when that is missing: there is nothing
@@ -251,7 +253,7 @@ def _own_row_plan(binding: Binding, sql: str, args: tuple[object, ...], table: s
     return done
 
 
-def _make_table_plan(binding: Binding) -> Plan[None]:
+def _make_table_plan(binding: BoundEntity) -> Plan[None]:
     try:
         _ = yield from _repeatable_plan(binding, binding.dialect.ids_table_ddl(), ())
     except MySQLError as error:
@@ -266,7 +268,7 @@ def _make_table_plan(binding: Binding) -> Plan[None]:
         ) from error
 
 
-def _repeatable_plan(binding: Binding, sql: str, args: tuple[object, ...]) -> Plan[ExecResult]:
+def _repeatable_plan(binding: BoundEntity, sql: str, args: tuple[object, ...]) -> Plan[ExecResult]:
     """Run a statement of which a repetition costs no more than a gap in the ids.
 
     Repeated after a deadlock, and once when nobody knows whether it was done.
@@ -290,15 +292,15 @@ def lift_ids_plan(entities: Sequence[TrackedEntity]) -> Plan[None]:
 
     A statement of its own, since it may leave a gap but must not hold a lock that other processes need for their ids.
     """
-    chosen: dict[Binding, list[int]] = {}
+    chosen: dict[BoundEntity, list[int]] = {}
     for entity in entities:
-        chosen.setdefault(entity._unit.binding, []).append(entity._row[0])
+        chosen.setdefault(entity._identity_map.binding, []).append(entity._row[0])
     for binding, ids in chosen.items():
         binding.ids.leave_out(ids)
         yield from keep_ids_above_plan(binding, max(ids))
 
 
-def keep_ids_above_plan(binding: Binding, id: int, table: str | None = None) -> Plan[None]:
+def keep_ids_above_plan(binding: BoundEntity, id: int, table: str | None = None) -> Plan[None]:
     """Never reserve ``id`` or one below it again. ``table``: where the rows are, when not under the entity's name."""
     if id > binding.reserved_seen:
         # a process that lifts again is loading rows: ahead by a block it need not lift for each flush
@@ -306,7 +308,7 @@ def keep_ids_above_plan(binding: Binding, id: int, table: str | None = None) -> 
         yield from _lift_to_plan(binding, min(id + ahead, binding.schema.id_maximum), table)
 
 
-def _lift_to_plan(binding: Binding, bound: int, table: str | None = None) -> Plan[None]:
+def _lift_to_plan(binding: BoundEntity, bound: int, table: str | None = None) -> Plan[None]:
     args = (bound, binding.recorded_table, bound)
     _ = yield from _own_row_plan(binding, binding.dialect.ids_lift(), args, table)
     binding.reserved_seen = bound

@@ -11,45 +11,47 @@ from fluxaorm.entity.values.unfit_cell import UNFIT
 from fluxaorm.errors import QueryError
 from fluxaorm.plans.effects import FetchRows, Plan
 from fluxaorm.plans.reads.search import check_search, decoder_of, unfit_value
-from fluxaorm.plans.state.unit import EntityUnit
+from fluxaorm.plans.state.unit_of_work import IdentityMap
 from fluxaorm.query.aggregates import Aggregate
 from fluxaorm.query.own_sql.params import with_article
 from fluxaorm.query.query import GroupedQuery, Query
-from fluxaorm.query.sql.select import Expression, Form
+from fluxaorm.query.sql.select import Form, SQLExpression
 
 _AVERAGE_DIGITS: Final = 4
 """What MySQL adds to the scale of a number for its average."""
 _EXACT: Final = Context(prec=200, rounding=ROUND_HALF_UP)
 
 
-def aggregate_plan(unit: EntityUnit, query: Query, aggregates: Mapping[str, Aggregate]) -> Plan[dict[str, Any]]:
+def aggregate_plan(
+    identity_map: IdentityMap, query: Query, aggregates: Mapping[str, Aggregate]
+) -> Plan[dict[str, Any]]:
     """Name -> value. Raises QueryError before anything is sent."""
-    rows = yield from _aggregate_plan(unit, GroupedQuery(check_search(unit, query), ()), aggregates)
+    rows = yield from _aggregate_plan(identity_map, GroupedQuery(check_search(identity_map, query), ()), aggregates)
     if rows:
         return rows[0]
     return {name: 0 if aggregate.function == "count" else None for name, aggregate in aggregates.items()}
 
 
 def aggregate_groups_plan(
-    unit: EntityUnit, query: GroupedQuery, aggregates: Mapping[str, Aggregate]
+    identity_map: IdentityMap, query: GroupedQuery, aggregates: Mapping[str, Aggregate]
 ) -> Plan[list[dict[str, Any]]]:
     """The same for each group, with the values it is grouped by under their fields' names (``category.name``)."""
-    return (yield from _aggregate_plan(unit, query, aggregates))
+    return (yield from _aggregate_plan(identity_map, query, aggregates))
 
 
 def _aggregate_plan(
-    unit: EntityUnit, grouped: GroupedQuery, aggregates: Mapping[str, Aggregate]
+    identity_map: IdentityMap, grouped: GroupedQuery, aggregates: Mapping[str, Aggregate]
 ) -> Plan[list[dict[str, Any]]]:
-    _ = check_search(unit, grouped.query)
+    _ = check_search(identity_map, grouped.query)
     names = [".".join((*key.path, key.field)) for key in grouped.groups]
     _check(aggregates, names)
-    select = tuple(Expression(aggregate.function, aggregate.field) for aggregate in aggregates.values())
-    bound = unit.binding.queries.bind(grouped.query, Form("aggregates", select, grouped.groups))
-    decoders = [decoder_of(unit, key) for key in grouped.groups]
-    decoders += [_result_decoder(unit, aggregate) for aggregate in aggregates.values()]
+    select = tuple(SQLExpression(aggregate.function, aggregate.field) for aggregate in aggregates.values())
+    bound = identity_map.binding.queries.bind(grouped.query, Form("aggregates", select, grouped.groups))
+    decoders = [decoder_of(identity_map, key) for key in grouped.groups]
+    decoders += [_result_decoder(identity_map, aggregate) for aggregate in aggregates.values()]
     if bound is None:
         return []
-    rows = yield from FetchRows(unit.target, bound.sql, bound.args)
+    rows = yield from FetchRows(identity_map.target, bound.sql, bound.args)
     labels = [*names, *aggregates]
     try:
         return [
@@ -62,7 +64,7 @@ def _aggregate_plan(
     except UNFIT:
         pass
     fields = [each.field if each.function in ("min", "max") else None for each in aggregates.values()]
-    raise unfit_value(unit, [*grouped.groups, *fields], rows)
+    raise unfit_value(identity_map, [*grouped.groups, *fields], rows)
 
 
 def _check(aggregates: Mapping[str, object], names: list[str]) -> None:
@@ -75,14 +77,14 @@ def _check(aggregates: Mapping[str, object], names: list[str]) -> None:
             raise QueryError(f"aggregate(): {name} is the name of a field it is grouped by")
 
 
-def _result_decoder(unit: EntityUnit, aggregate: Aggregate) -> Callable[[Any], Any]:
+def _result_decoder(identity_map: IdentityMap, aggregate: Aggregate) -> Callable[[Any], Any]:
     key = aggregate.field
     if key is None or aggregate.function == "count":
         return int
     if aggregate.function in ("min", "max"):
-        decode: Callable[[Any], Any] = decoder_of(unit, key)
+        decode: Callable[[Any], Any] = decoder_of(identity_map, key)
         return decode
-    _, column = unit.binding.queries.resolve(key)
+    _, column = identity_map.binding.queries.resolve(key)
     if column.kind.startswith("float"):
         return float
     scale = _scale(column)

@@ -14,8 +14,9 @@ from fluxaorm.plans.cache.one_row import read_row_plan
 from fluxaorm.plans.effects import LookUpRows, Plan, Row
 
 if TYPE_CHECKING:
-    from fluxaorm.plans.state.binding import Binding
-    from fluxaorm.plans.state.unit import EnginePort, EntityUnit
+    from fluxaorm.plans.state.bound_entity import BoundEntity
+    from fluxaorm.plans.state.engine_port import EnginePort
+    from fluxaorm.plans.state.unit_of_work import IdentityMap
 
 
 class RowReader:
@@ -23,7 +24,7 @@ class RowReader:
 
     __slots__ = ("_binding", "_engine", "most")
 
-    def __init__(self, engine: EnginePort, binding: Binding) -> None:
+    def __init__(self, engine: EnginePort, binding: BoundEntity) -> None:
         self._engine = engine
         self._binding = binding
         self.most = BATCH
@@ -38,22 +39,31 @@ class RowReader:
         return {} if row is None else {ids[0]: row}
 
 
-def find_row_plan(unit: EntityUnit, id: int) -> Plan[Row | None]:
+def find_row_plan(identity_map: IdentityMap, id: int) -> Plan[Row | None]:
     """The row of an id below the context cache, or None; read together with others' where look-ups are merged."""
-    binding = unit.binding
-    reader = unit.merging_reader
+    binding = identity_map.binding
+    reader = identity_map.merging_reader
     # an id that no row can have must not spoil the statement of all
-    if reader is not None and id <= unit.schema.id_maximum and (binding.local is None or not _is_near(binding, id)):
+    if (
+        reader is not None
+        and id <= identity_map.schema.id_maximum
+        and (binding.local is None or not _is_near(binding, id))
+    ):
         rows: Mapping[int, Row] | None = yield LookUpRows(reader, (id,))
         if rows is not None:
             return rows.get(id)
-    return (yield from read_row_plan(unit.owner.engine, unit.target, binding, id))
+    return (yield from read_row_plan(identity_map.unit_of_work.engine, identity_map.target, binding, id))
 
 
-def find_rows_plan(unit: EntityUnit, ids: Sequence[int]) -> Plan[dict[int, Row]]:
+def find_rows_plan(identity_map: IdentityMap, ids: Sequence[int]) -> Plan[dict[int, Row]]:
     """The rows of distinct ids likewise; an id without a row is left out."""
-    engine, target, binding, reader = unit.owner.engine, unit.target, unit.binding, unit.merging_reader
-    if reader is None or len(ids) >= reader.most or max(ids) > unit.schema.id_maximum:
+    engine, target, binding, reader = (
+        identity_map.unit_of_work.engine,
+        identity_map.target,
+        identity_map.binding,
+        identity_map.merging_reader,
+    )
+    if reader is None or len(ids) >= reader.most or max(ids) > identity_map.schema.id_maximum:
         return (yield from read_rows_plan(engine, target, binding, ids))
     far = [id for id in ids if not _is_near(binding, id)]
     found = (yield from LookUpRows(reader, far)) if far else None
@@ -67,5 +77,5 @@ def find_rows_plan(unit: EntityUnit, ids: Sequence[int]) -> Plan[dict[int, Row]]
     return rows
 
 
-def _is_near(binding: Binding, id: int) -> bool:
+def _is_near(binding: BoundEntity, id: int) -> bool:
     return binding.local is not None and binding.local.get(id) is not None

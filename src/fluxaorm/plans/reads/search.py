@@ -10,7 +10,7 @@ from fluxaorm.errors import QueryError, StoredValueError
 from fluxaorm.plans.effects import FetchRows, Plan, Row
 from fluxaorm.plans.reads.locked import check_lockable, refuse_unsaved
 from fluxaorm.plans.reads.unique import get_by_unique_plan
-from fluxaorm.plans.state.unit import EntityUnit
+from fluxaorm.plans.state.unit_of_work import IdentityMap
 from fluxaorm.query.conditions import Combination, Comparison, Condition
 from fluxaorm.query.fields import QueryField, key_of
 from fluxaorm.query.own_sql.own_select import locks_rows, wrap_select
@@ -20,79 +20,81 @@ from fluxaorm.query.sql.select import COUNT, EXISTS, IDS, ROWS, BoundSQL, expres
 from fluxaorm.query.where import Where
 
 
-def search_many_plan(unit: EntityUnit, query: Query) -> Plan[list[Any]]:
+def search_many_plan(identity_map: IdentityMap, query: Query) -> Plan[list[Any]]:
     """Entities that match, in the query's order. Raises QueryError before anything is sent, like all of these."""
-    since = unit.writes_seen
-    rows = yield from _fetch(unit, unit.binding.queries.bind(check_search(unit, query), ROWS))
-    return _found(unit, query, rows, since)
+    since = identity_map.writes_seen
+    rows = yield from _fetch(identity_map, identity_map.binding.queries.bind(check_search(identity_map, query), ROWS))
+    return _found(identity_map, query, rows, since)
 
 
-def search_many_with_total_plan(unit: EntityUnit, query: Query) -> Plan[tuple[list[Any], int]]:
+def search_many_with_total_plan(identity_map: IdentityMap, query: Query) -> Plan[tuple[list[Any], int]]:
     """The same with the number of all that match, whatever the page."""
-    since = unit.writes_seen
-    rows = yield from _fetch(unit, unit.binding.queries.bind(check_search(unit, query), ROWS))
-    total = yield from _total_plan(unit, query, len(rows))
-    return _found(unit, query, rows, since), total
+    since = identity_map.writes_seen
+    rows = yield from _fetch(identity_map, identity_map.binding.queries.bind(check_search(identity_map, query), ROWS))
+    total = yield from _total_plan(identity_map, query, len(rows))
+    return _found(identity_map, query, rows, since), total
 
 
-def search_one_plan(unit: EntityUnit, query: Query) -> Plan[Any]:
+def search_one_plan(identity_map: IdentityMap, query: Query) -> Plan[Any]:
     """The first entity that matches, or None; by the cached unique index when the query is a look-up in one."""
-    look_up = _unique_look_up(unit, check_search(unit, query))
+    look_up = _unique_look_up(identity_map, check_search(identity_map, query))
     if look_up is not None:
-        return (yield from get_by_unique_plan(unit, *look_up))
-    since = unit.writes_seen
-    rows = yield from _fetch(unit, unit.binding.queries.bind_first(query))
+        return (yield from get_by_unique_plan(identity_map, *look_up))
+    since = identity_map.writes_seen
+    rows = yield from _fetch(identity_map, identity_map.binding.queries.bind_first(query))
     if not rows:
         return None
-    found = _found(unit, query, rows, since)
+    found = _found(identity_map, query, rows, since)
     if not found:
         # it only waits to be deleted: what comes next is the first
-        waiting, since = len(unit.owner.pending), unit.writes_seen
-        rows = yield from _fetch(unit, unit.binding.queries.bind(query.limit(waiting + 1), ROWS))
-        found = _found(unit, query, rows, since)
+        waiting, since = len(identity_map.unit_of_work.pending), identity_map.writes_seen
+        rows = yield from _fetch(identity_map, identity_map.binding.queries.bind(query.limit(waiting + 1), ROWS))
+        found = _found(identity_map, query, rows, since)
     return found[0] if found else None
 
 
-def search_ids_plan(unit: EntityUnit, query: Query) -> Plan[list[int]]:
+def search_ids_plan(identity_map: IdentityMap, query: Query) -> Plan[list[int]]:
     """The ids of what matches, in the query's order.
 
     Locked rows are read whole: entities that the context has of them say what they say.
     """
-    if check_search(unit, query).lock:
-        found = yield from search_many_plan(unit, query)
+    if check_search(identity_map, query).lock:
+        found = yield from search_many_plan(identity_map, query)
         return [entity.id for entity in found]
-    rows = yield from _fetch(unit, unit.binding.queries.bind(query, IDS))
+    rows = yield from _fetch(identity_map, identity_map.binding.queries.bind(query, IDS))
     return [int(row[0]) for row in rows]
 
 
-def search_ids_with_total_plan(unit: EntityUnit, query: Query) -> Plan[tuple[list[int], int]]:
+def search_ids_with_total_plan(identity_map: IdentityMap, query: Query) -> Plan[tuple[list[int], int]]:
     """The same with the number of all that match, whatever the page."""
-    ids = yield from search_ids_plan(unit, query)
-    total = yield from _total_plan(unit, query, len(ids))
+    ids = yield from search_ids_plan(identity_map, query)
+    total = yield from _total_plan(identity_map, query, len(ids))
     return ids, total
 
 
-def count_plan(unit: EntityUnit, query: Query) -> Plan[int]:
+def count_plan(identity_map: IdentityMap, query: Query) -> Plan[int]:
     """How many match, whatever the page."""
-    rows = yield from _fetch(unit, unit.binding.queries.bind(check_search(unit, query), COUNT))
+    rows = yield from _fetch(identity_map, identity_map.binding.queries.bind(check_search(identity_map, query), COUNT))
     return int(rows[0][0]) if rows else 0
 
 
-def exists_plan(unit: EntityUnit, query: Query) -> Plan[bool]:
+def exists_plan(identity_map: IdentityMap, query: Query) -> Plan[bool]:
     """Whether any matches, whatever the page."""
-    rows = yield from _fetch(unit, unit.binding.queries.bind(check_search(unit, query), EXISTS))
+    rows = yield from _fetch(identity_map, identity_map.binding.queries.bind(check_search(identity_map, query), EXISTS))
     return bool(rows)
 
 
-def select_plan(unit: EntityUnit, query: Query, fields: Sequence[QueryField[Any, Any]]) -> Plan[list[tuple[Any, ...]]]:
+def select_plan(
+    identity_map: IdentityMap, query: Query, fields: Sequence[QueryField[Any, Any]]
+) -> Plan[list[tuple[Any, ...]]]:
     """A tuple of these fields' values for each row that matches; makes no entities."""
     if not fields:
         raise QueryError("select() needs a field")
     keys = [key_of(field) for field in fields]
     form = expressions_form(keys)
-    bound = unit.binding.queries.bind(check_search(unit, query), form)
-    decoders = [decoder_of(unit, key) for key in keys]
-    rows = yield from _fetch(unit, bound)
+    bound = identity_map.binding.queries.bind(check_search(identity_map, query), form)
+    decoders = [decoder_of(identity_map, key) for key in keys]
+    rows = yield from _fetch(identity_map, bound)
     try:
         return [
             tuple(None if raw is None else decode(raw) for decode, raw in zip(decoders, row, strict=True))
@@ -100,22 +102,22 @@ def select_plan(unit: EntityUnit, query: Query, fields: Sequence[QueryField[Any,
         ]
     except UNFIT:
         pass
-    raise unfit_value(unit, keys, rows)
+    raise unfit_value(identity_map, keys, rows)
 
 
-def from_sql_plan(unit: EntityUnit, sql: str, args: Sequence[Any]) -> Plan[list[Any]]:
+def from_sql_plan(identity_map: IdentityMap, sql: str, args: Sequence[Any]) -> Plan[list[Any]]:
     """Entities of the rows of a SELECT of the user's own, which must have all columns of the entity by their names."""
     where = Where(sql, *args)
     where.check_rows("from_sql()")
-    escapes = unit.binding.dialect.backslash_escapes
-    wrapped, lock = wrap_select(unit.binding.select_list, str(where), escapes=escapes), locks_rows(str(where))
+    escapes = identity_map.binding.dialect.backslash_escapes
+    wrapped, lock = wrap_select(identity_map.binding.select_list, str(where), escapes=escapes), locks_rows(str(where))
     if lock:
-        check_lockable(unit)
-    since = unit.writes_seen
-    rows = yield from FetchRows(unit.target, wrapped, where.parameters)
+        check_lockable(identity_map)
+    since = identity_map.writes_seen
+    rows = yield from FetchRows(identity_map.target, wrapped, where.parameters)
     if lock:
-        _refuse_unsaved_of(unit, rows)
-    return unit.entities_from_rows(rows, since)
+        _refuse_unsaved_of(identity_map, rows)
+    return identity_map.entities_from_rows(rows, since)
 
 
 class Iteration:
@@ -125,55 +127,57 @@ class Iteration:
     still to come; none comes twice.
     """
 
-    def __init__(self, unit: EntityUnit, query: Query, batch: int) -> None:
+    def __init__(self, identity_map: IdentityMap, query: Query, batch: int) -> None:
         """Raises QueryError for a query with a sort or an offset, or a batch that is no positive int."""
-        most = unit.binding.dialect.capabilities.rows_a_query
+        most = identity_map.binding.dialect.capabilities.rows_a_query
         self._query, self._batch = check_query(query), min(check_count("batch", batch, 1), most or batch)
         if query.sorts:
             raise QueryError("iterate() goes by id: it takes no sort; search_many() with a pager does")
         if query.offset_value:
             raise QueryError("iterate() takes no offset or page; filter by id instead")
-        self._unit = unit
+        self._identity_map = identity_map
         self._left = query.limit_value
         self._after: int | None = None
         self.done = False
 
     def batch_plan(self) -> Plan[list[Any]]:
         """The next entities; sets ``done`` when they are the last."""
-        _ = check_search(self._unit, self._query)
-        since = self._unit.writes_seen
+        _ = check_search(self._identity_map, self._query)
+        since = self._identity_map.writes_seen
         size = self._batch if self._left is None else min(self._batch, self._left)
-        rows = yield from _fetch(self._unit, self._unit.binding.queries.bind_after(self._query, self._after, size))
+        rows = yield from _fetch(
+            self._identity_map, self._identity_map.binding.queries.bind_after(self._query, self._after, size)
+        )
         if self._left is not None:
             self._left -= len(rows)
         self.done = len(rows) < size or self._left == 0
         if rows:
             self._after = int(rows[-1][0])
-        return _found(self._unit, self._query, rows, since)
+        return _found(self._identity_map, self._query, rows, since)
 
 
-def check_search(unit: EntityUnit, query: object) -> Query:
+def check_search(identity_map: IdentityMap, query: object) -> Query:
     """``query``; QueryError when it is something else, or is to lock rows and no transaction is open."""
     checked = check_query(query)
     if checked.lock:
-        check_lockable(unit)
+        check_lockable(identity_map)
     return checked
 
 
-def _found(unit: EntityUnit, query: Query, rows: Sequence[Row], since: int) -> list[Any]:
+def _found(identity_map: IdentityMap, query: Query, rows: Sequence[Row], since: int) -> list[Any]:
     """The entities of rows that a query found, but those that wait to be deleted.
 
     UnsavedChangesError for a locked row of an entity that has some: the lock would guard a lost update.
     """
     if query.lock:
-        _refuse_unsaved_of(unit, rows)
-    entities = unit.entities_from_rows(rows, since)
-    return unit.shown(entities, query.with_deleted) if unit.owner.pending else entities
+        _refuse_unsaved_of(identity_map, rows)
+    entities = identity_map.entities_from_rows(rows, since)
+    return identity_map.shown(entities, query.with_deleted) if identity_map.unit_of_work.pending else entities
 
 
-def _refuse_unsaved_of(unit: EntityUnit, rows: Sequence[Row]) -> None:
+def _refuse_unsaved_of(identity_map: IdentityMap, rows: Sequence[Row]) -> None:
     for row in rows:
-        refuse_unsaved(unit, int(row[0]))
+        refuse_unsaved(identity_map, int(row[0]))
 
 
 def check_query(query: object) -> Query:
@@ -185,14 +189,18 @@ def check_query(query: object) -> Query:
     return query
 
 
-def decoder_of(unit: EntityUnit, key: Any) -> Any:
+def decoder_of(identity_map: IdentityMap, key: Any) -> Any:
     """raw -> Python form of a field, also of one behind references."""
-    schema, column = unit.binding.queries.resolve(key)
-    binding = unit.binding if schema is unit.schema else unit.owner.engine.binding_of(schema.name)
+    schema, column = identity_map.binding.queries.resolve(key)
+    binding = (
+        identity_map.binding
+        if schema is identity_map.schema
+        else identity_map.unit_of_work.engine.binding_of(schema.name)
+    )
     return binding.decoders[column.index]
 
 
-def unfit_value(unit: EntityUnit, keys: Sequence[Any], rows: Iterable[Sequence[Any]]) -> StoredValueError:
+def unfit_value(identity_map: IdentityMap, keys: Sequence[Any], rows: Iterable[Sequence[Any]]) -> StoredValueError:
     """The error for the first cell that its field has no form for. ``keys``: of the columns, None: of no field.
 
     Made when the decoder's own is gone, whose text may show a secret.
@@ -203,32 +211,34 @@ def unfit_value(unit: EntityUnit, keys: Sequence[Any], rows: Iterable[Sequence[A
             if key is None or raw is None:
                 continue
             try:
-                _ = decoder_of(unit, key)(raw)
+                _ = decoder_of(identity_map, key)(raw)
             except UNFIT as error:
-                schema, column = unit.binding.queries.resolve(key)
+                schema, column = identity_map.binding.queries.resolve(key)
                 id = None if own_id is None or key.path else int(row[own_id])
                 return StoredValueError(
                     schema.name, id, column.attribute, as_text(raw), str(error), secret=column.secret
                 )
-    return StoredValueError(unit.schema.name, None, "a computed value", None, "it is of another type than the fields")
+    return StoredValueError(
+        identity_map.schema.name, None, "a computed value", None, "it is of another type than the fields"
+    )
 
 
-def _fetch(unit: EntityUnit, bound: BoundSQL | None) -> Plan[list[Row]]:
+def _fetch(identity_map: IdentityMap, bound: BoundSQL | None) -> Plan[list[Row]]:
     if bound is None:
         return []
-    return (yield from FetchRows(unit.target, bound.sql, bound.args))
+    return (yield from FetchRows(identity_map.target, bound.sql, bound.args))
 
 
-def _total_plan(unit: EntityUnit, query: Query, found: int) -> Plan[int]:
+def _total_plan(identity_map: IdentityMap, query: Query, found: int) -> Plan[int]:
     """The number of all that match, counted by the server unless the page shows that it is the last."""
     limit = query.limit_value
     is_last = limit is None or found < limit
     if is_last and (found or not query.offset_value):
         return query.offset_value + found
-    return (yield from count_plan(unit, query))
+    return (yield from count_plan(identity_map, query))
 
 
-def _unique_look_up(unit: EntityUnit, query: Query) -> tuple[str, list[Any]] | None:
+def _unique_look_up(identity_map: IdentityMap, query: Query) -> tuple[str, list[Any]] | None:
     """Index and values of a query that is exactly one equality for each column of a cached unique index."""
     if query.sorts or query.offset_value or query.lock or query.with_deleted or query.index:
         return None
@@ -237,10 +247,10 @@ def _unique_look_up(unit: EntityUnit, query: Query) -> tuple[str, list[Any]] | N
     for condition in conditions:
         if not isinstance(condition, Comparison) or condition.operator != "eq" or condition.field.path:
             return None
-        if condition.field.entity != unit.schema.name:
+        if condition.field.entity != identity_map.schema.name:
             return None
         equal[condition.field.field] = condition.values[0]
-    for index in unit.schema.indexes:
+    for index in identity_map.schema.indexes:
         if index.unique and index.cached and len(conditions) == len(equal) and set(index.fields) == equal.keys():
             return index.name, [equal[field] for field in index.fields]
     return None

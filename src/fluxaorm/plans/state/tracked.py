@@ -34,7 +34,7 @@ from fluxaorm.errors import (
 )
 
 if TYPE_CHECKING:
-    from fluxaorm.plans.state.unit import EntityUnit, UnitOfWork
+    from fluxaorm.plans.state.unit_of_work import IdentityMap, UnitOfWork
 
 NEW: Final = 0
 STORED: Final = 1
@@ -56,12 +56,12 @@ class Change(NamedTuple, Generic[T]):
 class TrackedEntity:
     """Base of every entity: a row of raw or decoded values, and what the flush must know."""
 
-    __slots__ = ("__weakref__", "_old", "_read_at", "_row", "_state", "_unit")
+    __slots__ = ("__weakref__", "_identity_map", "_old", "_read_at", "_row", "_state")
 
     _entity_name: ClassVar[str] = ""
 
     _row: list[Any]
-    _unit: EntityUnit
+    _identity_map: IdentityMap
     _old: dict[int, Any] | None
     """Position -> value before the first change; None when there is none."""
     _state: int
@@ -77,7 +77,7 @@ class TrackedEntity:
         if value is None or value is UNSET:
             return self._no_value(position, value)
         try:
-            decoded = self._row[position] = self._unit.decoders[position](value)
+            decoded = self._row[position] = self._identity_map.decoders[position](value)
             return decoded
         except UNFIT:
             # its text may show a secret: the error that follows has no context
@@ -86,20 +86,20 @@ class TrackedEntity:
 
     def _no_value(self, position: int, cell: Any) -> None:
         """None for NULL where the field may be; else raises what a reader of the field gets for this cell."""
-        column = self._unit.schema.columns[position]
+        column = self._identity_map.schema.columns[position]
         if cell is UNSET:
             raise self._missing(position)
         if cell is None and column.nullable:
             return
         raw, reason = (cell.raw, cell.reason) if type(cell) is UnfitCell else (None, "it is not nullable")
         raise StoredValueError(
-            self._unit.schema.name, self._id_or_none(), column.attribute, raw, reason, secret=column.secret
+            self._identity_map.schema.name, self._id_or_none(), column.attribute, raw, reason, secret=column.secret
         )
 
     def _missing(self, position: int) -> MissingValueError:
-        column = self._unit.schema.columns[position]
+        column = self._identity_map.schema.columns[position]
         set_at_flush = column.auto in ("created_at", "updated_at")
-        return MissingValueError(self._unit.schema.name, self._id_or_none(), [column.attribute], set_at_flush)
+        return MissingValueError(self._identity_map.schema.name, self._id_or_none(), [column.attribute], set_at_flush)
 
     def _id_or_none(self) -> int | None:
         value = self._row[0]
@@ -113,10 +113,10 @@ class TrackedEntity:
         cell = self._current(position)
         if type(cell) is not JsonValue:
             return self._no_value(position, cell)
-        owner = self._unit.owner
-        if owner.closed:
+        unit_of_work = self._identity_map.unit_of_work
+        if unit_of_work.closed:
             return detached(cell.value, self._refuse_detached)
-        owner.json_read[self] = None
+        unit_of_work.json_read[self] = None
         cell.handed_out = True
         return cell.value
 
@@ -124,13 +124,13 @@ class TrackedEntity:
         """Compare each Json value that was handed out with the text it came from."""
         if self._state not in (NEW, STORED):
             return
-        for position in self._unit.binding.json_positions:
+        for position in self._identity_map.binding.json_positions:
             cell = self._row[position]
             if type(cell) is JsonValue and cell.handed_out and cell.raw is not None:
                 self._note_json_change(position, cell)
 
     def _note_json_change(self, position: int, cell: JsonValue) -> None:
-        before = self._unit.decoders[position](cell.raw)
+        before = self._identity_map.decoders[position](cell.raw)
         old = self._old
         if not same_json(before, cell.value):
             if old is None or position not in old:
@@ -138,10 +138,10 @@ class TrackedEntity:
             if old is None:
                 old = self._old = {}
             old.setdefault(position, JsonValue(cell.raw, before))
-            self._unit.owner.pending[self] = None
+            self._identity_map.unit_of_work.pending[self] = None
         elif old is not None and position in old:
             del old[position]
-            self._settle()
+            self._forget_if_clean()
 
     def _assign(self, position: int, value: Any) -> None:
         """Check ``value``, compare it with what is there, and mark the column dirty or clean again.
@@ -149,11 +149,11 @@ class TrackedEntity:
         Raises FieldValueError when it does not fit, DetachedEntityError when the context is closed.
         """
         self._refuse_detached()
-        self._take(position, self._checked(self._unit.schema.columns[position], value))
+        self._take(position, self._checked(self._identity_map.schema.columns[position], value))
 
     def _refuse_detached(self) -> None:
-        if self._unit.owner.closed:
-            raise DetachedEntityError(self._unit.schema.name, self._id_or_none())
+        if self._identity_map.unit_of_work.closed:
+            raise DetachedEntityError(self._identity_map.schema.name, self._id_or_none())
 
     def _take(self, position: int, checked: Any) -> None:
         """Keep a value that was checked."""
@@ -170,7 +170,7 @@ class TrackedEntity:
         if not cell.handed_out or cell.raw is None:
             return cell
         self._note_json_change(position, cell)
-        return JsonValue(cell.raw, self._unit.decoders[position](cell.raw))
+        return JsonValue(cell.raw, self._identity_map.decoders[position](cell.raw))
 
     def _checked(self, column: ColumnSchema, value: Any) -> Any:
         """The Python form of an assigned value, in the shape a row keeps it."""
@@ -182,7 +182,7 @@ class TrackedEntity:
             # what an error shows is the value as it was given
             refers = column.reference is not None or column.kind == "references"
             taken = self._with_ids(column, value) if refers else value
-            return self._unit.binding.assigned_form(column, column.check(taken))
+            return self._identity_map.binding.assigned_form(column, column.check(taken))
         except ValueError as error:
             raise self._refused(column, value, str(error)) from None
 
@@ -204,24 +204,24 @@ class TrackedEntity:
     def _check_referable(self, target: TrackedEntity) -> None:
         if target._state == GONE:
             raise ValueError("was deleted")
-        check_row_of(self._unit.owner, target, must_exist=self._state == DRAFT)
+        check_row_of(self._identity_map.unit_of_work, target, must_exist=self._state == DRAFT)
 
     def _refused(self, column: ColumnSchema, value: object, reason: str) -> FieldValueError:
-        return FieldValueError(self._unit.schema.name, column.attribute, value, reason, secret=column.secret)
+        return FieldValueError(self._identity_map.schema.name, column.attribute, value, reason, secret=column.secret)
 
     def _current(self, position: int) -> Any:
         """The value that is there, decoded, one that does not fit in a cell of its own; UNSET when there is none."""
-        value = self._row[position] = self._unit.python_value(position, self._row[position])
+        value = self._row[position] = self._identity_map.python_value(position, self._row[position])
         return value
 
     def _replace(self, position: int, current: Any, checked: Any) -> None:
         if self._state == SNAPSHOT:
-            raise ReadOnlyEntityError(self._unit.schema.name, self._id_or_none())
+            raise ReadOnlyEntityError(self._identity_map.schema.name, self._id_or_none())
         old = self._old
         if old is not None and position in old:
             if same_value(old[position], checked):
                 self._row[position] = old.pop(position)
-                self._settle()
+                self._forget_if_clean()
             else:
                 self._row[position] = checked
             return
@@ -231,14 +231,14 @@ class TrackedEntity:
             old = self._old = {}
         old[position] = current
         self._row[position] = checked
-        self._unit.owner.pending[self] = None
+        self._identity_map.unit_of_work.pending[self] = None
 
-    def _settle(self) -> None:
+    def _forget_if_clean(self) -> None:
         """Forget an entity whose last change was taken back."""
         if not self._old:
             self._old = None
             if self._state == STORED:
-                self._unit.owner.pending.pop(self, None)
+                self._identity_map.unit_of_work.pending.pop(self, None)
 
     def _refresh(self, row: list[Any], read_at: float) -> None:
         """Take over a newer row; columns with unsaved changes keep them."""
@@ -246,20 +246,20 @@ class TrackedEntity:
         old = self._old
         if old:
             for position in old:
-                old[position] = self._unit.python_value(position, row[position])
+                old[position] = self._identity_map.python_value(position, row[position])
                 row[position] = self._row[position]
         self._row = row
         self._read_at = read_at
 
     def _keep_handed_out(self, row: list[Any]) -> None:
         """Somebody may hold a Json value and change it later: it stays the entity's own while the row says the same."""
-        for position in self._unit.binding.json_positions:
+        for position in self._identity_map.binding.json_positions:
             cell, raw = self._row[position], row[position]
             if type(cell) is not JsonValue or not cell.handed_out or cell.raw is None:
                 continue
             self._note_json_change(position, cell)
-            newer = self._unit.python_value(position, raw)
-            if type(newer) is JsonValue and same_json(self._unit.decoders[position](cell.raw), newer.value):
+            newer = self._identity_map.python_value(position, raw)
+            if type(newer) is JsonValue and same_json(self._identity_map.decoders[position](cell.raw), newer.value):
                 row[position] = cell
 
     def _revert(self) -> None:
@@ -274,13 +274,13 @@ class TrackedEntity:
 
 def referred_id(column: ColumnSchema, target: TrackedEntity) -> Any:
     """The id of an entity that is given for a reference. ValueError for one of another type."""
-    name = target._unit.schema.name
+    name = target._identity_map.schema.name
     if name != column.reference:
         raise ValueError(f"is a {name}, not a {column.reference}")
     return target._row[0]
 
 
-def check_row_of(owner: UnitOfWork, target: TrackedEntity, *, must_exist: bool) -> None:
+def check_row_of(unit_of_work: UnitOfWork, target: TrackedEntity, *, must_exist: bool) -> None:
     """Make sure that an entity has a row to refer to, or may have one by the next flush.
 
     An entity of another context will do once it has a row: only that context can give it one. ``must_exist``: what
@@ -288,8 +288,8 @@ def check_row_of(owner: UnitOfWork, target: TrackedEntity, *, must_exist: bool) 
     """
     if target._state != NEW:
         return
-    if target._unit.owner is not owner:
-        name, id = target._unit.schema.name, target._id_or_none()
+    if target._identity_map.unit_of_work is not unit_of_work:
+        name, id = target._identity_map.schema.name, target._id_or_none()
         raise ForeignEntityError(name, id, "is new in another context; flush it there first")
     if must_exist:
         raise ValueError("is new and has no row yet; flush it first")

@@ -6,7 +6,7 @@ from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from fluxaorm.alters import Alter, PoolDiff, wanted_table
-from fluxaorm.plans.cache.identity import Namespace
+from fluxaorm.plans.cache.identity import RedisNamespace
 from fluxaorm.plans.effects import Effect, FetchRows, Parallel, Plan
 from fluxaorm.plans.tables.alter_runs import SQLAlterPlans
 from fluxaorm.plans.tables.own_tables import own_table_alters
@@ -44,7 +44,7 @@ class StoresPort(DeclarationsPort, Protocol):
     """What is asked of an engine for all of its tables."""
 
     @property
-    def namespaces(self) -> Sequence[Namespace]:
+    def namespaces(self) -> Sequence[RedisNamespace]:
         """What the entities use of Redis."""
         ...
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from fluxaorm.alters import Alter
 from fluxaorm.dialects.port import IDS_TABLE
 from fluxaorm.errors import MySQLConnectionError, MySQLError
-from fluxaorm.plans.cache.identity import Namespace, identity_problems_plan
+from fluxaorm.plans.cache.identity import RedisNamespace, identity_problems_plan
 from fluxaorm.plans.cache.rights import redis_problems_plan
 from fluxaorm.plans.effects import Execute, FetchRows, Plan
 from fluxaorm.plans.tables.alters import StoresPort, get_alters_plan
@@ -19,7 +19,7 @@ from fluxaorm.plans.tables.alters import StoresPort, get_alters_plan
 if TYPE_CHECKING:
     from fluxaorm.dialects.port import Dialect
     from fluxaorm.entity.schema import EntitySchema
-    from fluxaorm.plans.state.binding import ProviderPort
+    from fluxaorm.plans.state.bound_entity import ProviderPort
 
 _RUN_ALTERS: Final = "run 'fluxaorm alters --apply' as a user who may change tables"
 
@@ -33,7 +33,7 @@ class ServersPort(StoresPort, Protocol):
         ...
 
     @property
-    def namespaces(self) -> Sequence[Namespace]:
+    def namespaces(self) -> Sequence[RedisNamespace]:
         """All that its entities use."""
         ...
 

@@ -10,13 +10,13 @@ from fluxaorm.alters import Alter, was_needless
 from fluxaorm.alters.alter import LOCK_TIMEOUT
 from fluxaorm.entity.schema import EntitySchema
 from fluxaorm.errors import CommitUnknownError, ContextMisuseError, MySQLError, PostCommitError
-from fluxaorm.plans.cache.identity import Namespace
+from fluxaorm.plans.cache.identity import RedisNamespace
 from fluxaorm.plans.cache.table_intents import TableIntents
-from fluxaorm.plans.commits.unknown_commits import settle_later
+from fluxaorm.plans.commits.unknown_commits import resolve_later
 from fluxaorm.plans.effects import Execute, FetchRows, Plan
 from fluxaorm.plans.ids.new_ids import keep_ids_above_plan
-from fluxaorm.plans.state.binding import Binding
-from fluxaorm.plans.state.unit import UnitOfWork
+from fluxaorm.plans.state.bound_entity import BoundEntity
+from fluxaorm.plans.state.unit_of_work import UnitOfWork
 from fluxaorm.plans.tables.alters import DeclarationsPort, get_alters_plan
 
 
@@ -26,7 +26,7 @@ class _OneEntity:
 
     schemas: Mapping[str, EntitySchema]
     mysql_pools: Mapping[str, Any]
-    namespaces: Sequence[Namespace] = ()
+    namespaces: Sequence[RedisNamespace] = ()
 
 
 def own_alters_plan(engine: DeclarationsPort, schema: EntitySchema) -> Plan[list[Alter]]:
@@ -38,10 +38,10 @@ def own_alters_plan(engine: DeclarationsPort, schema: EntitySchema) -> Plan[list
 
 
 def update_schema_plan(
-    owner: UnitOfWork, engine: DeclarationsPort, schema: EntitySchema, allow_destructive: bool
+    unit_of_work: UnitOfWork, engine: DeclarationsPort, schema: EntitySchema, allow_destructive: bool
 ) -> Plan[list[Alter]]:
     """Run the safe alters of the table, with ``allow_destructive`` all of them; those that were not run."""
-    refuse_transaction(owner, schema)
+    refuse_transaction(unit_of_work, schema)
     left: list[Alter] = []
     alters = yield from own_alters_plan(engine, schema)
     for at, alter in enumerate(alters):
@@ -60,70 +60,74 @@ def _alter_plan(alter: Alter) -> Plan[None]:
     yield from alter._plans.run(alter, allow_destructive=True, lock_timeout=LOCK_TIMEOUT)
 
 
-def update_schema_and_truncate_plan(owner: UnitOfWork, engine: DeclarationsPort, binding: Binding) -> Plan[None]:
+def update_schema_and_truncate_plan(
+    unit_of_work: UnitOfWork, engine: DeclarationsPort, binding: BoundEntity
+) -> Plan[None]:
     """Empty the table, then run all of its alters: once it is empty, there is nothing that one could lose."""
-    refuse_transaction(owner, binding.schema)
+    refuse_transaction(unit_of_work, binding.schema)
     alters = yield from own_alters_plan(engine, binding.schema)
     kinds = {alter.kind for alter in alters if alter.entity is not None}
     if "create_table" not in kinds:
         table = (binding.schema.renamed_from if "rename_table" in kinds else None) or binding.schema.table
-        yield from _emptied_plan(owner, binding, table, binding.dialect.truncate_table(table))
+        yield from _emptied_plan(unit_of_work, binding, table, binding.dialect.truncate_table(table))
     for alter in alters:
         yield from _alter_plan(alter)
 
 
-def truncate_table_plan(owner: UnitOfWork, binding: Binding) -> Plan[None]:
+def truncate_table_plan(unit_of_work: UnitOfWork, binding: BoundEntity) -> Plan[None]:
     """Remove all rows of the table, and all that is cached of them."""
-    refuse_transaction(owner, binding.schema)
+    refuse_transaction(unit_of_work, binding.schema)
     table = binding.schema.table
-    yield from _emptied_plan(owner, binding, table, binding.dialect.truncate_table(table))
+    yield from _emptied_plan(unit_of_work, binding, table, binding.dialect.truncate_table(table))
 
 
-def drop_table_plan(owner: UnitOfWork, binding: Binding) -> Plan[None]:
+def drop_table_plan(unit_of_work: UnitOfWork, binding: BoundEntity) -> Plan[None]:
     """Drop the table, and all that is cached of its rows. One that is not there is dropped already."""
-    refuse_transaction(owner, binding.schema)
+    refuse_transaction(unit_of_work, binding.schema)
     table = binding.schema.table
     try:
-        yield from _emptied_plan(owner, binding, table, binding.dialect.drop_table(table))
+        yield from _emptied_plan(unit_of_work, binding, table, binding.dialect.drop_table(table))
     except MySQLError as error:
         if not binding.dialect.is_missing_table(error):
             raise
-        yield from _emptied_plan(owner, binding, None, ())
+        yield from _emptied_plan(unit_of_work, binding, None, ())
 
 
-def refuse_transaction(owner: UnitOfWork, schema: EntitySchema) -> None:
+def refuse_transaction(unit_of_work: UnitOfWork, schema: EntitySchema) -> None:
     """Tables are changed through a connection of their own, which an open transaction would keep waiting for ever."""
-    if schema.mysql_pool in owner.sessions:
+    if schema.mysql_pool in unit_of_work.sessions:
         raise ContextMisuseError(
             f"{schema.name}: a transaction is open on the pool '{schema.mysql_pool}', and changing a table is no "
             "part of one; end it first, or use another context"
         )
 
 
-def _emptied_plan(owner: UnitOfWork, binding: Binding, table: str | None, statements: Sequence[str]) -> Plan[None]:
+def _emptied_plan(
+    unit_of_work: UnitOfWork, binding: BoundEntity, table: str | None, statements: Sequence[str]
+) -> Plan[None]:
     """Run what removes all rows. Ids go on above the largest that was there; nothing of the rows stays cached."""
     if table is not None:
         yield from _keep_ids_plan(binding, table)
-    intents = TableIntents(owner.engine, binding)
-    _forget(owner, binding)
+    intents = TableIntents(unit_of_work.engine, binding)
+    _forget(unit_of_work, binding)
     try:
         yield from intents.intend_plan()
         for sql in statements:
             yield from Execute(binding.mysql_pool, sql)
     except CommitUnknownError as error:
-        settle_later(owner.engine, error, intents)
+        resolve_later(unit_of_work.engine, error, intents)
         raise
     except BaseException:
         yield from intents.release_or_later_plan()
         raise
-    _forget(owner, binding)
+    _forget(unit_of_work, binding)
     failures = yield from intents.release_or_later_plan()
     if failures:
         message = f"the rows of {binding.schema.table} are gone, but not those that Redis has; it will be told later"
         raise PostCommitError(message, failures)
 
 
-def _keep_ids_plan(binding: Binding, table: str) -> Plan[None]:
+def _keep_ids_plan(binding: BoundEntity, table: str) -> Plan[None]:
     """An id that a row had is never given to another: the reserved ids must not start again from an empty table."""
     id = binding.dialect.quote(binding.schema.columns[0].name)
     rows = yield from FetchRows(binding.mysql_pool, f"SELECT MAX({id}) FROM {binding.dialect.quote(table)}")
@@ -131,11 +135,11 @@ def _keep_ids_plan(binding: Binding, table: str) -> Plan[None]:
         yield from keep_ids_above_plan(binding, int(rows[0][0]), table)
 
 
-def _forget(owner: UnitOfWork, binding: Binding) -> None:
+def _forget(unit_of_work: UnitOfWork, binding: BoundEntity) -> None:
     """Nothing of the entity stays in this process, but what waits for a flush."""
     if binding.local is not None:
         binding.local.clear()
-    for unit in owner.units.values():
-        if unit.schema is binding.schema:
-            unit.forget_clean()
-            unit.make_stale()
+    for identity_map in unit_of_work.identity_maps.values():
+        if identity_map.schema is binding.schema:
+            identity_map.forget_clean()
+            identity_map.make_stale()

@@ -17,7 +17,7 @@ from fluxaorm.plans.state.handlers import Event, Handler
 from fluxaorm.plans.state.tracked import DELETING, NEW, SNAPSHOT, STORED, Change, TrackedEntity
 
 if TYPE_CHECKING:
-    from fluxaorm.plans.state.unit import UnitOfWork
+    from fluxaorm.plans.state.unit_of_work import UnitOfWork
     from fluxaorm.plans.writes.entity_write import EntityWrite
 
 NO_HANDLERS: Final[tuple[Handler, ...]] = ()
@@ -32,19 +32,19 @@ class AfterEvent(NamedTuple):
     args: tuple[Any, ...]
 
 
-def has_before_handlers(owner: UnitOfWork) -> bool:
+def has_before_handlers(unit_of_work: UnitOfWork) -> bool:
     """Whether any entity that this context knows has one."""
-    return any(unit.binding.handlers.before for unit in owner.units.values())
+    return any(identity_map.binding.handlers.before for identity_map in unit_of_work.identity_maps.values())
 
 
-def before_plan(owner: UnitOfWork, choose: Callable[[], list[TrackedEntity]]) -> Plan[list[TrackedEntity]]:
+def before_plan(unit_of_work: UnitOfWork, choose: Callable[[], list[TrackedEntity]]) -> Plan[list[TrackedEntity]]:
     """Call the before-handlers of all that ``choose`` gives; what there is to write when all were called.
 
     Each is called once an entity and event. What a handler changes besides its entity is chosen again, with its own
     handlers.
     """
     called: set[tuple[TrackedEntity, Event]] = set()
-    owner.calling_back = "before"
+    unit_of_work.calling_back = "before"
     try:
         while True:
             chosen = choose()
@@ -53,19 +53,19 @@ def before_plan(owner: UnitOfWork, choose: Callable[[], list[TrackedEntity]]) ->
                 return chosen
             called.update(due)
             for entity, event in due:
-                for handler in entity._unit.binding.handlers.before[event]:
+                for handler in entity._identity_map.binding.handlers.before[event]:
                     # an earlier handler may have taken the change back
                     if event_of(entity) == event:
-                        yield from CallHandler(handler, (owner, entity))
-            owner.note_json_changes()
+                        yield from CallHandler(handler, (unit_of_work, entity))
+            unit_of_work.note_json_changes()
     finally:
-        owner.calling_back = ""
+        unit_of_work.calling_back = ""
 
 
 def _due(chosen: Sequence[TrackedEntity]) -> Iterator[tuple[TrackedEntity, Event]]:
     for entity in chosen:
         event = event_of(entity)
-        if event is not None and event in entity._unit.binding.handlers.before:
+        if event is not None and event in entity._identity_map.binding.handlers.before:
             yield entity, event
 
 
@@ -77,12 +77,12 @@ def event_of(entity: TrackedEntity) -> Event | None:
         return "delete"
     if entity._state != STORED or not entity._old:
         return None
-    position = entity._unit.schema.soft_delete_position
+    position = entity._identity_map.schema.soft_delete_position
     return "delete" if position in entity._old and entity._row[position] else "update"
 
 
 def after_events(writes: Iterable[EntityWrite]) -> list[AfterEvent]:
-    """What after-handlers are to hear of these writes; taken before their entities are settled."""
+    """What after-handlers are to hear of these writes; taken before their entities are marked as written."""
     events: list[AfterEvent] = []
     for write in writes:
         pool, after = write.binding.mysql_pool, write.binding.handlers.after
@@ -98,13 +98,13 @@ def after_events(writes: Iterable[EntityWrite]) -> list[AfterEvent]:
     return events
 
 
-def call_after_plan(owner: UnitOfWork, events: Sequence[AfterEvent]) -> Plan[list[Exception]]:
+def call_after_plan(unit_of_work: UnitOfWork, events: Sequence[AfterEvent]) -> Plan[list[Exception]]:
     """Call all after-handlers, whatever some of them raise; what they raised."""
     failures: list[Exception] = []
     for event in events:
         for handler in event.handlers:
             try:
-                yield from CallHandler(handler, (owner, *event.args))
+                yield from CallHandler(handler, (unit_of_work, *event.args))
             except Exception as error:  # noqa: BLE001 - the caller raises them all, when all handlers ran
                 failures.append(error)
             except BaseException as interruption:
@@ -130,11 +130,17 @@ def before_snapshot(entity: TrackedEntity) -> TrackedEntity:
 
 
 def _read_only(entity: TrackedEntity, cells: list[Any]) -> TrackedEntity:
-    unit = entity._unit
-    for position in unit.binding.json_positions:
+    identity_map = entity._identity_map
+    for position in identity_map.binding.json_positions:
         cells[position] = _json_text(entity, position, cells[position])
-    made = unit.entity_class()
-    made._row, made._unit, made._old, made._state, made._read_at = cells, unit, None, SNAPSHOT, entity._read_at
+    made = identity_map.entity_class()
+    made._row, made._identity_map, made._old, made._state, made._read_at = (
+        cells,
+        identity_map,
+        None,
+        SNAPSHOT,
+        entity._read_at,
+    )
     return made
 
 
@@ -144,13 +150,13 @@ def _json_text(entity: TrackedEntity, position: int, cell: Any) -> Any:
         return cell
     is_written = cell is entity._row[position] and (entity._state == NEW or position in (entity._old or ()))
     if cell.raw is None or is_written:
-        return entity._unit.schema.columns[position].encode(cell.value)
+        return entity._identity_map.schema.columns[position].encode(cell.value)
     return cell.raw
 
 
 def changes_of(entity: TrackedEntity) -> dict[str, Change[Any]]:
     """Attribute -> value before and after, of what was set; not the deletion mark, which has events of its own."""
-    columns, position_of_mark = entity._unit.schema.columns, entity._unit.schema.soft_delete_position
+    columns, position_of_mark = entity._identity_map.schema.columns, entity._identity_map.schema.soft_delete_position
     return {
         columns[position].attribute: Change(
             _copied(entity, position, old), _copied(entity, position, entity._current(position))
@@ -166,4 +172,4 @@ def _copied(entity: TrackedEntity, position: int, value: Any) -> Any:
         return value.raw
     if type(value) is not JsonValue:
         return value
-    return entity._unit.decoders[position](_json_text(entity, position, value))
+    return entity._identity_map.decoders[position](_json_text(entity, position, value))

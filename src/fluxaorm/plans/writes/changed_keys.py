@@ -12,7 +12,7 @@ from fluxaorm.plans.writes.entity_write import EntityWrite
 
 
 def add_write(intents: Intents, write: EntityWrite) -> None:
-    """Remember everything cached that a write changes; before the write is settled."""
+    """Remember everything cached that a write changes; before the write is marked as written."""
     binding = write.binding
     intents.add_row(binding, write.entity._row[0])
     if binding.redis_pool is None:
@@ -40,6 +40,6 @@ def _look_up_keys(write: EntityWrite, index: IndexSchema) -> Iterator[str]:
 
 
 def _key_of(write: EntityWrite, index: IndexSchema, version: Mapping[int, Any]) -> Iterator[str]:
-    params = params_of(write.entity._unit, index, version)
+    params = params_of(write.entity._identity_map, index, version)
     if params is not None:
         yield write.binding.look_up_key(index, params)

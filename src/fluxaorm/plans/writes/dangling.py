@@ -15,7 +15,7 @@ from fluxaorm.errors import DanglingReferenceError
 from fluxaorm.plans.cache.one_row import select_row_plan
 from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.state.tracked import TrackedEntity
-from fluxaorm.plans.state.unit import UnitOfWork
+from fluxaorm.plans.state.unit_of_work import UnitOfWork
 from fluxaorm.plans.writes.entity_write import EntityWrite
 
 _DELETED: Final = "which the same flush deletes"
@@ -41,10 +41,10 @@ class Pointer(NamedTuple):
         )
 
 
-def check_references_plan(owner: UnitOfWork, writes: Sequence[EntityWrite]) -> Plan[None]:
+def check_references_plan(unit_of_work: UnitOfWork, writes: Sequence[EntityWrite]) -> Plan[None]:
     """DanglingReferenceError when something that is written would refer to nothing afterwards."""
     deleted = _ids(writes, "delete")
-    dropped = owner.dropped or {}
+    dropped = unit_of_work.dropped or {}
     if not deleted and not dropped:
         return
     made = _ids(writes, "insert")
@@ -56,8 +56,8 @@ def check_references_plan(owner: UnitOfWork, writes: Sequence[EntityWrite]) -> P
             raise pointer.error(_DELETED)
         if id in dropped.get(target, ()):
             # somebody else may have made a row with this id, chosen by the caller
-            binding = owner.engine.binding_of(target)
-            if (yield from select_row_plan(owner.target(binding.mysql_pool), binding, id)) is None:
+            binding = unit_of_work.engine.binding_of(target)
+            if (yield from select_row_plan(unit_of_work.target(binding.mysql_pool), binding, id)) is None:
                 raise pointer.error(_NEVER_WRITTEN)
             dropped[target].discard(id)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fluxaorm.plans.state.binding import Binding
+from fluxaorm.plans.state.bound_entity import BoundEntity
 from fluxaorm.plans.state.tracked import TrackedEntity
 
 
@@ -14,7 +14,7 @@ from fluxaorm.plans.state.tracked import TrackedEntity
 class StatementTag:
     """What a statement of a flush is about, to tell its errors."""
 
-    binding: Binding
+    binding: BoundEntity
     verb: str
     entities: Sequence[TrackedEntity]
     ids_made: bool = False
@@ -26,7 +26,7 @@ class EntityWrite:
     """One entity's part in a flush: the values that its row will have where they differ from now."""
 
     entity: TrackedEntity
-    binding: Binding
+    binding: BoundEntity
     verb: str
     values: dict[int, Any] = field(default_factory=dict[int, Any])
     """Position -> Python form of what is written."""

@@ -16,11 +16,11 @@ from fluxaorm.entity.values.json_value import JsonValue
 from fluxaorm.entity.values.unfit_cell import UnfitCell
 from fluxaorm.errors import MissingValueError
 from fluxaorm.plans.effects import Statement
-from fluxaorm.plans.state.binding import Binding
+from fluxaorm.plans.state.bound_entity import BoundEntity
 from fluxaorm.plans.state.tracked import DELETING, GONE, NEW, STORED, TrackedEntity
-from fluxaorm.plans.state.unit import UnitOfWork
+from fluxaorm.plans.state.unit_of_work import UnitOfWork
+from fluxaorm.plans.writes.auto_values import AutoValues
 from fluxaorm.plans.writes.entity_write import EntityWrite, StatementTag
-from fluxaorm.plans.writes.moments import Moments
 from fluxaorm.plans.writes.pipelines import Pipelines
 from fluxaorm.plans.writes.pool_order import Precedence, in_commit_order, precedences
 from fluxaorm.plans.writes.row_params import ROWS_A_STATEMENT, Params, UnsetValueError, cut, parts_of
@@ -52,7 +52,7 @@ class PoolWork:
 
 
 class FlushWork:
-    """All of a flush: statements by pool, and the writes to settle afterwards."""
+    """All of a flush: statements by pool, and the writes to mark as written afterwards."""
 
     def __init__(self, writes: list[EntityWrite], known: KnownForeignKeys) -> None:
         """ReferenceCycleError when foreign keys leave no order."""
@@ -92,17 +92,17 @@ class FlushWork:
         return FlushResult(rows[INSERT], rows[UPDATE], rows[MARK] + rows[DELETE])
 
 
-def collect(owner: UnitOfWork, entities: Sequence[TrackedEntity]) -> list[EntityWrite]:
+def collect(unit_of_work: UnitOfWork, entities: Sequence[TrackedEntity]) -> list[EntityWrite]:
     """What is to be written of these entities; they are not changed.
 
     FieldValueError (a Json value that was changed in place) before anything is sent.
     """
-    moments = Moments(owner.engine.clock())
+    moments = AutoValues(unit_of_work.engine.clock())
     return [write for entity in entities if (write := _write_of(entity, moments)) is not None]
 
 
-def _write_of(entity: TrackedEntity, moments: Moments) -> EntityWrite | None:
-    binding = entity._unit.binding
+def _write_of(entity: TrackedEntity, moments: AutoValues) -> EntityWrite | None:
+    binding = entity._identity_map.binding
     if entity._state == NEW:
         return _insert_of(entity, binding, moments)
     if entity._state == DELETING:
@@ -112,7 +112,7 @@ def _write_of(entity: TrackedEntity, moments: Moments) -> EntityWrite | None:
     return None
 
 
-def _insert_of(entity: TrackedEntity, binding: Binding, moments: Moments) -> EntityWrite:
+def _insert_of(entity: TrackedEntity, binding: BoundEntity, moments: AutoValues) -> EntityWrite:
     row = entity._row
     automatic = moments.inserted(binding)
     values = {position: value for position, value in automatic if row[position] is UNSET} if automatic else {}
@@ -121,7 +121,7 @@ def _insert_of(entity: TrackedEntity, binding: Binding, moments: Moments) -> Ent
     return EntityWrite(entity, binding, "insert", values)
 
 
-def _update_of(entity: TrackedEntity, binding: Binding, moments: Moments) -> EntityWrite:
+def _update_of(entity: TrackedEntity, binding: BoundEntity, moments: AutoValues) -> EntityWrite:
     schema = binding.schema
     values = {position: entity._row[position] for position in sorted(entity._old or ())}
     if binding.json_positions:
@@ -134,7 +134,7 @@ def _update_of(entity: TrackedEntity, binding: Binding, moments: Moments) -> Ent
     return EntityWrite(entity, binding, "update", values)
 
 
-def _refuse_broken_json(entity: TrackedEntity, binding: Binding, positions: Iterable[int]) -> None:
+def _refuse_broken_json(entity: TrackedEntity, binding: BoundEntity, positions: Iterable[int]) -> None:
     """A document that was handed out may have been changed to what its column does not take."""
     for position in positions:
         cell = entity._row[position]
@@ -151,7 +151,7 @@ def encoded(column: ColumnSchema, value: Any) -> Any:
     return column.encode(value.value if type(value) is JsonValue else value)
 
 
-def _delete_statements(binding: Binding, writes: list[EntityWrite]) -> list[Statement]:
+def _delete_statements(binding: BoundEntity, writes: list[EntityWrite]) -> list[Statement]:
     version = binding.schema.version_position
     writes = sorted(writes, key=lambda write: int(write.entity._row[0]))
     if version is not None:
@@ -166,14 +166,14 @@ def _delete_statements(binding: Binding, writes: list[EntityWrite]) -> list[Stat
     return statements
 
 
-def _versioned_delete(binding: Binding, write: EntityWrite, version: int) -> Statement:
+def _versioned_delete(binding: BoundEntity, write: EntityWrite, version: int) -> Statement:
     column = binding.dialect.quote(binding.schema.columns[version].name)
     sql = f"DELETE FROM {binding.quoted_table} WHERE {binding.quoted_id} = ? AND {column} = ?"
     entity = write.entity
     return Statement(sql, (entity._row[0], entity._decoded(version)), StatementTag(binding, "delete", [entity]))
 
 
-def _update_statements(binding: Binding, writes: list[EntityWrite]) -> list[Statement]:
+def _update_statements(binding: BoundEntity, writes: list[EntityWrite]) -> list[Statement]:
     writes = sorted(writes, key=lambda write: int(write.entity._row[0]))
     if binding.schema.version_position is not None:
         return [_update_statement(binding, write, _params(binding, write)) for write in writes]
@@ -187,13 +187,13 @@ def _update_statements(binding: Binding, writes: list[EntityWrite]) -> list[Stat
     ]
 
 
-def _params(binding: Binding, write: EntityWrite) -> list[Any]:
+def _params(binding: BoundEntity, write: EntityWrite) -> list[Any]:
     columns = binding.schema.columns
     return [encoded(columns[position], value) for position, value in write.values.items()]
 
 
 def _joint_update(
-    binding: Binding, positions: tuple[int, ...], writes: Sequence[EntityWrite], rows: Sequence[Params]
+    binding: BoundEntity, positions: tuple[int, ...], writes: Sequence[EntityWrite], rows: Sequence[Params]
 ) -> Statement:
     """One UPDATE of the same columns of several rows: a server spends less on it than on one statement a row."""
     if len(writes) == 1:
@@ -216,14 +216,14 @@ def _joint_update(
     return Statement(sql, args, StatementTag(binding, "update", entities))
 
 
-def _update_statement(binding: Binding, write: EntityWrite, params: Params) -> Statement:
+def _update_statement(binding: BoundEntity, write: EntityWrite, params: Params) -> Statement:
     args = [*params, write.entity._row[0]]
     if binding.schema.version_position is not None:
         args.append(write.entity._decoded(binding.schema.version_position))
     return Statement(binding.update_sql(tuple(write.values)), args, StatementTag(binding, "update", [write.entity]))
 
 
-def _insert_statements(binding: Binding, writes: list[EntityWrite]) -> list[Statement]:
+def _insert_statements(binding: BoundEntity, writes: list[EntityWrite]) -> list[Statement]:
     entities = [write.entity for write in writes]
     rows = [_inserted_row(write) if write.values else write.entity._row for write in writes]
     try:
@@ -242,7 +242,7 @@ def _inserted_row(write: EntityWrite) -> list[Any]:
     return row
 
 
-def missing_values(binding: Binding, row: Sequence[Any]) -> MissingValueError:
+def missing_values(binding: BoundEntity, row: Sequence[Any]) -> MissingValueError:
     """What is to be raised for a row that lacks values."""
     columns = binding.schema.columns
     missing = [columns[position].attribute for position, value in enumerate(row) if value is UNSET]
@@ -257,27 +257,27 @@ _STATEMENTS = {
 }
 
 
-def settle(owner: UnitOfWork, writes: Iterable[EntityWrite]) -> None:
+def mark_written(unit_of_work: UnitOfWork, writes: Iterable[EntityWrite]) -> None:
     """Written entities are clean, deleted ones gone."""
     for write in writes:
         entity = write.entity
-        owner.pending.pop(entity, None)
+        unit_of_work.pending.pop(entity, None)
         if write.verb == "delete":
             entity._state = GONE
-            entity._unit.forget(entity._row[0])
+            entity._identity_map.forget(entity._row[0])
             continue
-        if write.verb == "insert" and owner.dropped:
-            owner.dropped.get(write.binding.schema.name, set()).discard(entity._row[0])
+        if write.verb == "insert" and unit_of_work.dropped:
+            unit_of_work.dropped.get(write.binding.schema.name, set()).discard(entity._row[0])
         entity._state = STORED
         entity._old = None
         for position, value in write.values.items():
             entity._row[position] = value
-        _settle_json(entity, write.binding)
-    for entity in [entity for entity in owner.chosen_ids if entity not in owner.pending]:
-        del owner.chosen_ids[entity]
+        _keep_written_json(entity, write.binding)
+    for entity in [entity for entity in unit_of_work.chosen_ids if entity not in unit_of_work.pending]:
+        del unit_of_work.chosen_ids[entity]
 
 
-def _settle_json(entity: TrackedEntity, binding: Binding) -> None:
+def _keep_written_json(entity: TrackedEntity, binding: BoundEntity) -> None:
     for position in binding.json_positions:
         cell = entity._row[position]
         if type(cell) is JsonValue:

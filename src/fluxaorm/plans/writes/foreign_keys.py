@@ -16,7 +16,7 @@ from fluxaorm.plans.effects import FetchRows, Plan, Target
 if TYPE_CHECKING:
     from fluxaorm.dialects.port import Dialect
     from fluxaorm.entity.schema import EntitySchema
-    from fluxaorm.plans.state.unit import EnginePort
+    from fluxaorm.plans.state.engine_port import EnginePort
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, TypeVar
 from fluxaorm.entity.schema import UNSET, IndexSchema
 from fluxaorm.plans.effects import FetchRows, Plan, Session, Target
 from fluxaorm.plans.state.tracked import TrackedEntity
-from fluxaorm.plans.state.unit import EntityUnit
+from fluxaorm.plans.state.unit_of_work import IdentityMap
 from fluxaorm.plans.writes.flush_work import encoded
 
 K = TypeVar("K")
@@ -48,7 +48,7 @@ class Keys(Generic[K]):
 
 
 def ids_of_keys_plan(
-    unit: EntityUnit, target: Target, keys: Keys[K], *, lock: bool, expected: bool = False
+    identity_map: IdentityMap, target: Target, keys: Keys[K], *, lock: bool, expected: bool = False
 ) -> Plan[dict[K, int]]:
     """The ids of living rows that have these values.
 
@@ -59,7 +59,7 @@ def ids_of_keys_plan(
     owners = list(keys.values)
     for start in range(0, len(owners), KEYS_A_QUERY):
         part = owners[start : start + KEYS_A_QUERY]
-        by_values = yield from _ids_by_values_plan(unit, target, keys, part, lock=lock)
+        by_values = yield from _ids_by_values_plan(identity_map, target, keys, part, lock=lock)
         unclaimed = set(by_values.values())
         for owner in part:
             id = by_values.get(keys.values[owner])
@@ -68,49 +68,48 @@ def ids_of_keys_plan(
                 unclaimed.discard(id)
         rest = [owner for owner in part if owner not in found]
         if rest and (unclaimed or expected):
-            found.update((yield from _one_by_one_plan(unit, target, keys, rest, lock=lock)))
+            found.update((yield from _one_by_one_plan(identity_map, target, keys, rest, lock=lock)))
     return found
 
 
 def _ids_by_values_plan(
-    unit: EntityUnit, target: Target, keys: Keys[K], owners: Sequence[K], *, lock: bool
+    identity_map: IdentityMap, target: Target, keys: Keys[K], owners: Sequence[K], *, lock: bool
 ) -> Plan[dict[tuple[Any, ...], int]]:
-    columns = [unit.schema.columns[position] for position in keys.index.positions]
-    dialect = unit.binding.dialect
-    select = ", ".join([unit.binding.quoted_id, *map(dialect.column_expression, columns)])
+    columns = [identity_map.schema.columns[position] for position in keys.index.positions]
+    dialect = identity_map.binding.dialect
+    select = ", ".join([identity_map.binding.quoted_id, *map(dialect.column_expression, columns)])
     condition = dialect.rows_in([column.name for column in columns], len(owners))
-    sql = f"SELECT {select} FROM {unit.binding.quoted_table} WHERE {condition}{_alive(unit)}{_lock(unit, lock)}"
-    args = [param for owner in owners for param in _params(unit, keys, owner)]
+    table, condition = identity_map.binding.quoted_table, condition + _alive(identity_map) + _lock(identity_map, lock)
+    sql = f"SELECT {select} FROM {table} WHERE {condition}"
+    args = [param for owner in owners for param in _params(identity_map, keys, owner)]
     rows = yield from FetchRows(target, sql, args)
     positions = keys.index.positions
     return {
-        tuple(unit.python_value(at, raw) for at, raw in zip(positions, row[1:], strict=True)): int(row[0])
+        tuple(identity_map.python_value(at, raw) for at, raw in zip(positions, row[1:], strict=True)): int(row[0])
         for row in rows
     }
 
 
 def _one_by_one_plan(
-    unit: EntityUnit, target: Target, keys: Keys[K], owners: Sequence[K], *, lock: bool
+    identity_map: IdentityMap, target: Target, keys: Keys[K], owners: Sequence[K], *, lock: bool
 ) -> Plan[dict[K, int]]:
     found: dict[K, int] = {}
-    dialect = unit.binding.dialect
-    names = [dialect.quote(unit.schema.columns[position].name) for position in keys.index.positions]
-    condition = " AND ".join(f"{name} = ?" for name in names)
-    locking = _lock(unit, lock)
-    one = (
-        f"SELECT ?, {unit.binding.quoted_id} FROM {unit.binding.quoted_table} WHERE {condition}{_alive(unit)}{locking}"
-    )
+    binding, dialect = identity_map.binding, identity_map.binding.dialect
+    names = [dialect.quote(identity_map.schema.columns[position].name) for position in keys.index.positions]
+    condition = " AND ".join(f"{name} = ?" for name in names) + _alive(identity_map)
+    locking = _lock(identity_map, lock)
+    one = f"SELECT ?, {binding.quoted_id} FROM {binding.quoted_table} WHERE {condition}{locking}"
     if locking:
         one = f"({one})"
     for start in range(0, len(owners), KEYS_A_UNION):
         part = owners[start : start + KEYS_A_UNION]
-        args = [arg for number, owner in enumerate(part) for arg in (number, *_params(unit, keys, owner))]
+        args = [arg for number, owner in enumerate(part) for arg in (number, *_params(identity_map, keys, owner))]
         for row in (yield from FetchRows(target, " UNION ALL ".join([one] * len(part)), args)):
             found[part[int(row[0])]] = int(row[1])
     return found
 
 
-def landed_plan(unit: EntityUnit, session: Session, keys: Keys[K], *, lock: bool) -> Plan[dict[K, int]]:
+def landed_plan(identity_map: IdentityMap, session: Session, keys: Keys[K], *, lock: bool) -> Plan[dict[K, int]]:
     """The ids of the rows that were written with these values and nobody else's.
 
     Nearly all are where they are expected, and found there by id, which costs less than to look for their values.
@@ -119,57 +118,64 @@ def landed_plan(unit: EntityUnit, session: Session, keys: Keys[K], *, lock: bool
     owners = list(keys.values)
     for start in range(0, len(owners), KEYS_A_QUERY):
         part = owners[start : start + KEYS_A_QUERY]
-        now = yield from _values_of_ids_plan(unit, session, keys.index, [keys.ids[owner] for owner in part], lock=lock)
+        now = yield from _values_of_ids_plan(
+            identity_map, session, keys.index, [keys.ids[owner] for owner in part], lock=lock
+        )
         for owner in part:
             id = keys.ids[owner]
             if now.get(id) == keys.values[owner]:
                 found[owner] = id
     rest = keys.without(found)
     if rest.values:
-        found.update((yield from ids_of_keys_plan(unit, session, rest, lock=lock, expected=True)))
+        found.update((yield from ids_of_keys_plan(identity_map, session, rest, lock=lock, expected=True)))
     return found
 
 
-def still_there_plan(unit: EntityUnit, session: Session, keys: Keys[K]) -> Plan[bool]:
+def still_there_plan(identity_map: IdentityMap, session: Session, keys: Keys[K]) -> Plan[bool]:
     """Lock the rows these values were found in, and say whether they still have them."""
     owners = list(keys.values)
     for start in range(0, len(owners), KEYS_A_QUERY):
         part = owners[start : start + KEYS_A_QUERY]
         ids = sorted({keys.ids[owner] for owner in part})
-        now = yield from _values_of_ids_plan(unit, session, keys.index, ids, lock=True)
+        now = yield from _values_of_ids_plan(identity_map, session, keys.index, ids, lock=True)
         doubtful = [owner for owner in part if now.get(keys.ids[owner]) != keys.values[owner]]
         if doubtful:
-            found = yield from _one_by_one_plan(unit, session, keys, doubtful, lock=True)
+            found = yield from _one_by_one_plan(identity_map, session, keys, doubtful, lock=True)
             if any(found.get(owner) != keys.ids[owner] for owner in doubtful):
                 return False
     return True
 
 
 def _values_of_ids_plan(
-    unit: EntityUnit, session: Session, index: IndexSchema, ids: Sequence[int], *, lock: bool
+    identity_map: IdentityMap, session: Session, index: IndexSchema, ids: Sequence[int], *, lock: bool
 ) -> Plan[dict[int, tuple[Any, ...]]]:
-    dialect, columns = unit.binding.dialect, unit.schema.columns
+    dialect, columns = identity_map.binding.dialect, identity_map.schema.columns
     select = ", ".join(dialect.column_expression(columns[position]) for position in (0, *index.positions))
     condition = dialect.rows_in([columns[0].name], len(ids))
-    sql = f"SELECT {select} FROM {unit.binding.quoted_table} WHERE {condition}{_alive(unit)}{_lock(unit, lock)}"
+    table, condition = identity_map.binding.quoted_table, condition + _alive(identity_map) + _lock(identity_map, lock)
+    sql = f"SELECT {select} FROM {table} WHERE {condition}"
     rows = yield from FetchRows(session, sql, ids)
     return {
-        int(row[0]): tuple(unit.python_value(at, raw) for at, raw in zip(index.positions, row[1:], strict=True))
+        int(row[0]): tuple(identity_map.python_value(at, raw) for at, raw in zip(index.positions, row[1:], strict=True))
         for row in rows
     }
 
 
-def _params(unit: EntityUnit, keys: Keys[K], owner: K) -> list[Any]:
-    columns = unit.schema.columns
+def _params(identity_map: IdentityMap, keys: Keys[K], owner: K) -> list[Any]:
+    columns = identity_map.schema.columns
     values = zip(keys.index.positions, keys.values[owner], strict=True)
     return [encoded(columns[position], value) for position, value in values]
 
 
-def _alive(unit: EntityUnit) -> str:
-    position = unit.schema.soft_delete_position
-    return "" if position is None else f" AND {unit.binding.dialect.quote(unit.schema.columns[position].name)} = 0"
+def _alive(identity_map: IdentityMap) -> str:
+    position = identity_map.schema.soft_delete_position
+    return (
+        ""
+        if position is None
+        else f" AND {identity_map.binding.dialect.quote(identity_map.schema.columns[position].name)} = 0"
+    )
 
 
-def _lock(unit: EntityUnit, lock: bool) -> str:
-    clause = unit.binding.dialect.for_update_clause() if lock else ""
+def _lock(identity_map: IdentityMap, lock: bool) -> str:
+    clause = identity_map.binding.dialect.for_update_clause() if lock else ""
     return f" {clause}" if clause else ""

@@ -24,7 +24,7 @@ from fluxaorm.query.own_sql.raw_statements import chooses_database, definition, 
 from fluxaorm.query.where import Where
 
 if TYPE_CHECKING:
-    from fluxaorm.plans.state.unit import UnitOfWork
+    from fluxaorm.plans.state.unit_of_work import UnitOfWork
 
 T = TypeVar("T")
 
@@ -109,7 +109,7 @@ class Pipelines:
             for statement in statements:
                 statement.tag.is_done = False
 
-    def settle(self, pools: Iterable[str], count: int | None = None) -> None:
+    def finish(self, pools: Iterable[str], count: int | None = None) -> None:
         """The statements of these MySQL pools are durable, or as durable as the transaction they are in.
 
         ``count``: the first so many of them; the others go on waiting.
@@ -122,34 +122,34 @@ class Pipelines:
                 self.statements[pool] = statements[count:]
 
 
-def settle_queued(owner: UnitOfWork, queued: Pipelines | None) -> None:
+def finish_queued(unit_of_work: UnitOfWork, queued: Pipelines | None) -> None:
     """What waited is done, but for what follows the commit."""
     if queued is not None:
-        queued.settle(list(queued.statements))
-        if owner.pipelines is queued:
-            owner.pipelines = None
+        queued.finish(list(queued.statements))
+        if unit_of_work.pipelines is queued:
+            unit_of_work.pipelines = None
 
 
-def pipelines_of(owner: UnitOfWork) -> Pipelines | None:
+def pipelines_of(unit_of_work: UnitOfWork) -> Pipelines | None:
     """What waits in a unit of work; None: nothing."""
-    queued = owner.pipelines
+    queued = unit_of_work.pipelines
     assert queued is None or isinstance(queued, Pipelines)
     return queued
 
 
-def queue_of(owner: UnitOfWork) -> Pipelines:
+def queue_of(unit_of_work: UnitOfWork) -> Pipelines:
     """The same, made when nothing waits yet."""
-    queued = pipelines_of(owner)
+    queued = pipelines_of(unit_of_work)
     if queued is None:
-        queued = owner.pipelines = Pipelines()
+        queued = unit_of_work.pipelines = Pipelines()
     return queued
 
 
 class MySQLPipeline:
     """Statements for one MySQL pool that wait for the next flush; as ``ctx.mysql_pipeline(pool)`` gives it."""
 
-    def __init__(self, owner: UnitOfWork, pool: str) -> None:
-        self._owner, self._pool = owner, pool
+    def __init__(self, unit_of_work: UnitOfWork, pool: str) -> None:
+        self._unit_of_work, self._pool = unit_of_work, pool
 
     def add(self, sql: str, *args: Any, table: str | None = None) -> PipelineHandle[ExecResult]:
         """Queue one statement with ``?`` for values; a list stands for a list in parentheses.
@@ -168,22 +168,22 @@ class MySQLPipeline:
             raise QueryError(f"a pipeline takes no {word}, which would end the flush's transaction half-way: {sql}")
         handle: PipelineHandle[ExecResult] = PipelineHandle(f"the statement {short_sql(sql)}", table)
         statement = Statement(str(where), where.parameters, handle)
-        queue_of(self._owner).statements.setdefault(self._pool, []).append(statement)
+        queue_of(self._unit_of_work).statements.setdefault(self._pool, []).append(statement)
         return handle
 
     def _what_ends_it(self, sql: str) -> str | None:
         """The word by which a statement would end the transaction, when it is plain to see."""
         if word := transaction_control(sql) or procedure_call(sql):
             return word
-        dialect = self._owner.engine.mysql_pools[self._pool].dialect
+        dialect = self._unit_of_work.engine.mysql_pools[self._pool].dialect
         return None if dialect.transactional_ddl else definition(sql)
 
 
 class RedisPipeline:
     """Commands for one Redis pool that wait for the next flush; as ``ctx.redis_pipeline(pool)`` gives it."""
 
-    def __init__(self, owner: UnitOfWork, pool: str) -> None:
-        self._owner, self._pool = owner, pool
+    def __init__(self, unit_of_work: UnitOfWork, pool: str) -> None:
+        self._unit_of_work, self._pool = unit_of_work, pool
 
     def add(self, *command: str | bytes | int | float) -> PipelineHandle[Any]:
         """Queue one command, word by word: ``add("SET", "key", "value", "EX", 60)``.
@@ -200,7 +200,7 @@ class RedisPipeline:
         if not name or name in _NOT_SHARED or (name.startswith("XREAD") and "BLOCK" in options):
             raise QueryError(f"a pipeline takes no {name or 'empty'} command; engine.redis(pool).client runs it")
         handle: PipelineHandle[Any] = PipelineHandle(f"the command {name}")
-        queue_of(self._owner).commands.setdefault(self._pool, []).append((words, handle))
+        queue_of(self._unit_of_work).commands.setdefault(self._pool, []).append((words, handle))
         return handle
 
 
@@ -224,16 +224,16 @@ def short_sql(sql: str) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def queue_key(owner: UnitOfWork, pool: str, key: str) -> None:
+def queue_key(unit_of_work: UnitOfWork, pool: str, key: str) -> None:
     """Let the next flush delete a key of the user's own. QueryError for what is none, or is the library's."""
     if not isinstance(cast("object", key), str) or not key:
         raise QueryError(f"a Redis key is a text, not {key!r}")
     if key.startswith("fx:"):
         raise QueryError(f"{key} is a key of the library's cache; Provider.invalidate(ctx, id) drops rows from it")
-    queue_of(owner).keys.setdefault(pool, {})[key] = None
+    queue_of(unit_of_work).keys.setdefault(pool, {})[key] = None
 
 
-def delete_keys_plan(owner: UnitOfWork, queued: Pipelines) -> Plan[None]:
+def delete_keys_plan(unit_of_work: UnitOfWork, queued: Pipelines) -> Plan[None]:
     """Delete the keys before the SQL. CacheUnavailableError when a pool cannot be told and must be."""
     for pool, keys in queued.keys.items():
         try:
@@ -241,8 +241,8 @@ def delete_keys_plan(owner: UnitOfWork, queued: Pipelines) -> Plan[None]:
             if isinstance(reply, RedisError):
                 raise reply
         except RedisError as error:
-            owner.engine.cache_outage(pool, error)
-            if not owner.engine.writes_without_cache(pool):
+            unit_of_work.engine.cache_outage(pool, error)
+            if not unit_of_work.engine.writes_without_cache(pool):
                 message = f"nothing was written, since keys could not be invalidated: {error.reason}"
                 raise CacheUnavailableError(message, pool=pool) from error
 

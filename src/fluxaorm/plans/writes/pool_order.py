@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from fluxaorm.plans.state.binding import Binding
+    from fluxaorm.plans.state.bound_entity import BoundEntity
     from fluxaorm.plans.writes.entity_write import EntityWrite
 
 Precedence: TypeAlias = "tuple[str, str]"
@@ -20,7 +20,7 @@ Precedence: TypeAlias = "tuple[str, str]"
 
 def precedences(writes: Iterable[EntityWrite]) -> set[Precedence]:
     """Which pools must go before which; where rows are both made and deleted, the new ones decide."""
-    verbs: dict[Binding, set[str]] = {}
+    verbs: dict[BoundEntity, set[str]] = {}
     for write in writes:
         verbs.setdefault(write.binding, set()).add(write.verb)
     by_name = {binding.schema.name: binding for binding in verbs}

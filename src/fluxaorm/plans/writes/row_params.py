@@ -13,7 +13,7 @@ from fluxaorm.entity.schema import Unset
 from fluxaorm.entity.values.json_value import JsonValue
 
 if TYPE_CHECKING:
-    from fluxaorm.plans.state.binding import Binding
+    from fluxaorm.plans.state.bound_entity import BoundEntity
 
 ROWS_A_STATEMENT: Final = 1_000
 BYTES_A_STATEMENT: Final = 1 << 20
@@ -32,7 +32,7 @@ class UnsetValueError(ValueError):
 
 
 def parts_of(
-    binding: Binding, items: Sequence[T], rows: Sequence[list[Any]]
+    binding: BoundEntity, items: Sequence[T], rows: Sequence[list[Any]]
 ) -> Iterator[tuple[Sequence[T], Sequence[Params]]]:
     """Items, each with its row, so many to a statement and no longer than one should be; a long row goes alone.
 
@@ -51,7 +51,7 @@ def parts_of(
             yield from cut(items[start:end], params, ROWS_A_STATEMENT)
 
 
-def _params_of(binding: Binding, rows: Sequence[list[Any]]) -> tuple[list[Params], int]:
+def _params_of(binding: BoundEntity, rows: Sequence[list[Any]]) -> tuple[list[Params], int]:
     """The rows as Params, and how long their texts and bytes are together."""
     length = 0
     columns: list[Sequence[Any]] = []

@@ -24,7 +24,7 @@ from fluxaorm.errors import ReferenceCycleError
 
 if TYPE_CHECKING:
     from fluxaorm.entity.schema import EntitySchema
-    from fluxaorm.plans.state.binding import Binding
+    from fluxaorm.plans.state.bound_entity import BoundEntity
     from fluxaorm.plans.writes.entity_write import EntityWrite
     from fluxaorm.plans.writes.foreign_keys import ForeignKey, KnownForeignKeys
 
@@ -48,12 +48,14 @@ class Edge(NamedTuple):
     """Whose refusal it prevents; None: it is only better so."""
 
 
-def arranged(writes: Sequence[EntityWrite], known: KnownForeignKeys) -> list[tuple[Binding, int, list[EntityWrite]]]:
+def arranged(
+    writes: Sequence[EntityWrite], known: KnownForeignKeys
+) -> list[tuple[BoundEntity, int, list[EntityWrite]]]:
     """The writes in groups: of one entity and kind each, whose order within does not matter but for INSERTs.
 
     ReferenceCycleError when foreign keys leave no order.
     """
-    groups: dict[tuple[Binding, int], list[EntityWrite]] = {}
+    groups: dict[tuple[BoundEntity, int], list[EntityWrite]] = {}
     for write in writes:
         groups.setdefault((write.binding, _kind(write)), []).append(write)
     places = {group: _place(*group, known) for group in groups}
@@ -76,7 +78,7 @@ def _kind(write: EntityWrite) -> int:
     return MARK if position is not None and write.values.get(position) else UPDATE
 
 
-def _place(binding: Binding, kind: int, known: KnownForeignKeys) -> Place:
+def _place(binding: BoundEntity, kind: int, known: KnownForeignKeys) -> Place:
     table, rank = binding.schema.table, known.rank(binding.schema.name)
     if kind == INSERT:
         return (2, rank, table, kind)
@@ -87,7 +89,9 @@ def _place(binding: Binding, kind: int, known: KnownForeignKeys) -> Place:
 
 
 def _edges(
-    groups: Mapping[tuple[Binding, int], Sequence[EntityWrite]], writes: Sequence[EntityWrite], known: KnownForeignKeys
+    groups: Mapping[tuple[BoundEntity, int], Sequence[EntityWrite]],
+    writes: Sequence[EntityWrite],
+    known: KnownForeignKeys,
 ) -> Iterator[Edge]:
     bindings = {binding.schema.name: binding for binding, _ in groups}
     numbers: dict[str, list[int]] | None = None
@@ -143,7 +147,7 @@ def _edges_of_key(
                 yield Edge(number, remover, key if holds else None)
 
 
-def _changes_unique_values(binding: Binding, updates: Sequence[EntityWrite]) -> bool:
+def _changes_unique_values(binding: BoundEntity, updates: Sequence[EntityWrite]) -> bool:
     """Whether one row may take what another one of the same sort of statement has."""
     if len(updates) < 2:
         return False
@@ -180,14 +184,14 @@ def _change(write: EntityWrite, positions: Sequence[int]) -> tuple[Key | None, K
     or a NULL among them, which neither points to anything nor is like another.
     """
     entity, values = write.entity, write.values
-    row, old, unit = entity._row, entity._old or {}, entity._unit
+    row, old, identity_map = entity._row, entity._old or {}, entity._identity_map
     before = after = None
     if write.verb != "insert":
-        before = _key([unit.python_value(at, old.get(at, row[at])) for at in positions])
+        before = _key([identity_map.python_value(at, old.get(at, row[at])) for at in positions])
         if write.verb == "update" and values.keys().isdisjoint(positions):
             return before, before
     if write.verb != "delete":
-        after = _key([unit.python_value(at, values.get(at, row[at])) for at in positions])
+        after = _key([identity_map.python_value(at, values.get(at, row[at])) for at in positions])
     return before, after
 
 

@@ -1,4 +1,4 @@
-"""Connections shared by threads: waits and opens as ``Slots`` decides. Knows no driver.
+"""Connections shared by threads: waits and opens as ``ConnectionStack`` decides. Knows no driver.
 
 An idle connection is taken and given back without a lock.
 """
@@ -11,8 +11,8 @@ from time import monotonic, sleep
 from typing import Any, Final, Generic, Protocol, TypeVar
 from weakref import WeakSet
 
+from fluxaorm.pools.base.connection_stack import UNFIT, ConnectionStack
 from fluxaorm.pools.base.ports import Pooled, PoolLimits, PoolStats
-from fluxaorm.pools.base.slots import UNFIT, Slots
 
 
 class Closable(Pooled, Protocol):
@@ -67,7 +67,7 @@ class _Waiter(Generic[C]):
         self.lock.release()
 
 
-class BlockingPool(Generic[C]):
+class ConnectionPool(Generic[C]):
     """``open_connection`` makes one, within so many seconds if it is told how many; ``refusal`` makes the error for a
     caller who gets none.
     """
@@ -92,11 +92,11 @@ class BlockingPool(Generic[C]):
         self._alive: WeakSet[C] = WeakSet()
 
     def _start(self) -> None:
-        self._slots: Slots[C, _Waiter[C]] = Slots(self._limits)
+        self._slots: ConnectionStack[C, _Waiter[C]] = ConnectionStack(self._limits)
         self.take = self._slots.take
         """An idle connection, or None."""
         self.put = self._slots.put
-        """Give a connection back; whatever but 0 it returns is to be told to ``settle``."""
+        """Give a connection back; whatever but 0 it returns is to be told to ``hand_on``."""
 
     def acquire(self, seconds: float | None = None) -> C:
         """A connection for the calling thread alone. ``seconds``: waiting for one and opening it take no longer.
@@ -109,7 +109,7 @@ class BlockingPool(Generic[C]):
     def release(self, connection: C) -> None:
         """Give it back; it is closed when it is no longer usable."""
         if fate := self.put(connection):
-            self.settle(connection, fate)
+            self.hand_on(connection, fate)
 
     def drop(self, connection: C) -> None:
         """See SyncPool. Where this very thread is at work on the pool, whoever asks for a connection next closes it."""
@@ -123,7 +123,7 @@ class BlockingPool(Generic[C]):
             self._lock.release()
         connection.close()
 
-    def settle(self, connection: C, fate: int) -> None:
+    def hand_on(self, connection: C, fate: int) -> None:
         """What ``put`` left to do."""
         if fate == UNFIT:
             self._drop(connection)

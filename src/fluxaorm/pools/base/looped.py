@@ -1,4 +1,4 @@
-"""Connections of one event loop, for its thread alone: waits and opens as ``Slots`` decides. Knows no driver."""
+"""Connections of one event loop, for its thread alone; how ``ConnectionStack`` decides. Knows no driver."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from time import monotonic
 from typing import Any, Generic, TypeVar
 
 from fluxaorm.pools.base.blocking import FULL_PAUSE, PROBE_SECONDS, Closable, Refusal, never_full, never_lost
+from fluxaorm.pools.base.connection_stack import UNFIT, ConnectionStack
 from fluxaorm.pools.base.ports import PoolLimits, PoolStats
-from fluxaorm.pools.base.slots import UNFIT, Slots
 
 C = TypeVar("C", bound=Closable)
 
@@ -19,7 +19,7 @@ async def always_answers_later(connection: Any, seconds: float) -> bool:
     return True
 
 
-class LoopPool(Generic[C]):
+class AsyncConnectionPool(Generic[C]):
     """``open_connection`` makes one; ``refusal`` makes the error for a caller who gets none."""
 
     def __init__(
@@ -37,11 +37,11 @@ class LoopPool(Generic[C]):
         self._is_full = is_full
         self._open_connection = open_connection
         self._refusal = refusal
-        self._slots: Slots[C, asyncio.Future[C | None]] = Slots(limits)
+        self._slots: ConnectionStack[C, asyncio.Future[C | None]] = ConnectionStack(limits)
         self.take = self._slots.take
         """An idle connection, or None."""
         self.put = self._slots.put
-        """Give a connection back; whatever but 0 it returns is to be told to ``settle``."""
+        """Give a connection back; whatever but 0 it returns is to be told to ``hand_on``."""
 
     async def acquire(self, seconds: float | None = None) -> C:
         """A connection for the calling task alone. PoolTimeoutError; MySQLConnectionError when none can be opened."""
@@ -50,9 +50,9 @@ class LoopPool(Generic[C]):
     def release(self, connection: C) -> None:
         """Give it back; it is closed when it is no longer usable."""
         if fate := self.put(connection):
-            self.settle(connection, fate)
+            self.hand_on(connection, fate)
 
-    def settle(self, connection: C, fate: int) -> None:
+    def hand_on(self, connection: C, fate: int) -> None:
         """What ``put`` left to do."""
         if fate == UNFIT:
             self._drop(connection)

@@ -269,10 +269,10 @@ class Takes(Protocol[C]):
 
     @property
     def put(self) -> Callable[[C], int]:
-        """Give a connection back; whatever but 0 this returns is to be told to ``settle``."""
+        """Give a connection back; whatever but 0 this returns is to be told to ``hand_on``."""
         ...
 
-    def settle(self, connection: C, fate: int) -> None:
+    def hand_on(self, connection: C, fate: int) -> None:
         """Close what is no longer usable, serve who waits."""
         ...
 

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from fluxaorm.errors import FluxaError, MySQLConnectionError, MySQLError, PoolConnectError, PoolTimeoutError
-from fluxaorm.pools.base.blocking import BlockingPool
+from fluxaorm.pools.base.blocking import ConnectionPool
 from fluxaorm.pools.base.forks import run_each
-from fluxaorm.pools.base.looped import LoopPool
+from fluxaorm.pools.base.looped import AsyncConnectionPool
 from fluxaorm.pools.base.per_loop import PerLoop
 from fluxaorm.pools.base.ports import PoolLimits, PoolStats, total
 
@@ -51,7 +51,7 @@ def _answers(connection: Any, seconds: float) -> Any:
     return connection.answers(seconds)
 
 
-async def _close_looped(pool: LoopPool[Any]) -> None:
+async def _close_looped(pool: AsyncConnectionPool[Any]) -> None:
     pool.close()
     # the sockets are closed by callbacks of the loop
     await asyncio.sleep(0)
@@ -75,8 +75,8 @@ class SQLPoolBase(ABC):
         self.limits = limits_from(options)
         self.on_abandoned: Callable[[str, ServerThread], None] | None = None
         self._address = address
-        self._blocking: BlockingPool[Any] | None = None
-        self._looped: PerLoop[LoopPool[Any]] = PerLoop(self._make_looped, _close_looped)
+        self._blocking: ConnectionPool[Any] | None = None
+        self._looped: PerLoop[AsyncConnectionPool[Any]] = PerLoop(self._make_looped, _close_looped)
         self._closed = False
         self._inherited: list[object] = []
         self._making = threading.RLock()
@@ -123,23 +123,23 @@ class SQLPoolBase(ABC):
         """Set dialect, limits and collation."""
 
     @property
-    def sync(self) -> BlockingPool[Any]:
+    def sync(self) -> ConnectionPool[Any]:
         """See SQLPool."""
         return self._blocking or self._make_blocking()
 
     @property
-    def asyncio(self) -> LoopPool[Any]:
+    def asyncio(self) -> AsyncConnectionPool[Any]:
         """See SQLPool."""
         return self._looped.get()
 
-    def _make_blocking(self) -> BlockingPool[Any]:
+    def _make_blocking(self) -> ConnectionPool[Any]:
         with self._making:
             if self._blocking is None:
-                self._blocking = BlockingPool(self.limits, self._open, self._refusal, is_full, _is_lost, _answers)
+                self._blocking = ConnectionPool(self.limits, self._open, self._refusal, is_full, _is_lost, _answers)
             return self._blocking
 
-    def _make_looped(self) -> LoopPool[Any]:
-        made = LoopPool(self.limits, self._open_async, self._refusal, is_full, _is_lost, _answers)
+    def _make_looped(self) -> AsyncConnectionPool[Any]:
+        made = AsyncConnectionPool(self.limits, self._open_async, self._refusal, is_full, _is_lost, _answers)
         if self._closed:
             made.close()
         return made

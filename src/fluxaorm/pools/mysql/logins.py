@@ -63,14 +63,14 @@ def login_ways(address: MySQLAddress, driver_error: type[Exception]) -> dict[str
         return {}
 
     def refusal(way: str) -> type:
-        class Refusal:
+        class LoginRefusal:
             def __init__(self, connection: Any) -> None:
                 pass
 
             def authenticate(self, packet: Any) -> NoReturn:
                 raise driver_error(_LOGIN_REFUSED, f"the server asks for the password in clear ({way})")
 
-        return Refusal
+        return LoginRefusal
 
     return {way: refusal(way) for way in _REVEALING_WAYS}
 

@@ -19,7 +19,7 @@ from redis.exceptions import RedisError as DriverError
 
 from fluxaorm.errors import RedisConnectionError, RedisError
 from fluxaorm.plans.effects import RedisCommand, RedisReplies
-from fluxaorm.pools.base.blocking import BlockingPool
+from fluxaorm.pools.base.blocking import ConnectionPool
 from fluxaorm.pools.base.forks import run_each
 from fluxaorm.pools.base.ports import PoolLimits, PoolStats
 from fluxaorm.pools.base.watching import Watch, shut_down
@@ -219,7 +219,7 @@ class BlockingRedis:
     def __init__(self, code: str, limits: PoolLimits, open_raw: Callable[[], Any]) -> None:
         self._code = code
         self._open_raw = open_raw
-        self._links: BlockingPool[BlockingLink] = BlockingPool(limits, self._open, self._refusal)
+        self._links: ConnectionPool[BlockingLink] = ConnectionPool(limits, self._open, self._refusal)
 
     def _open(self, seconds: float | None) -> BlockingLink:
         return BlockingLink(self._open_raw(), self._code, seconds)
@@ -240,7 +240,7 @@ class BlockingRedis:
             if watch is not None:
                 watch.leave()
             if fate := links.put(link):
-                links.settle(link, fate)
+                links.hand_on(link, fate)
 
     def take(self) -> BlockingLink:
         """A link for the caller alone. RedisConnectionError."""

@@ -30,7 +30,7 @@ class ForkableRedis(SyncRedis, Protocol):
         ...
 
 
-class LeanRedisPool:
+class RedisServerPool:
     """One server, or the primary that Sentinels know. Opens nothing before it is asked to."""
 
     def __init__(self, code: str, address: RedisAddress, options: RedisOptions) -> None:

@@ -30,7 +30,7 @@ class Pick(NamedTuple):
     bind: Binder
 
 
-class Part(NamedTuple):
+class SQLPart(NamedTuple):
     """A compiled condition: its text, or True or False; what its placeholders take; what joins its parts."""
 
     sql: str | bool
@@ -60,7 +60,7 @@ class ConditionCompiler:
         self._tables, self._dialect = tables, dialect
         self._position = 0
 
-    def compile(self, condition: Condition) -> Part:
+    def compile(self, condition: Condition) -> SQLPart:
         """The SQL of a condition. Raises QueryError for a field of another entity."""
         match condition:
             case Comparison():
@@ -74,39 +74,39 @@ class ConditionCompiler:
             case _:
                 raise QueryError(f"{condition!r} has no meaning in SQL")
 
-    def combine(self, operator: str, parts: list[Part]) -> Part:
+    def combine(self, operator: str, parts: list[SQLPart]) -> SQLPart:
         """All (``and``) or any (``or``) of compiled parts, the constant ones folded away."""
         neutral = operator == "and"
         if any(part.sql is not neutral and isinstance(part.sql, bool) for part in parts):
-            return Part(not neutral)
+            return SQLPart(not neutral)
         kept = [part for part in parts if part.sql is not neutral]
         if len(kept) <= 1:
-            return kept[0] if kept else Part(neutral)
+            return kept[0] if kept else SQLPart(neutral)
         sql = f" {operator.upper()} ".join(part.beside(operator) for part in kept)
-        return Part(sql, tuple(pick for part in kept for pick in part.picks), operator)
+        return SQLPart(sql, tuple(pick for part in kept for pick in part.picks), operator)
 
-    def _negation(self, condition: Negation) -> Part:
+    def _negation(self, condition: Negation) -> SQLPart:
         part = self.compile(condition.part)
         if isinstance(part.sql, bool):
-            return Part(not part.sql)
-        return Part(f"NOT ({part.sql})", part.picks)
+            return SQLPart(not part.sql)
+        return SQLPart(f"NOT ({part.sql})", part.picks)
 
-    def _raw(self, condition: RawCondition) -> Part:
+    def _raw(self, condition: RawCondition) -> SQLPart:
         if not is_closed(condition.sql, escapes=self._dialect.backslash_escapes):
             raise open_condition(condition.sql)
         closing = "\n)" if "--" in condition.sql or "#" in condition.sql else ")"
-        return Part(f"({condition.sql}{closing}", tuple(Pick(at, as_is) for at in self._take(condition.parameters)))
+        return SQLPart(f"({condition.sql}{closing}", tuple(Pick(at, as_is) for at in self._take(condition.parameters)))
 
-    def _comparison(self, condition: Comparison) -> Part:
+    def _comparison(self, condition: Comparison) -> SQLPart:
         found = self._tables.find(condition.field)
         count = len(condition.values)
         sql = self._comparison_sql(condition.operator, found.sql, count)
         positions = self._take(condition.values)
         if isinstance(sql, bool):
-            return Part(sql)
+            return SQLPart(sql)
         bind = binder_for(found.column, condition.operator, condition.field)
         joined_by = "or" if condition.operator == "has_any" and count > 1 else ""
-        return Part(sql, tuple(Pick(at, bind) for at in positions), joined_by)
+        return SQLPart(sql, tuple(Pick(at, bind) for at in positions), joined_by)
 
     def _comparison_sql(self, operator: str, column: str, count: int) -> str | bool:
         if operator in _OPERATORS:

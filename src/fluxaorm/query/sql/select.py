@@ -15,7 +15,7 @@ from fluxaorm.errors import QueryError, no_row_locks
 from fluxaorm.query.conditions import FieldKey
 from fluxaorm.query.kept import Kept
 from fluxaorm.query.query import Lock, Query
-from fluxaorm.query.sql.conditions import ConditionCompiler, Part, Pick, field_keys
+from fluxaorm.query.sql.conditions import ConditionCompiler, Pick, SQLPart, field_keys
 from fluxaorm.query.sql.joins import Tables
 
 NO_LIMIT: Final = 2**63 - 1
@@ -23,7 +23,7 @@ _KEPT_BYTES: Final = 2 << 20
 """Of one entity's queries."""
 
 
-class Expression(NamedTuple):
+class SQLExpression(NamedTuple):
     """One item of a SELECT list; ``function`` is "" for the field itself, ``field`` None for a count of rows."""
 
     function: str
@@ -34,7 +34,7 @@ class Form(NamedTuple):
     """What a statement reads of the rows that match. ``groups``: the fields that put rows together."""
 
     reads: Literal["rows", "ids", "count", "exists", "expressions", "aggregates"]
-    select: tuple[Expression, ...] = ()
+    select: tuple[SQLExpression, ...] = ()
     groups: tuple[FieldKey, ...] = ()
 
 
@@ -184,14 +184,14 @@ class _Statement:
     def _own(self, position: int) -> str:
         return self.dialect.qualified(self.schema.columns[position].name, self.tables.own)
 
-    def where(self) -> Part:
+    def where(self) -> SQLPart:
         """All conditions."""
         conditions = ConditionCompiler(self.tables, self.dialect)
         parts = [conditions.compile(condition) for condition in self.query.conditions]
         if self.schema.soft_delete_position is not None and not self.query.with_deleted:
-            parts.append(Part(f"{self._own(self.schema.soft_delete_position)} = 0"))
+            parts.append(SQLPart(f"{self._own(self.schema.soft_delete_position)} = 0"))
         if self.after is not None:
-            parts.append(Part(f"{self.id_sql} > ?"))
+            parts.append(SQLPart(f"{self.id_sql} > ?"))
         return conditions.combine("and", parts)
 
     def _select(self) -> str:
@@ -206,10 +206,10 @@ class _Statement:
             case "exists":
                 return "1"
             case _:
-                groups = [Expression("", key) for key in self.form.groups]
+                groups = [SQLExpression("", key) for key in self.form.groups]
                 return ", ".join(map(self._expression, [*groups, *self.form.select]))
 
-    def _expression(self, item: Expression) -> str:
+    def _expression(self, item: SQLExpression) -> str:
         if item.field is None:
             return "COUNT(*)"
         found = self.tables.find(item.field)
@@ -264,4 +264,4 @@ class _Statement:
 
 def expressions_form(keys: Sequence[FieldKey]) -> Form:
     """Reads these fields of each row."""
-    return Form("expressions", tuple(Expression("", key) for key in keys))
+    return Form("expressions", tuple(SQLExpression("", key) for key in keys))

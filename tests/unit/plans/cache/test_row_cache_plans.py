@@ -15,14 +15,14 @@ ROW = (b"7", b"seven", b"")
 
 
 def cached(world: World, row: tuple[object, ...] | None = ROW) -> bytes:
-    return encode_row(world.unit.binding.stamp(SERVER), row)
+    return encode_row(world.identity_map.binding.stamp(SERVER), row)
 
 
 def test_a_hit_is_one_look() -> None:
     """The look is also the lease: one command, and a value ends it."""
     world = World()
 
-    thing, effects = run(get_by_id_plan(world.unit, 7), (RedisRoundTrip, replies(cached(world))))
+    thing, effects = run(get_by_id_plan(world.identity_map, 7), (RedisRoundTrip, replies(cached(world))))
 
     assert ("SET", "fx:db:thing:7") == tuple(words(effects[0]))[:2]
     assert ("NX", "GET", "PX", 3_000) == tuple(words(effects[0]))[3:]
@@ -34,7 +34,7 @@ def test_a_miss_reads_and_fills_with_its_own_lease() -> None:
     world = World()
 
     thing, effects = run(
-        get_by_id_plan(world.unit, 7),
+        get_by_id_plan(world.identity_map, 7),
         (RedisRoundTrip, replies(None)),
         (FetchRows, [ROW]),
         (RedisRoundTrip, replies(1)),
@@ -50,19 +50,19 @@ def test_a_lease_or_intent_of_somebody_else_fills_nothing(held: bytes) -> None:
     """Somebody writes or fills this key: the row comes from the database and is not kept."""
     world = World(local_limit=10)
 
-    thing, _ = run(get_by_id_plan(world.unit, 7), (RedisRoundTrip, replies(held)), (FetchRows, [ROW]))
+    thing, _ = run(get_by_id_plan(world.identity_map, 7), (RedisRoundTrip, replies(held)), (FetchRows, [ROW]))
 
     assert "seven" == thing.name
-    assert len(world.unit.binding.local or ()) == 0
+    assert len(world.identity_map.binding.local or ()) == 0
 
 
 def test_a_value_of_another_stamp_is_swapped_for_a_lease() -> None:
     """Another version or another run of the server wrote it: it does not count and is replaced."""
     world = World()
-    foreign = encode_row(world.unit.binding.stamp(b"run0 repl1"), (b"7", b"old", b""))
+    foreign = encode_row(world.identity_map.binding.stamp(b"run0 repl1"), (b"7", b"old", b""))
 
     thing, effects = run(
-        get_by_id_plan(world.unit, 7),
+        get_by_id_plan(world.identity_map, 7),
         (RedisRoundTrip, replies(foreign)),
         (RedisRoundTrip, replies(1)),
         (FetchRows, [ROW]),
@@ -79,7 +79,7 @@ def test_a_fill_is_stamped_with_the_server_that_gave_the_lease() -> None:
     world = World()
 
     _, effects = run(
-        get_by_id_plan(world.unit, 7),
+        get_by_id_plan(world.identity_map, 7),
         (RedisRoundTrip, replies(None, server=b"run1 repl1")),
         (FetchRows, [ROW]),
         (RedisRoundTrip, replies(1, server=b"run2 repl2")),
@@ -93,9 +93,12 @@ def test_a_missing_row_is_cached_as_missing() -> None:
     world = World()
 
     nothing, effects = run(
-        get_by_id_plan(world.unit, 7), (RedisRoundTrip, replies(None)), (FetchRows, []), (RedisRoundTrip, replies(1))
+        get_by_id_plan(world.identity_map, 7),
+        (RedisRoundTrip, replies(None)),
+        (FetchRows, []),
+        (RedisRoundTrip, replies(1)),
     )
-    again, _ = run(get_by_id_plan(world.unit, 7), (RedisRoundTrip, replies(words(effects[2])[5])))
+    again, _ = run(get_by_id_plan(world.identity_map, 7), (RedisRoundTrip, replies(words(effects[2])[5])))
 
     assert (None, None) == (nothing, again)
 
@@ -104,10 +107,12 @@ def test_redis_down_is_served_from_the_database_and_counted() -> None:
     """A cache that cannot be reached costs speed, not answers."""
     world = World(local_limit=10)
 
-    thing, _ = run(get_by_id_plan(world.unit, 7), (RedisRoundTrip, RedisConnectionError("gone")), (FetchRows, [ROW]))
+    thing, _ = run(
+        get_by_id_plan(world.identity_map, 7), (RedisRoundTrip, RedisConnectionError("gone")), (FetchRows, [ROW])
+    )
 
     assert ("seven", ["default"]) == (thing.name, world.engine.outages)
-    assert len(world.unit.binding.local or ()) == 0
+    assert len(world.identity_map.binding.local or ()) == 0
 
 
 def test_a_failed_fill_costs_nothing_but_the_fill() -> None:
@@ -115,7 +120,7 @@ def test_a_failed_fill_costs_nothing_but_the_fill() -> None:
     world = World()
 
     thing, _ = run(
-        get_by_id_plan(world.unit, 7),
+        get_by_id_plan(world.identity_map, 7),
         (RedisRoundTrip, replies(None)),
         (FetchRows, [ROW]),
         (RedisRoundTrip, RedisConnectionError("gone")),
@@ -129,7 +134,7 @@ def test_the_library_of_functions_is_loaded_when_the_server_does_not_know_it() -
     world = World()
 
     _, effects = run(
-        get_by_id_plan(world.unit, 7),
+        get_by_id_plan(world.identity_map, 7),
         (RedisRoundTrip, replies(None)),
         (FetchRows, [ROW]),
         (RedisRoundTrip, replies(RedisError("ERR Function not found"))),
@@ -146,7 +151,7 @@ def test_only_commands_that_missed_the_library_are_repeated() -> None:
     world = World()
 
     _, effects = run(
-        get_by_ids_plan(world.unit, [1, 2]),
+        get_by_ids_plan(world.identity_map, [1, 2]),
         (RedisRoundTrip, replies([None, b"\x91x"])),
         (RedisRoundTrip, replies(None, RedisError("ERR Function not found"))),
         (RedisRoundTrip, replies(b"fluxaorm")),
@@ -163,10 +168,13 @@ def test_with_intents_only_a_reader_gives_its_lease_back() -> None:
     world = World(redis="intents", local_limit=10)
 
     run(
-        get_by_id_plan(world.unit, 7), (RedisRoundTrip, replies(None)), (FetchRows, [ROW]), (RedisRoundTrip, replies(1))
+        get_by_id_plan(world.identity_map, 7),
+        (RedisRoundTrip, replies(None)),
+        (FetchRows, [ROW]),
+        (RedisRoundTrip, replies(1)),
     )
-    world.fresh_owner()
-    thing, effects = run(get_by_id_plan(world.unit, 7))
+    world.fresh_unit_of_work()
+    thing, effects = run(get_by_id_plan(world.identity_map, 7))
 
     assert ("seven", []) == (thing.name, effects)
 
@@ -176,11 +184,14 @@ def test_a_lost_lease_keeps_the_local_cache_empty() -> None:
     world = World(redis="intents", local_limit=10)
 
     _, effects = run(
-        get_by_id_plan(world.unit, 7), (RedisRoundTrip, replies(None)), (FetchRows, [ROW]), (RedisRoundTrip, replies(0))
+        get_by_id_plan(world.identity_map, 7),
+        (RedisRoundTrip, replies(None)),
+        (FetchRows, [ROW]),
+        (RedisRoundTrip, replies(0)),
     )
 
     assert DROP == words(effects[2])[1]
-    assert len(world.unit.binding.local or ()) == 0
+    assert len(world.identity_map.binding.local or ()) == 0
 
 
 def test_many_ids_are_one_mget_when_all_hit() -> None:
@@ -188,7 +199,7 @@ def test_many_ids_are_one_mget_when_all_hit() -> None:
     world = World()
     values = [cached(world, (str(id).encode(), b"n", b"")) for id in (1, 2, 3)]
 
-    things, effects = run(get_by_ids_plan(world.unit, [1, 2, 3]), (RedisRoundTrip, replies(values)))
+    things, effects = run(get_by_ids_plan(world.identity_map, [1, 2, 3]), (RedisRoundTrip, replies(values)))
 
     assert ("MGET", "fx:db:thing:1", "fx:db:thing:2", "fx:db:thing:3") == tuple(words(effects[0]))
     assert [1, 2, 3] == [thing.id for thing in things]
@@ -200,7 +211,7 @@ def test_many_ids_lease_only_what_is_missing() -> None:
     hit = cached(world, (b"1", b"n", b""))
 
     things, effects = run(
-        get_by_ids_plan(world.unit, [1, 2, 3, 4]),
+        get_by_ids_plan(world.identity_map, [1, 2, 3, 4]),
         (RedisRoundTrip, replies([hit, None, b"\x91x", b"Waa:9;"])),
         (RedisRoundTrip, replies(None, 1)),
         (FetchRows, [(b"2", b"b", b""), (b"3", b"c", b""), (b"4", b"d", b"")]),
@@ -216,7 +227,7 @@ def test_many_ids_lease_only_what_is_missing() -> None:
 def test_many_ids_of_several_primaries_count_by_the_stamp_of_their_own() -> None:
     """On a cluster a value is compared with the primary that gave it, and filled for the one that gave the lease."""
     world = World()
-    stamp = world.unit.binding.stamp
+    stamp = world.identity_map.binding.stamp
     first, second, third = b"run1 repl1", b"run2 repl2", b"run3 repl3"
     seven, eight = encode_row(stamp(first), (b"7", b"x", b"")), encode_row(stamp(second), (b"8", b"x", b""))
     nine = encode_row(stamp(first), (b"9", b"old", b""))
@@ -225,7 +236,7 @@ def test_many_ids_of_several_primaries_count_by_the_stamp_of_their_own() -> None
     rows = [(b"9", b"nine", b""), (b"10", b"ten", b"")]
 
     _, effects = run(
-        get_by_ids_plan(world.unit, [7, 8, 9, 10]),
+        get_by_ids_plan(world.identity_map, [7, 8, 9, 10]),
         (RedisRoundTrip, found),
         (RedisRoundTrip, leased),
         (FetchRows, rows),
@@ -243,13 +254,15 @@ def test_many_ids_of_which_one_primary_is_lost_are_not_asked_of_it_again() -> No
     lost = RedisConnectionError("connection lost", pool="default")
 
     things, _ = run(
-        get_by_ids_plan(world.unit, [7, 8]),
+        get_by_ids_plan(world.identity_map, [7, 8]),
         (RedisRoundTrip, replies([cached(world), lost])),
         (FetchRows, [(b"8", b"eight", b"")]),
     )
 
     assert ["seven", "eight"] == [thing.name for thing in things]
-    assert (1, 1, 0) == tuple(getattr(world.unit.binding.counts, f"redis_{name}") for name in ("hit", "error", "miss"))
+    assert (1, 1, 0) == tuple(
+        getattr(world.identity_map.binding.counts, f"redis_{name}") for name in ("hit", "error", "miss")
+    )
 
 
 def test_a_row_filled_between_the_two_looks_is_not_read_again() -> None:
@@ -258,7 +271,7 @@ def test_a_row_filled_between_the_two_looks_is_not_read_again() -> None:
     filled = cached(world, (b"2", b"b", b""))
 
     things, _ = run(
-        get_by_ids_plan(world.unit, [2]), (RedisRoundTrip, replies([None])), (RedisRoundTrip, replies(filled))
+        get_by_ids_plan(world.identity_map, [2]), (RedisRoundTrip, replies([None])), (RedisRoundTrip, replies(filled))
     )
 
     assert ["b"] == [thing.name for thing in things]
@@ -269,11 +282,11 @@ def test_inside_a_transaction_every_shared_cache_is_bypassed() -> None:
     from fluxaorm.plans.effects import Session
 
     world = World(local_limit=10)
-    world.owner.sessions = {"default": Session("default")}
+    world.unit_of_work.sessions = {"default": Session("default")}
 
-    thing, effects = run(get_by_id_plan(world.unit, 7), (FetchRows, [ROW]))
-    more, _ = run(get_by_ids_plan(world.unit, [8]), (FetchRows, [(b"8", b"eight", b"")]))
+    thing, effects = run(get_by_id_plan(world.identity_map, 7), (FetchRows, [ROW]))
+    more, _ = run(get_by_ids_plan(world.identity_map, [8]), (FetchRows, [(b"8", b"eight", b"")]))
 
-    assert world.owner.sessions["default"] is effects[0].target
+    assert world.unit_of_work.sessions["default"] is effects[0].target
     assert ("seven", "eight") == (thing.name, more[0].name)
-    assert len(world.unit.binding.local or ()) == 0
+    assert len(world.identity_map.binding.local or ()) == 0

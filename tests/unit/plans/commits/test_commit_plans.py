@@ -59,7 +59,7 @@ def left_in_doubt(world: World, error: CommitUnknownError) -> Any:
     """The step that a flush leaves to the background when its statement's outcome is unknown."""
     world.stored(1).name = "changed"
     with pytest.raises(CommitUnknownError):
-        run(flush_plan(world.owner), INTENDED, (Execute, error))
+        run(flush_plan(world.unit_of_work), INTENDED, (Execute, error))
     (step,) = world.engine.steps
     return step
 
@@ -98,7 +98,7 @@ def test_intents_are_held_until_they_are_released() -> None:
 def test_many_keys_go_out_in_parts_and_are_published_behind_the_last() -> None:
     """A flush of 100,000 rows must not be one packet; who is told of a change must find its intent in place."""
     world = World()
-    binding = world.unit.binding
+    binding = world.identity_map.binding
     binding.channel = "changes"
     intents = Intents(world.engine)
     for id in range(KEYS_A_TRIP + 1):

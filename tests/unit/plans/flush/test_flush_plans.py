@@ -45,7 +45,7 @@ def changed(world: World, *ids: int) -> list[Thing]:
 
 def two_tables_worth(world: World) -> list[TrackedEntity]:
     """A change and an insert: work that needs a transaction."""
-    thing = world.unit.new_entity(99)
+    thing = world.identity_map.new_entity(99)
     thing.name = "new"
     return [*changed(world, 1), thing]
 
@@ -55,7 +55,7 @@ def test_a_lone_change_is_intended_written_and_released() -> None:
     world = World()
     (thing,) = changed(world, 1)
 
-    result, effects = run(flush_plan(world.owner), INTENDED, (Execute, done()), RELEASED)
+    result, effects = run(flush_plan(world.unit_of_work), INTENDED, (Execute, done()), RELEASED)
 
     assert FlushResult(updated=1) == result
     assert ("UPDATE `thing` SET `name` = ? WHERE `id` = ?", ["changed 1", 1]) == (effects[1].sql, effects[1].args)
@@ -70,7 +70,7 @@ def test_a_transaction_announces_its_keys_right_before_commit() -> None:
     two_tables_worth(world)
 
     _, effects = run(
-        flush_plan(world.owner),
+        flush_plan(world.unit_of_work),
         (Begin, None),
         (ExecuteBatch, [done(), done()]),
         (RedisRoundTrip, replies(b"ok", b"ok")),
@@ -86,7 +86,7 @@ def test_nothing_pending_sends_nothing() -> None:
     world = World()
     world.stored(1)
 
-    result, effects = run(flush_plan(world.owner))
+    result, effects = run(flush_plan(world.unit_of_work))
 
     assert (FlushResult(), []) == (result, effects)
 
@@ -98,7 +98,7 @@ def test_a_cache_that_cannot_be_told_rolls_the_flush_back() -> None:
 
     with pytest.raises(CacheUnavailableError, match="rolled back"):
         run(
-            flush_plan(world.owner),
+            flush_plan(world.unit_of_work),
             (Begin, None),
             (ExecuteBatch, [done(), done()]),
             (RedisRoundTrip, RedisConnectionError("gone")),
@@ -106,7 +106,7 @@ def test_a_cache_that_cannot_be_told_rolls_the_flush_back() -> None:
             (ShieldedRedisRoundTrip, RedisConnectionError("gone")),
         )
 
-    assert set(things) == set(world.owner.pending)
+    assert set(things) == set(world.unit_of_work.pending)
     assert things[-1]._state == 0
 
 
@@ -117,7 +117,7 @@ def test_the_user_may_choose_to_write_without_the_cache() -> None:
     changed(world, 1)
 
     result, _ = run(
-        flush_plan(world.owner),
+        flush_plan(world.unit_of_work),
         (RedisRoundTrip, RedisConnectionError("gone")),
         (Execute, done()),
         (ShieldedRedisRoundTrip, RedisConnectionError("gone")),
@@ -133,7 +133,7 @@ def test_a_release_that_fails_is_told_after_the_rows_are_durable() -> None:
 
     with pytest.raises(PostCommitError, match="the rows are committed"):
         run(
-            flush_plan(world.owner),
+            flush_plan(world.unit_of_work),
             INTENDED,
             (Execute, done()),
             (ShieldedRedisRoundTrip, RedisConnectionError("gone")),
@@ -149,7 +149,7 @@ def test_a_deadlock_is_retried_after_a_pause() -> None:
     attempt: list[Any] = [(Begin, None), (ExecuteBatch, DeadlockError("deadlock")), (Rollback, None)]
 
     result, _ = run(
-        flush_plan(world.owner),
+        flush_plan(world.unit_of_work),
         *attempt,
         (Sleep, None),
         (Begin, None),
@@ -169,9 +169,9 @@ def test_deadlocks_end_after_three_retries() -> None:
     attempt: list[Any] = [(Begin, None), (ExecuteBatch, DeadlockError("deadlock")), (Rollback, None)]
 
     with pytest.raises(DeadlockError):
-        run(flush_plan(world.owner), *([*attempt, (Sleep, None)] * 3), *attempt)
+        run(flush_plan(world.unit_of_work), *([*attempt, (Sleep, None)] * 3), *attempt)
 
-    assert 2 == len(world.owner.pending)
+    assert 2 == len(world.unit_of_work.pending)
 
 
 def test_a_connection_lost_before_commit_is_retried_once() -> None:
@@ -181,9 +181,9 @@ def test_a_connection_lost_before_commit_is_retried_once() -> None:
     lost: list[Any] = [(Begin, None), (ExecuteBatch, MySQLConnectionError("gone")), (Rollback, None)]
 
     with pytest.raises(MySQLConnectionError):
-        run(flush_plan(world.owner), *lost, *lost)
+        run(flush_plan(world.unit_of_work), *lost, *lost)
 
-    assert 2 == len(world.owner.pending)
+    assert 2 == len(world.unit_of_work.pending)
 
 
 def test_a_pool_without_a_free_connection_is_not_waited_for_twice() -> None:
@@ -192,9 +192,9 @@ def test_a_pool_without_a_free_connection_is_not_waited_for_twice() -> None:
     two_tables_worth(world)
 
     with pytest.raises(PoolTimeoutError):
-        run(flush_plan(world.owner), (Begin, PoolTimeoutError("no connection became free")))
+        run(flush_plan(world.unit_of_work), (Begin, PoolTimeoutError("no connection became free")))
 
-    assert 2 == len(world.owner.pending)
+    assert 2 == len(world.unit_of_work.pending)
 
 
 def test_an_unknown_commit_is_neither_retried_nor_released() -> None:
@@ -203,9 +203,9 @@ def test_an_unknown_commit_is_neither_retried_nor_released() -> None:
     (thing,) = changed(world, 1)
 
     with pytest.raises(CommitUnknownError):
-        run(flush_plan(world.owner), INTENDED, (Execute, CommitUnknownError("lost")))
+        run(flush_plan(world.unit_of_work), INTENDED, (Execute, CommitUnknownError("lost")))
 
-    assert thing in world.owner.pending
+    assert thing in world.unit_of_work.pending
 
 
 def test_a_cancelled_flush_rolls_back_and_releases() -> None:
@@ -215,7 +215,7 @@ def test_a_cancelled_flush_rolls_back_and_releases() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         run(
-            flush_plan(world.owner),
+            flush_plan(world.unit_of_work),
             (Begin, None),
             (ExecuteBatch, [done(), done()]),
             (RedisRoundTrip, KeyboardInterrupt()),
@@ -223,19 +223,19 @@ def test_a_cancelled_flush_rolls_back_and_releases() -> None:
             (ShieldedRedisRoundTrip, replies(b"ok", b"ok")),
         )
 
-    assert 2 == len(world.owner.pending)
-    assert not world.owner.flushing
+    assert 2 == len(world.unit_of_work.pending)
+    assert not world.unit_of_work.flushing
 
 
 def test_flushing_inside_a_flush_is_told() -> None:
     """A callback that flushes the same context would write half a unit of work."""
     world = World()
     changed(world, 1)
-    plan = flush_plan(world.owner)
+    plan = flush_plan(world.unit_of_work)
     next(plan)
 
     with pytest.raises(ReentrantFlushError):
-        next(flush_plan(world.owner))
+        next(flush_plan(world.unit_of_work))
     for reply in (replies(b"ok"), done()):
         plan.send(reply)
     with pytest.raises(StopIteration):
@@ -248,7 +248,7 @@ def test_changes_of_the_same_columns_are_one_statement() -> None:
     changed(world, 3, 1, 2)
 
     _, effects = run(
-        flush_plan(world.owner),
+        flush_plan(world.unit_of_work),
         (Begin, None),
         (ExecuteBatch, [done(3)]),
         (RedisRoundTrip, replies(*[b"ok"] * 3)),
@@ -269,10 +269,10 @@ def test_a_value_all_rows_share_is_written_once() -> None:
     world = World()
     for id in (1, 2):
         world.stored(id).name = "same"
-    kept = list(world.owner.pending)
+    kept = list(world.unit_of_work.pending)
 
     _, effects = run(
-        flush_plan(world.owner),
+        flush_plan(world.unit_of_work),
         (Begin, None),
         (ExecuteBatch, [done(2)]),
         (RedisRoundTrip, replies(b"ok", b"ok")),
@@ -286,7 +286,7 @@ def test_a_value_all_rows_share_is_written_once() -> None:
 
 def large_new_rows(world: World) -> None:
     for id in range(1, 6):
-        world.unit.new_entity(id).name = "x" * 400_000
+        world.identity_map.new_entity(id).name = "x" * 400_000
 
 
 def large_changes(world: World) -> None:
@@ -309,7 +309,7 @@ def test_large_rows_are_cut_into_statements_of_a_mebibyte(write: Any, rows_of: A
     write(world)
 
     _, effects = run(
-        flush_plan(world.owner),
+        flush_plan(world.unit_of_work),
         (Begin, None),
         (ExecuteBatch, [done(2), done(2), done(1)]),
         (RedisRoundTrip, replies(*[b"ok"] * 5)),

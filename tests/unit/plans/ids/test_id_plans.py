@@ -18,9 +18,11 @@ def test_an_id_comes_from_the_block_in_redis() -> None:
     """One round trip; further ids of the batch cost none."""
     world = World()
 
-    world.unit.binding.ids.known_block = 1001, 11_000
+    world.identity_map.binding.ids.known_block = 1001, 11_000
 
-    id, effects = run(take_id_plan(world.owner, world.unit.binding), (RedisRoundTrip, replies([b"1001", 5, 1, 10_000])))
+    id, effects = run(
+        take_id_plan(world.unit_of_work, world.identity_map.binding), (RedisRoundTrip, replies([b"1001", 5, 1, 10_000]))
+    )
 
     assert 1006 == id
     assert ("FCALL", TAKE_IDS, 1, "fx:db:thing:id", 1) == tuple(words(effects[0]))
@@ -77,7 +79,7 @@ def test_an_empty_redis_gets_a_block_from_the_database() -> None:
     world = World()
 
     ids, effects = run(
-        take_ids_plan(world.owner, world.unit.binding, 3),
+        take_ids_plan(world.unit_of_work, world.identity_map.binding, 3),
         (RedisRoundTrip, replies(None)),
         (Execute, done(1, insert_id=20_000)),
         (FetchRows, []),
@@ -93,14 +95,14 @@ def test_a_block_that_redis_refuses_is_kept_by_the_process() -> None:
     world = World()
 
     run(
-        take_ids_plan(world.owner, world.unit.binding, 3),
+        take_ids_plan(world.unit_of_work, world.identity_map.binding, 3),
         (RedisRoundTrip, replies(None)),
         (Execute, done(1, insert_id=20_000)),
         (FetchRows, []),
         (RedisRoundTrip, replies(0)),
     )
 
-    assert 10_004 == world.unit.binding.ids.take(0.0)
+    assert 10_004 == world.identity_map.binding.ids.take(0.0)
 
 
 def test_redis_down_takes_ids_from_the_database() -> None:
@@ -108,7 +110,7 @@ def test_redis_down_takes_ids_from_the_database() -> None:
     world = World()
 
     id, _ = run(
-        take_id_plan(world.owner, world.unit.binding),
+        take_id_plan(world.unit_of_work, world.identity_map.binding),
         (RedisRoundTrip, RedisConnectionError("gone")),
         (Execute, done(1, insert_id=501)),
         (FetchRows, []),
@@ -122,7 +124,7 @@ def test_a_lost_reservation_is_repeated() -> None:
     world = World()
 
     id, _ = run(
-        take_id_plan(world.owner, world.unit.binding),
+        take_id_plan(world.unit_of_work, world.identity_map.binding),
         (RedisRoundTrip, RedisConnectionError("gone")),
         (Execute, CommitUnknownError("lost")),
         (Execute, done(1, insert_id=502)),
@@ -137,7 +139,7 @@ def test_a_reservation_that_met_a_deadlock_is_repeated() -> None:
     world = World()
 
     id, _ = run(
-        take_id_plan(world.owner, world.unit.binding),
+        take_id_plan(world.unit_of_work, world.identity_map.binding),
         (RedisRoundTrip, RedisConnectionError("gone")),
         (Execute, DeadlockError("met a writer", errno=1213)),
         (Sleep, None),
@@ -153,7 +155,7 @@ def test_the_table_of_ids_is_made_on_need() -> None:
     world = World()
 
     id, effects = run(
-        take_id_plan(world.owner, world.unit.binding),
+        take_id_plan(world.unit_of_work, world.identity_map.binding),
         (RedisRoundTrip, RedisConnectionError("gone")),
         (Execute, MySQLError("Table 'db._fluxa_ids' doesn't exist", errno=1146)),
         (Execute, done(0)),
@@ -174,7 +176,7 @@ def test_many_ids_at_the_end_of_a_block_come_from_it_and_a_fresh_one() -> None:
     world = World()
 
     ids, _ = run(
-        take_ids_plan(world.owner, world.unit.binding, 5),
+        take_ids_plan(world.unit_of_work, world.identity_map.binding, 5),
         (RedisRoundTrip, replies([b"1", 9_998, 2, 10_000])),
         (FetchRows, [(10_000,)]),
         (Execute, done(1, insert_id=20_000)),
@@ -201,7 +203,7 @@ def test_what_redis_shows_is_not_used_unless_it_has_the_form_of_a_block(reply: A
     world = World()
 
     id, effects = run(
-        take_id_plan(world.owner, world.unit.binding),
+        take_id_plan(world.unit_of_work, world.identity_map.binding),
         (RedisRoundTrip, replies(reply)),
         (RedisRoundTrip, replies(1)),
         (Execute, done(1, insert_id=20_000)),
@@ -218,7 +220,7 @@ def test_a_block_that_was_never_reserved_is_not_used() -> None:
     world = World()
 
     id, _ = run(
-        take_id_plan(world.owner, world.unit.binding),
+        take_id_plan(world.unit_of_work, world.identity_map.binding),
         (RedisRoundTrip, replies([b"1001", 5, 1, 10_000])),
         (FetchRows, [(500,)]),
         (RedisRoundTrip, replies(1)),
@@ -237,7 +239,7 @@ def test_a_block_is_checked_once() -> None:
     for number, replied in enumerate(([(11_000,)], None)):
         asked = [] if replied is None else [(FetchRows, replied)]
         id, _ = run(
-            take_id_plan(world.owner, world.unit.binding),
+            take_id_plan(world.unit_of_work, world.identity_map.binding),
             (RedisRoundTrip, replies([b"1001", number, 1, 10_000])),
             *asked,
         )
@@ -249,7 +251,7 @@ def test_ids_that_are_taken_are_left_out_of_a_block() -> None:
     world = World()
 
     ids, effects = run(
-        take_ids_plan(world.owner, world.unit.binding, 3),
+        take_ids_plan(world.unit_of_work, world.identity_map.binding, 3),
         (RedisRoundTrip, replies(None)),
         (Execute, done(1, insert_id=10_000)),
         (FetchRows, [(1,), (3,), (9_999,)]),
@@ -263,11 +265,11 @@ def test_ids_that_are_taken_are_left_out_of_a_block() -> None:
 def test_a_block_that_is_all_taken_is_passed_by() -> None:
     """Another program has inserted for a while: ids go on above its rows, not block by block."""
     world = World()
-    binding = world.unit.binding
+    binding = world.identity_map.binding
     binding.id_redis_pool = None
 
     id, effects = run(
-        take_id_plan(world.owner, binding),
+        take_id_plan(world.unit_of_work, binding),
         (Execute, done(1, insert_id=10_000)),
         (FetchRows, [(id,) for id in range(1, 10_001)]),
         (FetchRows, [(75_000,)]),
@@ -287,7 +289,7 @@ def test_without_the_table_of_the_entity_there_are_no_ids() -> None:
 
     with pytest.raises(MySQLError, match="thing"):
         run(
-            take_id_plan(world.owner, world.unit.binding),
+            take_id_plan(world.unit_of_work, world.identity_map.binding),
             (RedisRoundTrip, replies(None)),
             (Execute, done(0)),
             (FetchRows, missing),
@@ -300,7 +302,7 @@ def test_a_user_who_may_not_make_the_table_of_ids_is_told_of_its_alter() -> None
 
     with pytest.raises(MySQLError, match="create table `_fluxa_ids`"):
         run(
-            take_id_plan(world.owner, world.unit.binding),
+            take_id_plan(world.unit_of_work, world.identity_map.binding),
             (RedisRoundTrip, replies(None)),
             (Execute, MySQLError("Table 'db._fluxa_ids' doesn't exist", errno=1146)),
             (Execute, MySQLError("CREATE command denied", errno=1142)),

@@ -18,7 +18,7 @@ ROW = (7, b"seven", b"")
 def world_with(row: Any) -> World:
     """A world whose local cache has what ``row`` says of 7."""
     world = World(local_limit=10)
-    local = world.unit.binding.local
+    local = world.identity_map.binding.local
     assert local is not None
     local.put(7, row, local.mark(7))
     return world
@@ -27,31 +27,31 @@ def world_with(row: Any) -> World:
 def test_a_row_in_the_process_is_an_entity_at_once() -> None:
     """It is the context's own from then on, and counted as a plan would count it."""
     world = world_with(ROW)
-    counts = world.unit.binding.counts
+    counts = world.identity_map.binding.counts
 
-    found = entity_at_hand(world.unit, 7)
+    found = entity_at_hand(world.identity_map, 7)
     found.name = "changed"
 
-    assert (found, "changed") == (world.unit.known(7), found.name)
+    assert (found, "changed") == (world.identity_map.known(7), found.name)
     assert (1, 1, 0) == (counts.context_miss, counts.local_hit, counts.local_miss)
-    assert world.unit.binding.local is not None
-    assert ROW == world.unit.binding.local.get(7)
+    assert world.identity_map.binding.local is not None
+    assert ROW == world.identity_map.binding.local.get(7)
 
 
 def _in_a_transaction(world: World) -> None:
-    world.owner.sessions = {"default": Session("default")}
+    world.unit_of_work.sessions = {"default": Session("default")}
 
 
 def _in_use(world: World) -> None:
-    world.owner.in_use_by = 1
+    world.unit_of_work.in_use_by = 1
 
 
 def _with_a_ttl(world: World) -> None:
-    world.owner.identity_ttl, world.owner.plain_identity = 1.0, False
+    world.unit_of_work.identity_ttl, world.unit_of_work.plain_identity = 1.0, False
 
 
 def _without_a_local_cache(world: World) -> None:
-    world.unit.binding.local = None
+    world.identity_map.binding.local = None
 
 
 @pytest.mark.parametrize("make", [_in_a_transaction, _in_use, _with_a_ttl, _without_a_local_cache])
@@ -60,10 +60,10 @@ def test_whatever_is_out_of_the_ordinary_is_the_plans(make: Callable[[World], No
     world = world_with(ROW)
     make(world)
 
-    found = entity_at_hand(world.unit, 7)
+    found = entity_at_hand(world.identity_map, 7)
 
     assert found is None
-    assert 0 == world.unit.binding.counts.context_miss
+    assert 0 == world.identity_map.binding.counts.context_miss
 
 
 @pytest.mark.parametrize(("row", "id"), [(ABSENT, 7), (ROW, 8), (ROW, True), (ROW, "7")])
@@ -71,10 +71,10 @@ def test_missing_rows_and_what_is_no_id_are_the_plans(row: Any, id: Any) -> None
     """The plan knows what to raise, and counts."""
     world = world_with(row)
 
-    found = entity_at_hand(world.unit, id)
+    found = entity_at_hand(world.identity_map, id)
 
     assert found is None
-    assert 0 == world.unit.binding.counts.local_hit
+    assert 0 == world.identity_map.binding.counts.local_hit
 
 
 @pytest.mark.parametrize("id", [7.0, True])
@@ -109,13 +109,13 @@ def test_a_stale_entity_that_waits_to_be_deleted_is_not_given_out() -> None:
 def test_a_stale_entity_is_refreshed_in_place() -> None:
     """One row is one object, also after a transaction made it stale."""
     world = world_with(ROW)
-    first = entity_at_hand(world.unit, 7)
-    world.owner.make_stale()
-    local = world.unit.binding.local
+    first = entity_at_hand(world.identity_map, 7)
+    world.unit_of_work.make_stale()
+    local = world.identity_map.binding.local
     assert local is not None
     local.put(7, (7, b"newer", b""), local.mark(7))
 
-    again = entity_at_hand(world.unit, 7)
+    again = entity_at_hand(world.identity_map, 7)
 
     assert first is again
     assert "newer" == first.name

@@ -27,7 +27,7 @@ from fluxaorm.plans.reads.search import (
     search_one_plan,
     select_plan,
 )
-from fluxaorm.plans.state.unit import EntityUnit
+from fluxaorm.plans.state.unit_of_work import IdentityMap
 from fluxaorm.query.aggregates import avg_, count, max_, min_, sum_
 from fluxaorm.query.fields import QueryField
 from fluxaorm.query.query import Query
@@ -35,7 +35,7 @@ from fluxaorm.query.sql.select import NO_LIMIT
 from tests.unit.query.catalogue import CATEGORY, MYSQL, PRODUCT, F, Status, Tag, compiler
 
 
-class ScriptedBinding:
+class ScriptedBoundEntity:
     """What a search asks of a binding."""
 
     def __init__(self, schema: Any) -> None:
@@ -46,12 +46,12 @@ class ScriptedBinding:
         self.fills_all_ids = False
         self.decoders = [column.decode for column in schema.columns]
 
-    def binding_of(self, name: str) -> ScriptedBinding:
+    def binding_of(self, name: str) -> ScriptedBoundEntity:
         assert CATEGORY.name == name
-        return ScriptedBinding(CATEGORY)
+        return ScriptedBoundEntity(CATEGORY)
 
 
-class ScriptedUnit:
+class ScriptedIdentityMap:
     """What a search asks of a unit of work; an "entity" is its row's id."""
 
     target = "default"
@@ -59,8 +59,8 @@ class ScriptedUnit:
     writes_seen = 0
 
     def __init__(self) -> None:
-        self.binding = ScriptedBinding(PRODUCT)
-        self.owner = type("Owner", (), {"engine": self.binding, "pending": ()})()
+        self.binding = ScriptedBoundEntity(PRODUCT)
+        self.unit_of_work = type("Owner", (), {"engine": self.binding, "pending": ()})()
 
     in_transaction = True
 
@@ -74,7 +74,7 @@ class ScriptedUnit:
         return [f"entity {int(row[0])}" for row in rows]
 
 
-UNIT = cast(EntityUnit, ScriptedUnit())
+UNIT = cast(IdentityMap, ScriptedIdentityMap())
 ROWS = [[b"1"], [b"2"], [b"3"]]
 
 
@@ -186,7 +186,7 @@ def test_search_one_takes_the_path_of_a_cached_unique_index(
     """Exactly one equality for each of its columns, nothing else: then both find the same row."""
     asked: list[Any] = []
 
-    def get_by_unique(unit: Any, index: str, values: list[Any]) -> Plan[str]:
+    def get_by_unique(identity_map: Any, index: str, values: list[Any]) -> Plan[str]:
         asked.append((index, values))
         yield from ()
         return "entity 1"

@@ -20,14 +20,14 @@ GONE = RedisConnectionError("gone")
 
 
 def _truncation(world: World) -> Any:
-    return truncate_table_plan(world.owner, world.engine.binding_of("Thing"))
+    return truncate_table_plan(world.unit_of_work, world.engine.binding_of("Thing"))
 
 
 def test_caches_are_told_before_and_after() -> None:
     """Between the two nobody can leave an old row in them."""
     world = World(local_limit=10)
     entity = world.stored(7)
-    binding = world.unit.binding
+    binding = world.identity_map.binding
     assert binding.local is not None
     binding.local.put(7, (7, b"n", b""), binding.local.mark(7))
 
@@ -38,7 +38,7 @@ def test_caches_are_told_before_and_after() -> None:
     names = [key.decode() for key in (KEYS[0], KEYS[2])]
     assert [[(step, 1, name) for name in names] for step in (INTEND, RELEASE)] == called
     assert words(effects[3])[4] == words(effects[6])[4]
-    assert (None, None) == (binding.local.get(7), world.unit.known(7))
+    assert (None, None) == (binding.local.get(7), world.identity_map.known(7))
     assert "n" == entity.name
 
 
@@ -50,7 +50,7 @@ def test_what_waits_for_a_flush_stays() -> None:
 
     run(_truncation(world), *IDS, (Execute, done()))
 
-    assert changed is world.unit.known(7)
+    assert changed is world.identity_map.known(7)
 
 
 def test_an_empty_table_has_no_ids_to_keep() -> None:
@@ -119,7 +119,7 @@ def test_dropping_a_table_that_is_not_there_still_clears_the_caches() -> None:
     """Somebody else dropped it, past the library."""
     world = World()
     missing = MySQLError("no such table", errno=1146)
-    plan = drop_table_plan(world.owner, world.engine.binding_of("Thing"))
+    plan = drop_table_plan(world.unit_of_work, world.engine.binding_of("Thing"))
 
     _, effects = run(plan, (FetchRows, missing), *ANNOUNCED, *RELEASED)
 

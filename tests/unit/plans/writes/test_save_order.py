@@ -19,7 +19,7 @@ NAMES = st.sampled_from(["a", "A", "a ", "b", "B", "c", "d", "é", "e", "É", "\
 
 def _rows(*names: str) -> list[Any]:
     world = World()
-    return [world.unit.loose_entity([number, name, ""]) for number, name in enumerate(names, start=1)]
+    return [world.identity_map.loose_entity([number, name, ""]) for number, name in enumerate(names, start=1)]
 
 
 def _ordered(entities: list[Any], sets: list[Any] | None = None) -> list[Any]:

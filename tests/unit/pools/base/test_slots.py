@@ -8,18 +8,18 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
+from fluxaorm.pools.base.connection_stack import KEPT, UNFIT, WANTED, ConnectionStack
 from fluxaorm.pools.base.ports import PoolLimits, PoolStats
-from fluxaorm.pools.base.slots import KEPT, UNFIT, WANTED, Slots
 from tests.unit.pools.doubles import Clock, FakeConnection
 
 
-def slots(clock: Clock, **limits: float) -> Slots[FakeConnection, str]:
+def slots(clock: Clock, **limits: float) -> ConnectionStack[FakeConnection, str]:
     """Slots with the limits that matter to the test."""
     chosen = PoolLimits(**{"max_open": 3, "max_idle": 3, "liveness_after": 1.0, **limits})  # type: ignore[arg-type]
-    return Slots(chosen, clock)
+    return ConnectionStack(chosen, clock)
 
 
-def opened(pool: Slots[FakeConnection, str], *connections: FakeConnection) -> None:
+def opened(pool: ConnectionStack[FakeConnection, str], *connections: FakeConnection) -> None:
     """As if these had been opened, used and given back."""
     for connection in connections:
         assert pool.reserve()
@@ -174,7 +174,9 @@ class PoolLife(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.clock = Clock()
-        self.pool: Slots[FakeConnection, int] = Slots(PoolLimits(max_open=3, max_idle=2), self.clock)
+        self.pool: ConnectionStack[FakeConnection, int] = ConnectionStack(
+            PoolLimits(max_open=3, max_idle=2), self.clock
+        )
         self.callers = 0
         self.held = 0
         self.served: list[tuple[int, FakeConnection | None]] = []

@@ -12,21 +12,21 @@ from typing import Any
 import pytest
 
 from fluxaorm.errors import MySQLConnectionError, PoolTimeoutError
-from fluxaorm.pools.base.blocking import BlockingPool
-from fluxaorm.pools.base.looped import LoopPool
+from fluxaorm.pools.base.blocking import ConnectionPool
+from fluxaorm.pools.base.looped import AsyncConnectionPool
 from fluxaorm.pools.base.ports import PoolLimits, PoolStats
 from tests.support.waiting import wait_until
 from tests.unit.pools.doubles import Factory, FakeConnection, refusal
 
 
-def blocking(factory: Factory, max_open: int = 1, timeout: float = 5.0) -> BlockingPool[FakeConnection]:
+def blocking(factory: Factory, max_open: int = 1, timeout: float = 5.0) -> ConnectionPool[FakeConnection]:
     """A pool for threads."""
-    return BlockingPool(PoolLimits(max_open=max_open, timeout=timeout), factory, refusal)
+    return ConnectionPool(PoolLimits(max_open=max_open, timeout=timeout), factory, refusal)
 
 
-def looped(factory: Factory, max_open: int = 1, timeout: float = 5.0) -> LoopPool[FakeConnection]:
+def looped(factory: Factory, max_open: int = 1, timeout: float = 5.0) -> AsyncConnectionPool[FakeConnection]:
     """A pool for the running loop."""
-    return LoopPool(PoolLimits(max_open=max_open, timeout=timeout), factory.opened, refusal)
+    return AsyncConnectionPool(PoolLimits(max_open=max_open, timeout=timeout), factory.opened, refusal)
 
 
 def in_thread(work: Callable[[], Any]) -> threading.Thread:
@@ -245,7 +245,7 @@ def test_a_task_cancelled_while_it_opens_leaves_its_place() -> None:
             await asyncio.sleep(10)
             raise AssertionError
 
-        pool: LoopPool[FakeConnection] = LoopPool(PoolLimits(max_open=1), never, refusal)
+        pool: AsyncConnectionPool[FakeConnection] = AsyncConnectionPool(PoolLimits(max_open=1), never, refusal)
         task = asyncio.ensure_future(pool.acquire())
         await asyncio.sleep(0)
         task.cancel()

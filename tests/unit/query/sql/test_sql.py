@@ -13,7 +13,7 @@ from fluxaorm.query.aggregates import avg_, count, max_, min_, sum_
 from fluxaorm.query.conditions import Condition, and_, or_
 from fluxaorm.query.pager import Pager
 from fluxaorm.query.query import Query
-from fluxaorm.query.sql.select import COUNT, EXISTS, IDS, NO_LIMIT, ROWS, Expression, Form, expressions_form
+from fluxaorm.query.sql.select import COUNT, EXISTS, IDS, NO_LIMIT, ROWS, Form, SQLExpression, expressions_form
 from fluxaorm.query.where import Where
 from tests.unit.query.catalogue import Category, F, Status, Tag, compiler
 
@@ -197,7 +197,7 @@ FORMS: list[tuple[str, Query, Form, str, list[Any]]] = [
     (
         "aggregates",
         Query().filter(F.stock > 1),
-        Form("aggregates", tuple(Expression(a.function, a.field) for a in (sum_(F.price), count(), min_(F.day)))),
+        Form("aggregates", tuple(SQLExpression(a.function, a.field) for a in (sum_(F.price), count(), min_(F.day)))),
         f"SELECT SUM(`price`), COUNT(*), MIN(`day`) FROM `product` WHERE `stock` > ?{ALIVE}",
         [1],
     ),
@@ -206,7 +206,7 @@ FORMS: list[tuple[str, Query, Form, str, list[Any]]] = [
         Query().sort_by_desc(F.status).limit(2),
         Form(
             "aggregates",
-            tuple(Expression(a.function, a.field) for a in (avg_(F.stock), max_(F.id), count(F.rating))),
+            tuple(SQLExpression(a.function, a.field) for a in (avg_(F.stock), max_(F.id), count(F.rating))),
             (F.status._key,),
         ),
         f"SELECT `status`, AVG(`stock`), MAX(`id`), COUNT(`rating`) {P} GROUP BY `status` "

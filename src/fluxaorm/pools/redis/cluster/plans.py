@@ -26,8 +26,8 @@ ClusterPlan: TypeAlias = Generator["Wave | float", Any, T]
 TRIES: Final = 8
 """How often a command is sent at most; each time the cluster has changed meanwhile."""
 RETRY_PAUSE: Final = 0.02
-SETTLING_TRIES: Final = 20
-SETTLING_PAUSE: Final = 0.1
+AGREEMENT_TRIES: Final = 20
+AGREEMENT_PAUSE: Final = 0.1
 _REDIRECTIONS: Final = ("MOVED ", "ASK ", "TRYAGAIN", "CLUSTERDOWN")
 _ASKING: Final[RedisCommand] = ("ASKING",)
 
@@ -251,7 +251,7 @@ def scan_plan(slots: SlotMap, pool: str, command: RedisCommand) -> ClusterPlan[R
     elif later:
         following = _cursor(version, later[0], "0")
     else:
-        yield from _settled_plan(slots, pool)
+        yield from _agreed_slots_plan(slots, pool)
         following = b"0" if slots.version == version else _cursor(slots.version, slots.primaries[0], "0")
     return RedisReplies([[following, keys]], answer.server)
 
@@ -260,9 +260,9 @@ def _cursor(version: int, node: Node, place: str) -> bytes:
     return f"{version}|{node[0]}|{node[1]}|{place}".encode()
 
 
-def _settled_plan(slots: SlotMap, pool: str) -> ClusterPlan[None]:
+def _agreed_slots_plan(slots: SlotMap, pool: str) -> ClusterPlan[None]:
     """Wait until no slot is on its way and all primaries agree on who owns what. RedisError when that takes long."""
-    for _ in range(SETTLING_TRIES):
+    for _ in range(AGREEMENT_TRIES):
         answers = yield from each_primary_plan(slots, pool, [("CLUSTER", "SLOTS"), ("CLUSTER", "NODES")])
         replies = [(node, *answer.values) for node, answer in answers.items()]
         for _, *values in replies:
@@ -273,7 +273,7 @@ def _settled_plan(slots: SlotMap, pool: str) -> ClusterPlan[None]:
         slots.learn(owners, node)
         if all(slots.agrees(owners, node) and not _has_open_slots(nodes) for node, owners, nodes in replies):
             return
-        yield SETTLING_PAUSE
+        yield AGREEMENT_PAUSE
     reason = "slots are being moved, so that keys may have been missed; do it again when that is over"
     raise RedisError(reason, pool=pool)
 

@@ -11,7 +11,7 @@ from fluxaorm.pools.redis.cluster.looped import LoopCluster
 from fluxaorm.pools.redis.cluster.plans import each_primary_plan, up_to_date_plan
 from fluxaorm.pools.redis.cluster.slots import Node, SlotMap, slot_of
 from fluxaorm.pools.redis.cluster.subscription import ClusterSubscription
-from fluxaorm.pools.redis.pool import LeanRedisPool
+from fluxaorm.pools.redis.pool import RedisServerPool
 from fluxaorm.pools.redis.subscription import RedisSubscription
 from fluxaorm.pools.redis.wire import SERVER_COMMANDS, server_from
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fluxaorm.options import RedisOptions
 
 
-class ClusterRedisPool(LeanRedisPool):
+class ClusterRedisPool(RedisServerPool):
     """As LeanRedisPool; what is known of the slots is shared by its threads and loops."""
 
     def __init__(self, code: str, address: RedisAddress, options: RedisOptions) -> None:

@@ -57,7 +57,7 @@ class SlotMap:
     def moved(self, slot: int, node: Node) -> None:
         """A node said that another one owns the slot."""
         self._owners[slot] = node
-        self._settle()
+        self._note_owners()
         self._doubted = True
 
     def met(self, node: Node) -> None:
@@ -95,13 +95,13 @@ class SlotMap:
         self._doubted = None in owners
         if owners != self._owners:
             self._owners = owners
-            self._settle()
+            self._note_owners()
 
     def agrees(self, reply: Any, asked: Node) -> bool:
         """Whether that reply says what is known already."""
         return _owners(reply, asked) == self._owners
 
-    def _settle(self) -> None:
+    def _note_owners(self) -> None:
         self.is_whole = None not in self._owners
         self.primaries = tuple(sorted({node for node in self._owners if node is not None}))
         self._newcomers.difference_update(self.primaries)

@@ -66,7 +66,7 @@ class _Members(dict[Any, Any]):
         return self._by_text[self._decode(raw)]
 
 
-class Binding:
+class BoundEntity:
     """One entity in one engine. Shared by its contexts and threads; only caches in it change."""
 
     def __init__(

@@ -6,18 +6,18 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fluxaorm.plans.state.binding import Binding
+    from fluxaorm.plans.state.bound_entity import BoundEntity
 
 
-class Moments:
+class AutoValues:
     """Times and first versions, worked out once an entity."""
 
     def __init__(self, now: datetime) -> None:
         self._now = now.astimezone(UTC)
-        self._inserted: dict[Binding, list[tuple[int, Any]]] = {}
-        self._updated: dict[Binding, list[tuple[int, Any]]] = {}
+        self._inserted: dict[BoundEntity, list[tuple[int, Any]]] = {}
+        self._updated: dict[BoundEntity, list[tuple[int, Any]]] = {}
 
-    def inserted(self, binding: Binding) -> list[tuple[int, Any]]:
+    def inserted(self, binding: BoundEntity) -> list[tuple[int, Any]]:
         """(position, value) of what a new row gets that has none."""
         values = self._inserted.get(binding)
         if values is None:
@@ -28,12 +28,12 @@ class Moments:
                 values.append((schema.version_position, 1))
         return values
 
-    def updated(self, binding: Binding) -> list[tuple[int, Any]]:
+    def updated(self, binding: BoundEntity) -> list[tuple[int, Any]]:
         """(position, value) of what a changed row gets unless the user set it."""
         values = self._updated.get(binding)
         if values is None:
             values = self._updated[binding] = self._times(binding, binding.schema.updated_at_position)
         return values
 
-    def _times(self, binding: Binding, position: int | None) -> list[tuple[int, Any]]:
+    def _times(self, binding: BoundEntity, position: int | None) -> list[tuple[int, Any]]:
         return [] if position is None else [(position, binding.schema.columns[position].check(self._now))]

@@ -23,7 +23,7 @@ C = TypeVar("C", bound=Pooled)
 W = TypeVar("W")
 
 
-class Slots(Generic[C, W]):
+class ConnectionStack(Generic[C, W]):
     """The connections of one pool. ``W``: what stands for a waiting caller."""
 
     __slots__ = (

@@ -23,7 +23,7 @@ class _Generated:
     """By ``enum_name``."""
 
 
-class World:
+class DefinitionSet:
     """``definitions``: registered classes by name."""
 
     def __init__(self, definitions: Mapping[str, type[Any]], problems: Problems) -> None:

@@ -1,14 +1,13 @@
 """The unit of work: what one context knows. Identity maps, pending changes, deadlines; no I/O of its own.
 
-``UnitOfWork`` is the base of ``Context`` and ``AsyncContext``; an ``EntityUnit`` is its part for one entity.
+``UnitOfWork`` is the base of ``Context`` and ``AsyncContext``; an ``IdentityMap`` is its part for one entity.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 from weakref import WeakSet
 from weakref import ref as weak_reference
 
@@ -20,66 +19,8 @@ from fluxaorm.plans.effects import RowReaderPort, Session, Stream, Target
 from fluxaorm.plans.state.tracked import DELETING, DRAFT, NEW, STORED, TrackedEntity
 
 if TYPE_CHECKING:
-    from fluxaorm.plans.effects import Plan
-    from fluxaorm.plans.state.binding import Binding, ProviderPort
-    from fluxaorm.plans.state.tokens import TokenSource
-
-
-class EnginePort(Protocol):
-    """What a unit of work needs of its engine."""
-
-    @property
-    def tokens(self) -> TokenSource:
-        """Tokens of leases and intents."""
-        ...
-
-    @property
-    def clock(self) -> Callable[[], datetime]:
-        """The wall clock: aware, UTC; replaceable in tests."""
-        ...
-
-    @property
-    def monotonic(self) -> Callable[[], float]:
-        """Seconds that never go back."""
-        ...
-
-    @property
-    def mysql_pools(self) -> Mapping[str, Any]:
-        """What a transaction may span, by code."""
-        ...
-
-    @property
-    def foreign_keys(self) -> object:
-        """What is known of the databases' foreign keys; see ``known_foreign_keys``."""
-        ...
-
-    def binding(self, provider: ProviderPort) -> Binding:
-        """The entity of a provider in this engine; StaleGeneratedCodeError when they do not match."""
-        ...
-
-    def binding_of(self, entity_name: str) -> Binding:
-        """The same by the entity's name."""
-        ...
-
-    def writes_without_cache(self, redis_pool: str) -> bool:
-        """Whether flushes go on when this Redis pool cannot be told (``on_write_failure="proceed"``)."""
-        ...
-
-    def cache_outage(self, redis_pool: str, error: BaseException) -> None:
-        """Count a cache that could not be reached; log it once an outage."""
-        ...
-
-    def finish_later(self, step: Callable[[], Plan[bool]]) -> None:
-        """Run ``step`` in the background, again and again with pauses, until its plan returns True."""
-        ...
-
-    def hold(self, redis_pool: str, renewal: Callable[[], Plan[bool]]) -> None:
-        """Run ``renewal``, of what is held at this Redis pool, every ten seconds until ``let_go``."""
-        ...
-
-    def let_go(self, redis_pool: str, renewal: Callable[[], Plan[bool]]) -> None:
-        """The end of ``hold``."""
-        ...
+    from fluxaorm.plans.state.bound_entity import BoundEntity, ProviderPort
+    from fluxaorm.plans.state.engine_port import EnginePort
 
 
 NO_SESSIONS: Final[Mapping[str, Session]] = MappingProxyType({})
@@ -120,7 +61,7 @@ class UnitOfWork:
         self.closed = False
         self.in_use_by: Any = None
         """The thread whose plan runs, or the task whose flush does; None: nobody."""
-        self.units: dict[Any, EntityUnit] = {}
+        self.identity_maps: dict[Any, IdentityMap] = {}
         self.pending: dict[TrackedEntity, None] = {}
         self.json_read: dict[TrackedEntity, None] = {}
         """Entities whose Json values were handed out since the last flush."""
@@ -129,14 +70,14 @@ class UnitOfWork:
         self.sessions = NO_SESSIONS
         """Of the open transaction: one for each pool, begun by the first statement that needs it."""
 
-    def unit_of(self, provider: ProviderPort) -> EntityUnit:
+    def identity_map_of(self, provider: ProviderPort) -> IdentityMap:
         """This context's part for one entity; ContextClosedError when the context is closed."""
         if self.closed:
             raise ContextClosedError("the context is closed; make another with engine.new_context()")
-        unit = self.units.get(provider)
-        if unit is None:
-            unit = self.units[provider] = EntityUnit(self, self.engine.binding(provider))
-        return unit
+        identity_map = self.identity_maps.get(provider)
+        if identity_map is None:
+            identity_map = self.identity_maps[provider] = IdentityMap(self, self.engine.binding(provider))
+        return identity_map
 
     def target(self, pool: str) -> Target:
         """Where to read: the open transaction of this pool, or any of its connections."""
@@ -146,13 +87,13 @@ class UnitOfWork:
         """Empty the identity maps; entities that wait for a flush stay."""
         self.note_json_changes()
         self.held = None
-        for unit in self.units.values():
-            unit.forget_clean()
+        for identity_map in self.identity_maps.values():
+            identity_map.forget_clean()
 
     def make_stale(self) -> None:
         """Let the next look-up of each entity that has a row read it again, in place; unsaved changes stay."""
-        for unit in self.units.values():
-            unit.make_stale()
+        for identity_map in self.identity_maps.values():
+            identity_map.make_stale()
 
     def note_json_changes(self) -> None:
         """Mark Json columns dirty whose decoded value was changed in place."""
@@ -166,12 +107,12 @@ class UnitOfWork:
 
 FIRST_SWEEP: Final = 512
 IDS_REMEMBERED: Final = 1_000
-"""How many changed rows a unit knows one by one: past them all count as changed."""
+"""How many changed rows an identity map knows one by one: past them all count as changed."""
 NO_VALUES: Final[Mapping[str, Any]] = {}
 _INT: Final = {int}
 
 
-class EntityUnit:
+class IdentityMap:
     """One entity in one context: its identity map and how rows become entities."""
 
     __slots__ = (
@@ -179,25 +120,25 @@ class EntityUnit:
         "_changed",
         "_sweep_at",
         "binding",
+        "current",
         "decoders",
         "entity_class",
-        "identity",
         "mark",
-        "owner",
         "schema",
         "stale",
+        "unit_of_work",
         "writes_seen",
     )
 
-    def __init__(self, owner: UnitOfWork, binding: Binding) -> None:
-        self.owner = owner
+    def __init__(self, unit_of_work: UnitOfWork, binding: BoundEntity) -> None:
+        self.unit_of_work = unit_of_work
         self.binding = binding
         self.schema: EntitySchema = binding.schema
         self.decoders = binding.decoders
         self.entity_class = binding.entity_class
         self.mark = binding.schema.soft_delete_position
         """The column that says whether a row is deleted; None: rows only go."""
-        self.identity: dict[int, weak_reference[TrackedEntity]] = {}
+        self.current: dict[int, weak_reference[TrackedEntity]] = {}
         self.stale: dict[int, weak_reference[TrackedEntity]] = {}
         """Entities whose row must be read again before a look-up gives them out, those with unsaved changes included:
         nothing that ends the wait for a flush can make them pass for current."""
@@ -213,18 +154,20 @@ class EntityUnit:
     def target(self) -> Target:
         """Where to read this entity's rows."""
         pool = self.binding.mysql_pool
-        return self.owner.sessions.get(pool, pool)
+        return self.unit_of_work.sessions.get(pool, pool)
 
     @property
     def merging_reader(self) -> RowReaderPort | None:
         """What reads this entity's rows for several contexts at once; None: this one reads by itself."""
-        owner, binding = self.owner, self.binding
-        return binding.reader if owner.merges_look_ups and binding.mysql_pool not in owner.sessions else None
+        unit_of_work, binding = self.unit_of_work, self.binding
+        return (
+            binding.reader if unit_of_work.merges_look_ups and binding.mysql_pool not in unit_of_work.sessions else None
+        )
 
     @property
     def in_transaction(self) -> bool:
         """Whether an explicit transaction is open on the entity's pool: shared caches are bypassed."""
-        return self.binding.mysql_pool in self.owner.sessions
+        return self.binding.mysql_pool in self.unit_of_work.sessions
 
     def python_value(self, position: int, raw: Any) -> Any:
         """The Python form of a raw value, JSON in its cell, what does not fit in one of its own; None and UNSET as
@@ -242,19 +185,19 @@ class EntityUnit:
 
     def known(self, id: int) -> TrackedEntity | None:
         """The entity of this id in the identity map, whatever its age."""
-        ref = self.identity.get(id) or self.stale.get(id)
+        ref = self.current.get(id) or self.stale.get(id)
         return None if ref is None else ref()
 
     def fresh(self, id: int) -> TrackedEntity | None:
         """The same when it may be handed out without reading again."""
-        ref = self.identity.get(id)
+        ref = self.current.get(id)
         entity = None if ref is None else ref()
-        if entity is None or self.owner.plain_identity or entity in self.owner.pending:
+        if entity is None or self.unit_of_work.plain_identity or entity in self.unit_of_work.pending:
             return entity
-        if not self.owner.identity_enabled:
+        if not self.unit_of_work.identity_enabled:
             return None
-        ttl = self.owner.identity_ttl
-        if ttl is not None and entity._read_at + ttl < self.owner.engine.monotonic():
+        ttl = self.unit_of_work.identity_ttl
+        if ttl is not None and entity._read_at + ttl < self.unit_of_work.engine.monotonic():
             return None
         return entity
 
@@ -267,7 +210,7 @@ class EntityUnit:
 
     def shown(self, entities: list[Any], include_deleted: bool) -> list[Any]:
         """What a look-up gives of these entities, of which only those with unsaved changes may not be as their rows."""
-        if include_deleted or not (self.mark is not None or self.owner.pending):
+        if include_deleted or not (self.mark is not None or self.unit_of_work.pending):
             return entities
         mark, is_hidden = self.mark, self.is_hidden
         return [
@@ -282,14 +225,14 @@ class EntityUnit:
 
         ``since``: ``writes_seen`` before they were read; ``own``: the rows that are lists belong to nobody else.
         """
-        read_at = 0.0 if self.owner.identity_ttl is None else self.owner.engine.monotonic()
+        read_at = 0.0 if self.unit_of_work.identity_ttl is None else self.unit_of_work.engine.monotonic()
         ids = [row[0] for row in rows]
         distinct = set(ids)
         if (
             len(distinct) < len(ids)
             or self.stale
             or since != self.writes_seen
-            or not self.identity.keys().isdisjoint(distinct)
+            or not self.current.keys().isdisjoint(distinct)
             or set(map(type, ids)) != _INT
         ):
             return [self.entity_from_row(row, since, read_at) for row in rows]
@@ -299,13 +242,13 @@ class EntityUnit:
         for row in rows:
             entity = entity_class()
             entity._row = row if own and type(row) is list else list(row)
-            entity._unit = self
+            entity._identity_map = self
             entity._old = None
             entity._state = STORED
             entity._read_at = read_at
             entities.append(entity)
-        self.identity.update(zip(ids, map(weak_reference, entities), strict=True))
-        if len(self.identity) > self._sweep_at:
+        self.current.update(zip(ids, map(weak_reference, entities), strict=True))
+        if len(self.current) > self._sweep_at:
             self._sweep()
         return entities
 
@@ -315,7 +258,7 @@ class EntityUnit:
         id = cells[0]
         if type(id) is not int:
             id = cells[0] = self._stored_id(id)
-        ref = self.identity.get(id)
+        ref = self.current.get(id)
         if ref is None and self.stale:
             ref = self.stale.get(id)
         overtaken = since != self.writes_seen and self.is_overtaken(id, since)
@@ -362,7 +305,7 @@ class EntityUnit:
         """Give an entity its row as it was read just now; it is current then."""
         entity._refresh(cells, read_at)
         if self.stale and (ref := self.stale.pop(id, None)) is not None:
-            self.identity[id] = ref
+            self.current[id] = ref
 
     def make_stale(self, ids: Iterable[int] | None = None) -> None:
         """Let the next look-up of each entity that has a row, or of those of ``ids``, read it again, in place.
@@ -382,23 +325,23 @@ class EntityUnit:
         self._all_changed = self.writes_seen
         self._changed.clear()
         current: dict[int, weak_reference[TrackedEntity]] = {}
-        for id, ref in self.identity.items():
+        for id, ref in self.current.items():
             entity = ref()
             if entity is not None:
                 (current if entity._state == NEW else self.stale)[id] = ref
-        self.identity = current
+        self.current = current
 
     def _make_one_stale(self, id: int) -> None:
-        ref = self.identity.get(id)
+        ref = self.current.get(id)
         entity = None if ref is None else ref()
         if entity is not None and entity._state != NEW:
-            self.stale[id] = self.identity.pop(id)
+            self.stale[id] = self.current.pop(id)
 
     def adopt(self, id: int, cells: list[Any], state: int, read_at: float) -> Any:
         """A fresh entity of a row that becomes its own; the identity map has no living one of this id."""
         entity = self.entity_class()
         entity._row = cells
-        entity._unit = self
+        entity._identity_map = self
         entity._old = None
         entity._state = state
         entity._read_at = read_at
@@ -407,7 +350,7 @@ class EntityUnit:
 
     def know(self, id: int, entity: TrackedEntity) -> None:
         """Let look-ups of this id find the entity."""
-        identity = self.identity
+        identity = self.current
         identity[id] = weak_reference(entity)
         if len(identity) > self._sweep_at:
             self._sweep()
@@ -416,9 +359,9 @@ class EntityUnit:
         """Drop ids whose entity nobody holds; half as often as they double, so an id costs the same however
         many there are.
         """
-        self.identity = {id: ref for id, ref in self.identity.items() if ref() is not None}
+        self.current = {id: ref for id, ref in self.current.items() if ref() is not None}
         self.stale = {id: ref for id, ref in self.stale.items() if ref() is not None}
-        self._sweep_at = max(FIRST_SWEEP, 2 * len(self.identity))
+        self._sweep_at = max(FIRST_SWEEP, 2 * len(self.current))
 
     def new_entity(self, id: int, values: Mapping[str, Any] = NO_VALUES) -> Any:
         """A tracked new entity with its defaults and ``values``. FieldValueError; nothing is tracked then."""
@@ -428,33 +371,33 @@ class EntityUnit:
         if values:
             entity._fill(values)
         self.know(id, entity)
-        self.owner.pending[entity] = None
+        self.unit_of_work.pending[entity] = None
         return entity
 
     def loose_entity(self, cells: list[Any]) -> Any:
         """The values of a bulk write: neither the identity map nor any flush knows them."""
         entity = self.entity_class()
-        entity._row, entity._unit, entity._old, entity._state, entity._read_at = cells, self, None, DRAFT, 0.0
+        entity._row, entity._identity_map, entity._old, entity._state, entity._read_at = cells, self, None, DRAFT, 0.0
         return entity
 
     def forget_clean(self) -> None:
         """Take every entity out of the identity map that does not wait for a flush."""
-        pending, held = self.owner.pending, self.owner.held
-        self.identity = {id: ref for id, ref in self.identity.items() if ref() in pending}
+        pending, held = self.unit_of_work.pending, self.unit_of_work.held
+        self.current = {id: ref for id, ref in self.current.items() if ref() in pending}
         self.stale = {id: ref for id, ref in self.stale.items() if ref() in pending}
         if held is None:
             return
-        for entity in [entity for entity in held if entity._unit is self and entity not in pending]:
+        for entity in [entity for entity in held if entity._identity_map is self and entity not in pending]:
             del held[entity]
 
     def forget(self, id: int) -> None:
         """Take an id out of the identity map."""
-        _ = self.identity.pop(id, None)
+        _ = self.current.pop(id, None)
         _ = self.stale.pop(id, None)
 
     def drop_new(self, id: int) -> None:
         """The same of an entity that never got a row."""
         self.forget(id)
-        if self.owner.dropped is None:
-            self.owner.dropped = {}
-        self.owner.dropped.setdefault(self.schema.name, set()).add(id)
+        if self.unit_of_work.dropped is None:
+            self.unit_of_work.dropped = {}
+        self.unit_of_work.dropped.setdefault(self.schema.name, set()).add(id)

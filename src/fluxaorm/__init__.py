@@ -20,7 +20,6 @@ from fluxaorm.config import (
     config_schema,
 )
 from fluxaorm.context import AsyncContext, Context
-from fluxaorm.context.context import METRICS_META_KEY
 from fluxaorm.engine import Engine
 from fluxaorm.entity import (
     Embedded,
@@ -44,7 +43,7 @@ from fluxaorm.entity import (
     UniqueIndex,
 )
 from fluxaorm.errors import FluxaError, TryAgainError
-from fluxaorm.observe.query_log import QueryLogEntry
+from fluxaorm.observe.query_log import METRICS_META_KEY, QueryLogEntry
 from fluxaorm.options import (
     AsyncFlushOptions,
     ClickhouseOptions,

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, overload
+from typing import Any, Final, Literal, Protocol, TypeAlias, overload
 
 from fluxaorm.alters.sql.checks import Check
 from fluxaorm.alters.sql.finding import Finding
 from fluxaorm.errors import ContextMisuseError
-
-if TYPE_CHECKING:
-    from fluxaorm.context import AsyncContext, Context
 
 LOCK_TIMEOUT: Final = 10.0
 """Seconds; while an ALTER waits for a table, everybody who comes after it waits too."""
@@ -36,6 +33,29 @@ Kind: TypeAlias = Literal[
     "drop_column",
     "drop_table",
 ]
+
+
+class _AnyContext(Protocol):
+    @property
+    def in_transaction(self) -> bool: ...
+
+    def _run(self, plan: Any, /) -> Any: ...
+
+
+class BlockingContext(_AnyContext, Protocol):
+    """What a ``Context`` is to an alter."""
+
+    def close(self) -> None:
+        """It is closed at once."""
+        ...
+
+
+class AwaitedContext(_AnyContext, Protocol):
+    """What an ``AsyncContext`` is to an alter."""
+
+    def aclose(self) -> Coroutine[Any, Any, None]:
+        """It is closed by awaiting."""
+        ...
 
 
 class AlterPlans(Protocol):
@@ -94,13 +114,19 @@ class Alter:
         return self.statements[0] if len(self.statements) == 1 else "".join(f"{sql};\n" for sql in self.statements)
 
     @overload
-    def exec(self, ctx: Context, *, allow_destructive: bool = False, lock_timeout: float = LOCK_TIMEOUT) -> None: ...
+    def exec(
+        self, ctx: BlockingContext, *, allow_destructive: bool = False, lock_timeout: float = LOCK_TIMEOUT
+    ) -> None: ...
     @overload
     def exec(
-        self, ctx: AsyncContext, *, allow_destructive: bool = False, lock_timeout: float = LOCK_TIMEOUT
+        self, ctx: AwaitedContext, *, allow_destructive: bool = False, lock_timeout: float = LOCK_TIMEOUT
     ) -> Coroutine[Any, Any, None]: ...
     def exec(
-        self, ctx: Context | AsyncContext, *, allow_destructive: bool = False, lock_timeout: float = LOCK_TIMEOUT
+        self,
+        ctx: BlockingContext | AwaitedContext,
+        *,
+        allow_destructive: bool = False,
+        lock_timeout: float = LOCK_TIMEOUT,
     ) -> Any:
         """Run it. ``allow_destructive`` must be True for a destructive one.
 
@@ -117,10 +143,10 @@ class Alter:
         return ctx._run(self._plans.run(self, allow_destructive=allow_destructive, lock_timeout=lock_timeout))
 
     @overload
-    def precheck(self, ctx: Context) -> list[Finding]: ...
+    def precheck(self, ctx: BlockingContext) -> list[Finding]: ...
     @overload
-    def precheck(self, ctx: AsyncContext) -> Coroutine[Any, Any, list[Finding]]: ...
-    def precheck(self, ctx: Context | AsyncContext) -> Any:
+    def precheck(self, ctx: AwaitedContext) -> Coroutine[Any, Any, list[Finding]]: ...
+    def precheck(self, ctx: BlockingContext | AwaitedContext) -> Any:
         """What it would lose, which rows would keep it from being made, found by reading the table, and which triggers
         and views it breaks.
 

@@ -26,12 +26,13 @@ from fluxaorm.errors import (
     ReentrantFlushError,
     UnflushedChangesWarning,
 )
+from fluxaorm.observe.query_log import QueryLogEntry, QueryLoggers
 from fluxaorm.plans.commits.transactions import inside_plan, transaction_of
 from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.flush.blocks import close_streams_plan, roll_back_plan
 from fluxaorm.plans.flush.flush import clear_flush, flush_plan
 from fluxaorm.plans.reads.by_id import reload_plan
-from fluxaorm.plans.state.unit_of_work import UnitOfWork
+from fluxaorm.plans.state.unit_of_work import AsyncUnitOfWork, Batches, SyncUnitOfWork, UnitOfWork
 from fluxaorm.plans.writes.creation import track_new
 from fluxaorm.plans.writes.flush_work import FlushResult
 from fluxaorm.plans.writes.pipelines import MySQLPipeline, RedisPipeline, pipelines_of, queue_key
@@ -39,15 +40,11 @@ from fluxaorm.runtime.entity import EntityBase
 
 if TYPE_CHECKING:
     from fluxaorm.engine import Engine
-    from fluxaorm.observe.query_log import QueryLogEntry, QueryLoggers
-    from fluxaorm.plans.reads.search import Iteration
 
 T = TypeVar("T")
 
 ENTITIES_NAMED: Final = 10
 """How many a warning of unflushed changes names."""
-METRICS_META_KEY: Final = "metrics_source"
-"""The metadata whose value is the label ``source`` of a context's metrics."""
 
 
 class _ContextBase(NotCopied, UnitOfWork):
@@ -75,11 +72,6 @@ class _ContextBase(NotCopied, UnitOfWork):
                 track_new(entity)
             elif entity.changes():
                 self.pending[entity] = None
-
-    @property
-    def in_transaction(self) -> bool:
-        """Whether a block of ``transaction()`` is open."""
-        return self.open_transaction is not None
 
     def clear_flush(self) -> None:
         """Forget all pending changes: entities go back to their loaded values, new ones are no longer tracked, and
@@ -149,8 +141,6 @@ class _ContextBase(NotCopied, UnitOfWork):
         What it raises is logged once (logger ``fluxaorm.observe``) and changes nothing. ContextMisuseError: it is a
         coroutine function, which nobody would await.
         """
-        from fluxaorm.observe.query_log import QueryLoggers
-
         if inspect.iscoroutinefunction(handler):
             raise ContextMisuseError(f"the query logger {handler!r} is a coroutine function: it must be a plain one")
         if self._observer is None:
@@ -209,7 +199,7 @@ class _ContextBase(NotCopied, UnitOfWork):
             warnings.warn(f"{message}use a `with` block, or close() the context", ResourceWarning, stacklevel=3)
 
 
-class Context(_ContextBase):
+class Context(_ContextBase, SyncUnitOfWork):
     """A unit of work for one thread. Make it with ``engine.new_context()``, best in a ``with`` block."""
 
     def __init__(self, engine: Engine, timeout: float | None = None) -> None:
@@ -246,7 +236,7 @@ class Context(_ContextBase):
     def _value(self, value: T) -> T:
         return value
 
-    def _iterate(self, iteration: Iteration) -> Iterator[Any]:
+    def _iterate(self, iteration: Batches) -> Iterator[Any]:
         while not iteration.done:
             yield from self._run(iteration.batch_plan())
 
@@ -266,7 +256,7 @@ class Context(_ContextBase):
         """
         self._run(reload_plan(self, entities, discard))
 
-    def transaction(self, *, isolation: str | None = None, read_only: bool = False) -> TransactionBlock:
+    def transaction(self, *, isolation: str | None = None, read_only: bool = False) -> TransactionBlock[Context]:
         """A block whose flushes and reads are one transaction: its end flushes and commits, an exception rolls back.
 
         ``isolation``: "read uncommitted", "read committed", "repeatable read" or "serializable" (None: the server's);
@@ -295,7 +285,7 @@ class Context(_ContextBase):
         """
         return run_repeatedly(self, function, {"isolation": isolation, "read_only": read_only})
 
-    def mysql(self, code: str = "default") -> RawMySQL:
+    def mysql(self, code: str = "default") -> RawMySQL[Context]:
         """SQL of your own on a pool, in the open transaction if there is one. UnknownPoolError lists the pools."""
         self.engine.mysql_pool(code)
         return RawMySQL(self, code)
@@ -337,7 +327,7 @@ class Context(_ContextBase):
         self._close(failing=kind is not None)
 
 
-class AsyncContext(_ContextBase):
+class AsyncContext(_ContextBase, AsyncUnitOfWork):
     """A unit of work for one flow of asyncio tasks; look-ups may run concurrently, a flush may not."""
 
     merges_look_ups = True
@@ -398,7 +388,7 @@ class AsyncContext(_ContextBase):
     async def _value(self, value: T) -> T:
         return value
 
-    async def _iterate(self, iteration: Iteration) -> AsyncIterator[Any]:
+    async def _iterate(self, iteration: Batches) -> AsyncIterator[Any]:
         while not iteration.done:
             for entity in await self._run(iteration.batch_plan()):
                 yield entity
@@ -413,7 +403,9 @@ class AsyncContext(_ContextBase):
         """As ``Context.reload``."""
         await self._run(reload_plan(self, entities, discard))
 
-    def transaction(self, *, isolation: str | None = None, read_only: bool = False) -> AsyncTransactionBlock:
+    def transaction(
+        self, *, isolation: str | None = None, read_only: bool = False
+    ) -> AsyncTransactionBlock[AsyncContext]:
         """As ``Context.transaction``, with ``async with``; look-ups of several tasks wait for one another."""
         return AsyncTransactionBlock(self, isolation, read_only)
 
@@ -423,7 +415,7 @@ class AsyncContext(_ContextBase):
         """As ``Context.run_in_transaction``; ``function`` is a coroutine function."""
         return await run_repeatedly_async(self, function, {"isolation": isolation, "read_only": read_only})
 
-    def mysql(self, code: str = "default") -> AsyncRawMySQL:
+    def mysql(self, code: str = "default") -> AsyncRawMySQL[AsyncContext]:
         """As ``Context.mysql``; its calls are awaited."""
         self.engine.mysql_pool(code)
         return AsyncRawMySQL(self, code)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import AsyncIterator, Iterator, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, Self, TypeVar, overload
 
 from fluxaorm.context.transaction import AsyncTransactionBlock, TransactionBlock
 from fluxaorm.errors import QueryError
@@ -34,7 +34,10 @@ from fluxaorm.query.own_sql.raw_statements import Reach, chooses_database, defin
 from fluxaorm.query.where import Where
 
 if TYPE_CHECKING:
-    from fluxaorm.context import AsyncContext, Context
+    from fluxaorm.plans.state.unit_of_work import AsyncUnitOfWork, SyncUnitOfWork
+
+C = TypeVar("C", bound="SyncUnitOfWork")
+A = TypeVar("A", bound="AsyncUnitOfWork")
 
 STREAM_BATCH: Final = 500
 """Rows in memory while a stream is read."""
@@ -129,7 +132,7 @@ class RowStream(Iterator[tuple[Any, ...]]):
     it ends or is closed.
     """
 
-    def __init__(self, ctx: Context, stream: Stream) -> None:
+    def __init__(self, ctx: SyncUnitOfWork, stream: Stream) -> None:
         self._ctx, self._stream = ctx, stream
         self._rows: Iterator[tuple[Any, ...]] = iter(())
         self.columns = stream.columns
@@ -162,7 +165,7 @@ class RowStream(Iterator[tuple[Any, ...]]):
 class AsyncRowStream(AsyncIterator[tuple[Any, ...]]):
     """As RowStream, for ``async for`` and ``async with``."""
 
-    def __init__(self, ctx: AsyncContext, stream: Stream) -> None:
+    def __init__(self, ctx: AsyncUnitOfWork, stream: Stream) -> None:
         self._ctx, self._stream = ctx, stream
         self._rows: Iterator[tuple[Any, ...]] = iter(())
         self.columns = stream.columns
@@ -194,10 +197,10 @@ class AsyncRowStream(AsyncIterator[tuple[Any, ...]]):
         await self.aclose()
 
 
-class RawMySQL(_RawBase):
+class RawMySQL(_RawBase, Generic[C]):
     """Raw SQL of a Context. All raise QueryError for SQL that cannot be taken, and MySQLError."""
 
-    def __init__(self, ctx: Context, pool: str) -> None:
+    def __init__(self, ctx: C, pool: str) -> None:
         super().__init__(ctx, pool)
         self._ctx = ctx
 
@@ -225,15 +228,15 @@ class RawMySQL(_RawBase):
             return RowStream(self._ctx, self._ctx._run(self._stream_plan(sql, args)))
         return self._ctx._run(self._query_plan(sql, args))
 
-    def begin(self, *, isolation: str | None = None, read_only: bool = False) -> TransactionBlock:
+    def begin(self, *, isolation: str | None = None, read_only: bool = False) -> TransactionBlock[C]:
         """``ctx.transaction()``."""
-        return self._ctx.transaction(isolation=isolation, read_only=read_only)
+        return TransactionBlock(self._ctx, isolation, read_only)
 
 
-class AsyncRawMySQL(_RawBase):
+class AsyncRawMySQL(_RawBase, Generic[A]):
     """Raw SQL of an AsyncContext: as RawMySQL, awaited."""
 
-    def __init__(self, ctx: AsyncContext, pool: str) -> None:
+    def __init__(self, ctx: A, pool: str) -> None:
         super().__init__(ctx, pool)
         self._ctx = ctx
 
@@ -255,6 +258,6 @@ class AsyncRawMySQL(_RawBase):
             return AsyncRowStream(self._ctx, await self._ctx._run(self._stream_plan(sql, args)))
         return await self._ctx._run(self._query_plan(sql, args))
 
-    def begin(self, *, isolation: str | None = None, read_only: bool = False) -> AsyncTransactionBlock:
+    def begin(self, *, isolation: str | None = None, read_only: bool = False) -> AsyncTransactionBlock[A]:
         """``ctx.transaction()``."""
-        return self._ctx.transaction(isolation=isolation, read_only=read_only)
+        return AsyncTransactionBlock(self._ctx, isolation, read_only)

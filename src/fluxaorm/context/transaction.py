@@ -6,20 +6,21 @@ They only say when a block begins and how it ends; what that means is decided in
 from __future__ import annotations
 
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from fluxaorm.errors import ContextMisuseError, DeadlockError, MySQLConnectionError, TransactionLostError
 from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.flush.blocks import Block, check_options, enter, leave_plan
 from fluxaorm.plans.retries import Retries
-from fluxaorm.plans.state.unit_of_work import UnitOfWork
+from fluxaorm.plans.state.unit_of_work import AsyncUnitOfWork, SyncUnitOfWork, UnitOfWork
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from fluxaorm.context import AsyncContext, Context
 
 T = TypeVar("T")
+C = TypeVar("C", bound=SyncUnitOfWork)
+A = TypeVar("A", bound=AsyncUnitOfWork)
 REPEATED: Final = (DeadlockError, MySQLConnectionError, TransactionLostError)
 """After these nothing is written, and another attempt may succeed."""
 
@@ -47,14 +48,14 @@ class _BlockBase:
         return leave_plan(self._unit_of_work, self._block, failed)
 
 
-class TransactionBlock(_BlockBase):
+class TransactionBlock(_BlockBase, Generic[C]):
     """``with ctx.transaction():``"""
 
-    def __init__(self, ctx: Context, isolation: str | None, read_only: bool) -> None:
+    def __init__(self, ctx: C, isolation: str | None, read_only: bool) -> None:
         super().__init__(ctx, isolation, read_only)
         self._ctx = ctx
 
-    def __enter__(self) -> Context:
+    def __enter__(self) -> C:
         self._ctx._check_alone()
         self._enter()
         return self._ctx
@@ -66,14 +67,14 @@ class TransactionBlock(_BlockBase):
             self._ctx._run(self._leave_plan(kind is not None), inside=False)
 
 
-class AsyncTransactionBlock(_BlockBase):
+class AsyncTransactionBlock(_BlockBase, Generic[A]):
     """``async with ctx.transaction():``"""
 
-    def __init__(self, ctx: AsyncContext, isolation: str | None, read_only: bool) -> None:
+    def __init__(self, ctx: A, isolation: str | None, read_only: bool) -> None:
         super().__init__(ctx, isolation, read_only)
         self._ctx = ctx
 
-    async def __aenter__(self) -> AsyncContext:
+    async def __aenter__(self) -> A:
         self._ctx._check_alone()
         self._enter()
         return self._ctx
@@ -99,26 +100,24 @@ class Attempts:
         return self._repeats and cause is not None and (yield from self._retries.pause_plan(cause))
 
 
-def run_repeatedly(ctx: Context, function: Callable[[Context], T], options: dict[str, Any]) -> T:
+def run_repeatedly(ctx: C, function: Callable[[C], T], options: dict[str, Any]) -> T:
     """See ``Context.run_in_transaction``."""
     attempts = Attempts(ctx)
     while True:
         try:
-            with ctx.transaction(**options):
+            with TransactionBlock(ctx, **options):
                 return function(ctx)
         except REPEATED as error:
             if not ctx._run(attempts.again_plan(error)):
                 raise
 
 
-async def run_repeatedly_async(
-    ctx: AsyncContext, function: Callable[[AsyncContext], Awaitable[T]], options: dict[str, Any]
-) -> T:
+async def run_repeatedly_async(ctx: A, function: Callable[[A], Awaitable[T]], options: dict[str, Any]) -> T:
     """See ``AsyncContext.run_in_transaction``."""
     attempts = Attempts(ctx)
     while True:
         try:
-            async with ctx.transaction(**options):
+            async with AsyncTransactionBlock(ctx, **options):
                 return await function(ctx)
         except REPEATED as error:
             if not await ctx._run(attempts.again_plan(error)):

@@ -19,10 +19,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar, overload
 from fluxaorm.context import AsyncContext, Context
 from fluxaorm.engine.cache_outages import CacheOutages
 from fluxaorm.engine.change_listener import ChangeListener
-from fluxaorm.engine.failing_handlers import FailingHandlers
 from fluxaorm.engine.mysql import AsyncEngineMySQL, EngineMySQL
 from fluxaorm.engine.resources import EngineResources
-from fluxaorm.engine.secret_arguments import SecretArguments
 from fluxaorm.entity import Entity
 from fluxaorm.entity.schema import EntitySchema
 from fluxaorm.entity.values.not_copied import NotCopied
@@ -33,6 +31,8 @@ from fluxaorm.errors import (
     StaleGeneratedCodeError,
     UnknownPoolError,
 )
+from fluxaorm.observe.failing_handlers import FailingHandlers
+from fluxaorm.observe.secret_arguments import SecretArguments
 from fluxaorm.plans.cache.identity import RedisNamespace
 from fluxaorm.plans.commits.unknown_commits import kill_later
 from fluxaorm.plans.reads.row_reader import RowReader

@@ -69,7 +69,7 @@ class EngineMySQL(_PoolView):
         super().__init__(pool)
         self._make_context = make_context
 
-    def _raw(self) -> RawMySQL:
+    def _raw(self) -> RawMySQL[Context]:
         return RawMySQL(self._make_context(), self.code)
 
     def exec(self, sql: str | Where, *args: Any) -> ExecResult:
@@ -93,7 +93,9 @@ class EngineMySQL(_PoolView):
         return raw.query(sql, *args, stream=True) if stream else raw.query(sql, *args)
 
     @contextmanager
-    def begin(self, *, isolation: str | None = None, read_only: bool = False) -> Generator[RawMySQL, None, None]:
+    def begin(
+        self, *, isolation: str | None = None, read_only: bool = False
+    ) -> Generator[RawMySQL[Context], None, None]:
         """``with engine.mysql().begin() as tx:`` a transaction of its own, run through ``tx``.
 
         Committed at the block's end, rolled back by an exception; ``tx.begin()`` nests a savepoint. ``isolation`` and
@@ -111,7 +113,7 @@ class AsyncEngineMySQL(_PoolView):
         super().__init__(pool)
         self._make_context = make_context
 
-    def _raw(self) -> AsyncRawMySQL:
+    def _raw(self) -> AsyncRawMySQL[AsyncContext]:
         return AsyncRawMySQL(self._make_context(), self.code)
 
     async def exec(self, sql: str | Where, *args: Any) -> ExecResult:
@@ -134,7 +136,7 @@ class AsyncEngineMySQL(_PoolView):
     @asynccontextmanager
     async def begin(
         self, *, isolation: str | None = None, read_only: bool = False
-    ) -> AsyncGenerator[AsyncRawMySQL, None]:
+    ) -> AsyncGenerator[AsyncRawMySQL[AsyncContext], None]:
         """As EngineMySQL.begin, with ``async with``."""
         ctx = self._make_context()
         async with ctx, ctx.transaction(isolation=isolation, read_only=read_only):

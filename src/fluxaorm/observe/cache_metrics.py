@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from fluxaorm.observe.watched_engine import WatchedEngine
+
 if TYPE_CHECKING:
-    from fluxaorm.engine import Engine
     from fluxaorm.plans.state.bound_entity import BoundEntity
 
 _LABELS: Final = ("tier", "entity", "result")
@@ -28,7 +29,7 @@ class CacheRequests(Collector):
         self._watched: tuple[Mapping[str, BoundEntity], ...] = ()
         self._lock = threading.Lock()
 
-    def watch(self, engine: Engine) -> None:
+    def watch(self, engine: WatchedEngine) -> None:
         """Read this engine's entities too."""
         with self._lock:
             self._watched = (*self._watched, engine.bindings)

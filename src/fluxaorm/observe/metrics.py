@@ -16,14 +16,13 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from fluxaorm.context.context import METRICS_META_KEY
 from fluxaorm.errors import ConfigError
 from fluxaorm.observe.cache_metrics import CacheRequests
+from fluxaorm.observe.query_log import METRICS_META_KEY, QueryLogEntry
 from fluxaorm.observe.redis_commands import adds_data, kind_of
+from fluxaorm.observe.watched_engine import WatchedEngine
 
 if TYPE_CHECKING:
-    from fluxaorm.engine import Engine
-    from fluxaorm.observe.query_log import QueryLogEntry
     from fluxaorm.pools.base.ports import PoolStats
 
 BUCKETS: Final = (
@@ -58,7 +57,7 @@ class QueryMetrics:
         for each in (*counted, self._connections, self._caches):
             prometheus_registry.register(each)
 
-    def watch(self, engine: Engine) -> None:
+    def watch(self, engine: WatchedEngine) -> None:
         """Report the connections of an engine's pools for as long as the engine lives, and what its caches do."""
         self._connections.watch(engine)
         self._caches.watch(engine)
@@ -105,10 +104,10 @@ class PoolConnections(Collector):
     """
 
     def __init__(self) -> None:
-        self._engines: tuple[weakref.ref[Engine], ...] = ()
+        self._engines: tuple[weakref.ref[WatchedEngine], ...] = ()
         self._lock = threading.Lock()
 
-    def watch(self, engine: Engine) -> None:
+    def watch(self, engine: WatchedEngine) -> None:
         """Read the pools of this engine too."""
         # a SQL pool makes its connections' home on first use: now, and not while another thread does
         for _ in _stats_of(engine):
@@ -145,7 +144,7 @@ class PoolConnections(Collector):
         return counts
 
 
-def _stats_of(engine: Engine) -> Iterator[tuple[str, str, PoolStats]]:
+def _stats_of(engine: WatchedEngine) -> Iterator[tuple[str, str, PoolStats]]:
     for code, sql in engine.mysql_pools.items():
         yield "mysql", code, sql.stats()
     for code, redis in engine.redis_pools.items():

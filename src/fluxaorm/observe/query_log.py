@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from fluxaorm.engine.failing_handlers import FailingHandlers
-from fluxaorm.engine.secret_arguments import SecretArguments
 from fluxaorm.errors import RedisError
+from fluxaorm.observe.failing_handlers import FailingHandlers
+from fluxaorm.observe.secret_arguments import SecretArguments
 from fluxaorm.plans.effects import (
     Begin,
     Commit,
@@ -29,7 +29,10 @@ from fluxaorm.plans.effects import (
 from fluxaorm.plans.state.keys import is_value
 
 if TYPE_CHECKING:
-    from fluxaorm.context import AsyncContext, Context
+    pass
+
+METRICS_META_KEY: Final = "metrics_source"
+"""The metadata whose value is the label ``source`` of a context's metrics."""
 
 Store = Literal["mysql", "redis"]
 
@@ -72,7 +75,7 @@ Handler = Callable[[Any, QueryLogEntry], None]
 class QueryLoggers:
     """The handlers of one context; called by the runner with each effect it performed."""
 
-    def __init__(self, ctx: Context | AsyncContext | Any, failing: FailingHandlers, secrets: SecretArguments) -> None:
+    def __init__(self, ctx: Any, failing: FailingHandlers, secrets: SecretArguments) -> None:
         self._ctx = ctx
         self.failing = failing
         self.secrets = secrets
@@ -83,7 +86,7 @@ class QueryLoggers:
         chosen: dict[Store, bool] = {"mysql": mysql, "redis": redis}
         self._handlers.append((handler, frozenset(store for store, wanted in chosen.items() if wanted)))
 
-    def for_context(self, ctx: Context | AsyncContext | Any) -> QueryLoggers:
+    def for_context(self, ctx: Any) -> QueryLoggers:
         """The same handlers for another context."""
         loggers = QueryLoggers(ctx, self.failing, self.secrets)
         loggers._handlers = list(self._handlers)
@@ -165,7 +168,7 @@ class _Seen:
     microseconds: int
     started: float
 
-    def entry(self, ctx: Context | AsyncContext | Any, secrets: SecretArguments) -> QueryLogEntry:
+    def entry(self, ctx: Any, secrets: SecretArguments) -> QueryLogEntry:
         store, pool, operations, query, args, rows = self.described
         args = secrets.masked(query, args)
         return QueryLogEntry(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from fluxaorm.errors import RegistryError
 from fluxaorm.plans.state.handlers import Event, Handler, Handlers
@@ -11,9 +11,22 @@ from fluxaorm.plans.state.tracked import Change, TrackedEntity
 from fluxaorm.runtime.provider_identity import ProviderIdentity
 
 if TYPE_CHECKING:
-    from fluxaorm.engine import Engine
+    from fluxaorm.plans.state.bound_entity import BoundEntity, ProviderPort
 
 E = TypeVar("E", bound=TrackedEntity)
+
+
+class HandlersEngine(Protocol):
+    """What an engine is to its handlers."""
+
+    @property
+    def has_contexts(self) -> bool:
+        """Whether it has made one."""
+        ...
+
+    def binding(self, provider: ProviderPort) -> BoundEntity:
+        """The entity of a provider in it."""
+        ...
 
 
 class CallbackMethods(ProviderIdentity, Generic[E]):
@@ -29,23 +42,25 @@ class CallbackMethods(ProviderIdentity, Generic[E]):
     RegistryError once the engine has made a context, StaleGeneratedCodeError.
     """
 
-    def on_before_insert(self, engine: Engine, handler: Callable[[Any, E], object]) -> None:
+    def on_before_insert(self, engine: HandlersEngine, handler: Callable[[Any, E], object]) -> None:
         """Call ``handler(ctx, entity)`` before a new entity is written; it may still set what is missing."""
         self._on(engine, "before_insert").before.setdefault("insert", []).append(handler)
 
-    def on_before_update(self, engine: Engine, handler: Callable[[Any, E], object]) -> None:
+    def on_before_update(self, engine: HandlersEngine, handler: Callable[[Any, E], object]) -> None:
         """Call ``handler(ctx, entity)`` before changes are written; ``entity.changes()`` says which."""
         self._on(engine, "before_update").before.setdefault("update", []).append(handler)
 
-    def on_before_delete(self, engine: Engine, handler: Callable[[Any, E], object]) -> None:
+    def on_before_delete(self, engine: HandlersEngine, handler: Callable[[Any, E], object]) -> None:
         """Call ``handler(ctx, entity)`` before a row is deleted or soft-deleted."""
         self._on(engine, "before_delete").before.setdefault("delete", []).append(handler)
 
-    def on_after_insert(self, engine: Engine, handler: Callable[[Any, E], object]) -> None:
+    def on_after_insert(self, engine: HandlersEngine, handler: Callable[[Any, E], object]) -> None:
         """Call ``handler(ctx, row)`` after a row was inserted."""
         self._add_after(engine, "insert", handler)
 
-    def on_after_update(self, engine: Engine, handler: Callable[[Any, E, dict[str, Change[Any]]], object]) -> None:
+    def on_after_update(
+        self, engine: HandlersEngine, handler: Callable[[Any, E, dict[str, Change[Any]]], object]
+    ) -> None:
         """Call ``handler(ctx, row, changes)`` after a row was updated.
 
         ``changes``: attribute -> ``Change(old, new)`` of what the program set: no automatic timestamps, and nothing for
@@ -53,14 +68,14 @@ class CallbackMethods(ProviderIdentity, Generic[E]):
         """
         self._add_after(engine, "update", handler)
 
-    def on_after_delete(self, engine: Engine, handler: Callable[[Any, E], object]) -> None:
+    def on_after_delete(self, engine: HandlersEngine, handler: Callable[[Any, E], object]) -> None:
         """Call ``handler(ctx, row)``, with the row as it was, after it was deleted or soft-deleted."""
         self._add_after(engine, "delete", handler)
 
-    def _add_after(self, engine: Engine, event: Event, handler: Handler) -> None:
+    def _add_after(self, engine: HandlersEngine, event: Event, handler: Handler) -> None:
         self._on(engine, f"after_{event}").after.setdefault(event, []).append(handler)
 
-    def _on(self, engine: Engine, event: str) -> Handlers:
+    def _on(self, engine: HandlersEngine, event: str) -> Handlers:
         if engine.has_contexts:
             problem = f"{self.entity_name}.on_{event}: the engine has a context already; register handlers before"
             raise RegistryError([problem])

@@ -13,7 +13,7 @@ from fluxaorm.runtime.provider_identity import ProviderIdentity
 from fluxaorm.runtime.sync_or_async import AnyContext, run_plan, sync_or_async
 
 if TYPE_CHECKING:
-    from fluxaorm.context import AsyncContext, Context
+    from fluxaorm.plans.state.unit_of_work import AsyncUnitOfWork, SyncUnitOfWork
     from fluxaorm.query.aggregates import Aggregate
     from fluxaorm.query.field_base import QueryField
 
@@ -72,27 +72,33 @@ class SearchMethods(ProviderIdentity, Generic[E]):
         return run_plan(ctx, search.from_sql_plan(ctx.identity_map_of(self), sql, args))
 
     @overload
-    def select(self, ctx: Context, query: Query, f1: QueryField[V1, Any], /) -> list[tuple[V1]]: ...
+    def select(self, ctx: SyncUnitOfWork, query: Query, f1: QueryField[V1, Any], /) -> list[tuple[V1]]: ...
     @overload
     def select(
-        self, ctx: AsyncContext, query: Query, f1: QueryField[V1, Any], /
+        self, ctx: AsyncUnitOfWork, query: Query, f1: QueryField[V1, Any], /
     ) -> Coroutine[Any, Any, list[tuple[V1]]]: ...
     @overload
     def select(
-        self, ctx: Context, query: Query, f1: QueryField[V1, Any], f2: QueryField[V2, Any], /
+        self, ctx: SyncUnitOfWork, query: Query, f1: QueryField[V1, Any], f2: QueryField[V2, Any], /
     ) -> list[tuple[V1, V2]]: ...
     @overload
     def select(
-        self, ctx: AsyncContext, query: Query, f1: QueryField[V1, Any], f2: QueryField[V2, Any], /
+        self, ctx: AsyncUnitOfWork, query: Query, f1: QueryField[V1, Any], f2: QueryField[V2, Any], /
     ) -> Coroutine[Any, Any, list[tuple[V1, V2]]]: ...
     @overload
     def select(
-        self, ctx: Context, query: Query, f1: QueryField[V1, Any], f2: QueryField[V2, Any], f3: QueryField[V3, Any], /
+        self,
+        ctx: SyncUnitOfWork,
+        query: Query,
+        f1: QueryField[V1, Any],
+        f2: QueryField[V2, Any],
+        f3: QueryField[V3, Any],
+        /,
     ) -> list[tuple[V1, V2, V3]]: ...
     @overload
     def select(
         self,
-        ctx: AsyncContext,
+        ctx: AsyncUnitOfWork,
         query: Query,
         f1: QueryField[V1, Any],
         f2: QueryField[V2, Any],
@@ -102,7 +108,7 @@ class SearchMethods(ProviderIdentity, Generic[E]):
     @overload
     def select(
         self,
-        ctx: Context,
+        ctx: SyncUnitOfWork,
         query: Query,
         f1: QueryField[V1, Any],
         f2: QueryField[V2, Any],
@@ -113,7 +119,7 @@ class SearchMethods(ProviderIdentity, Generic[E]):
     @overload
     def select(
         self,
-        ctx: AsyncContext,
+        ctx: AsyncUnitOfWork,
         query: Query,
         f1: QueryField[V1, Any],
         f2: QueryField[V2, Any],
@@ -122,20 +128,20 @@ class SearchMethods(ProviderIdentity, Generic[E]):
         /,
     ) -> Coroutine[Any, Any, list[tuple[V1, V2, V3, V4]]]: ...
     @overload
-    def select(self, ctx: Context, query: Query, /, *fields: QueryField[Any, Any]) -> list[tuple[Any, ...]]: ...
+    def select(self, ctx: SyncUnitOfWork, query: Query, /, *fields: QueryField[Any, Any]) -> list[tuple[Any, ...]]: ...
     @overload
     def select(
-        self, ctx: AsyncContext, query: Query, /, *fields: QueryField[Any, Any]
+        self, ctx: AsyncUnitOfWork, query: Query, /, *fields: QueryField[Any, Any]
     ) -> Coroutine[Any, Any, list[tuple[Any, ...]]]: ...
-    def select(self, ctx: Context | AsyncContext, query: Query, /, *fields: QueryField[Any, Any]) -> Any:
+    def select(self, ctx: AnyContext, query: Query, /, *fields: QueryField[Any, Any]) -> Any:
         """These columns only, a tuple for each row that matches; makes no entities."""
         return ctx._run(search.select_plan(ctx.identity_map_of(self), query, fields))
 
     @overload
-    def iterate(self, ctx: Context, query: Query | None = None, batch: int = 1_000) -> Iterator[E]: ...
+    def iterate(self, ctx: SyncUnitOfWork, query: Query | None = None, batch: int = 1_000) -> Iterator[E]: ...
     @overload
-    def iterate(self, ctx: AsyncContext, query: Query | None = None, batch: int = 1_000) -> AsyncIterator[E]: ...
-    def iterate(self, ctx: Context | AsyncContext, query: Query | None = None, batch: int = 1_000) -> Any:
+    def iterate(self, ctx: AsyncUnitOfWork, query: Query | None = None, batch: int = 1_000) -> AsyncIterator[E]: ...
+    def iterate(self, ctx: AnyContext, query: Query | None = None, batch: int = 1_000) -> Any:
         """Everything that matches, by id, ``batch`` rows a round trip, in constant memory.
 
         A row written meanwhile is seen if its id is still to come; none comes twice. QueryError for a query with a
@@ -144,18 +150,18 @@ class SearchMethods(ProviderIdentity, Generic[E]):
         return ctx._iterate(search.Iteration(ctx.identity_map_of(self), Query() if query is None else query, batch))
 
     @overload
-    def aggregate(self, ctx: Context, query: Query, **aggregates: Aggregate) -> dict[str, Any]: ...
+    def aggregate(self, ctx: SyncUnitOfWork, query: Query, **aggregates: Aggregate) -> dict[str, Any]: ...
     @overload
     def aggregate(
-        self, ctx: AsyncContext, query: Query, **aggregates: Aggregate
+        self, ctx: AsyncUnitOfWork, query: Query, **aggregates: Aggregate
     ) -> Coroutine[Any, Any, dict[str, Any]]: ...
     @overload
-    def aggregate(self, ctx: Context, query: GroupedQuery, **aggregates: Aggregate) -> list[dict[str, Any]]: ...
+    def aggregate(self, ctx: SyncUnitOfWork, query: GroupedQuery, **aggregates: Aggregate) -> list[dict[str, Any]]: ...
     @overload
     def aggregate(
-        self, ctx: AsyncContext, query: GroupedQuery, **aggregates: Aggregate
+        self, ctx: AsyncUnitOfWork, query: GroupedQuery, **aggregates: Aggregate
     ) -> Coroutine[Any, Any, list[dict[str, Any]]]: ...
-    def aggregate(self, ctx: Context | AsyncContext, query: Query | GroupedQuery, **aggregates: Aggregate) -> Any:
+    def aggregate(self, ctx: AnyContext, query: Query | GroupedQuery, **aggregates: Aggregate) -> Any:
         """What the server computes of the rows that match: ``aggregate(ctx, q, total=sum_(F.price), n=count())``.
 
         A value for each name; of a query with ``group_by`` a list, each with the values it is grouped by.

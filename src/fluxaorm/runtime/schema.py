@@ -199,7 +199,8 @@ class EngineSchema:
             raise RegistryError([problem])
 
     def _checked(self, ctx: AnyContext) -> SchemaEnginePort:
-        if ctx.engine is not self._engine:
+        engine: object = ctx.engine
+        if engine is not self._engine:
             raise ContextMisuseError(f"{self.name}: the context is one of another engine")
         return self._engine
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, Self, TypeAlias, TypeVar, overload
 
 if TYPE_CHECKING:
-    from fluxaorm.context import AsyncContext, Context
     from fluxaorm.plans.effects import Plan
+    from fluxaorm.plans.state.unit_of_work import AsyncUnitOfWork, SyncUnitOfWork
 
-AnyContext: TypeAlias = "Context | AsyncContext"
-"""Either context."""
+AnyContext: TypeAlias = "SyncUnitOfWork | AsyncUnitOfWork"
+"""Either context: a ``Context`` or an ``AsyncContext``."""
 
 S = TypeVar("S")
 S_contra = TypeVar("S_contra", contravariant=True)
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
         """Takes a context first."""
 
         @overload
-        def __call__(self, ctx: Context, /, *args: P.args, **kwargs: P.kwargs) -> T_co: ...
+        def __call__(self, ctx: SyncUnitOfWork, /, *args: P.args, **kwargs: P.kwargs) -> T_co: ...
         @overload
-        def __call__(self, ctx: AsyncContext, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T_co]: ...
+        def __call__(self, ctx: AsyncUnitOfWork, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T_co]: ...
 
     class Method(Protocol[S_contra, P, T_co]):
         """What stands in the class."""

@@ -13,11 +13,11 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 
 import fluxaorm as fx
-from fluxaorm.engine.failing_handlers import FailingHandlers
-from fluxaorm.engine.secret_arguments import SecretArguments
 from fluxaorm.errors import ConfigError, MissingExtraError, RedisError
+from fluxaorm.observe.failing_handlers import FailingHandlers
 from fluxaorm.observe.metrics import metrics_in
 from fluxaorm.observe.query_log import QueryLogEntry, QueryLoggers
+from fluxaorm.observe.secret_arguments import SecretArguments
 from fluxaorm.plans.effects import RedisReplies, RedisRoundTrip
 
 

@@ -24,7 +24,6 @@ from fluxaorm.query.sql.select import QueryCompiler
 
 if TYPE_CHECKING:
     from fluxaorm.dialects.port import Dialect
-    from fluxaorm.plans.state.tracked import TrackedEntity
 
 
 SPARE_SECONDS: Final = 10.0
@@ -39,8 +38,8 @@ class ProviderPort(Protocol):
     entity_name: ClassVar[str]
     fingerprint: ClassVar[str]
     """Of the definition the code was generated from."""
-    entity_class: ClassVar[type[TrackedEntity]]
-    """The generated class."""
+    entity_class: ClassVar[type[Any]]
+    """The generated class, a ``TrackedEntity``."""
     enum_classes: ClassVar[Mapping[int, type[Any]]]
     """Position -> generated StrEnum, for columns whose enum came from a Literal."""
 

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol, TypeVar
 from weakref import WeakSet
 from weakref import ref as weak_reference
 
@@ -15,13 +15,14 @@ from fluxaorm.entity.schema import UNSET, EntitySchema
 from fluxaorm.entity.values.json_value import JsonValue
 from fluxaorm.entity.values.unfit_cell import UNFIT, UnfitCell
 from fluxaorm.errors import ContextClosedError, StoredValueError
-from fluxaorm.plans.effects import RowReaderPort, Session, Stream, Target
+from fluxaorm.plans.effects import Plan, RowReaderPort, Session, Stream, Target
 from fluxaorm.plans.state.tracked import DELETING, DRAFT, NEW, STORED, TrackedEntity
 
 if TYPE_CHECKING:
     from fluxaorm.plans.state.bound_entity import BoundEntity, ProviderPort
     from fluxaorm.plans.state.engine_port import EnginePort
 
+T = TypeVar("T")
 
 NO_SESSIONS: Final[Mapping[str, Session]] = MappingProxyType({})
 
@@ -70,6 +71,11 @@ class UnitOfWork:
         self.sessions = NO_SESSIONS
         """Of the open transaction: one for each pool, begun by the first statement that needs it."""
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a block of ``transaction()`` is open."""
+        return self.open_transaction is not None
+
     def identity_map_of(self, provider: ProviderPort) -> IdentityMap:
         """This context's part for one entity; ContextClosedError when the context is closed."""
         if self.closed:
@@ -103,6 +109,52 @@ class UnitOfWork:
             self.json_held = WeakSet() if self.json_held is None else self.json_held
             self.json_held.update(self.json_read)
             self.json_read.clear()
+
+
+class Batches(Protocol):
+    """Something read in several steps, while ``done`` is not True."""
+
+    done: bool
+
+    def batch_plan(self) -> Plan[list[Any]]:
+        """The next ones."""
+        ...
+
+
+class SyncUnitOfWork(UnitOfWork):
+    """Of one thread: its plans are run when they are given. The base of ``Context``, and all that lower layers know."""
+
+    def _run(self, plan: Plan[T], *, inside: bool = True) -> T:
+        """What the plan returns. ``inside``: in the open transaction, if there is one."""
+        raise NotImplementedError
+
+    def _iterate(self, iteration: Batches) -> Iterator[Any]:
+        """What the batches hold."""
+        raise NotImplementedError
+
+    def _check_alone(self) -> None:
+        """ContextClosedError, ContextMisuseError where a transaction may not begin."""
+        raise NotImplementedError
+
+
+class AsyncUnitOfWork(UnitOfWork):
+    """Of one event loop: what its plans give is awaited. The base of ``AsyncContext``."""
+
+    def _run(self, plan: Plan[T]) -> Coroutine[Any, Any, T]:
+        """What to await for what the plan returns."""
+        raise NotImplementedError
+
+    async def _drive(self, plan: Plan[T], *, alone: bool = False, inside: bool = True) -> T:
+        """The same, never merged with others'. ``alone``: ContextMisuseError beside anything else on this context."""
+        raise NotImplementedError
+
+    def _iterate(self, iteration: Batches) -> AsyncIterator[Any]:
+        """What the batches hold."""
+        raise NotImplementedError
+
+    def _check_alone(self) -> None:
+        """ContextClosedError, ContextMisuseError where a transaction may not begin."""
+        raise NotImplementedError
 
 
 FIRST_SWEEP: Final = 512

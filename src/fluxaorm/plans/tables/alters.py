@@ -12,9 +12,9 @@ from fluxaorm.plans.tables.alter_runs import SQLAlterPlans
 from fluxaorm.plans.tables.own_tables import own_table_alters
 
 if TYPE_CHECKING:
-    from fluxaorm.context import AsyncContext, Context
     from fluxaorm.dialects.port import Dialect
     from fluxaorm.entity.schema import EntitySchema
+    from fluxaorm.plans.state.unit_of_work import AsyncUnitOfWork, SyncUnitOfWork
 
 
 class TablesPort(Protocol):
@@ -50,10 +50,10 @@ class StoresPort(DeclarationsPort, Protocol):
 
 
 @overload
-def get_alters(ctx: Context, *, reorder: bool = False) -> list[Alter]: ...
+def get_alters(ctx: SyncUnitOfWork, *, reorder: bool = False) -> list[Alter]: ...
 @overload
-def get_alters(ctx: AsyncContext, *, reorder: bool = False) -> Coroutine[Any, Any, list[Alter]]: ...
-def get_alters(ctx: Context | AsyncContext, *, reorder: bool = False) -> Any:
+def get_alters(ctx: AsyncUnitOfWork, *, reorder: bool = False) -> Coroutine[Any, Any, list[Alter]]: ...
+def get_alters(ctx: SyncUnitOfWork | AsyncUnitOfWork, *, reorder: bool = False) -> Any:
     """What has to be done so that every MySQL pool has the tables its entities declare, ordered for execution.
 
     Nothing is changed; each alter runs by ``alter.exec(ctx)``. Empty when all is as declared. Pools without an entity
@@ -61,19 +61,21 @@ def get_alters(ctx: Context | AsyncContext, *, reorder: bool = False) -> Any:
     The library's own tables are made as all others, and never dropped. ``reorder``: also move columns into the order
     of the fields, which nothing depends on. Raises MySQLError.
     """
-    return ctx._run(get_alters_plan(ctx.engine, reorder, own_tables=True))
+    stores: Any = ctx.engine
+    return ctx._run(get_alters_plan(stores, reorder, own_tables=True))
 
 
 @overload
-def get_all_alters(ctx: Context, *, reorder: bool = False) -> list[Alter]: ...
+def get_all_alters(ctx: SyncUnitOfWork, *, reorder: bool = False) -> list[Alter]: ...
 @overload
-def get_all_alters(ctx: AsyncContext, *, reorder: bool = False) -> Coroutine[Any, Any, list[Alter]]: ...
-def get_all_alters(ctx: Context | AsyncContext, *, reorder: bool = False) -> Any:
+def get_all_alters(ctx: AsyncUnitOfWork, *, reorder: bool = False) -> Coroutine[Any, Any, list[Alter]]: ...
+def get_all_alters(ctx: SyncUnitOfWork | AsyncUnitOfWork, *, reorder: bool = False) -> Any:
     """The alters of every store, ordered for execution: ``get_alters``, then those of what is filled from MySQL.
 
     ``reorder``: as for ``get_alters``. Raises MySQLError.
     """
-    return ctx._run(get_all_alters_plan(ctx.engine, reorder))
+    stores: Any = ctx.engine
+    return ctx._run(get_all_alters_plan(stores, reorder))
 
 
 def get_all_alters_plan(engine: StoresPort, reorder: bool = False) -> Plan[list[Alter]]:

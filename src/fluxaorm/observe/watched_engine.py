@@ -1,0 +1,29 @@
+"""What metrics need of an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from fluxaorm.plans.state.bound_entity import BoundEntity
+    from fluxaorm.pools.base.ports import RedisPool, SQLPool
+
+
+class WatchedEngine(Protocol):
+    """One that is asked now and then, as long as it lives."""
+
+    @property
+    def mysql_pools(self) -> Mapping[str, SQLPool]:
+        """By code."""
+        ...
+
+    @property
+    def redis_pools(self) -> Mapping[str, RedisPool]:
+        """By code."""
+        ...
+
+    @property
+    def bindings(self) -> Mapping[str, BoundEntity]:
+        """The entities in use, by name."""
+        ...

@@ -26,3 +26,10 @@ def test_errors_of_the_moment_have_one_base(kind: str) -> None:
 def test_errors_that_may_have_written_are_none_of_them(kind: str) -> None:
     """To repeat what may be done writes it twice."""
     assert not issubclass(getattr(errors, kind), fx.TryAgainError)
+
+
+def test_every_error_is_among_the_public_names() -> None:
+    """Nobody has to know a module to catch one."""
+    kinds = [name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)]
+
+    assert [] == [name for name in kinds if name not in fx.__all__ or getattr(fx, name) is not getattr(errors, name)]

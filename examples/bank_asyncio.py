@@ -14,8 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 import fluxaorm as fx
-from fluxaorm import Entity, Field, UInt32
-from fluxaorm.errors import StaleEntityError
+from fluxaorm import Entity, Field, StaleEntityError, UInt32
 
 
 class AccountEntity(Entity, redis_cache=True):

@@ -285,10 +285,10 @@ class Context(_ContextBase, SyncUnitOfWork):
         """
         return run_repeatedly(self, function, {"isolation": isolation, "read_only": read_only})
 
-    def mysql(self, code: str = "default") -> RawMySQL[Context]:
+    def mysql(self, pool: str = "default") -> RawMySQL[Context]:
         """SQL of your own on a pool, in the open transaction if there is one. UnknownPoolError lists the pools."""
-        self.engine.mysql_pool(code)
-        return RawMySQL(self, code)
+        self.engine.mysql_pool(pool)
+        return RawMySQL(self, pool)
 
     def clone(self, *, timeout: float | None = None) -> Context:
         """A fresh unit of work with the same metadata, query loggers and cache settings.
@@ -415,10 +415,10 @@ class AsyncContext(_ContextBase, AsyncUnitOfWork):
         """As ``Context.run_in_transaction``; ``function`` is a coroutine function."""
         return await run_repeatedly_async(self, function, {"isolation": isolation, "read_only": read_only})
 
-    def mysql(self, code: str = "default") -> AsyncRawMySQL[AsyncContext]:
+    def mysql(self, pool: str = "default") -> AsyncRawMySQL[AsyncContext]:
         """As ``Context.mysql``; its calls are awaited."""
-        self.engine.mysql_pool(code)
-        return AsyncRawMySQL(self, code)
+        self.engine.mysql_pool(pool)
+        return AsyncRawMySQL(self, pool)
 
     def clone(self, *, timeout: float | None = None) -> AsyncContext:
         """As ``Context.clone``."""

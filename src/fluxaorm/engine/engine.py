@@ -209,19 +209,19 @@ class Engine(NotCopied):
 
     # pools
 
-    def mysql(self, code: str = "default") -> EngineMySQL:
+    def mysql(self, pool: str = "default") -> EngineMySQL:
         """A MySQL pool: SQL of your own on it, outside every transaction. UnknownPoolError lists the known ones."""
-        return _pool("MySQL", self._raw_mysql, code)
+        return _pool("MySQL", self._raw_mysql, pool)
 
     db = mysql
 
-    def async_mysql(self, code: str = "default") -> AsyncEngineMySQL:
+    def async_mysql(self, pool: str = "default") -> AsyncEngineMySQL:
         """The same for asyncio; its calls are awaited."""
-        return _pool("MySQL", self._raw_async_mysql, code)
+        return _pool("MySQL", self._raw_async_mysql, pool)
 
-    def mysql_pool(self, code: str = "default") -> SQLPool:
+    def mysql_pool(self, pool: str = "default") -> SQLPool:
         """The pool itself: what runners and tools ask. UnknownPoolError."""
-        return _pool("MySQL", self.mysql_pools, code)
+        return _pool("MySQL", self.mysql_pools, pool)
 
     def _raw_context(self) -> Context:
         self._refuse_closed()
@@ -231,21 +231,21 @@ class Engine(NotCopied):
         self._refuse_closed()
         return AsyncContext(self)
 
-    def redis(self, code: str = "default") -> RedisPool:
+    def redis(self, pool: str = "default") -> RedisPool:
         """The Redis pool of a code; its ``client`` is redis-py's. UnknownPoolError lists the known ones."""
-        return _pool("Redis", self.redis_pools, code)
+        return _pool("Redis", self.redis_pools, pool)
 
-    def local_cache(self, code: str = "default") -> LocalCache:
+    def local_cache(self, pool: str = "default") -> LocalCache:
         """The local cache of a code. UnknownPoolError lists the known ones."""
-        return _pool("local cache", self.local_cache_pools, code)
+        return _pool("local cache", self.local_cache_pools, pool)
 
-    def clickhouse(self, code: str = "default") -> ClickhouseRegistration:
+    def clickhouse(self, pool: str = "default") -> ClickhouseRegistration:
         """What was registered as the ClickHouse pool of a code. UnknownPoolError lists the known ones."""
-        return _pool("ClickHouse", self.clickhouse_pools, code)
+        return _pool("ClickHouse", self.clickhouse_pools, pool)
 
-    def kafka(self, code: str = "default") -> KafkaRegistration:
+    def kafka(self, pool: str = "default") -> KafkaRegistration:
         """What was registered as the Kafka pool of a code. UnknownPoolError lists the known ones."""
-        return _pool("Kafka", self.kafka_pools, code)
+        return _pool("Kafka", self.kafka_pools, pool)
 
     # entities
 

@@ -98,23 +98,23 @@ class Registry:
         registry.register_clickhouse(f"chdb://{quote(str(root / 'clickhouse'))}", "analytics")
         return registry
 
-    def register_mysql(self, address: str, code: str = DEFAULT_POOL_CODE, options: MySQLOptions | None = None) -> None:
+    def register_mysql(self, address: str, pool: str = DEFAULT_POOL_CODE, options: MySQLOptions | None = None) -> None:
         """Add a MySQL or MariaDB pool, or a SQLite database in the place of one.
 
         ``address``: ``user:password@tcp(host:port)/db?params``, ``user:password@unix(/path.sock)/db``,
         ``mysql://user:password@host:port/db?charset=...``, ``sqlite:///path/app.db``, ``sqlite://:memory:``.
         Options win over the address's parameters. Raises ConfigError.
         """
-        code = checked_code("MySQL", code)
-        chosen = _checked_options("MySQL", code, options, MySQLOptions)
-        parsed, parameters = parse_mysql(code, _checked_text("MySQL", code, address))
+        pool = checked_code("MySQL", pool)
+        chosen = _checked_options("MySQL", pool, options, MySQLOptions)
+        parsed, parameters = parse_mysql(pool, _checked_text("MySQL", pool, address))
         if isinstance(parsed, MySQLAddress):
             parsed = replace(parsed, tls=tls_options(chosen.tls) or parsed.tls)
-        pool = MySQLRegistration(code=code, address=parsed, options=with_overrides(chosen, parameters))
-        self._registered.mysql.append(pool)
+        registered = MySQLRegistration(code=pool, address=parsed, options=with_overrides(chosen, parameters))
+        self._registered.mysql.append(registered)
 
     def register_redis(
-        self, address: str, database: int = 0, code: str = DEFAULT_POOL_CODE, options: RedisOptions | None = None
+        self, address: str, database: int = 0, pool: str = DEFAULT_POOL_CODE, options: RedisOptions | None = None
     ) -> None:
         """Add a Redis or Valkey pool.
 
@@ -125,20 +125,20 @@ class Registry:
         primary is gone, its keys are read from MySQL and cannot be written to (``on_write_failure``). A primary that is
         cut off from the others, and still reached by some clients, may serve these old rows until it notices.
         """
-        code = checked_code("Redis", code)
-        chosen = _checked_options("Redis", code, options, RedisOptions)
-        number = _checked_number("Redis", code, "database", database)
-        parsed = parse_redis(code, _checked_text("Redis", code, address), number, chosen)
-        self._registered.redis.append(RedisRegistration(code=code, address=parsed, options=chosen))
+        pool = checked_code("Redis", pool)
+        chosen = _checked_options("Redis", pool, options, RedisOptions)
+        number = _checked_number("Redis", pool, "database", database)
+        parsed = parse_redis(pool, _checked_text("Redis", pool, address), number, chosen)
+        self._registered.redis.append(RedisRegistration(code=pool, address=parsed, options=chosen))
 
-    def register_local_cache(self, code: str = DEFAULT_POOL_CODE, limit: int = 0) -> None:
+    def register_local_cache(self, pool: str = DEFAULT_POOL_CODE, limit: int = 0) -> None:
         """Add a cache in this process that holds at most ``limit`` entries; 0: no limit. Raises ConfigError."""
-        code = checked_code("local cache", code)
-        number = _checked_number("local cache", code, "limit", limit)
-        self._registered.local_caches.append(LocalCacheRegistration(code=code, limit=number))
+        pool = checked_code("local cache", pool)
+        number = _checked_number("local cache", pool, "limit", limit)
+        self._registered.local_caches.append(LocalCacheRegistration(code=pool, limit=number))
 
     def register_clickhouse(
-        self, address: str, code: str = DEFAULT_POOL_CODE, options: ClickhouseOptions | None = None
+        self, address: str, pool: str = DEFAULT_POOL_CODE, options: ClickhouseOptions | None = None
     ) -> None:
         """Add a ClickHouse pool.
 
@@ -146,25 +146,25 @@ class Registry:
         The client speaks HTTP: in a ``clickhouse://`` address the native ports 9000 and 9440 are taken to mean 8123
         and 8443, which is logged. This version registers the pool and does not connect to it. Raises ConfigError.
         """
-        code = checked_code("ClickHouse", code)
-        chosen = _checked_options("ClickHouse", code, options, ClickhouseOptions)
-        parsed = parse_clickhouse(code, _checked_text("ClickHouse", code, address), chosen)
-        self._registered.clickhouse.append(ClickhouseRegistration(code=code, address=parsed, options=chosen))
+        pool = checked_code("ClickHouse", pool)
+        chosen = _checked_options("ClickHouse", pool, options, ClickhouseOptions)
+        parsed = parse_clickhouse(pool, _checked_text("ClickHouse", pool, address), chosen)
+        self._registered.clickhouse.append(ClickhouseRegistration(code=pool, address=parsed, options=chosen))
 
     def register_clickhouse_table(self, table: ClickhouseTable) -> None:
         """Declare a ClickHouse table. Raises ConfigError for another type; ``validate()`` says what it lacks."""
         self._registered.clickhouse_tables.append(_checked_type("register_clickhouse_table", table, ClickhouseTable))
 
     def register_kafka(
-        self, brokers: Sequence[str], code: str = DEFAULT_POOL_CODE, options: KafkaPoolOptions | None = None
+        self, brokers: Sequence[str], pool: str = DEFAULT_POOL_CODE, options: KafkaPoolOptions | None = None
     ) -> None:
         """Add a Kafka pool. ``brokers``: ``host:port`` of some of them.
 
         This version registers the pool and does not connect to it. Raises ConfigError.
         """
-        code = checked_code("Kafka", code)
-        chosen = _checked_options("Kafka", code, options, KafkaPoolOptions)
-        self._registered.kafka.append(KafkaRegistration(code=code, address=parse_kafka(code, brokers), options=chosen))
+        pool = checked_code("Kafka", pool)
+        chosen = _checked_options("Kafka", pool, options, KafkaPoolOptions)
+        self._registered.kafka.append(KafkaRegistration(code=pool, address=parse_kafka(pool, brokers), options=chosen))
 
     def register_kafka_consumer_group(self, group: KafkaConsumerGroup) -> None:
         """Declare a consumer group of a Kafka pool. Raises ConfigError for another type."""

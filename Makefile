@@ -14,7 +14,7 @@ PY := $(BIN)/python
 PYTEST_ARGS ?= -q -n 2
 BENCH_ARGS ?=
 ROUNDS ?= 3
-PYTHONS ?= 3.11 3.12 3.13
+PYTHONS ?= 3.11 3.12 3.13 3.14 3.15
 PIP := $(PY) -m pip --disable-pip-version-check
 SOURCES := src tests devstack $(wildcard benchmarks) $(wildcard examples)
 
@@ -40,6 +40,26 @@ demo-stack: $(VENV)/.dev ## the same on real servers
 test: $(VENV)/.dev ## every test, on a private stack of real servers
 	@$(PY) -m devstack run -- $(PY) -m pytest $(PYTEST_ARGS)
 
+# what is tested while writing: no server, seconds
+UNIT_TESTS := -m "not slow" tests/unit tests/golden
+
+.PHONY: unit
+unit: $(VENV)/.dev ## the tests that need no server
+	@$(PY) -m pytest $(PYTEST_ARGS) $(UNIT_TESTS)
+
+# the floor is in pyproject.toml
+COVERAGE := --cov --cov-branch --cov-report=
+.PHONY: coverage
+coverage: $(VENV)/.dev ## which branches of src the unit tests take; fails below a floor
+	@$(PY) -m pytest $(PYTEST_ARGS) $(COVERAGE) $(UNIT_TESTS)
+	@$(BIN)/coverage report --skip-covered --skip-empty --sort=cover
+
+.PHONY: coverage-all
+coverage-all: $(VENV)/.dev ## which branches all tests take, on real servers; no floor, since it is slow; htmlcov/ shows the lines
+	@$(PY) -m devstack run -- $(PY) -m pytest $(PYTEST_ARGS) -o faulthandler_timeout=0 $(COVERAGE)
+	@$(BIN)/coverage html --fail-under=0
+	@$(BIN)/coverage report --fail-under=0 --skip-covered --skip-empty --sort=cover
+
 # what the lowest versions of drivers and libraries could break
 LOWEST := .venvs/lowest
 LOWEST_TESTS ?= $(addprefix tests/integration/,pools/test_drivers.py pools/test_pools_sql.py pools/test_pools_tls.py \
@@ -51,10 +71,10 @@ test-lowest: $(LOWEST)/.done ## some tests with the lowest versions that are all
 	@$(LOWEST)/bin/python -m devstack run -- $(LOWEST)/bin/python -m pytest -q -n 2 -p no:cacheprovider $(LOWEST_TESTS)
 
 .PHONY: check
-check: lint types imports golden test-lowest test ## what CI runs; ends in the tests
+check: lint types imports golden coverage test-lowest test ## what CI runs; ends in the tests
 
 # the tests come last, also with -j: their summary closes the output
-test: | $(if $(filter check,$(MAKECMDGOALS)),lint types imports golden test-lowest)
+test: | $(if $(filter check,$(MAKECMDGOALS)),lint types imports golden coverage test-lowest)
 
 .PHONY: lint
 lint: $(VENV)/.dev ## formatting and ruff's rules
@@ -62,8 +82,14 @@ lint: $(VENV)/.dev ## formatting and ruff's rules
 	$(BIN)/ruff check $(SOURCES)
 
 .PHONY: types
-types: $(VENV)/.dev ## mypy --strict and pyright
+types: mypy pyright ## mypy --strict and pyright
+
+.PHONY: mypy
+mypy: $(VENV)/.dev
 	$(BIN)/mypy
+
+.PHONY: pyright
+pyright: $(VENV)/.dev
 	$(BIN)/pyright --pythonpath $(PY)
 
 .PHONY: imports
@@ -80,8 +106,12 @@ format: $(VENV)/.dev ## write code the way lint wants it
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
+.PHONY: hooks
+hooks: $(VENV)/.dev ## run these checks before each commit and push of this clone
+	$(BIN)/pre-commit install
+
 .PHONY: test-pythons
-test-pythons: $(VENV)/.dev ## the tests on every supported Python found here
+test-pythons: $(VENV)/.dev ## the tests on every supported Python, found here or fetched; PYTHONS=3.14 for one
 	@$(PY) -m devstack run -- scripts/test-pythons $(PYTHONS)
 
 .PHONY: test-busy
@@ -120,7 +150,7 @@ status: ## where it listens
 
 $(PY):
 	@[ -n "$(PYTHON)" ] || { echo "no Python 3.11 or later was found; set PYTHON=..." >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	scripts/venv $(PYTHON) $(VENV)
 
 # a stamp is older than its inputs when, and only when, the environment has to be made anew
 $(VENV)/.dev: requirements/dev.lock requirements/mysqlclient.lock pyproject.toml | $(PY)
@@ -152,7 +182,7 @@ lock: | $(PY) ## choose the newest versions and write their hashes; LOCK_ARGS=--
 
 .PHONY: clean
 clean: down ## remove what builds, tests and servers leave behind; environments stay
-	rm -rf .devstack .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	rm -rf .devstack .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov build dist
 	find src tests devstack -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: distclean

@@ -1,4 +1,4 @@
-"""The command line: `python -m devstack up|down|status|fetch|run -- COMMAND`.
+"""The command line: `python -m devstack up|down|status|fetch|python VERSION|run -- COMMAND`.
 
 What it decides: the words and the exit codes: 0 done, 1 not running or failed, the command's own for `run`.
 What it never does: print after the command of `run` has ended well.
@@ -14,7 +14,7 @@ from dataclasses import fields
 from pathlib import Path
 from types import FrameType
 
-from devstack import private, stack
+from devstack import private, python, stack
 from devstack.components import NAMES
 from devstack.errors import DevstackError
 from devstack.state import StackState, default_directory, default_path, load
@@ -50,12 +50,14 @@ def _perform(options: argparse.Namespace, command: list[str]) -> int:
             return _status(path)
         case "fetch":
             stack.fetch(options.only)
+        case "python" if options.version is not None:
+            print(python.fetch(options.version))
         case "guard":
             private.guard(options.dir, options.owner)
         case "run" if command:
             return private.run(command, options.only)
         case _:
-            print("devstack: run needs `-- COMMAND`", file=sys.stderr)
+            print("devstack: run needs `-- COMMAND`, python needs a version", file=sys.stderr)
             return 2
     return 0
 
@@ -87,7 +89,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m devstack", description="Real servers on 127.0.0.1, without Docker."
     )
-    parser.add_argument("action", choices=("up", "down", "status", "fetch", "run", "guard"))
+    parser.add_argument("action", choices=("up", "down", "status", "fetch", "python", "run", "guard"))
+    parser.add_argument("version", nargs="?", help="of the Python to fetch, as 3.14; its path is printed")
     parser.add_argument(
         "--state", type=Path, help="the JSON file with the addresses (default: $FLUXA_DEVSTACK, devstack.json)"
     )

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +20,8 @@ from devstack.errors import DevstackError
 
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _SOURCES = ("/etc/apt/sources.list", "/etc/apt/sources.list.d/*.sources", "/etc/apt/sources.list.d/*.list")
-# perl and its modules are dependencies of maintainer scripts, which never run here
-_UNPACKED = re.compile(r"(lib(?!perl|.*-perl)|zlib|openssl)")
+# perl and its modules are dependencies of maintainer scripts, which never run here; headers are no part of a program
+_UNPACKED = re.compile(r"(?!.*-dev$)(lib(?!perl|.*-perl)|zlib|openssl)")
 
 
 class AptError(DevstackError):
@@ -29,16 +30,20 @@ class AptError(DevstackError):
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """The packages taken from one Debian suite; `recipe` changes when the same names should be fetched anew."""
+    """The packages taken from one Debian suite; `recipe` changes when the same names should be fetched anew.
+
+    `purpose` tells two roots of one suite apart.
+    """
 
     name: str
     packages: tuple[str, ...]
     recipe: int = 1
+    purpose: str = ""
 
     @property
     def entry(self) -> str:
         """Its name in the cache."""
-        return f"debian-{self.name}-{self.recipe}"
+        return "-".join(filter(None, ("debian", self.name, self.purpose, str(self.recipe))))
 
 
 BOOKWORM = Suite("bookworm", ("mariadb-server-core", "redis-server", "redis-tools"))
@@ -51,8 +56,11 @@ class Root:
 
     path: Path
 
-    def command(self, program: str) -> list[str]:
-        """How to start `program` (a path below the root); raises AptError when it is not there."""
+    def command(self, program: str, name: str | None = None) -> list[str]:
+        """How to start `program` (a path below the root), which is told that it is called `name`, or its own path.
+
+        Raises AptError when it is not there.
+        """
         target = self.path / program
         if not target.exists():
             raise AptError(f"{target} is missing")
@@ -64,12 +72,17 @@ class Root:
             raise AptError(f"{self.path} has no dynamic linker")
         search = ":".join(map(str, libraries))
         # redis-server is one program under several names: it must see its own
-        return [str(linkers[0]), "--library-path", search, "--argv0", str(target), str(target)]
+        return [str(linkers[0]), "--library-path", search, "--argv0", name or str(target), str(target)]
 
 
-def unpacked(suite: Suite) -> Root:
-    """The unpacked packages of a suite, from the cache or fetched now; raises AptError."""
-    return Root(cached(suite.entry, lambda target: _fetch_and_unpack(suite, target)))
+def unpacked(suite: Suite, complete: Callable[[Path], None] = lambda _: None) -> Root:
+    """The unpacked packages of a suite, from the cache or fetched now and then completed; raises AptError."""
+
+    def build(target: Path) -> None:
+        _fetch_and_unpack(suite, target)
+        complete(target)
+
+    return Root(cached(suite.entry, build))
 
 
 def _fetch_and_unpack(suite: Suite, target: Path) -> None:

@@ -1,7 +1,7 @@
 """A database that the library did not make, for tests of inspection; its golden output lies beside its schema.
 
 What it decides: that the schema's statements are run past the code under test, and how golden files are renewed:
-``FLUXA_WRITE_GOLDEN=1``.
+``FLUXA_UPDATE_GOLDEN=1``.
 """
 
 from __future__ import annotations
@@ -25,6 +25,6 @@ def fill(database: Database) -> None:
 def golden(name: str, made: str) -> str:
     """What a golden file says; with the variable set it is written first."""
     path = DIRECTORY / name
-    if os.environ.get("FLUXA_WRITE_GOLDEN"):
+    if os.environ.get("FLUXA_UPDATE_GOLDEN"):
         path.write_text(made, "utf-8")
     return path.read_text("utf-8")

@@ -71,10 +71,10 @@ test-lowest: $(LOWEST)/.done ## some tests with the lowest versions that are all
 	@$(LOWEST)/bin/python -m devstack run -- $(LOWEST)/bin/python -m pytest -q -n 2 -p no:cacheprovider $(LOWEST_TESTS)
 
 .PHONY: check
-check: lint types imports golden coverage test-lowest test ## what CI runs; ends in the tests
+check: lint types imports golden docs coverage test-lowest test ## what CI runs; ends in the tests
 
 # the tests come last, also with -j: their summary closes the output
-test: | $(if $(filter check,$(MAKECMDGOALS)),lint types imports golden coverage test-lowest)
+test: | $(if $(filter check,$(MAKECMDGOALS)),lint types imports golden docs coverage test-lowest)
 
 .PHONY: lint
 lint: $(VENV)/.dev ## formatting and ruff's rules
@@ -100,6 +100,14 @@ imports: $(VENV)/.dev ## which layer may import which
 golden: $(VENV)/.dev ## generated code is what is committed
 	@if [ -e tests/golden/regenerate.py ]; then $(PY) -m tests.golden.regenerate --check; \
 	else echo "no golden files yet"; fi
+
+.PHONY: docs
+docs: $(VENV)/.docs ## the documentation's pages as a site; a link to what does not exist fails it
+	$(BIN)/zensical build --clean --strict
+
+.PHONY: docs-serve
+docs-serve: $(VENV)/.docs ## the same in a browser, made anew at each change
+	$(BIN)/zensical serve
 
 .PHONY: format
 format: $(VENV)/.dev ## write code the way lint wants it
@@ -172,6 +180,10 @@ $(VENV)/.bench: requirements/bench.lock $(VENV)/.dev
 	echo "not all peers of the benchmark could be installed; those that are missing are not measured" >&2
 	@touch $@
 
+$(VENV)/.docs: requirements/docs.lock $(VENV)/.dev
+	$(PIP) install --quiet --no-compile --require-hashes -r requirements/docs.lock
+	@touch $@
+
 $(VENV)/.demo: pyproject.toml | $(PY)
 	$(PIP) install --quiet --editable '.[embedded,cli,demo]'
 	@touch $@
@@ -182,7 +194,7 @@ lock: | $(PY) ## choose the newest versions and write their hashes; LOCK_ARGS=--
 
 .PHONY: clean
 clean: down ## remove what builds, tests and servers leave behind; environments stay
-	rm -rf .devstack .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov build dist
+	rm -rf .devstack .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov .cache build dist site
 	find src tests devstack -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: distclean

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from pathlib import Path
 
-README = Path(__file__).resolve().parents[3] / "README.md"
+from tests.support.pages import REPOSITORY, read_page
 
 
 def _example() -> str:
-    blocks = re.findall(r"^```python\n(.*?)^```", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    blocks = [block.text for block in read_page(REPOSITORY / "README.md").blocks if block.language == "python"]
     assert 1 == len(blocks), "the README has one example"
-    return str(blocks[0])
+    return blocks[0]
 
 
 def _run(directory: Path) -> subprocess.CompletedProcess[str]:

@@ -1,9 +1,9 @@
 """The pages of the documentation as programs: blocks of code, what they print, and which of them are not run.
 
 What it decides: which block is run, and where what it printed differs from what the page shows under it.
-What it never does: run anything itself; each page is run by ``page_program`` in a process and a directory of its own.
+What it never does: run a page in its own process; ``page_program`` does, in a directory of the page's own.
 
-A page is read as follows; CONTRIBUTING says it to authors.
+A page is read as follows; CONTRIBUTING.md tells authors.
 
 - ``python``: run in order, all of a page in one namespace. ``python title="shop.py"``, or any language with a title: a
   file of that name in the page's directory.
@@ -24,7 +24,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 PROGRAM: Final = Path(__file__).with_name("page_program.py")
@@ -59,6 +59,8 @@ class Step:
     text: str
     line: int
     shown: str = ""
+    shown_at: int | None = None
+    """The line at which that begins; None: the page has no place for it."""
     name: str = ""
     """Of a file."""
 
@@ -128,7 +130,7 @@ def steps_of(page: Page) -> list[Step]:
             follows = False
         elif block.language == "text" and follows:
             python = steps.pop()
-            steps.append(Step("python", python.text, python.line, shown=block.text))
+            steps.append(Step("python", python.text, python.line, block.text, block.line))
             follows = False
         else:
             raise PageError(
@@ -146,13 +148,17 @@ def _commands(where: str, block: Block) -> Iterator[Step]:
             command += f"\n{text}"
         elif text.startswith("$ "):
             if command:
-                yield Step("console", command, line, shown)
+                yield _command(command, line, shown)
             command, shown, line = text[2:], "", number
         elif command:
             shown += f"{text}\n"
         else:
             raise PageError(f"{where}: a console begins with a command, after '$ '")
-    yield Step("console", command, line, shown)
+    yield _command(command, line, shown)
+
+
+def _command(text: str, line: int, shown: str) -> Step:
+    return Step("console", text, line, shown, line + 1 + text.count("\n"))
 
 
 def run_page(page: Page, directory: Path, servers: Mapping[str, str] | None = None) -> list[str]:
@@ -160,34 +166,58 @@ def run_page(page: Page, directory: Path, servers: Mapping[str, str] | None = No
 
     ``servers``: address in the page -> address to use.
     """
+    try:
+        printed = _printed(page, directory, servers or {})
+    except PageError as error:
+        return [str(error)]
+    return [
+        f"{page.name}:{step.line}: shows\n{step.shown or 'nothing'}\nand prints\n{text or 'nothing'}"
+        for step, text in zip(steps_of(page), printed, strict=True)
+        if text != step.shown
+    ]
+
+
+def write_page(page: Page, directory: Path, servers: Mapping[str, str] | None = None) -> None:
+    """Run a page, and write what it prints where it shows something else. PageError: it cannot be run."""
+    # as it is now: it may have been written since
+    page = read_page(page.path)
+    lines = page.path.read_text(encoding="utf-8").splitlines(keepends=True)
+    done = list(zip(steps_of(page), _printed(page, directory, servers or {}), strict=True))
+    # from below, so that what is above keeps its lines
+    for step, text in reversed(done):
+        if step.shown_at is not None:
+            start = step.shown_at - 1
+            lines[start : start + step.shown.count("\n")] = [text]
+    page.path.write_text("".join(lines), encoding="utf-8")
+
+
+def _printed(page: Page, directory: Path, servers: Mapping[str, str]) -> list[str]:
+    """What each step prints. PageError: one fails, or the program has something to complain of."""
     steps = steps_of(page)
-    sent = [{"kind": step.kind, "text": step.text, "line": step.line, "name": step.name} for step in steps]
-    for step in sent:
-        for written, used in (servers or {}).items():
-            step["text"] = str(step["text"]).replace(written, used)
+    sent = [
+        {"kind": step.kind, "text": _put(step.text, servers), "line": step.line, "name": step.name} for step in steps
+    ]
     ended = subprocess.run(
         [sys.executable, "-W", "error", str(PROGRAM), str(page.path)],
         input=json.dumps(sent),
         cwd=directory,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
-        env={**os.environ, "NO_COLOR": "1", "COLUMNS": "120", "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**os.environ, "NO_COLOR": "1", "COLUMNS": "120"},
     )
-    if ended.returncode != 0 or ended.stderr:
-        return [f"{page.name} ended with {ended.returncode}:\n{ended.stderr}"]
-    return list(_differences(page, steps, json.loads(ended.stdout), servers or {}))
-
-
-def _differences(
-    page: Page, steps: Sequence[Step], done: Sequence[Mapping[str, Any]], servers: Mapping[str, str]
-) -> Iterator[str]:
+    done = json.loads(ended.stdout) if ended.stdout else []
     for step, result in zip(steps, done, strict=False):
-        printed = str(result["printed"])
-        for written, used in servers.items():
-            printed = printed.replace(used, written)
         if result["failed"]:
-            yield f"{page.name}:{step.line}: failed:\n{printed}{result['failed']}"
-        elif printed != step.shown:
-            yield f"{page.name}:{step.line}: shows\n{step.shown or 'nothing'}\nand prints\n{printed or 'nothing'}"
+            raise PageError(f"{page.name}:{step.line}: failed:\n{result['printed']}{result['failed']}")
+    if ended.returncode != 0 or ended.stderr:
+        raise PageError(f"{page.name} ended with {ended.returncode}:\n{ended.stderr}")
+    shown = {used: written for written, used in servers.items()}
+    return [_put(result["printed"], shown) for result in done]
+
+
+def _put(text: str, instead: Mapping[str, str]) -> str:
+    for old, new in instead.items():
+        text = text.replace(old, new)
+    return text

@@ -1,20 +1,35 @@
-"""The documentation is run: every block of code in an empty directory, and what it prints is what the page shows."""
+"""The documentation is run: every block of code in an empty directory, and what it prints is what the page shows.
+
+With FLUXA_WRITE_DOCS=1 in the environment, what it prints is written into the pages instead; then look at the diff.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.support.pages import REPOSITORY, Page, read_page, run_page
+from fluxaorm.plans.cache.protocol import AFTER, LIFETIME_MS, Held, Step
+from tests.support.pages import REPOSITORY, Page, read_page, run_page, write_page
 from tests.support.redis_servers import RedisServer
 from tests.support.sql_servers import Database
 
-PAGES = [read_page(REPOSITORY / "README.md"), *map(read_page, sorted((REPOSITORY / "docs").rglob("*.md")))]
+DOCS = REPOSITORY / "docs"
+PAGES = [read_page(REPOSITORY / "README.md"), *map(read_page, sorted(DOCS.rglob("*.md")))]
 EMBEDDED = [page for page in PAGES if not page.servers]
 ON_SERVERS = [page for page in PAGES if page.servers]
+
+
+def _problems(page: Page, directory: Path, servers: Mapping[str, str]) -> str:
+    """What is wrong with a page; empty: nothing."""
+    if os.environ.get("FLUXA_WRITE_DOCS"):
+        write_page(page, directory, servers)
+        return ""
+    return "\n".join(run_page(page, directory, servers))
 
 
 @pytest.fixture
@@ -28,7 +43,9 @@ def servers(mysql_database: Database, valkey: RedisServer) -> Iterator[tuple[str
 @pytest.mark.parametrize("page", EMBEDDED, ids=lambda page: str(page.name))
 def test_a_page_does_what_it_says(page: Page, tmp_path: Path) -> None:
     """Readers copy code and believe the output; both are wrong as soon as nobody looks."""
-    assert [] == run_page(page, tmp_path)
+    problems = _problems(page, tmp_path, {})
+
+    assert not problems, problems
 
 
 @pytest.mark.parametrize("page", ON_SERVERS, ids=lambda page: str(page.name))
@@ -37,5 +54,62 @@ def test_a_page_on_servers_does_what_it_says(page: Page, tmp_path: Path, servers
     database, redis = servers
 
     used = {written: database if written.startswith("mysql://") else redis for written in page.servers}
+    problems = _problems(page, tmp_path, used)
 
-    assert [] == run_page(page, tmp_path, used)
+    assert not problems, problems
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    """A page that no menu leads to is read by nobody."""
+    settings = tomllib.loads((REPOSITORY / "zensical.toml").read_text("utf-8"))
+
+    assert sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")) == sorted(
+        _paths(settings["project"]["nav"])
+    )
+
+
+def _paths(entry: object) -> Iterator[str]:
+    """The pages under an entry of the navigation."""
+    if isinstance(entry, str):
+        yield entry
+    for below in entry.values() if isinstance(entry, dict) else entry if isinstance(entry, list) else ():
+        yield from _paths(below)
+
+
+def _protocol() -> str:
+    """The table of the protocol in Markdown."""
+    rows = [
+        ["the key holds", *(step.value for step in Step), "ends by itself"],
+        ["---"] * (len(Step) + 2),
+        *(
+            [
+                held.value,
+                *("·" if (after := AFTER[held][step]) is held else after.value for step in Step),
+                f"after {LIFETIME_MS[held] // 1000} s" if held in LIFETIME_MS else _OTHERWISE[held],
+            ]
+            for held in Held
+        ),
+    ]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+_OTHERWISE = {Held.NOTHING: "", Held.VALUE: "after the entity's `ttl`"}
+
+
+def test_the_table_of_the_protocol_is_the_codes() -> None:
+    """A table that is copied by hand is right until the protocol changes."""
+    page = (DOCS / "how-it-works" / "coherent-caches.md").read_text("utf-8")
+
+    shown = page.partition("<!-- table: the protocol -->\n")[2].partition("<!-- end -->")[0]
+
+    assert _protocol() == shown
+
+
+def test_every_extra_is_on_the_page_about_installing() -> None:
+    """What can be installed is looked for there."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
+    page = (DOCS / "installing.md").read_text("utf-8")
+
+    missing = [name for name in project["optional-dependencies"] if f"| `{name}` |" not in page]
+
+    assert ["dev"] == missing

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.pages import PageError, read_page, run_page, steps_of
+from tests.support.pages import PageError, read_page, run_page, steps_of, write_page
 
 
 @pytest.fixture
@@ -121,3 +121,15 @@ def test_addresses_stand_for_servers(page: Path) -> None:
 
     assert ("mysql://a/b", "h:1") == read.servers
     assert [] == found
+
+
+def test_an_author_need_not_type_what_a_page_prints(page: Path) -> None:
+    """Output that is typed by hand is a guess; the page is right afterwards, and its code is as it was."""
+    shown = (
+        "```python\nprint(1)\nprint(2)\n```\n\n```text\n{}```\n\n```console\n$ echo 3; \\\n  echo 4\n{}$ true\n{}```\n"
+    )
+    page.write_text(shown.format("", "guess\n", "x\ny\n"))
+
+    write_page(read_page(page), page.parent / "run")
+
+    assert shown.format("1\n2\n", "3\n4\n", "") == page.read_text()

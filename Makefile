@@ -71,10 +71,10 @@ test-lowest: $(LOWEST)/.done ## some tests with the lowest versions that are all
 	@$(LOWEST)/bin/python -m devstack run -- $(LOWEST)/bin/python -m pytest -q -n 2 -p no:cacheprovider $(LOWEST_TESTS)
 
 .PHONY: check
-check: lint types imports golden docs coverage test-lowest test ## what CI runs; ends in the tests
+check: lint types imports golden docs test-lowest test ## what CI runs; ends in the tests
 
 # the tests come last, also with -j: their summary closes the output
-test: | $(if $(filter check,$(MAKECMDGOALS)),lint types imports golden docs coverage test-lowest)
+test: | $(if $(filter check,$(MAKECMDGOALS)),lint types imports golden docs test-lowest)
 
 .PHONY: lint
 lint: $(VENV)/.dev ## formatting and ruff's rules

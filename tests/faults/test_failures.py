@@ -23,6 +23,7 @@ from fluxaorm.errors import (
 )
 from tests.support.blocks import block, flush
 from tests.support.fragile import Fragile
+from tests.support.held_flush import LIMIT, HeldFlush, Holder
 from tests.support.network import MakeProxy
 from tests.support.redis_servers import RedisServer
 from tests.support.server_threads import threads_at
@@ -32,7 +33,6 @@ from tests.support.sql_servers import Database
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.fault
-LIMIT = 25.0
 
 
 def once(proxy: Any, way: Direction, word: bytes, act: Callable[[], Verdict | None]) -> None:
@@ -50,73 +50,28 @@ def once(proxy: Any, way: Direction, word: bytes, act: Callable[[], Verdict | No
     proxy.intercept = intercept
 
 
-def waiting(database: Database, marker: str) -> list[int]:
-    """The server's threads that are at a statement that starts with this text."""
-    return threads_at(database, start=marker)
-
-
-class Holder:
-    """Another client that has locked a row."""
-
-    def __init__(self, database: Database, sql: str) -> None:
-        self.connection = database.server.connect(database.name)
-        with self.connection.cursor() as cursor:
-            cursor.execute("BEGIN")
-            cursor.execute(sql)
-
-    def let_go(self) -> None:
-        self.connection.rollback()
-        self.connection.close()
-
-
-def cached(valkey: RedisServer, key: str) -> str | None:
-    """What a key holds."""
-    held = valkey.command("GET", key)
-    return held.decode("latin-1") if isinstance(held, bytes) else None if held is None else str(held)
-
-
-def stored_user(shop: Shop) -> Any:
-    ctx = shop.context()
-    user = shop.do(shop.users.new(ctx, name="A", email="a@example.com"))
-    shop.do(ctx.flush())
-    return user
-
-
 @pytest.mark.parametrize("way", ["cut", "killed"])
 def test_an_unknown_statement_is_seen_through_before_its_key_is_released(
     fragile: Fragile, valkey: RedisServer, way: str
 ) -> None:
     """It may still be waiting on the server: its thread is killed and seen gone, and only then anybody caches again."""
-    user = stored_user(fragile)
-    key = fragile.engine.binding_of("UserEntity").row_key(user.id)
-    holder = Holder(fragile.database, "UPDATE UserEntity SET age = 1")
-    user.age = 44
-    ctx = user._unit.owner
-    errors: list[BaseException] = []
+    waiting = HeldFlush(fragile)
 
-    def flush() -> None:
-        try:
-            fragile.do(ctx.flush())
-        except CommitUnknownError as error:
-            errors.append(error)
-
-    flushing = threading.Thread(target=flush)
-    flushing.start()
-    wait_until(lambda: waiting(fragile.database, "UPDATE `UserEntity`"), "the statement to wait for the lock")
+    waiting.begin()
     if way == "cut":
         fragile.mysql.cut()
     else:
-        for thread in waiting(fragile.database, "UPDATE `UserEntity`"):
+        for thread in waiting.threads():
             fragile.database.execute(f"KILL {thread}")
-    flushing.join(LIMIT)
-    wait_until(lambda: not waiting(fragile.database, "UPDATE `UserEntity`"), "the thread to be gone", LIMIT)
+    waiting.end()
+    wait_until(lambda: not waiting.threads(), "the thread to be gone", LIMIT)
     wait_until(lambda: fragile.engine.background.unfinished == 0, "the key to be released")
-    holder.let_go()
+    waiting.let_go()
 
-    assert ["CommitUnknownError"] == [type(error).__name__ for error in errors]
-    assert cached(valkey, key) is None
-    assert 0 == fragile.do(fragile.users.get_by_id(fragile.context(), user.id)).age
-    ctx.clear_flush()
+    assert ["CommitUnknownError"] == [type(error).__name__ for error in waiting.errors]
+    assert valkey.text(waiting.key) is None
+    assert 0 == fragile.do(fragile.users.get_by_id(fragile.context(), waiting.user.id)).age
+    waiting.ctx.clear_flush()
 
 
 @pytest.mark.parametrize("answer", [False, True])
@@ -181,9 +136,8 @@ def test_a_deadlock_in_a_block_is_told_and_undone(fragile: Fragile) -> None:
             fragile.do(ctx.flush())
             crossing = threading.Thread(target=cross)
             crossing.start()
-            wait_until(
-                lambda: waiting(fragile.database, "UPDATE CounterEntity SET hits = hits + 1 "), "the other to wait"
-            )
+            statement = "UPDATE CounterEntity SET hits = hits + 1 "
+            wait_until(lambda: threads_at(fragile.database, start=statement), "the other to wait")
             try:
                 fragile.do(fragile.counters.get_by_id(ctx, second.id, for_update=True))
             finally:
@@ -220,8 +174,8 @@ def test_a_flush_that_met_a_deadlock_is_repeated(fragile: Fragile) -> None:
     def cross() -> None:
         second = f"WHERE `id` = {mine[1].id} AND"
         wait_until(
-            lambda: bool(threads_at(fragile.database, second, start="UPDATE `CounterEntity` SET ")),
-            "the flush waits for the second row",
+            lambda: threads_at(fragile.database, second, start="UPDATE `CounterEntity` SET "),
+            "the flush to wait for the second row",
         )
         with other.connection.cursor() as cursor:
             cursor.execute("UPDATE CounterEntity SET label = 'A' WHERE label = 'a'")
@@ -243,7 +197,9 @@ def test_a_flush_that_met_a_deadlock_is_repeated(fragile: Fragile) -> None:
 
 def test_a_release_that_fails_is_made_up_for(fragile: Fragile, valkey: RedisServer) -> None:
     """The rows are durable and the caller knows what did not happen; as soon as Redis is back the key is free."""
-    user = stored_user(fragile)
+    ctx = fragile.context()
+    user = fragile.do(fragile.users.new(ctx, name="A", email="a@example.com"))
+    fragile.do(ctx.flush())
     key = fragile.engine.binding_of("UserEntity").row_key(user.id)
     user.age = 5
 
@@ -253,14 +209,14 @@ def test_a_release_that_fails_is_made_up_for(fragile: Fragile, valkey: RedisServ
     once(fragile.mysql, Direction.ANSWER, b"UPDATE `UserEntity`", lose_redis)
 
     with pytest.raises(PostCommitError, match="rows are committed"):
-        fragile.do(user._unit.owner.flush())
-    held = cached(valkey, key)
+        fragile.do(ctx.flush())
+    held = valkey.text(key)
     unfinished = fragile.engine.background.unfinished
     fragile.redis.accept()
     wait_until(lambda: fragile.engine.background.unfinished == 0, "the key to be released")
 
     assert held is not None
-    assert ("W", 1, None) == (held[:1], unfinished, cached(valkey, key))
+    assert ("W", 1, None) == (held[:1], unfinished, valkey.text(key))
     assert (5, False) == (fragile.do(fragile.users.get_by_id(fragile.context(), user.id)).age, user.is_dirty)
 
 

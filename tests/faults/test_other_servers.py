@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from devstack.state import StackState
-from fluxaorm.errors import CommitUnknownError
-from tests.faults.test_failures import LIMIT, Holder, cached, stored_user, waiting
 from tests.support.fragile import Fragile
+from tests.support.held_flush import HeldFlush
 from tests.support.redis_servers import RedisServer
 from tests.support.sql_servers import Database, SqlServer
 from tests.support.waiting import wait_until
@@ -36,12 +34,7 @@ def test_a_statement_in_doubt_is_settled_by_its_own_server_alone(
     fragile: Fragile, valkey: RedisServer, other: tuple[str, int]
 ) -> None:
     """The other one knows no such thread, and yet the statement still waits for its lock."""
-    user = stored_user(fragile)
-    key = fragile.engine.binding_of("UserEntity").row_key(user.id)
-    holder = Holder(fragile.database, "UPDATE UserEntity SET age = 1")
-    user.age = 44
-    ctx = user._unit.owner
-    errors: list[BaseException] = []
+    waiting = HeldFlush(fragile)
     steps: list[object] = []
     run = fragile.engine.background._run
 
@@ -51,30 +44,22 @@ def test_a_statement_in_doubt_is_settled_by_its_own_server_alone(
 
     fragile.engine.background._run = counted
 
-    def flush() -> None:
-        try:
-            fragile.do(ctx.flush())
-        except CommitUnknownError as error:
-            errors.append(error)
-
-    flushing = threading.Thread(target=flush)
-    flushing.start()
-    wait_until(lambda: waiting(fragile.database, "UPDATE `UserEntity`"), "the statement to wait for the lock")
+    waiting.begin()
     own = fragile.mysql.target
     fragile.mysql.target = other
     fragile.mysql.cut()
-    flushing.join(LIMIT)
+    waiting.end()
     wait_until(lambda: len(steps) > 3, "the other server to be asked again and again")
-    held, running = cached(valkey, key), waiting(fragile.database, "UPDATE `UserEntity`")
+    held, running = valkey.text(waiting.key), waiting.threads()
     fragile.mysql.target = own
     fragile.mysql.cut()
     wait_until(lambda: fragile.engine.background.unfinished == 0, "its own server to settle it")
-    gone = waiting(fragile.database, "UPDATE `UserEntity`")
-    holder.let_go()
+    gone = waiting.threads()
+    waiting.let_go()
 
-    assert 1 == len(errors)
+    assert 1 == len(waiting.errors)
     assert (held or "").startswith("W")
     assert (1, []) == (len(running), gone)
-    assert cached(valkey, key) is None
-    assert 0 == fragile.do(fragile.users.get_by_id(fragile.context(), user.id)).age
-    ctx.clear_flush()
+    assert valkey.text(waiting.key) is None
+    assert 0 == fragile.do(fragile.users.get_by_id(fragile.context(), waiting.user.id)).age
+    waiting.ctx.clear_flush()

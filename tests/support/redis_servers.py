@@ -50,6 +50,11 @@ class RedisServer:
         """One command on database 0, past the code under test."""
         return redis_command(self.host, self.port, *words)
 
+    def text(self, key: str) -> str | None:
+        """What a key holds, byte for byte."""
+        held = self.command("GET", key)
+        return held.decode("latin-1") if isinstance(held, bytes) else None if held is None else str(held)
+
     def keys(self) -> list[str]:
         """This test's keys on database 0."""
         return sorted(_keys(self.host, self.port, self.namespace))

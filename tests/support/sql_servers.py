@@ -19,6 +19,7 @@ import pymysql
 import pytest
 
 from devstack.state import SqlAddress, StackState
+from tests.support.passwords import new_password
 
 Row = tuple[Any, ...]
 
@@ -114,6 +115,16 @@ def mysql_database(mysql_server: SqlServer) -> Iterator[Database]:
     database = mysql_server.create_database()
     yield database
     database.drop()
+
+
+@pytest.fixture
+def login(mysql_database: Database) -> Iterator[str]:
+    """`user:password` of a user of `mysql_database` who logs in the server's default way."""
+    name, password = f"u{uuid.uuid4().hex[:10]}", new_password()
+    mysql_database.execute(f"CREATE USER '{name}'@'%%' IDENTIFIED BY '{password}'")
+    mysql_database.execute(f"GRANT ALL ON `{mysql_database.name}`.* TO '{name}'@'%%'")
+    yield f"{name}:{password}"
+    mysql_database.execute(f"DROP USER '{name}'@'%%'")
 
 
 @pytest.fixture

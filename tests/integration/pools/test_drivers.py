@@ -6,8 +6,6 @@ import asyncio
 import gc
 import importlib
 import sys
-import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,16 +20,6 @@ from tests.support.sql_servers import Database, SqlServer
 
 SECRET = "hunter2"
 UNKNOWN_WAY = b"authentication_ldap__"
-
-
-@pytest.fixture
-def user(mysql_database: Database) -> Iterator[str]:
-    """A user with a password, who logs in the server's default way."""
-    name = f"u{uuid.uuid4().hex[:10]}"
-    mysql_database.execute(f"CREATE USER '{name}'@'%%' IDENTIFIED BY '{SECRET}'")
-    mysql_database.execute(f"GRANT ALL ON `{mysql_database.name}`.* TO '{name}'@'%%'")
-    yield name
-    mysql_database.execute(f"DROP USER '{name}'@'%%'")
 
 
 def _usual_way(server: SqlServer) -> bytes:
@@ -101,11 +89,11 @@ def test_a_driver_that_is_not_installed(mysql_database: Database, monkeypatch: p
         ("asyncmy", "asyncmy cannot log in this way: give the user a way that every driver knows"),
     ],
 )
-def test_a_way_to_log_in_that_the_driver_lacks(mysql_database: Database, user: str, driver: str, advice: str) -> None:
+def test_a_way_to_log_in_that_the_driver_lacks(mysql_database: Database, login: str, driver: str, advice: str) -> None:
     """MariaDB's C library calls it a wrong password, and so would we: people would look for the wrong thing."""
     server = mysql_database.server
     with impostor(server.address, (_usual_way(server), UNKNOWN_WAY)) as (host, port):
-        text = _login_problem(f"mysql://{user}:{SECRET}@{host}:{port}/{mysql_database.name}", driver)
+        text = _login_problem(f"mysql://{login}@{host}:{port}/{mysql_database.name}", driver)
 
     assert advice in text
     # the C library loses the name of a way that is not among those allowed
@@ -116,13 +104,13 @@ def test_a_way_to_log_in_that_the_driver_lacks(mysql_database: Database, user: s
 @pytest.mark.parametrize("mysql_server", ["mysql"], indirect=True)  # MariaDB's default way needs no package
 @pytest.mark.parametrize(("driver", "library"), [("pymysql", "pymysql._auth"), ("asyncmy", "asyncmy.auth")])
 def test_a_package_that_a_login_needs(
-    mysql_database: Database, user: str, driver: str, library: str, monkeypatch: pytest.MonkeyPatch
+    mysql_database: Database, login: str, driver: str, library: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The drivers' RuntimeError would pass by whoever waits for a server to come up."""
     server = mysql_database.server
     monkeypatch.setattr(importlib.import_module(library), "_have_cryptography", False)
 
-    text = _login_problem(f"mysql://{user}:{SECRET}@{server.host}:{server.port}/{mysql_database.name}", driver)
+    text = _login_problem(f"mysql://{login}@{server.host}:{server.port}/{mysql_database.name}", driver)
 
     assert "'cryptography' package is required" in text
     assert "cannot log in this way" in text

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -205,24 +203,14 @@ def test_without_connecting_no_server_is_needed(no_sockets: None) -> None:
     registry.validate(connect=False).close()
 
 
-@pytest.fixture
-def user(mysql_database: Database) -> Iterator[str]:
-    """A user with a password."""
-    name = f"u{uuid.uuid4().hex[:10]}"
-    mysql_database.execute(f"CREATE USER '{name}'@'%%' IDENTIFIED BY '{SECRET}'")
-    mysql_database.execute(f"GRANT ALL ON `{mysql_database.name}`.* TO '{name}'@'%%'")
-    yield name
-    mysql_database.execute(f"DROP USER '{name}'@'%%'")
-
-
 DRIVERS = pytest.mark.parametrize("driver", ["mysqlclient", "pymysql"])
 
 
 @DRIVERS
-def test_a_wrong_password(mysql_database: Database, user: str, driver: Any) -> None:
+def test_a_wrong_password(mysql_database: Database, login: str, driver: Any) -> None:
     """The server's words; neither the wrong password nor the right one."""
     server = mysql_database.server
-    address = f"{user}:{SECRET}wrong@tcp({server.host}:{server.port})/{mysql_database.name}"
+    address = f"{login}wrong@tcp({server.host}:{server.port})/{mysql_database.name}"
 
     error = _refusal(address, MySQLOptions(driver=driver))
 
@@ -230,10 +218,10 @@ def test_a_wrong_password(mysql_database: Database, user: str, driver: Any) -> N
 
 
 @DRIVERS
-def test_the_right_password(mysql_database: Database, user: str, driver: Any) -> None:
+def test_the_right_password(mysql_database: Database, login: str, driver: Any) -> None:
     """Both drivers log in with the server's default way."""
     server = mysql_database.server
-    address = f"{user}:{SECRET}@tcp({server.host}:{server.port})/{mysql_database.name}"
+    address = f"{login}@tcp({server.host}:{server.port})/{mysql_database.name}"
 
     with _validated(address, MySQLOptions(driver=driver)) as engine:
         assert SECRET not in repr(engine.mysql())

@@ -21,27 +21,19 @@ from fluxaorm.errors import ContextMisuseError, RegistryError
 from fluxaorm.plans.cache.control import clear_cache_plan
 from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.state.bound_entity import BoundEntity, DisabledCaches
+from fluxaorm.plans.state.engine_port import EnginePort
 from fluxaorm.plans.tables import table_operations
 from fluxaorm.runtime.sync_or_async import AnyContext, run_plan, sync_or_async
 
 
-class SchemaEnginePort(Protocol):
-    """What is asked of the engine."""
+class SchemaEnginePort(EnginePort, Protocol):
+    """What is asked of the engine, beside what plans ask of it."""
 
     has_contexts: bool
 
     @property
     def schemas(self) -> Mapping[str, EntitySchema]:
         """Entities by name."""
-        ...
-
-    @property
-    def mysql_pools(self) -> Mapping[str, Any]:
-        """SQL pools by code."""
-        ...
-
-    def binding_of(self, entity_name: str) -> BoundEntity:
-        """The entity in this engine."""
         ...
 
     def disable_caches(self, entity_name: str, disabled: DisabledCaches) -> None:
@@ -199,8 +191,7 @@ class EngineSchema:
             raise RegistryError([problem])
 
     def _checked(self, ctx: AnyContext) -> SchemaEnginePort:
-        engine: object = ctx.engine
-        if engine is not self._engine:
+        if ctx.engine is not self._engine:
             raise ContextMisuseError(f"{self.name}: the context is one of another engine")
         return self._engine
 

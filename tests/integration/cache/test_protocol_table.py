@@ -13,7 +13,7 @@ from fluxaorm.plans.cache.functions import DROP, FILL, INTEND, RELEASE, SWAP, fu
 from fluxaorm.plans.cache.protocol import AFTER, LIFETIME_MS, Held, Step
 from fluxaorm.plans.effects import RedisCommand
 from fluxaorm.plans.state.keys import INTENT_MS, LEASE_MS, encode_row, lease_command
-from fluxaorm.pools.redis.pool import LeanRedisPool
+from fluxaorm.pools.redis.pool import RedisServerPool
 from fluxaorm.pools.redis.wire import IDENTITY_COMMANDS, identity_from
 from tests.support.redis_servers import RedisServer
 
@@ -29,7 +29,7 @@ class Key:
     def __init__(self, server: RedisServer) -> None:
         self.name = f"fx:{server.namespace}:Thing:1"
         address = parse_redis("default", server.host_port, 0, RedisOptions())
-        self.pool = LeanRedisPool("default", address, RedisOptions())
+        self.pool = RedisServerPool("default", address, RedisOptions())
         self.send(("FUNCTION", "LOAD", "REPLACE", library_source()))
         self._identity = identity_from(self.pool.sync.round_trip(IDENTITY_COMMANDS).values)
 

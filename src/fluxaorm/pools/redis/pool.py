@@ -57,7 +57,7 @@ class RedisServerPool:
         self.sync = self._make_blocking(limits)
 
     def __repr__(self) -> str:
-        return f"<LeanRedisPool '{self.code}' {self.address}>"
+        return f"<RedisServerPool '{self.code}' {self.address}>"
 
     @property
     def address(self) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class ClusterRedisPool(RedisServerPool):
-    """As LeanRedisPool; what is known of the slots is shared by its threads and loops."""
+    """As RedisServerPool; what is known of the slots is shared by its threads and loops."""
 
     def __init__(self, code: str, address: RedisAddress, options: RedisOptions) -> None:
         self._slots = SlotMap([(host.host, host.port) for host in address.hosts])

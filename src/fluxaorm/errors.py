@@ -417,6 +417,14 @@ class MySQLError(FluxaError):
     """Which statement of a batch it was, counted from 0."""
     ended_transaction = False
     """Whether the connection itself saw that the server has rolled the whole transaction back."""
+    transaction_goes_on = False
+    """Whether a statement that met somebody's lock was given up alone, and its transaction is as it was."""
+    was_killed = False
+    """Whether the server stopped the statement in the middle: a COMMIT may be done."""
+    hung_up = False
+    """Whether the server has ended the connection."""
+    refused_login = False
+    """Whether the server answered, but not for this user, or not for this database."""
 
     _told: str
     """The server's own words, which may hold values that ``reason`` does not show."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fluxaorm.dialects.computed import ComputedSQL
     from fluxaorm.dialects.misfits import Misfit
     from fluxaorm.entity.schema import ColumnSchema, EntitySchema
-    from fluxaorm.errors import FluxaError, MySQLError
+    from fluxaorm.errors import DeadlockError, FluxaError, MySQLError
 
 IDS_TABLE: Final = "_fluxa_ids"
 META_TABLE: Final = "_fluxa_meta"
@@ -165,6 +165,10 @@ class Dialect(ABC):
         """One row with a number, 0 when this error may have ended the transaction and has; "": it has not."""
         return ""
 
+    def rolled_back_error(self, error: MySQLError) -> DeadlockError:
+        """The same error of a transaction of which ``in_transaction_sql`` has told that it is over."""
+        raise AssertionError("no error of this server leaves it open")
+
     @abstractmethod
     def begin_statements(self, isolation: str | None = None, read_only: bool = False) -> tuple[str, ...]:
         """Open a transaction. ``isolation``: ``serializable``, ...; ValueError for another word."""
@@ -264,6 +268,10 @@ class Dialect(ABC):
 
     def is_refused_value(self, error: MySQLError) -> bool:
         """Whether an ALTER failed because of a value that a column does not take in its new type."""
+        return False
+
+    def is_missing_savepoint(self, error: MySQLError) -> bool:
+        """Whether a savepoint of the connection is gone, as it is when its transaction is over."""
         return False
 
     def is_missing_right(self, error: MySQLError) -> bool:

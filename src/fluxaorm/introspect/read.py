@@ -17,10 +17,6 @@ from fluxaorm.introspect.drafts import Omission, What
 from fluxaorm.plans.effects import FetchRows, Plan
 from fluxaorm.registry import DEFAULT_POOL_CODE, Registry
 
-_NOT_YOURS = frozenset({1044, 1045, 1049})
-"""The server answered, but not for this user or database."""
-
-
 _REASONS: Final[Mapping[What, str]] = {
     "check": "{}; the server goes on checking it",
     "trigger": "{}; what it changes is not seen by entities and caches",
@@ -60,7 +56,7 @@ def read_database(dsn: str) -> Database:
     try:
         engine = registry.validate()
     except PoolConnectError as error:
-        if isinstance(error.__cause__, MySQLError) and error.__cause__.errno in _NOT_YOURS:
+        if isinstance(error.__cause__, MySQLError) and error.__cause__.refused_login:
             raise UsageError(f"{address}: {error.cause}") from None
         raise
     with engine, engine.new_context() as ctx:

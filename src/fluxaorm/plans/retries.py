@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 from fluxaorm.errors import DeadlockError, MySQLConnectionError, PoolTimeoutError
 from fluxaorm.plans.effects import Plan, Sleep
 
+T = TypeVar("T")
 DEADLOCK_RETRIES: Final = 3
 CONNECTION_RETRIES: Final = 1
 
@@ -35,3 +37,14 @@ class Retries:
             self._losses += 1
             return self._losses <= CONNECTION_RETRIES
         return False
+
+
+def retried_plan(attempt: Callable[[], Plan[T]]) -> Plan[T]:
+    """Run a plan, again after what certainly wrote nothing: a deadlock, or a connection lost before its COMMIT."""
+    retries = Retries()
+    while True:
+        try:
+            return (yield from attempt())
+        except (DeadlockError, MySQLConnectionError) as error:
+            if not (yield from retries.pause_plan(error)):
+                raise

@@ -21,24 +21,6 @@ class Touchable(Protocol):
 
 C = TypeVar("C", bound=Touchable)
 _AT_ONCE: Final = 1.0
-_ENDED: Final = frozenset(
-    {
-        1053,  # server shutdown in progress
-        1927,  # MariaDB: connection killed
-        2006,  # gone away
-        2013,  # lost during the query
-        2055,  # lost at ...
-        3169,  # session killed
-        4031,  # closed after idling
-    }
-)
-_KILLED: Final = frozenset(
-    {
-        1317,  # killed by somebody, or over a limit of Vitess
-        1969,  # MariaDB's max_statement_time
-        3024,  # max_execution_time; Vitess's limit of a query or transaction
-    }
-)
 
 
 def unknown_outcome(
@@ -55,7 +37,7 @@ def unknown_outcome(
         if isinstance(error.__cause__, UnicodeDecodeError):
             # what could not be read is the answer
             return _unknown(error.reason, 0, connection, pool, what)
-        if not isinstance(error, MySQLConnectionError) and error.errno not in _KILLED:
+        if not isinstance(error, MySQLConnectionError) and not error.was_killed:
             return None
         reason, errno = error.reason, error.errno
     elif isinstance(error, Exception):
@@ -77,7 +59,7 @@ def _unknown(reason: str, errno: int, connection: Any, pool: str, what: str) -> 
 
 def note_doubt(session: Session, reach: Reach, error: BaseException, connection: Any) -> None:
     """Tell the plan of a statement in a transaction that may have ended it, and of whose end nobody heard."""
-    if reach is Reach.TRANSACTION and not (isinstance(error, MySQLError) and error.errno in _KILLED):
+    if reach is Reach.TRANSACTION and not (isinstance(error, MySQLError) and error.was_killed):
         session.doubt = unknown_outcome(error, connection, session.pool, "a statement that may commit")
 
 
@@ -87,7 +69,7 @@ def is_dead(error: MySQLConnectionError, connection: Any) -> bool:
     Not when it was cut off at a deadline or by a time limit, or had been at it for a while.
     """
     return (
-        error.errno in _ENDED
+        error.hung_up
         and connection.lost
         # a fresh one was never idle
         and 0 < connection.taken > monotonic() - _AT_ONCE

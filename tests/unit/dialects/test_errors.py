@@ -27,6 +27,24 @@ def test_numbers_say_whether_to_retry_or_to_reconnect(numbers: tuple[int, ...], 
     assert list(numbers) == [error.errno for error in errors]
 
 
+@pytest.mark.parametrize(
+    ("attribute", "numbers"),
+    [
+        ("was_killed", (1317, 1969, 3024)),
+        ("hung_up", (1053, 1927, 2006, 2013, 2055, 3169, 4031)),
+        ("refused_login", (1044, 1045, 1049)),
+        ("transaction_goes_on", (3572,)),
+    ],
+)
+def test_an_error_says_what_only_its_number_tells(attribute: str, numbers: tuple[int, ...]) -> None:
+    """Runners and transactions go by it, and know no server's numbers."""
+    others = {1040, 1062, 1205, 1213, 1290, 2003, 3572, 1317, 2013, 1045} - set(numbers)
+
+    said = {number for number in (*numbers, *others) if getattr(MYSQL.map_error(number, "message"), attribute)}
+
+    assert set(numbers) == said
+
+
 def test_an_error_says_where_what_and_what_to_do() -> None:
     """The server's own words alone leave the reader guessing."""
     error = MYSQL.map_error(1290, "The MySQL server is running with the --read-only option", pool="sales")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fluxaorm.dialects import dialect_for
 from fluxaorm.errors import (
     CommitUnknownError,
     ContextMisuseError,
@@ -152,9 +153,10 @@ def test_a_lost_connection_is_not_rolled_back(world: World) -> None:
     assert [False] == world.connections.kept
 
 
-LOST = MySQLConnectionError("lost", errno=2013, pool="default")
-KILLED = MySQLError("killed", errno=1317, pool="default")
-REFUSED = DeadlockError("deadlock", errno=1213, pool="default")
+MYSQL = dialect_for("9.7.4")
+LOST = MYSQL.map_error(2013, "lost", pool="default")
+KILLED = MYSQL.map_error(1317, "killed", pool="default")
+REFUSED = MYSQL.map_error(1213, "deadlock", pool="default")
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ REFUSED_VALUES: Final = frozenset(
         3140,  # no JSON
     }
 )
+MISSING_SAVEPOINT: Final = 1305
 MISSING_RIGHTS: Final = frozenset({1044, 1142, 1143, 1227, 1370})
 MISSING_THREADS: Final = frozenset(
     {
@@ -64,6 +65,26 @@ DEADLOCKS: Final = frozenset(
         9007,  # TiDB: write conflict
     }
 )
+
+KILLED: Final = frozenset(
+    {
+        1317,  # killed by somebody, or over a limit of Vitess
+        1969,  # MariaDB's max_statement_time
+        3024,  # max_execution_time; Vitess's limit of a query or transaction
+    }
+)
+HANG_UPS: Final = frozenset(
+    {
+        1053,  # server shutdown in progress
+        1927,  # MariaDB: connection killed
+        2006,  # gone away
+        2013,  # lost during the query
+        2055,  # lost at ...
+        3169,  # session killed
+        4031,  # closed after idling
+    }
+)
+REFUSED_LOGINS: Final = frozenset({1044, 1045, 1049})
 
 CONNECTION_ERRORS: Final = frozenset(
     {
@@ -144,7 +165,18 @@ def error_of(errno: int, message: str, pool: str, statement: str) -> MySQLError:
     if advice := ADVICE.get(errno) or _missing_advice(errno, reason, statement):
         reason = f"{reason}; {advice}"
     kind = DeadlockError if errno in DEADLOCKS else MySQLConnectionError if errno in CONNECTION_ERRORS else MySQLError
-    return kind(reason, errno=errno, pool=pool, statement=statement)
+    error = kind(reason, errno=errno, pool=pool, statement=statement)
+    error.transaction_goes_on = errno == LOCK_NOT_FREE
+    error.was_killed, error.hung_up, error.refused_login = errno in KILLED, errno in HANG_UPS, errno in REFUSED_LOGINS
+    return error
+
+
+def rolled_back_error(error: MySQLError) -> DeadlockError:
+    """What a lock that was not free has become when the server has rolled the whole transaction back."""
+    reason = f"{error.reason}, and the server has rolled the whole transaction back"
+    ended = DeadlockError(reason, errno=LOCK_WAIT_TIMEOUT, pool=error.pool, statement=error.statement)
+    ended.__cause__ = error
+    return ended
 
 
 _UNKNOWN_COLUMN: Final = re.compile(r"Unknown column '(?P<name>[^']*)' in '(?P<place>[^']*)'")

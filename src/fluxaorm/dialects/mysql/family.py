@@ -18,6 +18,7 @@ from fluxaorm.dialects.mysql.errors import (
     LOCK_TIMEOUTS,
     MISSING_COLUMN,
     MISSING_RIGHTS,
+    MISSING_SAVEPOINT,
     MISSING_TABLE,
     MISSING_THREADS,
     OUT_OF_RANGE,
@@ -256,8 +257,12 @@ class MySQLFamily(Dialect):
         return MYSQL_UNTOLD_SQL
 
     def is_refused_value(self, error: MySQLError) -> bool:
-        """See ``mysql_errors``."""
+        """See ``errors``."""
         return error.errno in REFUSED_VALUES
+
+    def is_missing_savepoint(self, error: MySQLError) -> bool:
+        """See ``errors``."""
+        return error.errno == MISSING_SAVEPOINT
 
     def is_missing_right(self, error: MySQLError) -> bool:
         """See ``errors``."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from fluxaorm.dialects.changes import ChangeColumn, Reorder, SetDefault
-from fluxaorm.dialects.mysql.errors import LOCK_NOT_FREE, LOCK_WAIT_TIMEOUT, error_of
+from fluxaorm.dialects.mysql.errors import LOCK_NOT_FREE, LOCK_WAIT_TIMEOUT, error_of, rolled_back_error
 from fluxaorm.dialects.mysql.family import MySQLFamily
 from fluxaorm.dialects.mysql.introspection import MARIADB_SQL, tables_from
 from fluxaorm.dialects.tables import TableDefinition
@@ -15,7 +15,7 @@ from fluxaorm.dialects.untold import MARIADB_UNTOLD_SQL
 
 if TYPE_CHECKING:
     from fluxaorm.dialects.changes import Change
-    from fluxaorm.errors import MySQLError
+    from fluxaorm.errors import DeadlockError, MySQLError
 
 _QUOTED: Final = re.compile(r"""'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*"|`[^`]*`""", re.DOTALL)
 _NOWAIT: Final = re.compile(r"\b(?:NOWAIT|WAIT\s+0)\b", re.IGNORECASE)
@@ -44,7 +44,11 @@ class MariaDB(MySQLFamily):
 
     def in_transaction_sql(self, error: MySQLError) -> str:
         """With innodb_rollback_on_timeout a lock that NOWAIT finds taken ends the transaction, as a wait in vain."""
-        return "SELECT @@in_transaction" if error.errno == LOCK_NOT_FREE else ""
+        return "SELECT @@in_transaction" if error.transaction_goes_on else ""
+
+    def rolled_back_error(self, error: MySQLError) -> DeadlockError:
+        """A wait in vain."""
+        return rolled_back_error(error)
 
     def unclear_check(self, actual: TableDefinition, changes: Sequence[Change]) -> str | None:
         """Conditions that stand with a column are repeated with it; characters past U+FFFF are shown as question marks.

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fluxaorm.errors import PostCommitError
-from fluxaorm.plans.writes.callbacks import AfterEvent, after_events, call_after_plan
+from fluxaorm.plans.writes.callbacks import AfterEvent, call_after_plan
 from fluxaorm.plans.writes.pipelines import PipelineHandle, Pipelines, send_plan
 
 if TYPE_CHECKING:
     from fluxaorm.plans.cache.intents import Intents
     from fluxaorm.plans.effects import Plan, RedisCommand
     from fluxaorm.plans.state.unit_of_work import UnitOfWork
-    from fluxaorm.plans.writes.flush_work import FlushWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +26,6 @@ class AfterCommit:
 
     events: Sequence[AfterEvent] = ()
     queued: Pipelines | None = None
-
-    @classmethod
-    def of(cls, work: FlushWork) -> AfterCommit:
-        """What follows a flush's work; to be taken before its entities are marked as written."""
-        return cls(after_events(work.writes), work.queued)
 
 
 def finish_plan(

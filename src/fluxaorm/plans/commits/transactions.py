@@ -7,10 +7,8 @@ before the COMMIT, and what has to wait for the COMMIT is in ``after_commit``, w
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from fluxaorm.dialects.mysql.errors import LOCK_NOT_FREE, LOCK_WAIT_TIMEOUT
 from fluxaorm.errors import (
     CommitUnknownError,
     ContextMisuseError,
@@ -24,9 +22,10 @@ from fluxaorm.errors import (
 )
 from fluxaorm.plans.cache.intents import Intents
 from fluxaorm.plans.commits.after_commit import AfterCommit, follow_part_plan
-from fluxaorm.plans.commits.undo import Unsaved, Written, note_written
+from fluxaorm.plans.commits.undo import Unsaved, Written
 from fluxaorm.plans.commits.unknown_commits import resolve_later
 from fluxaorm.plans.commits.users_statements import GUARD, direct_plan, queued_plan, restore_plan
+from fluxaorm.plans.commits.written_work import mark_work_written
 from fluxaorm.plans.effects import (
     Begin,
     CloseStream,
@@ -42,11 +41,14 @@ from fluxaorm.plans.effects import (
 )
 from fluxaorm.plans.state.unit_of_work import UnitOfWork
 from fluxaorm.plans.writes.changed_keys import add_write
-from fluxaorm.plans.writes.flush_work import FlushWork, mark_written
-from fluxaorm.plans.writes.pipelines import PipelineHandle, finish_queued
+from fluxaorm.plans.writes.flush_work import FlushWork
+from fluxaorm.plans.writes.pipelines import PipelineHandle
 from fluxaorm.plans.writes.pool_order import Precedence, in_commit_order
 from fluxaorm.plans.writes.statements import statements_plan
 from fluxaorm.query.own_sql.raw_statements import Reach
+
+if TYPE_CHECKING:
+    from fluxaorm.dialects.port import Dialect
 
 T = TypeVar("T")
 
@@ -159,24 +161,20 @@ class Transaction:
 
     def _ended_by_plan(self, session: Session, error: MySQLError) -> Plan[MySQLError]:
         """Of an error after which the transaction goes on with some servers, and with others does not."""
-        asked = self.unit_of_work.engine.mysql_pools[session.pool].dialect.in_transaction_sql(error)
+        dialect: Dialect = self.unit_of_work.engine.mysql_pools[session.pool].dialect
+        asked = dialect.in_transaction_sql(error)
         if not asked or self.failure is not None:
             return error
         try:
             goes_on = int((yield from FetchRows(session, asked))[0][0])
         except MySQLError as lost:
             return lost
-        if goes_on:
-            return error
-        reason = f"{error.reason}, and the server has rolled the whole transaction back"
-        ended = DeadlockError(reason, errno=LOCK_WAIT_TIMEOUT, pool=error.pool, statement=error.statement)
-        ended.__cause__ = error
-        return ended
+        return error if goes_on else dialect.rolled_back_error(error)
 
     def note(self, session: Session, error: BaseException) -> None:
         """The same where nothing is to be asked."""
         ended = isinstance(error, MySQLError) and error.ended_transaction
-        lost = isinstance(error, MySQLConnectionError | DeadlockError) and error.errno != LOCK_NOT_FREE
+        lost = isinstance(error, MySQLConnectionError | DeadlockError) and not error.transaction_goes_on
         left = isinstance(error, DeadlineExceededError) or not isinstance(error, Exception)
         if session in self.begun and (ended or lost or left):
             self.fail(error)
@@ -269,7 +267,6 @@ def _users_plan(transaction: Transaction, session: Session, effect: Effect[Any])
 
 def joined_flush_plan(transaction: Transaction, work: FlushWork) -> Plan[None]:
     """Write the work of a flush inside the transaction, all of it or nothing."""
-    unit_of_work = transaction.unit_of_work
     started: list[Session] = []
     try:
         for pool in work.pools.values():
@@ -288,12 +285,9 @@ def joined_flush_plan(transaction: Transaction, work: FlushWork) -> Plan[None]:
     for write in work.writes:
         add_write(transaction.intents, write)
     transaction.precedences |= work.precedences()
-    transaction.written += note_written(work.writes)
-    transaction.after_commit.append(AfterCommit.of(work))
     if work.queued is not None:
         transaction.ran += [(pool, each.tag) for pool, queued in work.queued.statements.items() for each in queued]
-    finish_queued(unit_of_work, work.queued)
-    mark_written(unit_of_work, work.writes)
+    transaction.after_commit.append(mark_work_written(transaction.unit_of_work, work, undo=transaction.written))
 
 
 def _queued_plan(transaction: Transaction, work: FlushWork) -> Plan[None]:
@@ -321,15 +315,7 @@ def _mark_doubtful(transaction: Transaction, work: FlushWork) -> None:
         unknown = transaction.sessions[pool].doubt
         if unknown is not None:
             transaction.doubt(unknown)
-            _mark_written_in(transaction, work, (pool,), None)
-
-
-def _mark_written_in(transaction: Transaction, work: FlushWork, pools: Collection[str], done: int | None) -> None:
-    writes = [write for write in work.writes if write.binding.mysql_pool in pools]
-    transaction.written += note_written(writes)
-    mark_written(transaction.unit_of_work, writes)
-    if work.queued is not None:
-        work.queued.finish(pools, done)
+            _ = mark_work_written(transaction.unit_of_work, work, pools=(pool,), undo=transaction.written)
 
 
 def _hidden_commit_plan(transaction: Transaction, work: FlushWork | None, error: PartialCommitError) -> Plan[None]:
@@ -342,8 +328,8 @@ def _hidden_commit_plan(transaction: Transaction, work: FlushWork | None, error:
     transaction.ended.update(error.committed)
     follow = list(transaction.after_commit)
     if work is not None:
-        follow.append(AfterCommit.of(work))
-        _mark_written_in(transaction, work, error.committed, error.statements_done)
+        pools, done, undo = error.committed, error.statements_done, transaction.written
+        follow.append(mark_work_written(unit_of_work, work, pools=pools, statements_done=done, undo=undo))
     transaction.intents.evict_local()
     _ = yield from transaction.intents.release_or_later_plan()
     error.note_failures((yield from follow_part_plan(unit_of_work, follow, error.committed)))

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 GUARD: Final = "SAVEPOINT fluxa_guard"
 _RELEASE: Final = "RELEASE SAVEPOINT fluxa_guard"
-_NO_SAVEPOINT: Final = 1305
 
 Direct: TypeAlias = "Execute | FetchTable | OpenStream"
 """A statement that is run at once."""
@@ -138,7 +137,7 @@ def _look_plan(
     try:
         _ = yield from ExecuteBatch(session, [Statement(sql) for sql in after], reach=Reach.READ)
     except MySQLError as failure:
-        if failure.errno == _NO_SAVEPOINT:
+        if dialect.is_missing_savepoint(failure):
             return (yield from _ended_plan(session, dialect, what, error))
         if after[0] != _RELEASE or not isinstance(failure, MySQLConnectionError | DeadlockError):
             raise

@@ -12,13 +12,12 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
-from fluxaorm.errors import DeadlockError, MySQLConnectionError
 from fluxaorm.plans.cache.intents import Intents
 from fluxaorm.plans.commits.after_commit import finish_plan
 from fluxaorm.plans.commits.commits import commit_plan, rollback_plan
 from fluxaorm.plans.commits.transactions import FLUSH_SAVEPOINT, Transaction, transaction_of, undo_flush_plan
 from fluxaorm.plans.effects import Begin, Execute, Plan, Session
-from fluxaorm.plans.retries import Retries
+from fluxaorm.plans.retries import retried_plan
 from fluxaorm.plans.state.unit_of_work import IdentityMap
 
 T = TypeVar("T")
@@ -45,17 +44,6 @@ def written_plan(identity_map: IdentityMap, step: Step[T]) -> Plan[T]:
     if transaction is not None:
         return (yield from _joined_plan(identity_map, transaction, step))
     return (yield from retried_plan(lambda: _own_plan(identity_map, step)))
-
-
-def retried_plan(attempt: Callable[[], Plan[T]]) -> Plan[T]:
-    """Run a plan, again after what certainly wrote nothing: a deadlock, or a connection lost before its COMMIT."""
-    retries = Retries()
-    while True:
-        try:
-            return (yield from attempt())
-        except (DeadlockError, MySQLConnectionError) as error:
-            if not (yield from retries.pause_plan(error)):
-                raise
 
 
 def _own_plan(identity_map: IdentityMap, step: Step[T]) -> Plan[T]:

@@ -22,8 +22,9 @@ from fluxaorm.plans.effects import (
     Statement,
     Target,
 )
-from fluxaorm.plans.flush.bulk import Outcome, retried_plan, written_plan
+from fluxaorm.plans.flush.bulk import Outcome, written_plan
 from fluxaorm.plans.reads.search import check_query
+from fluxaorm.plans.retries import retried_plan
 from fluxaorm.plans.state.unit_of_work import IdentityMap
 from fluxaorm.plans.writes.creation import draft
 from fluxaorm.plans.writes.duplicates import explained_plan

@@ -13,11 +13,9 @@ from collections.abc import Sequence
 
 from fluxaorm.errors import (
     CommitUnknownError,
-    DeadlockError,
     EntityGoneError,
     FluxaError,
     ForeignEntityError,
-    MySQLConnectionError,
     MySQLError,
     PartialCommitError,
     ReentrantFlushError,
@@ -25,15 +23,15 @@ from fluxaorm.errors import (
     StaleEntityError,
 )
 from fluxaorm.plans.cache.intents import Intents
-from fluxaorm.plans.commits.after_commit import AfterCommit, finish_plan, follow_part_plan, leave_to_background
 from fluxaorm.plans.commits.commits import commit_plan, rollback_plan
 from fluxaorm.plans.commits.transactions import joined_flush_plan, transaction_of
 from fluxaorm.plans.commits.undo import drop_changes
 from fluxaorm.plans.commits.unknown_commits import resolve_later
 from fluxaorm.plans.commits.users_statements import GUARD, queued_plan
+from fluxaorm.plans.commits.written_work import finish_part_plan, finish_work_plan
 from fluxaorm.plans.effects import Begin, ExecResult, Execute, Plan, Session, Statement
 from fluxaorm.plans.ids.new_ids import lift_ids_plan
-from fluxaorm.plans.retries import Retries
+from fluxaorm.plans.retries import retried_plan
 from fluxaorm.plans.state.keys import INTENT_MS
 from fluxaorm.plans.state.tracked import NEW, TrackedEntity
 from fluxaorm.plans.state.unit_of_work import UnitOfWork
@@ -42,9 +40,9 @@ from fluxaorm.plans.writes.changed_keys import add_write
 from fluxaorm.plans.writes.dangling import check_references_plan, referred_ids
 from fluxaorm.plans.writes.duplicates import explained_plan, note_holder
 from fluxaorm.plans.writes.entity_write import EntityWrite, StatementTag
-from fluxaorm.plans.writes.flush_work import FlushResult, FlushWork, PoolWork, collect, mark_written
+from fluxaorm.plans.writes.flush_work import FlushResult, FlushWork, PoolWork, collect
 from fluxaorm.plans.writes.foreign_keys import known_foreign_keys
-from fluxaorm.plans.writes.pipelines import PipelineHandle, delete_keys_plan, finish_queued, pipelines_of
+from fluxaorm.plans.writes.pipelines import PipelineHandle, delete_keys_plan, pipelines_of
 from fluxaorm.plans.writes.statements import problem_of, statements_plan
 from fluxaorm.query.own_sql.raw_statements import Reach, reach_of
 
@@ -102,7 +100,7 @@ def _ordered_plan(unit_of_work: UnitOfWork, work: FlushWork) -> Plan[None]:
 def _written_plan(unit_of_work: UnitOfWork, work: FlushWork) -> Plan[None]:
     transaction = transaction_of(unit_of_work)
     if transaction is None:
-        yield from _retried_plan(unit_of_work, work)
+        yield from retried_plan(lambda: _write_plan(unit_of_work, work))
     else:
         yield from joined_flush_plan(transaction, work)
 
@@ -160,57 +158,25 @@ def with_new_references(unit_of_work: UnitOfWork, entities: Sequence[TrackedEnti
     return [entity for entity in unit_of_work.pending if entity in chosen]
 
 
-def _retried_plan(unit_of_work: UnitOfWork, work: FlushWork) -> Plan[None]:
-    """Run the work, again after what certainly committed nothing: a deadlock, or a connection lost before COMMIT."""
-    retries = Retries()
-    while True:
-        try:
-            return (yield from _write_plan(unit_of_work, work))
-        except (DeadlockError, MySQLConnectionError) as error:
-            if not (yield from retries.pause_plan(error)):
-                raise
-
-
 def _write_plan(unit_of_work: UnitOfWork, work: FlushWork) -> Plan[None]:
     intents = intents_of(unit_of_work, work)
-    pools = list(work.pools.values())
-    interruption: BaseException | None = None
     try:
-        if not pools:
-            # nothing but Redis commands
-            pass
-        elif len(pools) == 1 and (lone := _lone_of(pools[0], intents)) is not None:
-            interruption = yield from _lone_plan(unit_of_work, pools[0].pool, lone, intents)
-        else:
-            interruption = yield from _transaction_plan(unit_of_work, pools, work.commit_order(), intents)
+        interruption = yield from _commit_work_plan(unit_of_work, work, intents)
     except PartialCommitError as error:
-        yield from _after_partial_commit_plan(unit_of_work, work, error)
+        yield from finish_part_plan(unit_of_work, work, error)
         raise
-    marked = False
-    try:
-        after = AfterCommit.of(work)
-        mark_written(unit_of_work, work.writes)
-        finish_queued(unit_of_work, work.queued)
-        marked = True
-        yield from finish_plan(unit_of_work, intents, [after], interruption)
-    except Exception:
-        raise
-    except BaseException as error:
-        if not marked:
-            # what is durable must not be written a second time
-            mark_written(unit_of_work, work.writes)
-            finish_queued(unit_of_work, work.queued)
-        leave_to_background(intents, error)
-        raise
+    yield from finish_work_plan(unit_of_work, work, intents, interruption)
 
 
-def _after_partial_commit_plan(unit_of_work: UnitOfWork, work: FlushWork, error: PartialCommitError) -> Plan[None]:
-    """What is written of the pools that committed is done with; the rest waits for another flush, commands too."""
-    after = AfterCommit.of(work)
-    mark_written(unit_of_work, [write for write in work.writes if write.binding.mysql_pool in error.committed])
-    if work.queued is not None:
-        work.queued.finish(error.committed, error.statements_done)
-    error.note_failures((yield from follow_part_plan(unit_of_work, [after], error.committed)))
+def _commit_work_plan(unit_of_work: UnitOfWork, work: FlushWork, intents: Intents) -> Plan[BaseException | None]:
+    """Make it durable; what interrupted the caller when it was so already."""
+    pools = list(work.pools.values())
+    if not pools:
+        # nothing but Redis commands
+        return None
+    if len(pools) == 1 and (lone := _lone_of(pools[0], intents)) is not None:
+        return (yield from _lone_plan(unit_of_work, pools[0].pool, lone, intents))
+    return (yield from _transaction_plan(unit_of_work, pools, work.commit_order(), intents))
 
 
 def _lone_of(pool: PoolWork, intents: Intents) -> Statement | None:
@@ -242,7 +208,7 @@ def intents_of(unit_of_work: UnitOfWork, work: FlushWork) -> Intents:
 def _lone_plan(
     unit_of_work: UnitOfWork, pool: str, statement: Statement, intents: Intents
 ) -> Plan[BaseException | None]:
-    """As ``_transaction_plan``."""
+    """As ``_commit_work_plan``."""
     tag = statement.tag
     reach = reach_of(statement.sql) if isinstance(tag, PipelineHandle) else Reach.OURS
     execute = Execute(pool, statement.sql, statement.args, statement.rows, reach=reach)
@@ -268,7 +234,7 @@ def _lone_plan(
 def _transaction_plan(
     unit_of_work: UnitOfWork, pools: list[PoolWork], commit_order: Sequence[str], intents: Intents
 ) -> Plan[BaseException | None]:
-    """Write it; what interrupted the caller when it was durable already."""
+    """As ``_commit_work_plan``."""
     sessions: list[Session] = []
     try:
         for pool in pools:

@@ -16,15 +16,13 @@ from typing import Any, Final
 
 from fluxaorm.errors import (
     CommitUnknownError,
-    DeadlockError,
     IdExhaustedError,
-    MySQLConnectionError,
     MySQLError,
     RedisError,
 )
 from fluxaorm.plans.cache.functions import INSTALL_IDS, ODD_BLOCK, TAKE_IDS, function_call, redis_plan
 from fluxaorm.plans.effects import ExecResult, Execute, FetchRows, Plan, RedisRoundTrip
-from fluxaorm.plans.retries import Retries
+from fluxaorm.plans.retries import retried_plan
 from fluxaorm.plans.state.bound_entity import BoundEntity
 from fluxaorm.plans.state.tracked import TrackedEntity
 from fluxaorm.plans.state.unit_of_work import UnitOfWork
@@ -273,18 +271,14 @@ def _repeatable_plan(binding: BoundEntity, sql: str, args: tuple[object, ...]) -
 
     Repeated after a deadlock, and once when nobody knows whether it was done.
     """
-    retries = Retries()
-    doubts = 0
-    while True:
-        try:
-            return (yield from Execute(binding.mysql_pool, sql, args))
-        except CommitUnknownError:
-            doubts += 1
-            if doubts > 1:
-                raise
-        except (DeadlockError, MySQLConnectionError) as error:
-            if not (yield from retries.pause_plan(error)):
-                raise
+
+    def attempt() -> Plan[ExecResult]:
+        return (yield from Execute(binding.mysql_pool, sql, args))
+
+    try:
+        return (yield from retried_plan(attempt))
+    except CommitUnknownError:
+        return (yield from retried_plan(attempt))
 
 
 def lift_ids_plan(entities: Sequence[TrackedEntity]) -> Plan[None]:

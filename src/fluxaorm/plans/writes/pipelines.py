@@ -122,14 +122,6 @@ class Pipelines:
                 self.statements[pool] = statements[count:]
 
 
-def finish_queued(unit_of_work: UnitOfWork, queued: Pipelines | None) -> None:
-    """What waited is done, but for what follows the commit."""
-    if queued is not None:
-        queued.finish(list(queued.statements))
-        if unit_of_work.pipelines is queued:
-            unit_of_work.pipelines = None
-
-
 def pipelines_of(unit_of_work: UnitOfWork) -> Pipelines | None:
     """What waits in a unit of work; None: nothing."""
     queued = unit_of_work.pipelines

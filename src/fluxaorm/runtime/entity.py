@@ -17,7 +17,7 @@ from fluxaorm.errors import (
     ReadOnlyEntityError,
     UnsettableFieldError,
 )
-from fluxaorm.plans.reads.by_id import entity_at_hand, get_by_id_plan, get_by_ids_plan
+from fluxaorm.plans.reads.by_id import FURTHER, entity_at_hand, get_by_id_plan, get_by_ids_plan, missing_plan
 from fluxaorm.plans.state.tracked import DELETING, GONE, NEW, SNAPSHOT, STORED, Change, TrackedEntity
 from fluxaorm.plans.writes.soft_delete import zero_id_error
 from fluxaorm.runtime.sync_or_async import ready, run_plan
@@ -235,16 +235,20 @@ class EntityBase(NotCopied, TrackedEntity):
         identity_map = ctx.identity_maps.get(provider) or ctx.identity_map_of(provider)
         # an old order still shows its customer
         entity = entity_at_hand(identity_map, id, True)
-        if entity is not None:
-            return ready(ctx, entity)
-        return run_plan(ctx, get_by_id_plan(identity_map, id, include_deleted=True))
+        if entity is FURTHER:
+            return run_plan(ctx, get_by_id_plan(identity_map, id, include_deleted=True))
+        return ready(ctx, entity)
 
     def _must_reference(self, ctx: Any, provider: Provider[R, Any, Any], position: int) -> R:
         id = self._decoded(position)
         if id is None:
             column = self._identity_map.schema.columns[position]
             raise EntityNotFoundError(column.reference or "", None, {column.attribute: None})
-        return run_plan(ctx, get_by_id_plan(ctx.identity_map_of(provider), id, must=True, include_deleted=True))
+        identity_map = ctx.identity_map_of(provider)
+        entity = entity_at_hand(identity_map, id, True)
+        if entity is FURTHER:
+            return run_plan(ctx, get_by_id_plan(identity_map, id, must=True, include_deleted=True))
+        return run_plan(ctx, missing_plan(identity_map, id)) if entity is None else ready(ctx, entity)
 
     def _references(self, ctx: Any, provider: Provider[R, Any, Any], position: int) -> list[R]:
         return run_plan(

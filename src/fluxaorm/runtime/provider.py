@@ -52,9 +52,9 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
         if for_update:
             return run_plan(ctx, locked_reads.get_for_update_plan(identity_map, id, include_deleted=include_deleted))
         entity = reads.entity_at_hand(identity_map, id, include_deleted)
-        if entity is not None:
-            return ready(ctx, entity)
-        return run_plan(ctx, reads.get_by_id_plan(identity_map, id, include_deleted=include_deleted))
+        if entity is reads.FURTHER:
+            return run_plan(ctx, reads.get_by_id_plan(identity_map, id, include_deleted=include_deleted))
+        return ready(ctx, entity)
 
     @sync_or_async
     def must_get_by_id(self, ctx: AnyContext, id: int, *, for_update: bool = False, include_deleted: bool = False) -> E:
@@ -65,9 +65,9 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
                 ctx, locked_reads.get_for_update_plan(identity_map, id, must=True, include_deleted=include_deleted)
             )
         entity = reads.entity_at_hand(identity_map, id, include_deleted)
-        if entity is not None:
-            return ready(ctx, entity)
-        return run_plan(ctx, reads.get_by_id_plan(identity_map, id, must=True, include_deleted=include_deleted))
+        if entity is reads.FURTHER:
+            return run_plan(ctx, reads.get_by_id_plan(identity_map, id, must=True, include_deleted=include_deleted))
+        return run_plan(ctx, reads.missing_plan(identity_map, id)) if entity is None else ready(ctx, entity)
 
     @sync_or_async
     def get_by_ids(

@@ -15,6 +15,7 @@ from fluxaorm.plans.effects import FetchRows, Plan, RedisCommand, RedisReplies, 
 from fluxaorm.plans.state.bound_entity import BoundEntity
 from fluxaorm.plans.state.engine_port import EnginePort
 from fluxaorm.plans.state.keys import ABSENT, LEASE_MS, Absent, encode_row, is_value, lease_command, plain_rows
+from fluxaorm.plans.state.local_rows import LocalRows
 
 BATCH: Final = 1_000
 
@@ -48,6 +49,32 @@ def read_rows_plan(
 
     Round trips per 1,000 ids: 1 Redis when all hit, else at most 3 Redis and 1 MySQL.
     """
+    if binding.local is None or isinstance(target, Session):
+        return (yield from read_rows_past_local_plan(engine, target, binding, ids))
+    rows, missing = local_rows(binding, binding.local, ids)
+    if missing:
+        rows.update((yield from read_rows_past_local_plan(engine, target, binding, missing)))
+    return rows
+
+
+def local_rows(binding: BoundEntity, local: LocalRows, ids: Sequence[int]) -> tuple[dict[int, Row], list[int]]:
+    """What the local cache has of ids: the rows, and of which it knows nothing."""
+    rows: dict[int, Row] = {}
+    missing: list[int] = []
+    for id in ids:
+        found = local.get(id)
+        if found is None:
+            missing.append(id)
+        elif found is not ABSENT:
+            rows[id] = found
+    binding.counts.local_hit += len(ids) - len(missing)
+    return rows, missing
+
+
+def read_rows_past_local_plan(
+    engine: EnginePort, target: Target, binding: BoundEntity, ids: Sequence[int]
+) -> Plan[dict[int, Row]]:
+    """The same of rows that the local cache was asked for already; it keeps what is found."""
     if len(ids) <= BATCH:
         return (yield from _read_batch_plan(engine, target, binding, ids))
     rows: dict[int, Row] = {}
@@ -64,22 +91,12 @@ def _read_batch_plan(
     local = binding.local
     if local is None:
         return (yield from _shared_rows_plan(engine, binding, ids))[0]
-    rows: dict[int, Row] = {}
-    marks: dict[int, int] = {}
-    for id in ids:
-        found = local.get(id)
-        if found is None:
-            marks[id] = local.mark(id)
-        elif found is not ABSENT:
-            rows[id] = found
-    binding.counts.local_hit += len(ids) - len(marks)
-    if marks:
-        binding.count_local_misses(len(marks))
-        shared, coherent = yield from _shared_rows_plan(engine, binding, list(marks))
-        for id in coherent:
-            row = shared.get(id)
-            local.put(id, ABSENT if row is None else tuple(row), marks[id])
-        rows.update(shared)
+    binding.count_local_misses(len(ids))
+    marks = {id: local.mark(id) for id in ids}
+    rows, coherent = yield from _shared_rows_plan(engine, binding, ids)
+    for id in coherent:
+        row = rows.get(id)
+        local.put(id, ABSENT if row is None else tuple(row), marks[id])
     return rows
 
 

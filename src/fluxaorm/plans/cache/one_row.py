@@ -32,16 +32,22 @@ def read_row_plan(engine: EnginePort, target: Target, binding: BoundEntity, id: 
     Round trips: none on a local hit, 1 Redis on a hit, 2 Redis and 1 MySQL on a miss (3 Redis where a foreign value
     is replaced).
     """
+    if binding.local is not None and not isinstance(target, Session):
+        found = binding.local.get(id)
+        if found is not None:
+            binding.counts.local_hit += 1
+            return None if found is ABSENT else found
+    return (yield from read_row_past_local_plan(engine, target, binding, id))
+
+
+def read_row_past_local_plan(engine: EnginePort, target: Target, binding: BoundEntity, id: int) -> Plan[Row | None]:
+    """The same of a row that the local cache was asked for already; it keeps what is found."""
     if isinstance(target, Session):
         return (yield from select_row_plan(target, binding, id))
     local = binding.local
     if local is None:
         row, _ = yield from _shared_row_plan(engine, binding, id)
         return row
-    found = local.get(id)
-    if found is not None:
-        binding.counts.local_hit += 1
-        return None if found is ABSENT else found
     binding.count_local_misses(1)
     mark = local.mark(id)
     row, coherent = yield from _shared_row_plan(engine, binding, id)

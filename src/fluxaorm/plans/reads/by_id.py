@@ -15,80 +15,82 @@ from fluxaorm.errors import (
     UnsavedChangesError,
 )
 from fluxaorm.plans.cache.many_rows import BATCH, select_rows_plan
-from fluxaorm.plans.cache.one_row import read_row_plan
+from fluxaorm.plans.cache.one_row import read_row_past_local_plan
 from fluxaorm.plans.effects import Plan, Row
 from fluxaorm.plans.reads.row_reader import find_row_plan, find_rows_plan
 from fluxaorm.plans.state.given_ids import LARGEST_ID, checked_ids
 from fluxaorm.plans.state.keys import ABSENT
-from fluxaorm.plans.state.tracked import DELETING, GONE, NEW, SNAPSHOT, STORED, TrackedEntity
+from fluxaorm.plans.state.tracked import GONE, NEW, SNAPSHOT, STORED, TrackedEntity
 from fluxaorm.plans.state.unit_of_work import IdentityMap, UnitOfWork
 
 _INT: Final = {int}
+FURTHER: Final[Any] = object()
+"""That an entity is not at hand says nothing of whether it exists."""
+
+
+def entity_at_hand(identity_map: IdentityMap, id: int, include_deleted: bool = False) -> Any:
+    """The entity of an id as the context or the local cache knows it, found without a plan; None: there is none.
+
+    ``FURTHER``: that is for ``get_by_id_plan`` to find out, which does not look here again.
+    """
+    if type(id) is not int:
+        return FURTHER
+    unit_of_work, binding = identity_map.unit_of_work, identity_map.binding
+    ref = identity_map.current.get(id)
+    if ref is not None:
+        entity: Any = ref() if unit_of_work.plain_identity else identity_map.fresh(id)
+        if entity is not None:
+            binding.counts.context_hit += 1
+            if include_deleted or (identity_map.mark is None and entity._state == STORED):
+                return entity
+            return None if identity_map.is_hidden(entity) else entity
+    binding.counts.context_miss += 1
+    # a transaction reads past shared caches; and only a plan finds out that two threads use one context
+    if binding.local is None or unit_of_work.sessions or unit_of_work.in_use_by is not None:
+        return FURTHER
+    row = binding.local.get(id)
+    if row is None:
+        return FURTHER
+    binding.counts.local_hit += 1
+    return None if row is ABSENT else _entity_of_local_row(identity_map, id, row, include_deleted)
+
+
+def _entity_of_local_row(identity_map: IdentityMap, id: int, row: Row, include_deleted: bool) -> Any:
+    if identity_map.stale or not identity_map.unit_of_work.plain_identity:
+        entity = identity_map.entity_from_row(row, identity_map.writes_seen, read_at(identity_map))
+    else:
+        cells = list(row)
+        cells[0] = id
+        entity = identity_map.adopt(id, cells, STORED, 0.0)
+    return entity if include_deleted or not identity_map.is_hidden(entity) else None
 
 
 def get_by_id_plan(identity_map: IdentityMap, id: int, must: bool = False, include_deleted: bool = False) -> Plan[Any]:
-    """The entity of an id, or None; ``must``: or EntityNotFoundError."""
-    entity: Any = None
+    """The entity of an id that is not at hand, or None; ``must``: or EntityNotFoundError.
+
+    QueryError for what is no id.
+    """
     if (type(id) is int and 0 <= id <= LARGEST_ID) or checked_ids(identity_map, (id,)):
-        counts = identity_map.binding.counts
-        if id in identity_map.current:
-            entity = identity_map.fresh(id)
-        if entity is not None:
-            counts.context_hit += 1
+        since = identity_map.writes_seen
+        # no plan of its own: this is the shortest way to one row
+        if identity_map.unit_of_work.merges_look_ups:
+            row = yield from find_row_plan(identity_map, id)
         else:
-            counts.context_miss += 1
-            since = identity_map.writes_seen
-            # no plan of its own: this is the shortest way to one row
-            if identity_map.unit_of_work.merges_look_ups:
-                row = yield from find_row_plan(identity_map, id)
-            else:
-                row = yield from read_row_plan(
-                    identity_map.unit_of_work.engine, identity_map.target, identity_map.binding, id
-                )
-            if row is not None:
-                entity = identity_map.entity_from_row(row, since, read_at(identity_map))
-    if entity is not None and (include_deleted or not identity_map.is_hidden(entity)):
-        return entity
+            engine, target = identity_map.unit_of_work.engine, identity_map.target
+            row = yield from read_row_past_local_plan(engine, target, identity_map.binding, id)
+        if row is not None:
+            entity = identity_map.entity_from_row(row, since, read_at(identity_map))
+            if include_deleted or not identity_map.is_hidden(entity):
+                return entity
     if must:
         raise EntityNotFoundError(identity_map.schema.name, id)
     return None
 
 
-def entity_at_hand(identity_map: IdentityMap, id: int, include_deleted: bool = False) -> Any:
-    """The entity of an id that the context has, or whose row the local cache has, found without a plan.
-
-    None: let the plan look.
-    """
-    unit_of_work, binding, mark = identity_map.unit_of_work, identity_map.binding, identity_map.mark
-    ref = identity_map.current.get(id)
-    if ref is not None and unit_of_work.plain_identity:
-        entity = ref()
-        if entity is not None:
-            if not include_deleted and (entity._state == DELETING or (mark is not None and entity._row[mark])):
-                return None
-            binding.counts.context_hit += 1
-            return entity
-    local = binding.local
-    if (
-        local is None
-        or type(id) is not int
-        or unit_of_work.in_use_by is not None
-        or unit_of_work.sessions
-        or not unit_of_work.plain_identity
-    ):
-        return None
-    row = local.get(id)
-    if row is None or row is ABSENT:
-        return None
-    if mark is not None and not include_deleted and identity_map.python_value(mark, row[mark]):
-        return None
-    binding.counts.context_miss += 1
-    binding.counts.local_hit += 1
-    if identity_map.stale:
-        return identity_map.entity_from_row(row, identity_map.writes_seen)
-    cells = list(row)
-    cells[0] = id
-    return identity_map.adopt(id, cells, STORED, 0.0)
+def missing_plan(identity_map: IdentityMap, id: int) -> Plan[Any]:
+    """Of an id that must have an entity and has none at hand: EntityNotFoundError, to whoever awaits it."""
+    yield from ()
+    raise EntityNotFoundError(identity_map.schema.name, id)
 
 
 def get_by_ids_plan(identity_map: IdentityMap, ids: Sequence[int], include_deleted: bool = False) -> Plan[list[Any]]:

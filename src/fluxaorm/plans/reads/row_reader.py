@@ -1,7 +1,6 @@
 """Reading rows for many contexts at once: what look-ups of one entity that are merged ask for. No I/O.
 
-A context with an open transaction on the entity's pool reads by itself, and so does one whose rows are all in the
-local cache.
+A context with an open transaction on the entity's pool reads by itself. What the local cache has nobody asks for here.
 """
 
 from __future__ import annotations
@@ -9,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from fluxaorm.plans.cache.many_rows import BATCH, read_rows_plan
-from fluxaorm.plans.cache.one_row import read_row_plan
-from fluxaorm.plans.effects import LookUpRows, Plan, Row
+from fluxaorm.plans.cache.many_rows import BATCH, local_rows, read_rows_past_local_plan
+from fluxaorm.plans.cache.one_row import read_row_past_local_plan
+from fluxaorm.plans.effects import LookUpRows, Plan, Row, Session, Target
 
 if TYPE_CHECKING:
     from fluxaorm.plans.state.bound_entity import BoundEntity
@@ -34,48 +33,38 @@ class RowReader:
         """The rows of distinct ids; an id without a row is left out."""
         target = self._binding.mysql_pool
         if len(ids) > 1:
-            return (yield from read_rows_plan(self._engine, target, self._binding, ids))
-        row = yield from read_row_plan(self._engine, target, self._binding, ids[0])
+            return (yield from read_rows_past_local_plan(self._engine, target, self._binding, ids))
+        row = yield from read_row_past_local_plan(self._engine, target, self._binding, ids[0])
         return {} if row is None else {ids[0]: row}
 
 
 def find_row_plan(identity_map: IdentityMap, id: int) -> Plan[Row | None]:
-    """The row of an id below the context cache, or None; read together with others' where look-ups are merged."""
-    binding = identity_map.binding
+    """The row of an id that is not at hand, or None; read together with others' where look-ups are merged."""
     reader = identity_map.merging_reader
     # an id that no row can have must not spoil the statement of all
-    if (
-        reader is not None
-        and id <= identity_map.schema.id_maximum
-        and (binding.local is None or not _is_near(binding, id))
-    ):
+    if reader is not None and id <= identity_map.schema.id_maximum:
         rows: Mapping[int, Row] | None = yield LookUpRows(reader, (id,))
         if rows is not None:
             return rows.get(id)
-    return (yield from read_row_plan(identity_map.unit_of_work.engine, identity_map.target, binding, id))
+    engine, target = identity_map.unit_of_work.engine, identity_map.target
+    return (yield from read_row_past_local_plan(engine, target, identity_map.binding, id))
 
 
 def find_rows_plan(identity_map: IdentityMap, ids: Sequence[int]) -> Plan[dict[int, Row]]:
-    """The rows of distinct ids likewise; an id without a row is left out."""
-    engine, target, binding, reader = (
-        identity_map.unit_of_work.engine,
-        identity_map.target,
-        identity_map.binding,
-        identity_map.merging_reader,
-    )
-    if reader is None or len(ids) >= reader.most or max(ids) > identity_map.schema.id_maximum:
-        return (yield from read_rows_plan(engine, target, binding, ids))
-    far = [id for id in ids if not _is_near(binding, id)]
-    found = (yield from LookUpRows(reader, far)) if far else None
-    if found is None:
-        return (yield from read_rows_plan(engine, target, binding, ids))
-    rows: dict[int, Row] = {}
-    if len(far) < len(ids):
-        taken = set(far)
-        rows = yield from read_rows_plan(engine, target, binding, [id for id in ids if id not in taken])
-    rows.update((id, found[id]) for id in far if id in found)
+    """The rows of distinct ids below the context cache likewise; an id without a row is left out."""
+    target, binding = identity_map.target, identity_map.binding
+    if binding.local is None or isinstance(target, Session):
+        return (yield from _find_far_rows_plan(identity_map, target, ids))
+    rows, missing = local_rows(binding, binding.local, ids)
+    if missing:
+        rows.update((yield from _find_far_rows_plan(identity_map, target, missing)))
     return rows
 
 
-def _is_near(binding: BoundEntity, id: int) -> bool:
-    return binding.local is not None and binding.local.get(id) is not None
+def _find_far_rows_plan(identity_map: IdentityMap, target: Target, ids: Sequence[int]) -> Plan[dict[int, Row]]:
+    reader = identity_map.merging_reader
+    if reader is not None and len(ids) < reader.most and max(ids) <= identity_map.schema.id_maximum:
+        found = yield from LookUpRows(reader, ids)
+        if found is not None:
+            return {id: found[id] for id in ids if id in found}
+    return (yield from read_rows_past_local_plan(identity_map.unit_of_work.engine, target, identity_map.binding, ids))

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from fluxaorm.plans.effects import Session
-from fluxaorm.plans.reads.by_id import entity_at_hand
+from fluxaorm.plans.reads.by_id import FURTHER, entity_at_hand
 from fluxaorm.plans.state.keys import ABSENT
+from fluxaorm.plans.state.tracked import STORED
 from tests.unit.plans.world import World
 
 ROW = (7, b"seven", b"")
@@ -46,15 +47,11 @@ def _in_use(world: World) -> None:
     world.unit_of_work.in_use_by = 1
 
 
-def _with_a_ttl(world: World) -> None:
-    world.unit_of_work.identity_ttl, world.unit_of_work.plain_identity = 1.0, False
-
-
 def _without_a_local_cache(world: World) -> None:
     world.identity_map.binding.local = None
 
 
-@pytest.mark.parametrize("make", [_in_a_transaction, _in_use, _with_a_ttl, _without_a_local_cache])
+@pytest.mark.parametrize("make", [_in_a_transaction, _in_use, _without_a_local_cache])
 def test_whatever_is_out_of_the_ordinary_is_the_plans(make: Callable[[World], None]) -> None:
     """A transaction reads past every cache, and only a plan finds out that two threads use one context."""
     world = world_with(ROW)
@@ -62,48 +59,65 @@ def test_whatever_is_out_of_the_ordinary_is_the_plans(make: Callable[[World], No
 
     found = entity_at_hand(world.identity_map, 7)
 
-    assert found is None
-    assert 0 == world.identity_map.binding.counts.context_miss
-
-
-@pytest.mark.parametrize(("row", "id"), [(ABSENT, 7), (ROW, 8), (ROW, True), (ROW, "7")])
-def test_missing_rows_and_what_is_no_id_are_the_plans(row: Any, id: Any) -> None:
-    """The plan knows what to raise, and counts."""
-    world = world_with(row)
-
-    found = entity_at_hand(world.identity_map, id)
-
-    assert found is None
+    assert found is FURTHER
     assert 0 == world.identity_map.binding.counts.local_hit
 
 
-@pytest.mark.parametrize("id", [7.0, True])
-def test_what_only_equals_an_id_finds_no_entity(id: Any) -> None:
-    """Python takes them for one key: with the entity loaded it would be found, without it be refused."""
+@pytest.mark.parametrize("id", [8, 7.0, "7", True])
+def test_unknown_rows_and_what_is_no_id_are_the_plans(id: Any) -> None:
+    """The plan reads them, and knows what to raise; an entity that is loaded does not make its id's equals ids."""
     world = world_with((1, b"one", b""))
-    held = [world.unit.adopt(number, [number, b"n", b""], STORED, 0.0) for number in (1, 7)]
+    held = world.identity_map.adopt(1, [1, "one", ""], STORED, 0.0)
 
-    found = entity_at_hand(world.unit, id)
+    found = entity_at_hand(world.identity_map, id)
+
+    assert found is FURTHER
+    assert held is entity_at_hand(world.identity_map, 1)
+    assert 0 == world.identity_map.binding.counts.local_hit
+
+
+def test_a_row_that_is_known_to_be_missing_is_none() -> None:
+    """Nobody is asked again."""
+    world = world_with(ABSENT)
+
+    found = entity_at_hand(world.identity_map, 7)
 
     assert found is None
-    assert held == [entity_at_hand(world.unit, number) for number in (1, 7)]
+    assert 1 == world.identity_map.binding.counts.local_hit
 
 
-def test_a_stale_entity_that_waits_to_be_deleted_is_not_given_out() -> None:
+@pytest.mark.parametrize("change", ["delete", "set"])
+def test_an_entity_that_waits_to_be_deleted_is_hidden_when_it_is_stale_too(change: str) -> None:
     """A row in the process says nothing of what its context is about to do."""
     world = world_with(ROW)
-    entity = entity_at_hand(world.unit, 7)
-    entity.delete()
-    world.owner.make_stale()
-    counts = world.unit.binding.counts
-    before = (counts.context_miss, counts.local_hit)
+    entity = entity_at_hand(world.identity_map, 7)
+    if change == "delete":
+        entity.delete()
+    else:
+        entity.name = "changed"
+    world.unit_of_work.make_stale()
 
-    found = entity_at_hand(world.unit, 7)
+    found = entity_at_hand(world.identity_map, 7)
 
-    assert found is None
-    # the plan looks again, and counts
-    assert before == (counts.context_miss, counts.local_hit)
-    assert entity is entity_at_hand(world.unit, 7, True)
+    assert (None if change == "delete" else entity) is found
+    assert entity is entity_at_hand(world.identity_map, 7, True)
+
+
+def test_an_entity_that_is_older_than_its_time_is_refreshed() -> None:
+    """The time counts from when it was made, also of a row in the process."""
+    world = world_with(ROW)
+    world.unit_of_work.identity_ttl, world.unit_of_work.plain_identity = 1.0, False
+    first = entity_at_hand(world.identity_map, 7)
+    local = world.identity_map.binding.local
+    assert local is not None
+    local.put(7, (7, b"newer", b""), local.mark(7))
+
+    young = entity_at_hand(world.identity_map, 7).name
+    world.engine.now += 2.0
+    old = entity_at_hand(world.identity_map, 7).name
+
+    assert ("seven", "newer") == (young, old)
+    assert first is entity_at_hand(world.identity_map, 7)
 
 
 def test_a_stale_entity_is_refreshed_in_place() -> None:

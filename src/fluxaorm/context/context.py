@@ -27,7 +27,7 @@ from fluxaorm.errors import (
     UnflushedChangesWarning,
 )
 from fluxaorm.observe.query_log import QueryLogEntry, QueryLoggers
-from fluxaorm.plans.commits.transactions import inside_plan, transaction_of
+from fluxaorm.plans.commits.transactions import inside_plan, transaction_of, turn_plan
 from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.flush.blocks import close_streams_plan, roll_back_plan
 from fluxaorm.plans.flush.flush import clear_flush, flush_plan
@@ -347,9 +347,25 @@ class AsyncContext(_ContextBase, AsyncUnitOfWork):
             raise ContextClosedError("the context is closed; make another with engine.new_async_context()")
         return self._run_plan(plan, self._observer, self)
 
-    def run_in_turn(self, plan: Plan[T]) -> Coroutine[Any, Any, T]:
+    def in_turn(self, plan: Plan[T]) -> Plan[T]:
         """See SharedContext."""
-        return self._drive(plan)
+        self._check_turn(plan)
+        return self._joined(plan)
+
+    def _check_turn(self, plan: Plan[T], *, alone: bool = False) -> None:
+        outer = self.in_use_by
+        if outer is not None and outer is asyncio.current_task():
+            self._check_reentrance()
+        elif outer is not None or (alone and self.running):
+            plan.close()
+            raise ContextMisuseError("a flush runs beside something else on this context; await one after the other")
+
+    def _joined(self, plan: Plan[T]) -> Plan[T]:
+        """In the open transaction, if there is one."""
+        if not self.sessions or (transaction := transaction_of(self)) is None:
+            return plan
+        self._turn = self._turn or asyncio.Lock()
+        return turn_plan(transaction, self._turn, plan)
 
     def _run_alone(self, plan: Plan[T]) -> Coroutine[Any, Any, T]:
         """As ``_run``, of a plan that flushes: ContextMisuseError beside anything else on this context."""
@@ -358,22 +374,13 @@ class AsyncContext(_ContextBase, AsyncUnitOfWork):
         return self._drive(plan, alone=True)
 
     async def _drive(self, plan: Plan[T], *, alone: bool = False, inside: bool = True) -> T:
+        self._check_turn(plan, alone=alone)
         outer = self.in_use_by
-        if outer is not None and outer is asyncio.current_task():
-            self._check_reentrance()
-        elif outer is not None or (alone and self.running):
-            plan.close()
-            raise ContextMisuseError("a flush runs beside something else on this context; await one after the other")
         self.running += 1
         if alone:
             self.in_use_by = asyncio.current_task()
         try:
-            if self.sessions and inside and (transaction := transaction_of(self)) is not None:
-                self._turn = self._turn or asyncio.Lock()
-                async with self._turn:
-                    in_turn: T = await self._run_plan(inside_plan(transaction, plan), self._observer)
-                    return in_turn
-            value: T = await self._run_plan(plan, self._observer)
+            value: T = await self._run_plan(self._joined(plan) if inside else plan, self._observer)
             return value
         finally:
             self.running -= 1

@@ -343,6 +343,27 @@ class Parallel(Effect[list[Any]]):
         self.effects = effects
 
 
+class Turn(Protocol):
+    """Held by one plan at a time, of those that share a connection; an ``asyncio.Lock``."""
+
+    async def acquire(self) -> object:
+        """Wait for it."""
+        ...
+
+    def release(self) -> None:
+        """Let the next one have it."""
+        ...
+
+
+class TakeTurn(Effect[None]):
+    """Wait until nobody else has the turn; whoever took it releases it. For plans of an AsyncContext only."""
+
+    __slots__ = ("turn",)
+
+    def __init__(self, turn: Turn) -> None:
+        self.turn = turn
+
+
 class CallHandler(Effect[Any]):
     """Call a user's callback; the asyncio runner awaits it when it is a coroutine function."""
 

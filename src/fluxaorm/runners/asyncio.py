@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from fluxaorm.errors import MySQLConnectionError, MySQLError, UnknownPoolError
@@ -38,6 +38,7 @@ from fluxaorm.plans.effects import (
     ShieldedRedisRoundTrip,
     Sleep,
     Stream,
+    TakeTurn,
     Target,
 )
 from fluxaorm.pools.base.per_loop import PerLoop
@@ -79,8 +80,8 @@ class SharedContext(Protocol):
         """Of its open transaction, in which plans wait for one another."""
         ...
 
-    def run_in_turn(self, plan: Plan[T]) -> Coroutine[Any, Any, T]:
-        """Run a plan when something is to be said against running it at once."""
+    def in_turn(self, plan: Plan[T]) -> Plan[T]:
+        """The plan to run instead, when something is to be said against running it at once. ContextMisuseError."""
         ...
 
 
@@ -107,6 +108,7 @@ class AsyncRunner:
             ShieldedRedisRoundTrip: self._shielded_redis_round_trip,
             Sleep: _sleep,
             Parallel: self._parallel,
+            TakeTurn: _take_turn,
             CallHandler: _call_handler,
         }
 
@@ -114,7 +116,7 @@ class AsyncRunner:
         """Drive a plan to its end: its result, or what it raises. ``shared``: counts it while it runs."""
         if shared is not None:
             if shared.in_use_by is not None or shared.sessions:
-                return await shared.run_in_turn(plan)
+                plan = shared.in_turn(plan)
             shared.running += 1
         performers = self._performers
         shield = Shield()
@@ -413,6 +415,10 @@ def _microseconds_since(started: float) -> int:
 
 async def _sleep(effect: Sleep, _: Shield) -> None:
     await asyncio.sleep(effect.seconds)
+
+
+async def _take_turn(effect: TakeTurn, _shield: Shield) -> None:
+    _ = await effect.turn.acquire()
 
 
 async def _call_handler(effect: CallHandler, _: Shield) -> Any:

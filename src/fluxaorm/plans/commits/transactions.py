@@ -38,6 +38,8 @@ from fluxaorm.plans.effects import (
     OpenStream,
     Plan,
     Session,
+    TakeTurn,
+    Turn,
 )
 from fluxaorm.plans.state.unit_of_work import UnitOfWork
 from fluxaorm.plans.writes.changed_keys import add_write
@@ -238,6 +240,15 @@ def inside_plan(transaction: Transaction, plan: Plan[T]) -> Plan[T]:
     except StopIteration as done:
         result: T = done.value
         return result
+
+
+def turn_plan(transaction: Transaction, turn: Turn, plan: Plan[T]) -> Plan[T]:
+    """As ``inside_plan``, of tasks that share the transaction and its connections: one plan after the other."""
+    yield from TakeTurn(turn)
+    try:
+        return (yield from inside_plan(transaction, plan))
+    finally:
+        turn.release()
 
 
 def _session_of(effect: Effect[Any]) -> Session | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from fluxaorm.plans.state.local_rows import PLACE_BYTES, LocalRows
 
 

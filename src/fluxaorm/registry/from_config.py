@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fluxaorm.config import (
     Config,
@@ -28,10 +28,34 @@ from fluxaorm.options import (
 )
 
 if TYPE_CHECKING:
-    from fluxaorm.registry.registry import Registry
+    from collections.abc import Sequence
 
 
-def register_config(registry: Registry, config: Config) -> None:
+class PoolRegistry(Protocol):
+    """Where pools, topics and groups are registered: a ``Registry``."""
+
+    def register_mysql(self, address: str, pool: str, options: MySQLOptions, /) -> None:
+        """See ``Registry``, here as below."""
+        ...
+
+    def register_redis(self, address: str, database: int, pool: str, options: RedisOptions, /) -> None: ...
+
+    def register_local_cache(self, pool: str, limit: int, /) -> None: ...
+
+    def register_clickhouse(self, address: str, pool: str, options: ClickhouseOptions, /) -> None: ...
+
+    def register_kafka(self, brokers: Sequence[str], pool: str, options: KafkaPoolOptions, /) -> None: ...
+
+    def register_kafka_consumer_group(self, group: KafkaConsumerGroup, /) -> None: ...
+
+    def register_kafka_topic(self, topic: KafkaTopic, /) -> None: ...
+
+    def register_debezium_connect_url(self, url: str, kafka_pool: str, /) -> None: ...
+
+    def register_async_flush(self, kafka_pool: str, options: AsyncFlushOptions, /) -> None: ...
+
+
+def register_config(registry: PoolRegistry, config: Config) -> None:
     """Register everything in ``config``. Raises ConfigError with all that is wrong, after registering the rest."""
     problems: list[str] = []
     for register, items in _steps(config):
@@ -47,7 +71,7 @@ def register_config(registry: Registry, config: Config) -> None:
         raise ConfigError(f"{len(problems)} problems in the configuration:\n{lines}")
 
 
-def _steps(config: Config) -> Iterable[tuple[Callable[[Registry, Any], None], Iterable[Any]]]:
+def _steps(config: Config) -> Iterable[tuple[Callable[[PoolRegistry, Any], None], Iterable[Any]]]:
     yield _register_mysql, config.mysql_pools
     yield _register_redis, config.redis_pools
     yield _register_sentinel, config.redis_sentinel_pools
@@ -58,7 +82,7 @@ def _steps(config: Config) -> Iterable[tuple[Callable[[Registry, Any], None], It
     yield _register_async_flush, [] if config.async_flush is None else [config.async_flush]
 
 
-def _register_mysql(registry: Registry, pool: ConfigMySQL) -> None:
+def _register_mysql(registry: PoolRegistry, pool: ConfigMySQL) -> None:
     options = MySQLOptions(
         conn_max_lifetime=pool.conn_max_lifetime,
         max_open_connections=pool.max_open_connections,
@@ -72,23 +96,23 @@ def _register_mysql(registry: Registry, pool: ConfigMySQL) -> None:
     registry.register_mysql(pool.uri, pool.code, options)
 
 
-def _register_redis(registry: Registry, pool: ConfigRedis) -> None:
+def _register_redis(registry: PoolRegistry, pool: ConfigRedis) -> None:
     options = RedisOptions(user=pool.user, password=pool.password)
     registry.register_redis(pool.uri, pool.database, pool.code, options)
 
 
-def _register_sentinel(registry: Registry, pool: ConfigRedisSentinel) -> None:
+def _register_sentinel(registry: PoolRegistry, pool: ConfigRedisSentinel) -> None:
     options = RedisOptions(
         master=pool.master_name, sentinels=tuple(pool.sentinels), user=pool.user, password=pool.password
     )
     registry.register_redis("", pool.database, pool.code, options)
 
 
-def _register_local_cache(registry: Registry, pool: ConfigLocalCache) -> None:
+def _register_local_cache(registry: PoolRegistry, pool: ConfigLocalCache) -> None:
     registry.register_local_cache(pool.code, pool.limit)
 
 
-def _register_clickhouse(registry: Registry, pool: ConfigClickhouse) -> None:
+def _register_clickhouse(registry: PoolRegistry, pool: ConfigClickhouse) -> None:
     options = ClickhouseOptions(
         conn_max_lifetime=pool.conn_max_lifetime,
         max_open_connections=pool.max_open_connections,
@@ -97,7 +121,7 @@ def _register_clickhouse(registry: Registry, pool: ConfigClickhouse) -> None:
     registry.register_clickhouse(pool.uri, pool.code, options)
 
 
-def _register_kafka(registry: Registry, pool: ConfigKafka) -> None:
+def _register_kafka(registry: PoolRegistry, pool: ConfigKafka) -> None:
     options = KafkaPoolOptions(
         client_id=pool.client_id,
         required_acks=pool.required_acks,
@@ -134,9 +158,9 @@ def _register_kafka(registry: Registry, pool: ConfigKafka) -> None:
         )
 
 
-def _register_connect(registry: Registry, connect: ConfigDebeziumConnect) -> None:
+def _register_connect(registry: PoolRegistry, connect: ConfigDebeziumConnect) -> None:
     registry.register_debezium_connect_url(connect.url, connect.kafka_pool)
 
 
-def _register_async_flush(registry: Registry, flush: ConfigAsyncFlush) -> None:
+def _register_async_flush(registry: PoolRegistry, flush: ConfigAsyncFlush) -> None:
     registry.register_async_flush(flush.kafka_pool, AsyncFlushOptions(topic_partitions=flush.topic_partitions))

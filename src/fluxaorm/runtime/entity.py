@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from reprlib import Repr
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from fluxaorm.entity.schema import UNSET, GroupSchema
 from fluxaorm.entity.values.json_value import JsonValue
@@ -20,10 +20,8 @@ from fluxaorm.errors import (
 from fluxaorm.plans.reads.by_id import FURTHER, entity_at_hand, get_by_id_plan, get_by_ids_plan, missing_plan
 from fluxaorm.plans.state.tracked import DELETING, GONE, NEW, SNAPSHOT, STORED, Change, TrackedEntity
 from fluxaorm.plans.writes.soft_delete import zero_id_error
+from fluxaorm.runtime.provider_identity import ProviderIdentity
 from fluxaorm.runtime.sync_or_async import ready, run_plan
-
-if TYPE_CHECKING:
-    from fluxaorm.runtime.provider import Provider
 
 _BRIEF: Final = Repr()
 """How values are shown in the repr of an entity."""
@@ -228,7 +226,7 @@ class EntityBase(NotCopied, TrackedEntity):
             raise FieldValueError(name, group.name, items, f"has {len(items)} items, at most {size} fit")
         return items + [None] * (size - len(items))
 
-    def _reference(self, ctx: Any, provider: Provider[R, Any, Any], position: int) -> R | None:
+    def _reference(self, ctx: Any, provider: ProviderIdentity[R], position: int) -> R | None:
         id = self._decoded(position)
         if id is None:
             return ready(ctx, None)
@@ -239,7 +237,7 @@ class EntityBase(NotCopied, TrackedEntity):
             return run_plan(ctx, get_by_id_plan(identity_map, id, include_deleted=True))
         return ready(ctx, entity)
 
-    def _must_reference(self, ctx: Any, provider: Provider[R, Any, Any], position: int) -> R:
+    def _must_reference(self, ctx: Any, provider: ProviderIdentity[R], position: int) -> R:
         id = self._decoded(position)
         if id is None:
             column = self._identity_map.schema.columns[position]
@@ -250,7 +248,7 @@ class EntityBase(NotCopied, TrackedEntity):
             return run_plan(ctx, get_by_id_plan(identity_map, id, must=True, include_deleted=True))
         return run_plan(ctx, missing_plan(identity_map, id)) if entity is None else ready(ctx, entity)
 
-    def _references(self, ctx: Any, provider: Provider[R, Any, Any], position: int) -> list[R]:
+    def _references(self, ctx: Any, provider: ProviderIdentity[R], position: int) -> list[R]:
         return run_plan(
             ctx, get_by_ids_plan(ctx.identity_map_of(provider), self._json(position) or (), include_deleted=True)
         )

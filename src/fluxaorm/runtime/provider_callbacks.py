@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from fluxaorm.errors import RegistryError
 from fluxaorm.plans.state.handlers import Event, Handler, Handlers
@@ -29,7 +29,7 @@ class HandlersEngine(Protocol):
         ...
 
 
-class CallbackMethods(ProviderIdentity, Generic[E]):
+class CallbackMethods(ProviderIdentity[E]):
     """Handlers of one event run in the order registered; on an AsyncContext they may be coroutine functions.
 
     Before-handlers run inside the flush: what they change of the entity is part of its statement, and what they raise

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from fluxaorm.plans.state.tracked import TrackedEntity
 
+E = TypeVar("E", bound=TrackedEntity)
+"""The class of its entities."""
 
-class ProviderIdentity:
+
+class ProviderIdentity(Generic[E]):
     """Which entity it is about, and the definition its code was generated from; see ``ProviderPort``."""
 
     entity_name: ClassVar[str]

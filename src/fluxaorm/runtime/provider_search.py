@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from fluxaorm.plans.reads import search
 from fluxaorm.plans.reads.aggregates import aggregate_groups_plan, aggregate_plan
@@ -26,7 +26,7 @@ V3 = TypeVar("V3")
 V4 = TypeVar("V4")
 
 
-class SearchMethods(ProviderIdentity, Generic[E]):
+class SearchMethods(ProviderIdentity[E]):
     """Everything that takes a Query; without one all rows are meant. Each raises QueryError before anything is sent,
     MySQLError, ContextClosedError.
     """

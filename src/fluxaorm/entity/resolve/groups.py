@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, get_args, get_origin
+from typing import Any, Final, get_args, get_origin
 
 from fluxaorm.entity.declare.embedded import Embedded
 from fluxaorm.entity.declare.field import OPTION_NAMES
@@ -13,13 +13,10 @@ from fluxaorm.entity.declare.shape import Shape, shape_of
 from fluxaorm.entity.resolve.field_options import NOT_OF_LISTS, OF_EMBEDDED, misplaced, option_problems
 from fluxaorm.entity.resolve.initial import Initial
 from fluxaorm.entity.resolve.names import identifier_problem
-from fluxaorm.entity.resolve.place import FieldRequest, Place, RefusedError
+from fluxaorm.entity.resolve.place import Collector, FieldRequest, Place, RefusedError
 from fluxaorm.entity.schema import UNSET, GroupSchema
 from fluxaorm.entity.values.guards import is_sequence
 from fluxaorm.entity.values.type_source import Source, class_source, source_of
-
-if TYPE_CHECKING:
-    from fluxaorm.entity.resolve.columns import ColumnCollector
 
 LONGEST_LIST: Final = 100
 _OF_LISTS: Final = frozenset(OPTION_NAMES) - NOT_OF_LISTS
@@ -37,7 +34,7 @@ def is_list(shape: Shape) -> bool:
     return shape.marker is None and get_origin(shape.type) is list
 
 
-def add_embedded(collector: ColumnCollector, request: FieldRequest) -> GroupSchema:
+def add_embedded(collector: Collector, request: FieldRequest) -> GroupSchema:
     """The columns of an Embedded field, and the group they make."""
     cls: type[Embedded] = request.shape.type
     if request.shape.nullable:
@@ -62,7 +59,7 @@ def _attribute(name: str, value: Any) -> Any:
     return getattr(value, name, UNSET)
 
 
-def _place_inside(collector: ColumnCollector, cls: type[Embedded], request: FieldRequest) -> Place:
+def _place_inside(collector: Collector, cls: type[Embedded], request: FieldRequest) -> Place:
     renamed = request.renamed_from
     return Place(
         request.where,
@@ -74,7 +71,7 @@ def _place_inside(collector: ColumnCollector, cls: type[Embedded], request: Fiel
     )
 
 
-def _prefix(collector: ColumnCollector, request: FieldRequest) -> str:
+def _prefix(collector: Collector, request: FieldRequest) -> str:
     own = request.options.get("prefix")
     if own is None:
         return f"{request.name}_"
@@ -83,7 +80,7 @@ def _prefix(collector: ColumnCollector, request: FieldRequest) -> str:
     return request.place.prefix + str(own)
 
 
-def _embedded_initial(collector: ColumnCollector, cls: type[Embedded], request: FieldRequest) -> Initial:
+def _embedded_initial(collector: Collector, cls: type[Embedded], request: FieldRequest) -> Initial:
     initial = collector.own_initial(request)
     if initial.factory is cls:
         return Initial()
@@ -93,7 +90,7 @@ def _embedded_initial(collector: ColumnCollector, cls: type[Embedded], request: 
     return initial
 
 
-def _sample(collector: ColumnCollector, initial: Initial, request: FieldRequest) -> Any:
+def _sample(collector: Collector, initial: Initial, request: FieldRequest) -> Any:
     if initial.factory is None:
         return initial.constant
     try:
@@ -103,7 +100,7 @@ def _sample(collector: ColumnCollector, initial: Initial, request: FieldRequest)
         raise collector.refuse(request.where, reason) from None
 
 
-def add_list(collector: ColumnCollector, request: FieldRequest) -> GroupSchema:
+def add_list(collector: Collector, request: FieldRequest) -> GroupSchema:
     """The columns of a list field, and the group they make."""
     size = _size(collector, request)
     if request.shape.nullable:
@@ -120,7 +117,7 @@ def add_list(collector: ColumnCollector, request: FieldRequest) -> GroupSchema:
     return GroupSchema(request.name, None, members, f"tuple[{source.text}, ...]", source.imports)
 
 
-def _size(collector: ColumnCollector, request: FieldRequest) -> int:
+def _size(collector: Collector, request: FieldRequest) -> int:
     size = request.options.get("size")
     if size is None:
         text = source_of(request.shape.type).text
@@ -131,7 +128,7 @@ def _size(collector: ColumnCollector, request: FieldRequest) -> int:
     return size
 
 
-def _list_initial(collector: ColumnCollector, request: FieldRequest, item: Shape, size: int) -> Initial:
+def _list_initial(collector: Collector, request: FieldRequest, item: Shape, size: int) -> Initial:
     """Items that may be None start as None; others start from the default, which must then have them all."""
     initial = collector.own_initial(request)
     value = _sample(collector, initial, request)
@@ -146,7 +143,7 @@ def _list_initial(collector: ColumnCollector, request: FieldRequest, item: Shape
     return initial
 
 
-def _add_item(collector: ColumnCollector, request: FieldRequest, number: int, initial: Initial) -> int | GroupSchema:
+def _add_item(collector: Collector, request: FieldRequest, number: int, initial: Initial) -> int | GroupSchema:
     options = _numbered(request.options, number)
     taken = initial.part(partial(_item, number - 1))
     numbered = replace(
@@ -175,7 +172,7 @@ def _item(position: int, value: Any) -> Any:
     return value[position] if position < len(value) else None
 
 
-def _item_source(collector: ColumnCollector, member: int | GroupSchema) -> Source:
+def _item_source(collector: Collector, member: int | GroupSchema) -> Source:
     if isinstance(member, GroupSchema):
         return Source(member.annotation, member.imports)
     column = collector.columns[member]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from fluxaorm.entity.declare.hints import DeclaredField
 from fluxaorm.entity.declare.shape import Shape
 from fluxaorm.entity.resolve.initial import Initial
+from fluxaorm.entity.resolve.problems import Problems
+from fluxaorm.entity.schema import ColumnSchema, GroupSchema
 
 
 class RefusedError(Exception):
@@ -57,3 +59,26 @@ class FieldRequest:
         if isinstance(own, str):
             return self.place.prefix + own
         return f"{self.place.renamed_prefix}{self.declared.name}" if self.place.renamed_prefix else None
+
+
+class Collector(Protocol):
+    """Where the columns of fields are collected: a ``ColumnCollector``, which says what each of these does."""
+
+    problems: Problems
+
+    @property
+    def columns(self) -> Sequence[ColumnSchema]: ...
+
+    def add(self, declared: DeclaredField, place: Place) -> int | GroupSchema | None: ...
+
+    def add_column(self, request: FieldRequest) -> int: ...
+
+    def fields_of(self, cls: type[Any]) -> Mapping[str, DeclaredField]: ...
+
+    def own_initial(self, request: FieldRequest) -> Initial: ...
+
+    def evaluator(self, declared: DeclaredField, where: str) -> Callable[[Any], Any]: ...
+
+    def refuse(self, where: str, what: str) -> RefusedError: ...
+
+    def note(self, where: str, sentences: Iterable[str]) -> None: ...

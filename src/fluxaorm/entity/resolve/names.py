@@ -35,7 +35,9 @@ def field_problem(name: str) -> str:
     if name in RESERVED:
         return f"the generated class needs the name '{name}' itself; call it {name}_ with Field(column='{name}')"
     if name.startswith("_"):
-        bare = name.strip("_") or "name"
+        bare = name.strip("_")
+        if field_problem(bare):
+            bare = f"field{name}"
         rename = f"call it {bare} with Field(column='{name}')"
         return f"'{name}' begins with _; {rename}, or say Field(ignore=True) if it is no column"
     return ""

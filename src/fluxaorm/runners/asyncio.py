@@ -118,39 +118,51 @@ class AsyncRunner:
             if shared.in_use_by is not None or shared.sessions:
                 plan = shared.in_turn(plan)
             shared.running += 1
-        performers = self._performers
         shield = Shield()
-        watched = None if observer is None else Watched(observer)
         try:
+            if observer is not None:
+                return await self._run_observed(plan, Watched(observer), shield)
+            performers = self._performers
             effect = next(plan)
             while True:
                 try:
-                    if shield.cancelled and not _is_shielded(effect):
+                    if shield.cancelled and not effect.shielded:
                         shield.deliver()
-                    if watched is None:
-                        reply = await performers[type(effect)](effect, shield)
-                    else:
-                        if not _is_shielded(effect):
-                            watched.deliver()
-                        reply = await self._perform_observed(effect, shield, watched)
+                    reply = await performers[type(effect)](effect, shield)
                 except BaseException as error:  # noqa: BLE001 - it is the plan that handles it
                     effect = plan.throw(error)
                 else:
                     effect = plan.send(reply)
         except StopIteration as done:
-            if watched is not None:
-                watched.deliver()
             result: T = done.value
             return result
-        except BaseException as error:
-            if watched is not None:
-                watched.deliver(error)
-            raise
         finally:
             if shared is not None:
                 shared.running -= 1
             if shield.cancelled:
                 shield.deliver_later()
+
+    async def _run_observed(self, plan: Plan[T], watched: Watched, shield: Shield) -> T:
+        try:
+            effect = next(plan)
+            while True:
+                try:
+                    if not effect.shielded:
+                        if shield.cancelled:
+                            shield.deliver()
+                        watched.deliver()
+                    reply = await self._perform_observed(effect, shield, watched)
+                except BaseException as error:  # noqa: BLE001 - it is the plan that handles it
+                    effect = plan.throw(error)
+                else:
+                    effect = plan.send(reply)
+        except StopIteration as done:
+            watched.deliver()
+            result: T = done.value
+            return result
+        except BaseException as error:
+            watched.deliver(error)
+            raise
 
     async def _perform_observed(self, effect: Effect[Any], shield: Shield, observer: Watched) -> Any:
         if type(effect) is Parallel:
@@ -403,10 +415,6 @@ class AsyncRunner:
         if observer is not None:
             return await self._perform_observed(effect, shield, observer)
         return await self._performers[type(effect)](effect, shield)
-
-
-def _is_shielded(effect: Effect[Any]) -> bool:
-    return effect.shielded
 
 
 def _microseconds_since(started: float) -> int:

@@ -213,33 +213,56 @@ FLUSH_SAVEPOINT: Final = "fluxa_flush"
 
 
 def inside_plan(transaction: Transaction, plan: Plan[T]) -> Plan[T]:
-    """Any plan of a unit of work with an open transaction: begins what it touches, notes what ends it."""
+    """Any plan of a unit of work with an open transaction: begins what it touches, notes what ends it.
+
+    | effect                          | before it  | performed                 | its error                       |
+    | ------------------------------- | ---------- | ------------------------- | ------------------------------- |
+    | not in a session (Redis, sleep) |            | as it is                  | goes to the plan                |
+    | a statement of the library's    | BEGIN etc. | as it is                  | noted, then to the plan         |
+    | the user's own, at once         | BEGIN etc. | behind a savepoint        | noted, then to the plan         |
+    | the user's own, of a flush      | BEGIN etc. | as it is, session changed | the same, but a deadlock behind |
+    |                                 |            |                           | what may have committed         |
+    """
     try:
         effect = transaction.joined(next(plan))
         while True:
-            session, reach = _session_of(effect), _reach_of(effect)
             try:
-                if session is not None:
-                    yield from transaction.ready_plan(session, reach)
-                if session is None or reach < Reach.SESSION:
-                    reply = yield effect
-                else:
-                    reply = yield from _users_plan(transaction, session, effect)
+                reply = yield from _perform_plan(transaction, effect)
             except GeneratorExit:
                 plan.close()
                 raise
             except BaseException as error:  # noqa: BLE001 - it is the plan that handles it
-                told = error
-                # whether a deadlock is all that happened in what was queued, its plan finds out
-                queued = isinstance(effect, ExecuteBatch) and reach is Reach.TRANSACTION
-                if session is not None and not (queued and isinstance(error, DeadlockError)):
-                    told = yield from transaction.noted_plan(session, error)
-                effect = transaction.joined(plan.throw(told))
+                effect = transaction.joined(plan.throw((yield from _told_plan(transaction, effect, error))))
             else:
                 effect = transaction.joined(plan.send(reply))
     except StopIteration as done:
         result: T = done.value
         return result
+
+
+def _perform_plan(transaction: Transaction, effect: Effect[Any]) -> Plan[Any]:
+    session = _session_of(effect)
+    if session is None:
+        return (yield effect)
+    reach = _reach_of(effect)
+    yield from transaction.ready_plan(session, reach)
+    if reach < Reach.SESSION:
+        return (yield effect)
+    if isinstance(effect, ExecuteBatch):
+        # of a flush, which looks after it itself
+        session.changed = True
+        return (yield effect)
+    return (yield from _direct_plan(transaction, session, effect))
+
+
+def _told_plan(transaction: Transaction, effect: Effect[Any], error: BaseException) -> Plan[BaseException]:
+    """The error as the plan is to be told it."""
+    session = _session_of(effect)
+    # whether a deadlock is all that happened in what was queued, its plan finds out
+    queued = isinstance(effect, ExecuteBatch) and effect.reach is Reach.TRANSACTION
+    if session is None or (queued and isinstance(error, DeadlockError)):
+        return error
+    return (yield from transaction.noted_plan(session, error))
 
 
 def turn_plan(transaction: Transaction, turn: Turn, plan: Plan[T]) -> Plan[T]:
@@ -263,12 +286,8 @@ def _reach_of(effect: Effect[Any]) -> Reach:
     return effect.reach if isinstance(effect, ExecuteBatch | FetchTable | Execute | OpenStream) else Reach.OURS
 
 
-def _users_plan(transaction: Transaction, session: Session, effect: Effect[Any]) -> Plan[Any]:
+def _direct_plan(transaction: Transaction, session: Session, effect: Effect[Any]) -> Plan[Any]:
     """What may change the session. What may end the transaction as well: the caches know before."""
-    if isinstance(effect, ExecuteBatch):
-        # of a flush, which looks after it itself
-        session.changed = True
-        return (yield effect)
     assert isinstance(effect, FetchTable | Execute | OpenStream), "nothing else is the user's own"
     if effect.reach is Reach.TRANSACTION:
         yield from transaction.intents.intend_plan()

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import heapq
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from fluxaorm.entity.schema import UNSET
@@ -120,31 +120,31 @@ def _by_entity(writes: Sequence[EntityWrite]) -> dict[str, list[int]]:
 def _edges_of_key(
     key: ForeignKey, writes: Sequence[EntityWrite], numbers: Mapping[str, Sequence[int]]
 ) -> Iterator[Edge]:
-    made: dict[Key, int] = {}
-    ended: dict[Key, int] = {}
-    for number in numbers[key.parent]:
-        before, after = _change(writes[number], key.target_positions)
-        if before == after:
-            continue
-        if after is not None:
-            made[after] = number
-        if before is not None:
-            ended[before] = number
-    if not made and not ended:
+    parents = list(_changes(writes, numbers[key.parent], key.target_positions))
+    if not parents:
         return
-    for number in numbers[key.child]:
-        before, after = _change(writes[number], key.positions)
-        if before == after:
-            continue
-        provider = made.get(after) if after is not None else None
-        if provider is not None and provider != number:
-            yield Edge(provider, number, key)
-        remover = ended.get(before) if before is not None else None
+    made = {after: number for number, _, after in parents if after is not None}
+    ended = {before: number for number, before, _ in parents if before is not None}
+    for number, before, after in _changes(writes, numbers[key.child], key.positions):
+        maker = None if after is None else made.get(after)
+        if maker is not None and maker != number:
+            yield Edge(maker, number, key)
+        remover = None if before is None else ended.get(before)
         if remover is not None:
             holds = key.holds_deleted if writes[remover].verb == "delete" else key.holds_changed
             # a row that points to itself can be inserted, but never be deleted
             if holds or remover != number:
                 yield Edge(number, remover, key if holds else None)
+
+
+def _changes(
+    writes: Sequence[EntityWrite], numbers: Iterable[int], positions: Sequence[int]
+) -> Iterator[tuple[int, Key | None, Key | None]]:
+    """Of the writes that change the values at these positions: the number, the values before and after."""
+    for number in numbers:
+        before, after = _change(writes[number], positions)
+        if before != after:
+            yield number, before, after
 
 
 def _changes_unique_values(binding: BoundEntity, updates: Sequence[EntityWrite]) -> bool:
@@ -163,18 +163,11 @@ def _edges_of_unique_values(
     mark = schema.soft_delete_position
     uniques = [(*index.positions, *([] if mark is None else [mark])) for index in schema.unique_indexes]
     for positions in [(0,), *uniques]:
-        freed: dict[Key, int] = {}
-        taken: list[tuple[Key, int]] = []
-        for number in numbers:
-            before, after = _change(writes[number], positions)
-            if before == after:
-                continue
-            if before is not None:
-                freed[before] = number
-            if after is not None:
-                taken.append((after, number))
-        for value, number in taken:
-            giver = freed.get(value) if freed else None
+        changed = list(_changes(writes, numbers, positions))
+        freed = {before: number for number, before, _ in changed if before is not None}
+        for number, _, after in changed:
+            # several may take what only some collation takes for the same
+            giver = None if after is None else freed.get(after)
             if giver is not None and giver != number:
                 yield Edge(giver, number, None)
 
@@ -217,37 +210,69 @@ def _levels(writes: Sequence[EntityWrite], places: Sequence[Place], edges: Seque
     What depends on another goes a level further, unless its statements come later by themselves; rows of one INSERT
     are written as they stand.
     """
-    following: dict[int, list[Edge]] = {}
-    # how many others each waits for: those that it must, and those that it better would
-    must, better = [0] * len(writes), [0] * len(writes)
-    for edge in set(edges):
-        following.setdefault(edge.before, []).append(edge)
-        (better if edge.key is None else must)[edge.after] += 1
-    levels, done = [0] * len(writes), [False] * len(writes)
-    ready = [number for number in range(len(writes)) if not must[number] and not better[number]]
+    waiting = _Waiting(len(writes), edges)
+    levels = [0] * len(writes)
     order: list[tuple[int, int]] = []
-    first_left = 0
     while len(order) < len(writes):
-        if not ready:
-            while done[first_left]:
-                first_left += 1
-            left = [number for number in range(first_left, len(writes)) if not done[number]]
-            chosen = next((number for number in left if not must[number]), None)
-            if chosen is None:
-                raise _cycle_error(writes, edges, set(left))
-            ready = [chosen]
-        number = heapq.heappop(ready)
-        done[number] = True
+        number = waiting.take()
+        if number is None:
+            raise _cycle_error(writes, edges, waiting.left())
         order.append((number, levels[number]))
-        for edge in following.get(number, ()):
-            after = edge.after
-            (better if edge.key is None else must)[after] -= 1
-            if done[after]:
-                continue
+        for after in waiting.done(number):
             levels[after] = max(levels[after], levels[number] + _step(places[number], places[after]))
-            if not must[after] and not better[after]:
-                heapq.heappush(ready, after)
     return order
+
+
+class _Waiting:
+    """Which writes wait for others: for those that they must, and for those that they better would (Kahn, 1962)."""
+
+    def __init__(self, count: int, edges: Sequence[Edge]) -> None:
+        self._following: dict[int, list[Edge]] = {}
+        self._must, self._better = [0] * count, [0] * count
+        for edge in set(edges):
+            self._following.setdefault(edge.before, []).append(edge)
+            self._kind(edge)[edge.after] += 1
+        self._is_done = [False] * count
+        self._ready = [number for number in range(count) if not self._waits(number)]
+        self._first_left = 0
+
+    def _kind(self, edge: Edge) -> list[int]:
+        return self._better if edge.key is None else self._must
+
+    def _waits(self, number: int) -> bool:
+        return bool(self._must[number] or self._better[number])
+
+    def take(self) -> int | None:
+        """The first that waits for nothing, else the first that waits for nothing it must; None: all must."""
+        if self._ready:
+            number = heapq.heappop(self._ready)
+        else:
+            chosen = next((number for number in self._remaining() if not self._must[number]), None)
+            if chosen is None:
+                return None
+            number = chosen
+        self._is_done[number] = True
+        return number
+
+    def done(self, number: int) -> Iterator[int]:
+        """Those that have waited for this one, and are still to be taken."""
+        for edge in self._following.get(number, ()):
+            after = edge.after
+            self._kind(edge)[after] -= 1
+            if self._is_done[after]:
+                continue
+            if not self._waits(after):
+                heapq.heappush(self._ready, after)
+            yield after
+
+    def left(self) -> set[int]:
+        """Those that were not taken."""
+        return set(self._remaining())
+
+    def _remaining(self) -> Iterator[int]:
+        while self._is_done[self._first_left]:
+            self._first_left += 1
+        return (number for number in range(self._first_left, len(self._is_done)) if not self._is_done[number])
 
 
 def _step(before: Place, after: Place) -> int:

@@ -29,8 +29,8 @@ from fluxaorm.plans.state.unit_of_work import IdentityMap
 from fluxaorm.plans.writes.creation import draft
 from fluxaorm.plans.writes.duplicates import explained_plan
 from fluxaorm.plans.writes.entity_write import StatementTag
-from fluxaorm.plans.writes.flush_work import encoded
 from fluxaorm.plans.writes.row_params import ROWS_A_STATEMENT
+from fluxaorm.plans.writes.row_statements import encoded
 from fluxaorm.plans.writes.soft_delete import zero_id_error
 from fluxaorm.query.assignments import SetClause
 from fluxaorm.query.expressions import Expression

@@ -13,7 +13,7 @@ from fluxaorm.entity.schema import UNSET, IndexSchema
 from fluxaorm.plans.effects import FetchRows, Plan, Session, Target
 from fluxaorm.plans.state.tracked import TrackedEntity
 from fluxaorm.plans.state.unit_of_work import IdentityMap
-from fluxaorm.plans.writes.flush_work import encoded
+from fluxaorm.plans.writes.row_statements import encoded
 
 K = TypeVar("K")
 

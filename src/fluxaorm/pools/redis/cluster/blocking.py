@@ -15,7 +15,7 @@ from fluxaorm.pools.base.forks import run_each
 from fluxaorm.pools.base.ports import PoolLimits, PoolStats, total
 from fluxaorm.pools.base.watching import Watch
 from fluxaorm.pools.redis.blocking import BlockingLink, BlockingRedis
-from fluxaorm.pools.redis.cluster.plans import Answers, ClusterPlan, Wave, is_undone, trip_plan
+from fluxaorm.pools.redis.cluster.plans import Answers, ClusterPlan, Wave, trip_plan, undone_by
 from fluxaorm.pools.redis.cluster.routes import sole_slot
 from fluxaorm.pools.redis.cluster.slots import Node, SlotMap
 
@@ -43,7 +43,7 @@ class BlockingCluster:
             except RedisConnectionError:
                 self._slots.doubt(node)
                 raise
-            if not is_undone(commands[0], replies.values[0]):
+            if undone_by(commands[0], replies.values[0]) is None:
                 return replies
             undone = node, replies.values[0]
         return self.run(trip_plan(self._slots, self._code, commands, undone), watch)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from fluxaorm.errors import RedisConnectionError
 from fluxaorm.plans.effects import RedisCommand, RedisReplies
 from fluxaorm.pools.base.ports import PoolStats, total
-from fluxaorm.pools.redis.cluster.plans import Answers, ClusterPlan, Wave, is_undone, trip_plan
+from fluxaorm.pools.redis.cluster.plans import Answers, ClusterPlan, Wave, trip_plan, undone_by
 from fluxaorm.pools.redis.cluster.routes import sole_slot
 from fluxaorm.pools.redis.cluster.slots import Node, SlotMap
 from fluxaorm.pools.redis.looped import LoopRedis
@@ -41,7 +41,7 @@ class LoopCluster:
             except RedisConnectionError:
                 self._slots.doubt(node)
                 raise
-            if not is_undone(commands[0], replies.values[0]):
+            if undone_by(commands[0], replies.values[0]) is None:
                 return replies
             undone = node, replies.values[0]
         return await self._run(trip_plan(self._slots, self._code, commands, undone))

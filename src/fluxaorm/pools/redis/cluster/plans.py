@@ -9,6 +9,7 @@ of must be in place on whatever node it belongs to.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
+from enum import Enum
 from typing import Any, Final, TypeAlias, TypeVar
 
 from fluxaorm.errors import RedisConnectionError, RedisError
@@ -28,26 +29,41 @@ TRIES: Final = 8
 RETRY_PAUSE: Final = 0.02
 AGREEMENT_TRIES: Final = 20
 AGREEMENT_PAUSE: Final = 0.1
-_REDIRECTIONS: Final = ("MOVED ", "ASK ", "TRYAGAIN", "CLUSTERDOWN")
 _ASKING: Final[RedisCommand] = ("ASKING",)
 
 
-def is_redirected(reply: Any) -> bool:
-    """Whether a reply says that the command was not executed there, or then."""
-    return isinstance(reply, RedisError) and reply.reason.startswith(_REDIRECTIONS)
+class Redirection(Enum):
+    """What a node that did not execute a command says of it; see ``_redirected`` for what is done then."""
+
+    MOVED = "MOVED"
+    """Another node owns the slot."""
+    ASK = "ASK"
+    """The slot is on its way to another node, which is to be asked for this key; the owner stays."""
+    TRYAGAIN = "TRYAGAIN"
+    """The slot is on its way, and some of the keys are here, others there."""
+    CLUSTERDOWN = "CLUSTERDOWN"
+    """The node believes that nobody owns the slot, or that the cluster is down."""
 
 
-def is_undone(command: RedisCommand, reply: Any) -> bool:
-    """Whether a command did nothing and is to be sent again."""
-    return isinstance(reply, RedisError) and (is_redirected(reply) or _expired_on_its_way(command, reply))
+_REDIRECTIONS: Final = {each.value: each for each in Redirection}
 
 
-def _expired_on_its_way(command: RedisCommand, reply: RedisError) -> bool:
-    """Whether one of our functions, which had done nothing yet, lost its key while the slot is moved.
+def redirection_of(reply: Any) -> Redirection | None:
+    """None: the command was executed, or refused for good."""
+    if not isinstance(reply, RedisError):
+        return None
+    return _REDIRECTIONS.get(reply.reason.partition(" ")[0])
 
-    A key that has expired still counts when the node decides to run the function, and no more when that looks at it.
+
+def undone_by(command: RedisCommand, reply: Any) -> Redirection | None:
+    """The same of a command that may be one of our functions. One that lost its key while the slot is moved has done
+    nothing yet: a key that has expired still counts when the node decides to run it, and no more when it looks at it.
     """
-    return "non local key in a cluster" in reply.reason and is_ours(command)
+    if not isinstance(reply, RedisError):
+        return None
+    if "non local key in a cluster" in reply.reason and is_ours(command):
+        return Redirection.TRYAGAIN
+    return redirection_of(reply)
 
 
 def trip_plan(
@@ -125,7 +141,7 @@ def _look_again_plan(
     parts: list[Part] = []
     for position, node in refused.items():
         values[position] = found(values[position])
-        if is_redirected(values[position]):
+        if redirection_of(values[position]) is not None:
             part = Part(position, ("GET", keys[position]), slot_of(keys[position]))
             part.answered_by, part.reply = node, values[position]
             parts.append(part)
@@ -201,28 +217,33 @@ def _take_answers(slots: SlotMap, sent: Mapping[Node, Sequence[Part]], answers: 
 def _goes_on(slots: SlotMap, part: Part) -> bool:
     """Whether a part is to be sent again, and where."""
     part.pauses = False
-    reply = part.reply
-    if not is_undone(part.command, reply):
-        return False
-    kind, _, rest = reply.reason.partition(" ")
-    if kind in ("MOVED", "ASK"):
-        node = node_from(rest.split()[1], part.answered_by)
-        part.asking = kind == "ASK"
-        part.node = node if part.asking else None
-        if part.asking:
-            slots.met(node)
-        else:
-            slots.moved(part.slot, node)
-    elif kind != "CLUSTERDOWN":
-        part.pauses = True
-    else:
-        # once: it may be only one node that has not heard yet
-        slots.doubt()
-        part.node, part.asking = None, False
-        if part.was_down:
-            return False
-        part.was_down = True
+    redirection = undone_by(part.command, part.reply)
+    return redirection is not None and _redirected(slots, part, redirection)
+
+
+def _redirected(slots: SlotMap, part: Part, redirection: Redirection) -> bool:
+    """Send a part where its reply says; whether that is worth a try."""
+    match redirection:
+        case Redirection.MOVED:
+            slots.moved(part.slot, _named_node(part))
+            part.node, part.asking = None, False
+        case Redirection.ASK:
+            part.node, part.asking = _named_node(part), True
+            slots.met(part.node)
+        case Redirection.TRYAGAIN:
+            part.pauses = True
+        case Redirection.CLUSTERDOWN:
+            slots.doubt()
+            part.node, part.asking = None, False
+            # once: it may be only one node that has not heard yet
+            again, part.was_down = not part.was_down, True
+            return again
     return True
+
+
+def _named_node(part: Part) -> Node:
+    """``MOVED 3999 127.0.0.1:6381``; without a host it is the one that answered."""
+    return node_from(part.reply.reason.split()[2], part.answered_by)
 
 
 def scan_plan(slots: SlotMap, pool: str, command: RedisCommand) -> ClusterPlan[RedisReplies]:

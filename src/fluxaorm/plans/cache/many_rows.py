@@ -193,39 +193,53 @@ def _keep(binding: BoundEntity, id: int, value: Any, stamp: bytes, kept: CachedR
     return True
 
 
+class Asked(NamedTuple):
+    """A lease that is asked for, and what was seen of the key before."""
+
+    id: int
+    key: str
+    token: str
+    seen: Seen
+
+    @property
+    def command(self) -> RedisCommand:
+        """Leases a key that is missing, and one whose value does not count if it still has that."""
+        if isinstance(self.seen.value, bytes):
+            return function_call(SWAP, self.key, self.seen.value, self.token, LEASE_MS, self.seen.server)
+        return lease_command(self.key, self.token)
+
+
 def _lease_plan(
     engine: EnginePort, binding: BoundEntity, pool: str, others: Mapping[int, Seen]
 ) -> Plan[tuple[CachedRows, dict[int, Lease]]]:
     """Lease what is missing and swap what does not count, in one round trip; what somebody stored between the looks."""
     kept, leases = CachedRows({}, []), dict[int, Lease]()
-    asked: list[tuple[int, str, str, Seen]] = []
-    commands: list[RedisCommand] = []
+    asked = _asked_leases(engine, binding, pool, others)
+    if not asked:
+        return kept, leases
+    replies = yield from redis_plan(pool, [each.command for each in asked])
+    for number, (each, reply) in enumerate(zip(asked, replies.values, strict=True)):
+        server = replies.server_of(number)
+        if isinstance(each.seen.value, bytes):
+            if reply == 1:
+                # of the very server that had the value
+                leases[each.id] = Lease(each.key, each.token, each.seen.server)
+        elif reply is None:
+            leases[each.id] = Lease(each.key, each.token, server)
+        elif isinstance(reply, bytes):
+            _ = _keep(binding, each.id, reply, binding.stamp(server), kept)
+    return kept, leases
+
+
+def _asked_leases(engine: EnginePort, binding: BoundEntity, pool: str, others: Mapping[int, Seen]) -> list[Asked]:
+    asked: list[Asked] = []
     for id, seen in others.items():
         if isinstance(seen.value, RedisError):
             # its primary is lost, the others are not
             engine.cache_outage(pool, seen.value)
-            continue
-        is_there = isinstance(seen.value, bytes)
-        if is_there and not (is_value(seen.value) and binding.reads_redis):
-            continue
-        key, token = binding.row_key(id), f"L{engine.tokens.take()}"
-        swap = function_call(SWAP, key, seen.value, token, LEASE_MS, seen.server) if is_there else None
-        asked.append((id, key, token, seen))
-        commands.append(swap or lease_command(key, token))
-    if not commands:
-        return kept, leases
-    replies = yield from redis_plan(pool, commands)
-    for number, (id, key, token, seen) in enumerate(asked):
-        reply, server = replies.values[number], replies.server_of(number)
-        if isinstance(seen.value, bytes):
-            if reply == 1:
-                # of the very server that had the value
-                leases[id] = Lease(key, token, seen.server)
-        elif reply is None:
-            leases[id] = Lease(key, token, server)
-        elif isinstance(reply, bytes):
-            _ = _keep(binding, id, reply, binding.stamp(server), kept)
-    return kept, leases
+        elif seen.value is None or (isinstance(seen.value, bytes) and is_value(seen.value) and binding.reads_redis):
+            asked.append(Asked(id, binding.row_key(id), f"L{engine.tokens.take()}", seen))
+    return asked
 
 
 def _end_leases_plan(

@@ -149,18 +149,7 @@ class ConnectionPool(Generic[C]):
 
     def _acquire_once(self, deadline: float, limited: bool) -> C:
         while True:
-            doubtful = waiter = None
-            with self._lock:
-                connection = self._slots.take()
-                if connection is None:
-                    doubtful = self._slots.take_doubtful()
-                discarded = self._slots.take_discarded()
-                if connection is None and doubtful is None and not self._slots.reserve():
-                    waiter = self._enqueue()
-            for each in discarded:
-                each.close()
-            if connection is not None:
-                return connection
+            connection, doubtful, waiter = self._take_or_queue()
             if doubtful is None:
                 break
             if self._check(doubtful):
@@ -170,6 +159,20 @@ class ConnectionPool(Generic[C]):
         if connection is not None:
             return connection
         return self._open(max(0.0, deadline - monotonic()) if limited else None)
+
+    def _take_or_queue(self) -> tuple[C | None, C | None, _Waiter[C] | None]:
+        """A free connection, or a doubtful one, or a place in the queue; none of the three: the right to open one."""
+        doubtful = waiter = None
+        with self._lock:
+            connection = self._slots.take()
+            if connection is None:
+                doubtful = self._slots.take_doubtful()
+            discarded = self._slots.take_discarded()
+            if connection is None and doubtful is None and not self._slots.reserve():
+                waiter = self._enqueue()
+        for each in discarded:
+            each.close()
+        return connection, doubtful, waiter
 
     def _check(self, connection: C) -> bool:
         """Whether a doubtful connection answers; one that does not is gone."""

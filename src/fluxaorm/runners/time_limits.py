@@ -7,11 +7,25 @@ whoever waits for a COMMIT or a lone statement is told that its outcome is unkno
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from enum import Enum
 from time import monotonic
 from typing import Any, Final
 
 from fluxaorm.errors import DeadlineExceededError
-from fluxaorm.plans.effects import CallHandler, Effect, Execute, FetchTable, Parallel, Session
+from fluxaorm.plans.effects import (
+    CallHandler,
+    CloseStream,
+    Commit,
+    Effect,
+    Execute,
+    FetchTable,
+    Parallel,
+    Rollback,
+    Session,
+    ShieldedRedisRoundTrip,
+    Sleep,
+)
 from fluxaorm.query.own_sql.raw_statements import Reach
 
 GRACE_SECONDS: Final = 10.0
@@ -49,13 +63,34 @@ class TimeLimit:
         return DeadlineExceededError(f"the context's time of {self.seconds:g} s is over")
 
 
-def is_unlimited(effect: Effect[Any]) -> bool:
-    """Whether an effect is performed to its end whatever the time: its parts, if it has any, are limited each."""
-    return effect.shielded or isinstance(effect, Parallel | CallHandler)
+class Limit(Enum):
+    """What the end of a context's time does to an effect that is under way; nothing new begins but clean-up."""
+
+    NOTHING = "it goes on; its parts, if it has any, are limited each"
+    GRACE = "it goes on, and is left ten seconds later"
+    WAIT_ONLY = "while it waits for a connection it ends; then as GRACE, since it commits by itself"
+    SHORTENED = "it takes only the time that is left"
+    ENDED = "it ends"
+
+
+_LIMITS: Final[Mapping[type[Effect[Any]], Limit]] = {
+    Commit: Limit.GRACE,
+    Rollback: Limit.GRACE,
+    CloseStream: Limit.NOTHING,
+    ShieldedRedisRoundTrip: Limit.NOTHING,
+    Parallel: Limit.NOTHING,
+    CallHandler: Limit.NOTHING,
+    Sleep: Limit.SHORTENED,
+}
+
+
+def limit_of(effect: Effect[Any]) -> Limit:
+    """What applies to an effect; ``ENDED`` unless something is said of its type."""
+    return Limit.WAIT_ONLY if is_lone_statement(effect) else _LIMITS.get(type(effect), Limit.ENDED)
 
 
 def is_lone_statement(effect: Effect[Any]) -> bool:
-    """Whether it commits by itself: only the wait for a connection is limited."""
+    """Whether it commits by itself."""
     if not isinstance(effect, Execute | FetchTable) or not isinstance(effect.target, str):
         return False
     return isinstance(effect, Execute) or effect.reach >= Reach.WRITE

@@ -12,7 +12,7 @@ from fluxaorm.errors import FluxaError
 from fluxaorm.plans.effects import Effect, ExecResult, Execute, FetchTable, LookUpRows, QueryRows
 from fluxaorm.runners.asyncio import AsyncRunner
 from fluxaorm.runners.shield import Shield
-from fluxaorm.runners.time_limits import TimeLimit, is_lone_statement, is_unlimited
+from fluxaorm.runners.time_limits import Limit, TimeLimit, limit_of
 
 if TYPE_CHECKING:
     from fluxaorm.pools.base.ports import AsyncPool, AsyncSQLConnection, RedisPool, SQLPool
@@ -37,11 +37,13 @@ class TimedAsyncRunner(AsyncRunner):
 
     def _limited(self, perform: Callable[[Any, Shield], Awaitable[Any]]) -> Callable[[Any, Shield], Awaitable[Any]]:
         async def limited(effect: Effect[Any], shield: Shield) -> Any:
-            if is_unlimited(effect):
+            limit = limit_of(effect)
+            if limit is Limit.NOTHING or limit is Limit.GRACE:
+                # where a grace begins: see _commit_on and its like
                 return await perform(effect, shield)
             left = self._limit.check()
-            if is_lone_statement(effect):
-                # only its wait for a connection is limited: see _sql_pool
+            if limit is Limit.WAIT_ONLY:
+                # see _sql_pool
                 return await perform(effect, shield)
             try:
                 async with asyncio.timeout(left):

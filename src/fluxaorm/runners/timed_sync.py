@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fluxaorm.errors import DeadlineExceededError, FluxaError
-from fluxaorm.plans.effects import Commit, Effect, Plan, Rollback, ShieldedRedisRoundTrip, Sleep
+from fluxaorm.plans.effects import Effect, Plan, ShieldedRedisRoundTrip, Sleep
 from fluxaorm.pools.base.watching import Watch, Watchdog
 from fluxaorm.runners.sync import SyncRunner
-from fluxaorm.runners.time_limits import TimeLimit, is_lone_statement, is_unlimited, session_of
+from fluxaorm.runners.time_limits import Limit, TimeLimit, is_lone_statement, limit_of, session_of
 
 if TYPE_CHECKING:
     from fluxaorm.pools.base.ports import RedisPool, SQLPool, SyncPool, SyncSQLConnection
@@ -50,25 +50,29 @@ class TimedSyncRunner(SyncRunner):
 
     def _limited(self, perform: Callable[[Any], Any]) -> Callable[[Any], Any]:
         def limited(effect: Effect[Any]) -> Any:
-            if isinstance(effect, Commit | Rollback):
-                return self._perform_to_its_end(perform, effect)
-            if is_unlimited(effect):
+            limit = limit_of(effect)
+            if limit is Limit.NOTHING:
                 return perform(effect)
+            if limit is Limit.GRACE:
+                return self._perform_to_its_end(perform, effect)
             left = self._limit.check()
             if isinstance(effect, Sleep):
                 perform(Sleep(min(effect.seconds, left)))
                 self._limit.check()
                 return None
-            try:
-                return self._perform_watched(perform, effect)
-            except DeadlineExceededError:
-                raise
-            except FluxaError as error:
-                if self._limit.left <= 0 and not is_lone_statement(effect):
-                    raise self._limit.exceeded() from error
-                raise
+            return self._perform_within(perform, effect, limit)
 
         return limited
+
+    def _perform_within(self, perform: Callable[[Any], Any], effect: Effect[Any], limit: Limit) -> Any:
+        try:
+            return self._perform_watched(perform, effect)
+        except DeadlineExceededError:
+            raise
+        except FluxaError as error:
+            if self._limit.left <= 0 and limit is Limit.ENDED:
+                raise self._limit.exceeded() from error
+            raise
 
     def _perform_watched(self, perform: Callable[[Any], Any], effect: Effect[Any]) -> Any:
         session = session_of(effect)
@@ -80,7 +84,7 @@ class TimedSyncRunner(SyncRunner):
             # also a connection that stays out: a COMMIT on it must not be cut off
             self._watch.leave()
 
-    def _perform_to_its_end(self, perform: Callable[[Any], Any], effect: Commit | Rollback) -> Any:
+    def _perform_to_its_end(self, perform: Callable[[Any], Any], effect: Any) -> Any:
         with self._grace() as watch:
             if effect.session.connection is not None:
                 watch.enter(effect.session.connection)

@@ -37,23 +37,19 @@ class _Raced(Exception):
 
 
 class SavedRow:
-    """One row to be saved: its values as an entity that nobody else knows, and what is known of its id."""
+    """One row to be saved: its values as an entity that nobody else knows, with an id as soon as one is known."""
 
-    __slots__ = ("draft", "existing", "found_by", "given", "has_own_id")
+    __slots__ = ("draft", "given", "has_own_id")
 
     def __init__(self, draft: Any, given: frozenset[int], has_own_id: bool) -> None:
         self.draft = draft
         self.given = given
         """Positions of what the caller set."""
         self.has_own_id = has_own_id
-        self.existing: int | None = None
-        """The id of the row that has its key."""
-        self.found_by: IndexSchema | None = None
 
-    @property
-    def has_made_id(self) -> bool:
-        """Whether its id was made for it: a row that has that id already is a stranger's."""
-        return not self.has_own_id and self.existing is None
+
+Existing: TypeAlias = "Mapping[SavedRow, IndexSchema]"
+"""Rows whose key some row has, by the unique index that it was found by; their id is that row's."""
 
 
 def save_many_plan(
@@ -72,11 +68,11 @@ def save_many_plan(
     batch = _Batch(identity_map, saved, on_conflict)
     if identity_map.unit_of_work.open_transaction is not None:
         return (yield from written_plan(identity_map, batch.locked_plan))
-    yield from batch.look_plan()
-    if not batch.to_write():
+    existing = yield from batch.look_plan()
+    if not batch.to_write(existing):
         return batch.ids()
     try:
-        return (yield from written_plan(identity_map, batch.write_plan))
+        return (yield from written_plan(identity_map, lambda session: batch.write_plan(session, existing)))
     except _Raced:
         return (yield from written_plan(identity_map, batch.locked_plan))
 
@@ -135,35 +131,33 @@ class _Batch:
 
     def ids(self) -> list[int]:
         """In the rows' order."""
-        return [int(row.draft._row[0]) if row.existing is None else row.existing for row in self.rows]
+        return [int(row.draft._row[0]) for row in self.rows]
 
-    def to_write(self) -> list[SavedRow]:
+    def to_write(self, existing: Existing) -> list[SavedRow]:
         """The rows that are not to be left alone."""
-        return [row for row in self.rows if row.existing is None or self.on_conflict == "update"]
+        return [row for row in self.rows if self.on_conflict == "update" or row not in existing]
 
-    def look_plan(self, session: Session | None = None) -> Plan[None]:
+    def look_plan(self, session: Session | None = None) -> Plan[Existing]:
         """Ask which rows exist, locking them in a session, and take ids for the others."""
-        asked = [row for row in self.rows if not row.has_own_id]
-        for row in asked:
-            row.existing = None
         target = self.identity_map.binding.mysql_pool if session is None else session
+        existing: dict[SavedRow, IndexSchema] = {}
+        fresh = [row for row in self.rows if not row.has_own_id]
         for index in self.uniques:
-            keys = self._keys(index, [row for row in asked if row.existing is None])
-            for row, id in (
-                yield from ids_of_keys_plan(self.identity_map, target, keys, lock=session is not None)
-            ).items():
-                row.existing = row.draft._row[0] = id
-                row.found_by = index
-        fresh = [row for row in asked if row.existing is None]
+            keys = self._keys(index, fresh)
+            found = yield from ids_of_keys_plan(self.identity_map, target, keys, lock=session is not None)
+            for row, id in found.items():
+                row.draft._row[0], existing[row] = id, index
+            fresh = [row for row in fresh if row not in existing]
         for row, id in zip(fresh, (yield from self._fresh_ids_plan(fresh)), strict=True):
             row.draft._row[0] = id
+        return existing
 
     def _fresh_ids_plan(self, rows: list[SavedRow]) -> Plan[list[int]]:
         if not rows:
             return []
         return (yield from take_ids_plan(self.identity_map.unit_of_work, self.identity_map.binding, len(rows)))
 
-    def _keys(self, index: IndexSchema, rows: list[SavedRow]) -> Keys[SavedRow]:
+    def _keys(self, index: IndexSchema, rows: Iterable[SavedRow]) -> Keys[SavedRow]:
         """The rows that have a value in every part of an index: the others exist under no key of it."""
         keys: Keys[SavedRow] = Keys(index)
         for row in rows:
@@ -172,52 +166,59 @@ class _Batch:
 
     def locked_plan(self, session: Session) -> Plan[Outcome[list[int]]]:
         """Everything inside one transaction."""
-        yield from self.look_plan(session)
-        return (yield from self._save_plan(session))
+        existing = yield from self.look_plan(session)
+        return (yield from self._save_plan(session, existing))
 
-    def write_plan(self, session: Session) -> Plan[Outcome[list[int]]]:
+    def write_plan(self, session: Session, existing: Existing) -> Plan[Outcome[list[int]]]:
         """After ``look_plan`` without a session: make sure of what it found."""
         if self.on_conflict == "update":
             for index in self.uniques:
-                found = [row for row in self.rows if row.existing is not None and row.found_by is index]
-                keys = self._keys(index, found)
+                keys = self._keys(index, [row for row, found_by in existing.items() if found_by is index])
                 if not (yield from still_there_plan(self.identity_map, session, keys)):
                     raise _Raced
-        return (yield from self._save_plan(session))
+        return (yield from self._save_plan(session, existing))
 
-    def _save_plan(self, session: Session) -> Plan[Outcome[list[int]]]:
-        written = self.to_write()
+    def _save_plan(self, session: Session, existing: Existing) -> Plan[Outcome[list[int]]]:
+        written = self.to_write(existing)
         if not written:
             return Outcome(self.ids(), ())
-        yield from statements_plan(session, list(self._statements(self._in_lock_order(written))))
-        # somebody may have inserted a row with the same key since it was looked for
-        unsure = [row for row in written if row.existing is None]
-        for index in self.uniques:
-            keys = self._keys(index, [row for row in unsure if row.existing is None])
-            lock = self.identity_map.unit_of_work.open_transaction is not None
-            for row, id in (yield from landed_plan(self.identity_map, session, keys, lock=lock)).items():
-                row.existing = id
-        ids = self.ids()
-        for row in unsure:
-            row.existing = None
+        yield from statements_plan(session, list(self._statements(self._in_lock_order(written), existing)))
+        landed = yield from self._landed_plan(session, [row for row in written if row not in existing])
+        ids = [landed.get(row, int(row.draft._row[0])) for row in self.rows]
         touched = set(written)
         return Outcome(ids, {id for row, id in zip(self.rows, ids, strict=True) if row in touched})
+
+    def _landed_plan(self, session: Session, rows: list[SavedRow]) -> Plan[Mapping[SavedRow, int]]:
+        """Where rows have come to be: somebody may have inserted one with the same key since it was looked for."""
+        landed: dict[SavedRow, int] = {}
+        lock = self.identity_map.unit_of_work.open_transaction is not None
+        for index in self.uniques:
+            keys = self._keys(index, [row for row in rows if row not in landed])
+            landed.update((yield from landed_plan(self.identity_map, session, keys, lock=lock)))
+        return landed
 
     def _in_lock_order(self, rows: list[SavedRow]) -> Sequence[SavedRow]:
         keys = [key_of(row.draft, row.has_own_id, self.uniques) for row in rows]
         return in_lock_order(rows, keys, [sorted(row.given) for row in rows])
 
-    def _statements(self, rows: Sequence[SavedRow]) -> Iterable[Statement]:
+    def _statements(self, rows: Sequence[SavedRow], existing: Existing) -> Iterable[Statement]:
         """One a run of rows that set the same columns, in their order: of two with one key the later wins."""
-        for _, run in groupby(rows, key=lambda row: (row.given, row.has_made_id)):
+
+        def kind(row: SavedRow) -> tuple[frozenset[int], bool]:
+            # where an id was made for the row, another one that has it is a stranger's
+            return row.given, not row.has_own_id and row not in existing
+
+        for (given, made), run in groupby(rows, key=kind):
             part = list(run)
             for saved, params in parts_of(self.identity_map.binding, part, [row.draft._row for row in part]):
-                yield self._statement(saved, params)
+                yield self._statement(saved, params, given, made)
 
-    def _statement(self, rows: Sequence[SavedRow], params: Sequence[Params]) -> Statement:
+    def _statement(
+        self, rows: Sequence[SavedRow], params: Sequence[Params], given: frozenset[int], made: bool
+    ) -> Statement:
+        """``made``: whether the rows' ids were made for them."""
         binding = self.identity_map.binding
-        made = rows[0].has_made_id
-        sql = f"{binding.insert_sql}? {self._conflict_clause(rows[0].given, made)}"
+        sql = f"{binding.insert_sql}? {self._conflict_clause(given, made)}"
         return Statement(sql, (), StatementTag(binding, "insert", [row.draft for row in rows], made), params)
 
     def _conflict_clause(self, given: frozenset[int], made: bool) -> str:

@@ -110,7 +110,7 @@ class Fluxa(FluxaFlights):
         return ctx, self._provider.get_by_ids(ctx, *ids)
 
     def hold_local(self, ids: Sequence[int]) -> object:
-        self._near_engine.binding(self._near).local.clear()
+        self._near_engine._core.binding(self._near).local.clear()
         with self._near_engine.new_context() as ctx:
             self._near.get_by_ids(ctx, *ids)
         return None

@@ -124,7 +124,7 @@ async def pair_of(shop: Shop, name: str) -> Pair:
 
 async def assert_clean(shop: Shop, number: int) -> None:
     """Every connection is back, and answers what it is asked."""
-    pool = shop.engine.mysql_pools["default"].asyncio
+    pool = shop.engine._core.mysql_pools["default"].asyncio
     limit = asyncio.get_running_loop().time() + 20
     # a batch of look-ups goes on without those who left
     while (stats := pool.stats()).open != stats.idle:

@@ -193,7 +193,7 @@ def test_a_commit_is_finished_after_the_deadline(fragile: Fragile) -> None:
 
 def test_a_connection_is_waited_for_until_the_deadline(fragile: Fragile) -> None:
     """A pool that is used up holds nobody longer than his own time."""
-    pool = fragile.engine.mysql_pools["default"]
+    pool = fragile.engine._core.mysql_pools["default"]
 
     async def take_all() -> list[Any]:
         return [await pool.asyncio.acquire() for _ in range(pool.limits.max_open)]

@@ -110,7 +110,7 @@ def test_a_log_that_finds_no_room_is_told(full_shop: FullShop, monkeypatch: pyte
     # MySQL would look for room once a minute
     full_shop.server.kill()
     full_shop.server.start()
-    wait_until(lambda: full_shop.engine.background.unfinished == 0, "the server to be done with it")
+    wait_until(lambda: full_shop.engine._core.resources.background.unfinished == 0, "the server to be done with it")
     left = rows(full_shop)
 
     known = not isinstance(error, CommitUnknownError)

@@ -44,7 +44,7 @@ engine = registry.validate()
 tickets = engine.provider(TicketEntity)
 # the children begin with what the parent has in hand, and must not use it
 tickets.new_many(engine.new_context(), 3)
-engine.binding(tickets).ids.add(1, 3)
+engine._core.binding(tickets).ids.add(1, 3)
 
 def take(seed):
     draw, ids, end = random.Random(seed), [], time.monotonic() + float(seconds)

@@ -90,7 +90,7 @@ def killed_at(shop: Fragile, explicit: bool, number: int, moment: str, ends: Cou
         shop.do(ctx.flush())
         assert ALL == written(shop.database, name), where
     ctx.clear_flush()
-    wait_until(lambda: shop.engine.background.unfinished == 0, "the keys to be released")
+    wait_until(lambda: shop.engine._core.resources.background.unfinished == 0, "the keys to be released")
     ends[end] += 1
     return kill.happened
 

@@ -115,5 +115,5 @@ def killed_at(victim: Victim, shop: Shop, explicit: bool, number: int, moment: s
         assert [True, True] == [made[0].is_new, made[1].is_dirty], where
         assert fx.FlushResult(inserted=1, updated=1, deleted=1) == shop.do(ctx.flush()), where
     ctx.clear_flush()
-    wait_until(lambda: shop.engine.background.unfinished == 0, "the keys to be released")
+    wait_until(lambda: shop.engine._core.resources.background.unfinished == 0, "the keys to be released")
     return end

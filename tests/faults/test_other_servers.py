@@ -36,13 +36,13 @@ def test_a_statement_in_doubt_is_settled_by_its_own_server_alone(
     """The other one knows no such thread, and yet the statement still waits for its lock."""
     waiting = HeldFlush(fragile)
     steps: list[object] = []
-    run = fragile.engine.background._run
+    run = fragile.engine._core.resources.background._run
 
     def counted(plan: Any) -> Any:
         steps.append(plan)
         return run(plan)
 
-    fragile.engine.background._run = counted
+    fragile.engine._core.resources.background._run = counted
 
     waiting.begin()
     own = fragile.mysql.target
@@ -53,7 +53,7 @@ def test_a_statement_in_doubt_is_settled_by_its_own_server_alone(
     held, running = valkey.text(waiting.key), waiting.threads()
     fragile.mysql.target = own
     fragile.mysql.cut()
-    wait_until(lambda: fragile.engine.background.unfinished == 0, "its own server to settle it")
+    wait_until(lambda: fragile.engine._core.resources.background.unfinished == 0, "its own server to settle it")
     gone = waiting.threads()
     waiting.let_go()
 

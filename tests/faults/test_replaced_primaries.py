@@ -44,7 +44,7 @@ class Watched:
     def __init__(self, url: str, redis: str) -> None:
         self.engine: Engine = open_registers(url, redis, "watched")
         self._provider: Any = self.engine.provider(RegisterEntity)
-        self.counts = self.engine.binding(self._provider).counts
+        self.counts = self.engine._core.binding(self._provider).counts
         self.history: list[Operation] = []
         with self.engine.new_context() as ctx:
             for alter in fx.get_alters(ctx):

@@ -104,7 +104,7 @@ class Cached:
 
     def sql(self, sql: str, *args: object) -> None:
         """Run a statement past the library."""
-        pool = self.engine.mysql_pools["default"].sync
+        pool = self.engine._core.mysql_pools["default"].sync
         connection = pool.acquire()
         try:
             connection.execute(sql, args)
@@ -113,7 +113,7 @@ class Cached:
 
     def keys(self) -> list[str]:
         """What follows the entity's prefix in its Redis keys, without the id block."""
-        prefix = self.engine.binding(self.provider).key_prefix
+        prefix = self.engine._core.binding(self.provider).key_prefix
         return [
             key.removeprefix(prefix) for key in self.redis.keys() if key.startswith(prefix) and key != f"{prefix}id"
         ]

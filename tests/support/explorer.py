@@ -250,12 +250,12 @@ class Explorer:
         engine, kind = self._engines[number], self._kinds[number]
         unit_of_work = UnitOfWork(engine)
         if self._is_writer(number):
-            identity_map = unit_of_work.identity_map_of(ThingProvider())
+            identity_map = unit_of_work._identity_map_of(ThingProvider())
             for id in (ID, ID + 1) if kind == "write two" else (ID,):
                 identity_map.entity_from_row((id, b"", b""), identity_map.writes_seen).name = f"{number + 1}" + (
                     "" if id == ID else " other"
                 )
-                unit_of_work.held = dict(unit_of_work.pending)
+                unit_of_work._held = dict(unit_of_work._pending)
             return flush_plan(unit_of_work)
         return _read(unit_of_work, engine.binding(None), many=kind == "read many")
 
@@ -326,11 +326,11 @@ class Explorer:
 def _read(unit_of_work: UnitOfWork, binding: Any, *, many: bool) -> Plan[int]:
     row: Any
     if many:
-        row = (yield from read_rows_plan(unit_of_work.engine, unit_of_work.target(binding.mysql_pool), binding, [ID]))[
-            ID
-        ]
+        row = (
+            yield from read_rows_plan(unit_of_work._engine, unit_of_work._target(binding.mysql_pool), binding, [ID])
+        )[ID]
     else:
-        row = yield from read_row_plan(unit_of_work.engine, unit_of_work.target(binding.mysql_pool), binding, ID)
+        row = yield from read_row_plan(unit_of_work._engine, unit_of_work._target(binding.mysql_pool), binding, ID)
     return int(row[1])
 
 

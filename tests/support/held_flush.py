@@ -37,7 +37,7 @@ class HeldFlush:
         self.ctx = shop.context()
         self.user = shop.do(shop.users.new(self.ctx, name="A", email="a@example.com"))
         shop.do(self.ctx.flush())
-        self.key = shop.engine.binding_of("UserEntity").row_key(self.user.id)
+        self.key = shop.engine._core.binding_of("UserEntity").row_key(self.user.id)
         self.holder = Holder(shop.database, "UPDATE UserEntity SET age = 1")
         self.user.age = 44
         self.errors: list[CommitUnknownError] = []

@@ -29,7 +29,7 @@ class Load:
     def __init__(self, engine: Engine, rows: int, *, asynchronous: bool) -> None:
         self.engine = engine
         self.provider: Any = engine.provider(RegisterEntity)
-        self.counts = engine.binding(self.provider).counts
+        self.counts = engine._core.binding(self.provider).counts
         self.last = dict.fromkeys(range(1, rows + 1), 0)
         """Row -> what is in the database."""
         self.refused = self.written = self.reads = 0

@@ -73,7 +73,7 @@ class _Server:
         return questions[what](*args)
 
     def _read(self, id: int) -> tuple[int, bool]:
-        counts = self._engine.binding(self._seats).counts
+        counts = self._engine._core.binding(self._seats).counts
         before = counts.local_hit
         seat = self._shell.do(self._seats.must_get_by_id(self._shell.context(self._engine), id))
         return int(seat.taken_by), counts.local_hit > before

@@ -16,6 +16,9 @@ def wait_until_open(engine: Engine, *, is_open: bool = True, seconds: float = 10
     """Return when all local caches of the engine that follow other processes are open, or shut."""
 
     def are_so() -> bool:
-        return all((listener.trust.until > time.monotonic()) == is_open for listener in engine._listeners.values())
+        return all(
+            (listener.trust.until > time.monotonic()) == is_open
+            for listener in engine._core.bindings.listeners.values()
+        )
 
     wait_until(are_so, f"the local caches to be {'open' if is_open else 'shut'}", seconds)

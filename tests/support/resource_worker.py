@@ -50,7 +50,7 @@ def use(engine: Engine) -> None:
         pebbles.get_by_id(ctx, 1)
         engine.redis().client.ping()
     begun = threading.Event()
-    engine.finish_later(lambda: _told(begun))
+    engine._core.finish_later(lambda: _told(begun))
     begun.wait()
 
 
@@ -129,14 +129,14 @@ def ended_threads(make: Callable[[], Engine]) -> list[Any]:
             thread.start()
             thread.join()
         use(engine)
-        return [engine.mysql_pool().stats().open, engine.redis().stats().open]
+        return [engine._core.mysql_pool().stats().open, engine.redis().stats().open]
 
 
 def hanging(make: Callable[[], Engine], close: bool) -> None:
     """End the process while a server holds up a step in the background."""
     engine = make()
     begun = threading.Event()
-    engine.finish_later(lambda: _held_up(begun))
+    engine._core.finish_later(lambda: _held_up(begun))
     begun.wait()
     if close:
         engine.close()

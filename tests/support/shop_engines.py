@@ -64,7 +64,7 @@ class Shop:
 
     def sql(self, sql: str, *args: object) -> list[tuple[Any, ...]]:
         """Rows of a statement run past the library's entities, raw values as text."""
-        pool = self.engine.mysql_pools["default"].sync
+        pool = self.engine._core.mysql_pools["default"].sync
         connection = pool.acquire()
         try:
             if sql.lstrip().upper().startswith("SELECT"):

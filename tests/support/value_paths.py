@@ -62,7 +62,7 @@ class ValuePath:
         return int(self.do(self._prepared_runs()))
 
     async def _prepared_runs(self) -> int:
-        pool = self.engine.mysql_pools["default"].asyncio
+        pool = self.engine._core.mysql_pools["default"].asyncio
         connection = await pool.acquire()
         try:
             rows = await connection.fetch("SHOW SESSION STATUS LIKE 'Com_stmt_execute'")

@@ -26,7 +26,7 @@ def generate(engine: Engine, directory: str | os.PathLike[str], *, check: bool =
     from fluxaorm.codegen.package_writer import compare_package, write_package
     from fluxaorm.codegen.render import render_package
 
-    schemas = getattr(engine, "schemas", None)
+    schemas = getattr(getattr(engine, "_core", None), "schemas", None)
     if schemas is None:
         raise CodegenError(
             f"generate() takes an Engine, not {type(engine).__name__}: "

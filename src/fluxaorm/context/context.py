@@ -40,6 +40,7 @@ from fluxaorm.runtime.entity import EntityBase
 
 if TYPE_CHECKING:
     from fluxaorm.engine import Engine
+    from fluxaorm.engine.core import EngineCore
 
 T = TypeVar("T")
 
@@ -50,13 +51,16 @@ ENTITIES_NAMED: Final = 10
 class _ContextBase(NotCopied, UnitOfWork):
     """What both contexts share and neither blocks nor awaits."""
 
-    engine: Engine
+    _engine: EngineCore
     _observer: QueryLoggers | None = None
     _meta: Mapping[str, str] = MappingProxyType({})
 
-    def _report(self, engine: Engine) -> None:
-        """Let metrics and the engine's query log hear of what this context does."""
-        for handler in engine.query_loggers:
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine._core)
+        self.engine = engine
+        """What made it."""
+        for handler in engine._core.query_loggers:
+            # metrics and the engine's query log hear of what this context does
             self.register_query_logger(handler)
 
     def track(self, *entities: EntityBase) -> None:
@@ -71,7 +75,7 @@ class _ContextBase(NotCopied, UnitOfWork):
             if entity.is_new:
                 track_new(entity)
             elif entity.changes():
-                self.pending[entity] = None
+                self._pending[entity] = None
 
     def clear_flush(self) -> None:
         """Forget all pending changes: entities go back to their loaded values, new ones are no longer tracked, and
@@ -85,12 +89,12 @@ class _ContextBase(NotCopied, UnitOfWork):
         UnknownPoolError for a code that is not registered.
         """
         self._check_open()
-        return MySQLPipeline(self, self.engine.mysql_pool(pool).code)
+        return MySQLPipeline(self, self._engine.mysql_pool(pool).code)
 
     def redis_pipeline(self, pool: str = "default") -> RedisPipeline:
         """Commands of your own that are sent once the next flush is committed, in one round trip. UnknownPoolError."""
         self._check_open()
-        return RedisPipeline(self, self.engine.redis(pool).code)
+        return RedisPipeline(self, self._engine.redis_pool(pool).code)
 
     def invalidate_key(self, key: str, *, pool: str = "default") -> None:
         """Let the next flush delete a Redis key of your own: before its SQL, and again after its commit.
@@ -98,7 +102,7 @@ class _ContextBase(NotCopied, UnitOfWork):
         QueryError for a key of the library's own cache, UnknownPoolError.
         """
         self._check_open()
-        queue_key(self, self.engine.redis(pool).code, key)
+        queue_key(self, self._engine.redis_pool(pool).code, key)
 
     def _check_open(self) -> None:
         if self.closed:
@@ -106,20 +110,20 @@ class _ContextBase(NotCopied, UnitOfWork):
 
     def clear(self) -> None:
         """Empty the context cache; entities with unsaved changes stay."""
-        self.forget_all()
+        self._forget_all()
 
     def set_context_cache_ttl(self, seconds: float | None) -> None:
         """Read a clean entity again, in place, when it is older than ``seconds``; None: never (the default)."""
-        self.identity_ttl = seconds
+        self._identity_ttl = seconds
         self._note_identity_mode()
 
     def disable_context_cache(self) -> None:
         """Make every look-up read again, in place."""
-        self.identity_enabled = False
+        self._identity_enabled = False
         self._note_identity_mode()
 
     def _note_identity_mode(self) -> None:
-        self.plain_identity = self.identity_enabled and self.identity_ttl is None
+        self._plain_identity = self._identity_enabled and self._identity_ttl is None
 
     @property
     def meta_data(self) -> dict[str, str]:
@@ -144,12 +148,12 @@ class _ContextBase(NotCopied, UnitOfWork):
         if inspect.iscoroutinefunction(handler):
             raise ContextMisuseError(f"the query logger {handler!r} is a coroutine function: it must be a plain one")
         if self._observer is None:
-            self._observer = QueryLoggers(self, self.engine.failing_handlers, self.engine.secret_arguments)
+            self._observer = QueryLoggers(self, self._engine.failing_handlers, self._engine.secret_arguments)
         self._observer.add(handler, mysql=mysql, redis=redis)
 
     def _check_reentrance(self) -> None:
         """Refuse what a before-handler does through its own flush's context; after-handlers may read."""
-        if self.calling_back != "after":
+        if self._calling_back != "after":
             raise ReentrantFlushError("this context is in the middle of a flush; a handler uses ctx.clone()")
 
     def _take_over(self, other: _ContextBase) -> Self:
@@ -157,7 +161,7 @@ class _ContextBase(NotCopied, UnitOfWork):
         self._meta = dict(other._meta)
         if other._observer is not None:
             self._observer = other._observer.for_context(self)
-        self.identity_enabled, self.identity_ttl = other.identity_enabled, other.identity_ttl
+        self._identity_enabled, self._identity_ttl = other._identity_enabled, other._identity_ttl
         self._note_identity_mode()
         return self
 
@@ -166,23 +170,23 @@ class _ContextBase(NotCopied, UnitOfWork):
         if not self.closed and not failing:
             self._warn_of_unflushed(stacklevel=4)
         self.closed = True
-        self.pipelines = self.json_held = self.held = None
-        self.identity_maps.clear()
-        self.pending.clear()
-        self.json_read.clear()
+        self._pipelines = self._json_held = self._held = None
+        self._identity_maps.clear()
+        self._pending.clear()
+        self._json_read.clear()
 
     def _warn_of_unflushed(self, stacklevel: int) -> None:
-        if self.json_read or self.json_held:
-            self.note_json_changes()
-        if not self.pending and not self.pipelines:
+        if self._json_read or self._json_held:
+            self._note_json_changes()
+        if not self._pending and not self._pipelines:
             return
         queued = pipelines_of(self)
-        left = [repr(entity) for entity in islice(self.pending, ENTITIES_NAMED)]
-        if len(self.pending) > len(left):
-            left.append(f"{len(self.pending) - len(left)} more")
+        left = [repr(entity) for entity in islice(self._pending, ENTITIES_NAMED)]
+        if len(self._pending) > len(left):
+            left.append(f"{len(self._pending) - len(left)} more")
         if queued:
             left.append(f"{len(queued)} in pipelines")
-        unflushed = len(self.pending) + len(queued or ())
+        unflushed = len(self._pending) + len(queued or ())
         message = f"a context was left with {unflushed} unflushed changes ({', '.join(left)}); "
         warnings.warn(f"{message}call flush() or clear_flush()", UnflushedChangesWarning, stacklevel=stacklevel)
 
@@ -194,7 +198,7 @@ class _ContextBase(NotCopied, UnitOfWork):
 
     def _give_up_transaction(self) -> None:
         """Nobody can end it any more: its connections would be nobody's for ever."""
-        if [session for session in self.sessions.values() if session.abandon()]:
+        if [session for session in self._sessions.values() if session.abandon()]:
             message = "a context was forgotten in an open transaction, which the server rolls back; "
             warnings.warn(f"{message}use a `with` block, or close() the context", ResourceWarning, stacklevel=3)
 
@@ -204,30 +208,29 @@ class Context(_ContextBase, SyncUnitOfWork):
 
     def __init__(self, engine: Engine, timeout: float | None = None) -> None:
         super().__init__(engine)
-        if engine.query_loggers:
-            self._report(engine)
-        self._run_plan = (engine.sync_runner if timeout is None else engine.sync_runner_for(timeout)).run
+        core = engine._core
+        self._run_plan = (core.sync_runner if timeout is None else core.sync_runner_for(timeout)).run
 
     def _run(self, plan: Plan[T], *, inside: bool = True) -> T:
         """``inside``: in the open transaction, if there is one."""
-        outer = self.in_use_by
+        outer = self._in_use_by
         if outer is not None or self.closed:
             self._check_alone()
-        if self.sessions and inside and (transaction := transaction_of(self)) is not None:
+        if self._sessions and inside and (transaction := transaction_of(self)) is not None:
             plan = inside_plan(transaction, plan)
-        self.in_use_by = get_ident()
+        self._in_use_by = get_ident()
         try:
             value: T = self._run_plan(plan, self._observer)
             return value
         finally:
-            self.in_use_by = outer
+            self._in_use_by = outer
 
     def _check_alone(self) -> None:
         if self.closed:
             raise ContextClosedError("the context is closed; make another with engine.new_context()")
-        if self.in_use_by is not None and self.in_use_by != get_ident():
+        if self._in_use_by is not None and self._in_use_by != get_ident():
             raise ContextMisuseError("this context is in use by another thread; make one context a thread")
-        if self.flushing:
+        if self._flushing:
             self._check_reentrance()
 
     _run_alone = _run
@@ -287,7 +290,7 @@ class Context(_ContextBase, SyncUnitOfWork):
 
     def mysql(self, pool: str = "default") -> RawMySQL[Context]:
         """SQL of your own on a pool, in the open transaction if there is one. UnknownPoolError lists the pools."""
-        self.engine.mysql_pool(pool)
+        self._engine.mysql_pool(pool)
         return RawMySQL(self, pool)
 
     def clone(self, *, timeout: float | None = None) -> Context:
@@ -307,7 +310,7 @@ class Context(_ContextBase, SyncUnitOfWork):
         self._close(failing=sys.exception() is not None)
 
     def _close_streams(self) -> None:
-        if self.streams:
+        if self._streams:
             self._run(close_streams_plan(self), inside=False)
 
     def _roll_back(self) -> None:
@@ -320,9 +323,9 @@ class Context(_ContextBase, SyncUnitOfWork):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self.streams:
+        if self._streams:
             self._close_streams()
-        if self.sessions:
+        if self._sessions:
             self._roll_back()
         self._close(failing=kind is not None)
 
@@ -330,39 +333,38 @@ class Context(_ContextBase, SyncUnitOfWork):
 class AsyncContext(_ContextBase, AsyncUnitOfWork):
     """A unit of work for one flow of asyncio tasks; look-ups may run concurrently, a flush may not."""
 
-    merges_look_ups = True
-    running = 0
+    _merges_look_ups = True
+    _running = 0
     """Plans under way."""
     _turn: asyncio.Lock | None = None
     """In a transaction there is one connection: one plan after the other."""
 
     def __init__(self, engine: Engine, timeout: float | None = None) -> None:
         super().__init__(engine)
-        if engine.query_loggers:
-            self._report(engine)
-        self._run_plan = (engine.async_runner if timeout is None else engine.async_runner_for(timeout)).run
+        core = engine._core
+        self._run_plan = (core.async_runner if timeout is None else core.async_runner_for(timeout)).run
 
     def _run(self, plan: Plan[T]) -> Coroutine[Any, Any, T]:
         if self.closed:
             raise ContextClosedError("the context is closed; make another with engine.new_async_context()")
         return self._run_plan(plan, self._observer, self)
 
-    def in_turn(self, plan: Plan[T]) -> Plan[T]:
+    def _in_turn(self, plan: Plan[T]) -> Plan[T]:
         """See SharedContext."""
         self._check_turn(plan)
         return self._joined(plan)
 
     def _check_turn(self, plan: Plan[T], *, alone: bool = False) -> None:
-        outer = self.in_use_by
+        outer = self._in_use_by
         if outer is not None and outer is asyncio.current_task():
             self._check_reentrance()
-        elif outer is not None or (alone and self.running):
+        elif outer is not None or (alone and self._running):
             plan.close()
             raise ContextMisuseError("a flush runs beside something else on this context; await one after the other")
 
     def _joined(self, plan: Plan[T]) -> Plan[T]:
         """In the open transaction, if there is one."""
-        if not self.sessions or (transaction := transaction_of(self)) is None:
+        if not self._sessions or (transaction := transaction_of(self)) is None:
             return plan
         self._turn = self._turn or asyncio.Lock()
         return turn_plan(transaction, self._turn, plan)
@@ -375,21 +377,21 @@ class AsyncContext(_ContextBase, AsyncUnitOfWork):
 
     async def _drive(self, plan: Plan[T], *, alone: bool = False, inside: bool = True) -> T:
         self._check_turn(plan, alone=alone)
-        outer = self.in_use_by
-        self.running += 1
+        outer = self._in_use_by
+        self._running += 1
         if alone:
-            self.in_use_by = asyncio.current_task()
+            self._in_use_by = asyncio.current_task()
         try:
             value: T = await self._run_plan(self._joined(plan) if inside else plan, self._observer)
             return value
         finally:
-            self.running -= 1
-            self.in_use_by = outer
+            self._running -= 1
+            self._in_use_by = outer
 
     def _check_alone(self) -> None:
         if self.closed:
             raise ContextClosedError("the context is closed; make another with engine.new_async_context()")
-        if self.running:
+        if self._running:
             raise ContextMisuseError("a transaction begins beside something else on this context; await that first")
 
     async def _value(self, value: T) -> T:
@@ -424,7 +426,7 @@ class AsyncContext(_ContextBase, AsyncUnitOfWork):
 
     def mysql(self, pool: str = "default") -> AsyncRawMySQL[AsyncContext]:
         """As ``Context.mysql``; its calls are awaited."""
-        self.engine.mysql_pool(pool)
+        self._engine.mysql_pool(pool)
         return AsyncRawMySQL(self, pool)
 
     def clone(self, *, timeout: float | None = None) -> AsyncContext:
@@ -438,7 +440,7 @@ class AsyncContext(_ContextBase, AsyncUnitOfWork):
         self._close(failing=sys.exception() is not None)
 
     async def _close_streams(self) -> None:
-        if self.streams:
+        if self._streams:
             await self._drive(close_streams_plan(self), inside=False)
 
     async def _roll_back(self) -> None:
@@ -451,8 +453,8 @@ class AsyncContext(_ContextBase, AsyncUnitOfWork):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self.streams:
+        if self._streams:
             await self._close_streams()
-        if self.sessions:
+        if self._sessions:
             await self._roll_back()
         self._close(failing=kind is not None)

@@ -69,7 +69,7 @@ class _RawBase:
             raise QueryError("one statement a call: the text holds several")
         if control := transaction_control(text):
             raise QueryError(f"{control} is the library's: use begin() or ctx.transaction()")
-        if self._unit_of_work.open_transaction is not None:
+        if self._unit_of_work._open_transaction is not None:
             self._check_inside(text)
         return text, where.parameters, reach_of(text)
 
@@ -82,15 +82,15 @@ class _RawBase:
 
     @property
     def _commits_silently(self) -> bool:
-        return not self._unit_of_work.engine.mysql_pools[self._pool].dialect.transactional_ddl
+        return not self._unit_of_work._engine.mysql_pools[self._pool].dialect.transactional_ddl
 
     def _exec_plan(self, sql: str | Where, args: tuple[Any, ...]) -> Plan[ExecResult]:
         text, values, reach = self._statement(sql, args)
-        return (yield from Execute(self._unit_of_work.target(self._pool), text, values, reach=reach))
+        return (yield from Execute(self._unit_of_work._target(self._pool), text, values, reach=reach))
 
     def _query_plan(self, sql: str | Where, args: tuple[Any, ...]) -> Plan[QueryRows]:
         text, values, reach = self._statement(sql, args)
-        return (yield from FetchTable(self._unit_of_work.target(self._pool), text, values, reach=reach))
+        return (yield from FetchTable(self._unit_of_work._target(self._pool), text, values, reach=reach))
 
     def _query_row_plan(self, sql: str | Where, args: tuple[Any, ...]) -> Plan[tuple[Any, ...] | None]:
         rows = yield from self._query_plan(sql, args)
@@ -98,15 +98,15 @@ class _RawBase:
 
     def _stream_plan(self, sql: str | Where, args: tuple[Any, ...]) -> Plan[Stream]:
         text, values, reach = self._statement(sql, args)
-        if self._unit_of_work.open_transaction is not None and reach is Reach.TRANSACTION and self._commits_silently:
+        if self._unit_of_work._open_transaction is not None and reach is Reach.TRANSACTION and self._commits_silently:
             raise QueryError(
                 "what may end the transaction is not streamed inside one: call it without stream=True, or outside"
             )
-        stream = Stream(self._unit_of_work.target(self._pool))
+        stream = Stream(self._unit_of_work._target(self._pool))
         yield from OpenStream(stream, text, values, reach=reach)
         if isinstance(stream.target, str):
-            others = [each for each in self._unit_of_work.streams or () if each.connection is not None]
-            self._unit_of_work.streams = {*others, stream}
+            others = [each for each in self._unit_of_work._streams or () if each.connection is not None]
+            self._unit_of_work._streams = {*others, stream}
         return stream
 
 

@@ -92,7 +92,7 @@ class Attempts:
     def __init__(self, unit_of_work: UnitOfWork) -> None:
         self._retries = Retries()
         # inside another transaction the server has undone more than the function's part
-        self._repeats = unit_of_work.open_transaction is None
+        self._repeats = unit_of_work._open_transaction is None
 
     def again_plan(self, error: BaseException) -> Plan[bool]:
         """Wait before the next attempt; False: the error is the caller's."""

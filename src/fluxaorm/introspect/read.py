@@ -60,7 +60,7 @@ def read_database(dsn: str) -> Database:
             raise UsageError(f"{address}: {error.cause}") from None
         raise
     with engine, engine.new_context() as ctx:
-        pool = engine.mysql_pool()
+        pool = engine._core.mysql_pool()
         tables, others, untold = ctx._run(_read_plan(pool.dialect))
     own = {name: table for name, table in tables.items() if not name.startswith(OURS)}
     return Database(address.database, pool.dialect, pool.collation, own, others, untold)

@@ -32,7 +32,7 @@ class CacheRequests(Collector):
     def watch(self, engine: WatchedEngine) -> None:
         """Read this engine's entities too."""
         with self._lock:
-            self._watched = (*self._watched, engine.bindings)
+            self._watched = (*self._watched, engine.used_entities)
 
     def describe(self) -> list[Metric]:
         """The metrics without samples: their names are taken from the start."""

@@ -24,6 +24,6 @@ class WatchedEngine(Protocol):
         ...
 
     @property
-    def bindings(self) -> Mapping[str, BoundEntity]:
-        """The entities in use, by name."""
+    def used_entities(self) -> Mapping[str, BoundEntity]:
+        """Those used so far, by name; it grows."""
         ...

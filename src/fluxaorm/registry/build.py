@@ -10,6 +10,7 @@ from typing import Any
 
 from fluxaorm.addresses import SQLiteAddress
 from fluxaorm.engine import Engine
+from fluxaorm.engine.core import EngineCore
 from fluxaorm.engine.value_caches import LocalCache
 from fluxaorm.entity.resolve.definitions import resolve_entities
 from fluxaorm.entity.schema import EntitySchema
@@ -39,17 +40,17 @@ def build_engine(registered: Registrations, *, connect: bool, whose: bool = True
     engine = _made_engine(registered, schemas)
     for schema in schemas.values():
         if any(column.secret for column in schema.columns):
-            engine.mysql_pools[schema.mysql_pool].hides_values = True
+            engine._core.mysql_pools[schema.mysql_pool].hides_values = True
     if connect:
         try:
-            check_servers(engine)
+            check_servers(engine._core)
             if whose:
-                check_namespaces(engine)
+                check_namespaces(engine._core)
         except BaseException:
             engine.close()
             raise
-    for metrics in engine.metrics:
-        metrics.watch(engine)
+    for metrics in engine._core.metrics:
+        metrics.watch(engine._core)
     return engine
 
 
@@ -73,23 +74,25 @@ def _log_single_process_caches(registered: Registrations, schemas: Mapping[str, 
 def _made_engine(registered: Registrations, schemas: Mapping[str, EntitySchema]) -> Engine:
     redis = by_code(registered.redis)
     mysql = by_code(registered.mysql)
-    return Engine(
+    core = EngineCore(
         schemas=schemas,
         mysql_pools={code: make_sql_pool(code, pool.address, pool.options) for code, pool in mysql.items()},
         redis_pools={code: make_redis_pool(code, pool.address, pool.options) for code, pool in redis.items()},
-        local_cache_pools={
-            code: LocalCache(code, pool.limit) for code, pool in by_code(registered.local_caches).items()
-        },
-        clickhouse_pools=by_code(registered.clickhouse),
-        kafka_pools=by_code(registered.kafka),
         databases={code: _database_name(pool) for code, pool in mysql.items()},
         private_stores=_private_stores(mysql, redis),
         careless_redis_pools=frozenset(
             code for code, pool in redis.items() if pool.options.on_write_failure == "proceed"
         ),
         merging_pools=frozenset(code for code, pool in mysql.items() if pool.options.coalesce),
-        settings=registered.settings,
         metrics=registered.metrics,
+    )
+    caches = by_code(registered.local_caches)
+    return Engine(
+        core,
+        local_cache_pools={code: LocalCache(code, pool.limit) for code, pool in caches.items()},
+        clickhouse_pools=by_code(registered.clickhouse),
+        kafka_pools=by_code(registered.kafka),
+        settings=registered.settings,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from fluxaorm.dialects import is_supported
-from fluxaorm.engine import Engine
+from fluxaorm.engine.core import EngineCore
 from fluxaorm.errors import PoolConnectError, RegistryError
 from fluxaorm.plans.cache.identity import identity_problems_plan
 from fluxaorm.pools.base.ports import RedisPool, RedisServer, SQLPool
@@ -21,7 +21,7 @@ _OLDEST_SQL: Final = "MySQL 8.0 and MariaDB 10.6 are the oldest supported"
 logger = logging.getLogger("fluxaorm.registry")
 
 
-def check_servers(engine: Engine) -> None:
+def check_servers(engine: EngineCore) -> None:
     """Connect all pools. Raises PoolConnectError for one that cannot be reached (others as notes), MissingExtraError,
     or RegistryError with everything that the servers lack."""
     servers = _connect(engine.mysql_pools.values(), engine.redis_pools)
@@ -37,7 +37,7 @@ def check_servers(engine: Engine) -> None:
         logger.warning(warning)
 
 
-def check_namespaces(engine: Engine) -> None:
+def check_namespaces(engine: EngineCore) -> None:
     """RegistryError when a namespace of Redis is another database's; one that is nobody's becomes this one's."""
     if problems := engine.sync_runner.run(identity_problems_plan(engine)):
         raise RegistryError(problems)

@@ -67,20 +67,20 @@ T = TypeVar("T")
 class SharedContext(Protocol):
     """A context whose plans may run beside one another."""
 
-    running: int
+    _running: int
     """Plans under way."""
 
     @property
-    def in_use_by(self) -> Any:
+    def _in_use_by(self) -> Any:
         """Who has it alone; None: nobody."""
         ...
 
     @property
-    def sessions(self) -> Mapping[str, Any]:
+    def _sessions(self) -> Mapping[str, Any]:
         """Of its open transaction, in which plans wait for one another."""
         ...
 
-    def in_turn(self, plan: Plan[T]) -> Plan[T]:
+    def _in_turn(self, plan: Plan[T]) -> Plan[T]:
         """The plan to run instead, when something is to be said against running it at once. ContextMisuseError."""
         ...
 
@@ -115,9 +115,9 @@ class AsyncRunner:
     async def run(self, plan: Plan[T], observer: Observer | None = None, shared: SharedContext | None = None) -> T:
         """Drive a plan to its end: its result, or what it raises. ``shared``: counts it while it runs."""
         if shared is not None:
-            if shared.in_use_by is not None or shared.sessions:
-                plan = shared.in_turn(plan)
-            shared.running += 1
+            if shared._in_use_by is not None or shared._sessions:
+                plan = shared._in_turn(plan)
+            shared._running += 1
         shield = Shield()
         try:
             if observer is not None:
@@ -138,7 +138,7 @@ class AsyncRunner:
             return result
         finally:
             if shared is not None:
-                shared.running -= 1
+                shared._running -= 1
             if shield.cancelled:
                 shield.deliver_later()
 

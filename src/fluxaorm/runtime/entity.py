@@ -53,7 +53,7 @@ class EntityBase(NotCopied, TrackedEntity):
     def is_dirty(self) -> bool:
         """Whether a flush would write something."""
         self._note_json_changes()
-        return self in self._identity_map.unit_of_work.pending
+        return self in self._identity_map.unit_of_work._pending
 
     @property
     def is_deleted(self) -> bool:
@@ -113,11 +113,11 @@ class EntityBase(NotCopied, TrackedEntity):
             raise DetachedEntityError(self._identity_map.schema.name, self._id_or_none())
         if self._state == NEW:
             self._state = GONE
-            unit_of_work.pending.pop(self, None)
+            unit_of_work._pending.pop(self, None)
             self._identity_map.drop_new(self._row[0])
         elif self._state == STORED:
             self._state = DELETING
-            unit_of_work.pending[self] = None
+            unit_of_work._pending[self] = None
         elif self._state == SNAPSHOT:
             raise ReadOnlyEntityError(self._identity_map.schema.name, self._id_or_none())
 
@@ -126,7 +126,7 @@ class EntityBase(NotCopied, TrackedEntity):
         if self._state == DELETING:
             self._state = STORED
             if not self._old:
-                self._identity_map.unit_of_work.pending.pop(self, None)
+                self._identity_map.unit_of_work._pending.pop(self, None)
         if position is not None:
             self._assign(position, 0)
 
@@ -230,7 +230,7 @@ class EntityBase(NotCopied, TrackedEntity):
         id = self._decoded(position)
         if id is None:
             return ready(ctx, None)
-        identity_map = ctx.identity_maps.get(provider) or ctx.identity_map_of(provider)
+        identity_map = ctx._identity_maps.get(provider) or ctx._identity_map_of(provider)
         # an old order still shows its customer
         entity = entity_at_hand(identity_map, id, True)
         if entity is FURTHER:
@@ -242,7 +242,7 @@ class EntityBase(NotCopied, TrackedEntity):
         if id is None:
             column = self._identity_map.schema.columns[position]
             raise EntityNotFoundError(column.reference or "", None, {column.attribute: None})
-        identity_map = ctx.identity_map_of(provider)
+        identity_map = ctx._identity_map_of(provider)
         entity = entity_at_hand(identity_map, id, True)
         if entity is FURTHER:
             return run_plan(ctx, get_by_id_plan(identity_map, id, must=True, include_deleted=True))
@@ -250,7 +250,7 @@ class EntityBase(NotCopied, TrackedEntity):
 
     def _references(self, ctx: Any, provider: ProviderIdentity[R], position: int) -> list[R]:
         return run_plan(
-            ctx, get_by_ids_plan(ctx.identity_map_of(provider), self._json(position) or (), include_deleted=True)
+            ctx, get_by_ids_plan(ctx._identity_map_of(provider), self._json(position) or (), include_deleted=True)
         )
 
     def __repr__(self) -> str:
@@ -259,7 +259,7 @@ class EntityBase(NotCopied, TrackedEntity):
         shown = [f"{identity_map.schema.name} {identity_map.schema.table}:{self._row[0]}", *self._key_values()]
         if self._state == NEW:
             shown.append("new")
-        elif self in identity_map.unit_of_work.pending:
+        elif self in identity_map.unit_of_work._pending:
             shown.append("dirty")
         if self._is_seen_deleted():
             shown.append("deleted")

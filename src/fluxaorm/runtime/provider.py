@@ -48,7 +48,7 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
         what is no id and for a lock outside a transaction, UnsavedChangesError for a lock on an entity that has some,
         NotSupportedError where the server has no row locks, MySQLError, ContextClosedError.
         """
-        identity_map = ctx.identity_maps.get(self) or ctx.identity_map_of(self)
+        identity_map = ctx._identity_maps.get(self) or ctx._identity_map_of(self)
         if for_update:
             return run_plan(ctx, locked_reads.get_for_update_plan(identity_map, id, include_deleted=include_deleted))
         entity = reads.entity_at_hand(identity_map, id, include_deleted)
@@ -59,7 +59,7 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
     @sync_or_async
     def must_get_by_id(self, ctx: AnyContext, id: int, *, for_update: bool = False, include_deleted: bool = False) -> E:
         """The same, but EntityNotFoundError instead of None."""
-        identity_map = ctx.identity_maps.get(self) or ctx.identity_map_of(self)
+        identity_map = ctx._identity_maps.get(self) or ctx._identity_map_of(self)
         if for_update:
             return run_plan(
                 ctx, locked_reads.get_for_update_plan(identity_map, id, must=True, include_deleted=include_deleted)
@@ -77,7 +77,7 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
 
         Deleted ones and locks as in ``get_by_id``; rows are locked in the order of their ids.
         """
-        identity_map = ctx.identity_map_of(self)
+        identity_map = ctx._identity_map_of(self)
         if for_update:
             return run_plan(
                 ctx, locked_reads.get_many_for_update_plan(identity_map, ids, include_deleted=include_deleted)
@@ -90,12 +90,12 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
 
         ``include_deleted``: every row, from MySQL.
         """
-        return run_plan(ctx, all_ids.get_all_plan(ctx.identity_map_of(self), include_deleted))
+        return run_plan(ctx, all_ids.get_all_plan(ctx._identity_map_of(self), include_deleted))
 
     @sync_or_async
     def new_many(self, ctx: AnyContext, count: int) -> list[E]:
         """``count`` tracked new entities, their ids taken in one round trip; set their fields, then flush."""
-        return run_plan(ctx, new_many_plan(ctx.identity_map_of(self), count))
+        return run_plan(ctx, new_many_plan(ctx._identity_map_of(self), count))
 
     @sync_or_async
     def delete_where(self, ctx: AnyContext, query: Query, *, force: bool = False) -> int:
@@ -104,7 +104,7 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
         Written at once, in the open transaction or one of its own, and seen through every cache; entities of this
         context are read again by their next look-up. No callbacks run. Raises QueryError, and as ``ctx.flush()``.
         """
-        return run_plan(ctx, delete_where_plan(ctx.identity_map_of(self), query, force=force))
+        return run_plan(ctx, delete_where_plan(ctx._identity_map_of(self), query, force=force))
 
     @sync_or_async
     def invalidate(self, ctx: AnyContext, *ids: int) -> None:
@@ -112,18 +112,18 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
 
         Raises PostCommitError when Redis cannot be told.
         """
-        return run_plan(ctx, cache_control.invalidate_ids_plan(ctx.identity_map_of(self), ids))
+        return run_plan(ctx, cache_control.invalidate_ids_plan(ctx._identity_map_of(self), ids))
 
     @sync_or_async
     def clear_redis_cache(self, ctx: AnyContext) -> int:
         """Drop all cached rows of this entity; the number of keys."""
-        return run_plan(ctx, cache_control.clear_cache_plan(ctx, ctx.identity_map_of(self).binding))
+        return run_plan(ctx, cache_control.clear_cache_plan(ctx, ctx._identity_map_of(self).binding))
 
     # Called by generated methods, which say what a Context gets; ``sync_or_async`` says what an AsyncContext gets.
 
     def _new(self, ctx: Any, values: Mapping[str, Any]) -> E:
-        identity_map = ctx.identity_maps.get(self) or ctx.identity_map_of(self)
-        id = None if ctx.closed or ctx.flushing else identity_map.binding.ids.take(ctx.engine.monotonic())
+        identity_map = ctx._identity_maps.get(self) or ctx._identity_map_of(self)
+        id = None if ctx.closed or ctx._flushing else identity_map.binding.ids.take(ctx._engine.monotonic())
         return (
             run_plan(ctx, new_plan(identity_map, values))
             if id is None
@@ -131,23 +131,23 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
         )
 
     def _new_with_id(self, ctx: Any, id: int, values: Mapping[str, Any]) -> E:
-        return ready(ctx, new_with_id(ctx.identity_map_of(self), id, values))
+        return ready(ctx, new_with_id(ctx._identity_map_of(self), id, values))
 
     def _update_where(self, ctx: Any, query: Query, changes: Mapping[str, Any]) -> int:
-        return run_plan(ctx, update_where_plan(ctx.identity_map_of(self), query, changes))
+        return run_plan(ctx, update_where_plan(ctx._identity_map_of(self), query, changes))
 
     def _get_or_create(self, ctx: Any, unique: Mapping[str, Any], defaults: Mapping[str, Any]) -> tuple[E, bool]:
-        created: tuple[E, bool] = ctx._run_alone(get_or_create_plan(ctx.identity_map_of(self), unique, defaults))
+        created: tuple[E, bool] = ctx._run_alone(get_or_create_plan(ctx._identity_map_of(self), unique, defaults))
         return created
 
     def _get_by_unique(self, ctx: Any, index: str, values: Sequence[Any], /, **how: Unpack[LookUp]) -> E | None:
-        return run_plan(ctx, unique_reads.get_by_unique_plan(ctx.identity_map_of(self), index, values, **how))
+        return run_plan(ctx, unique_reads.get_by_unique_plan(ctx._identity_map_of(self), index, values, **how))
 
     def _must_get_by_unique(self, ctx: Any, index: str, values: Sequence[Any], /, **how: Unpack[LookUp]) -> E:
-        return run_plan(ctx, unique_reads.must_get_by_unique_plan(ctx.identity_map_of(self), index, values, **how))
+        return run_plan(ctx, unique_reads.must_get_by_unique_plan(ctx._identity_map_of(self), index, values, **how))
 
     def _load(self, ctx: Any, position: int, provider: Provider[R, Any, Any], entities: Iterable[E]) -> list[R]:
         plan = reads.load_reference_plan(
-            ctx.identity_map_of(self), position, ctx.identity_map_of(provider), list(entities)
+            ctx._identity_map_of(self), position, ctx._identity_map_of(provider), list(entities)
         )
         return run_plan(ctx, plan)

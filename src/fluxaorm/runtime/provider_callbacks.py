@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 E = TypeVar("E", bound=TrackedEntity)
 
 
-class HandlersEngine(Protocol):
+class HandlersCore(Protocol):
     """What an engine is to its handlers."""
 
     @property
@@ -27,6 +27,13 @@ class HandlersEngine(Protocol):
     def binding(self, provider: ProviderPort) -> BoundEntity:
         """The entity of a provider in it."""
         ...
+
+
+class HandlersEngine(Protocol):
+    """An ``Engine``."""
+
+    @property
+    def _core(self) -> HandlersCore: ...
 
 
 class CallbackMethods(ProviderIdentity[E]):
@@ -76,7 +83,7 @@ class CallbackMethods(ProviderIdentity[E]):
         self._on(engine, f"after_{event}").after.setdefault(event, []).append(handler)
 
     def _on(self, engine: HandlersEngine, event: str) -> Handlers:
-        if engine.has_contexts:
+        if engine._core.has_contexts:
             problem = f"{self.entity_name}.on_{event}: the engine has a context already; register handlers before"
             raise RegistryError([problem])
-        return engine.binding(self).handlers
+        return engine._core.binding(self).handlers

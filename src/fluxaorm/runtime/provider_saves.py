@@ -28,4 +28,4 @@ class SaveMethods(Generic[V]):
         """
         provider: Any = self
         given: Any = rows
-        return run_plan(ctx, save_many_plan(ctx.identity_map_of(provider), given, on_conflict))
+        return run_plan(ctx, save_many_plan(ctx._identity_map_of(provider), given, on_conflict))

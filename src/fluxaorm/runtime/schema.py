@@ -191,7 +191,7 @@ class EngineSchema:
             raise RegistryError([problem])
 
     def _checked(self, ctx: AnyContext) -> SchemaEnginePort:
-        if ctx.engine is not self._engine:
+        if ctx._engine is not self._engine:
             raise ContextMisuseError(f"{self.name}: the context is one of another engine")
         return self._engine
 

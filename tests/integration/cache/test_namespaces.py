@@ -54,7 +54,9 @@ def test_another_database_in_the_namespace_is_refused_until_it_is_taken_over(
     with pytest.raises(RegistryError, match="namespace=") as refused:
         registry(second, valkey).validate()
     with build_engine(registry(second, valkey).registered, connect=True, whose=False) as engine:
-        removed = [engine.sync_runner.run(take_over_plan(engine, space)) for space in engine.namespaces]
+        removed = [
+            engine._core.sync_runner.run(take_over_plan(engine._core, space)) for space in engine._core.namespaces
+        ]
     with migrated(registry(second, valkey).validate()):
         pass
 

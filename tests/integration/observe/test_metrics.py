@@ -163,7 +163,7 @@ def test_connections_and_those_who_wait_for_one_are_counted(
     registry.register_mysql(mysql_database.url, options=fx.MySQLOptions(max_open_connections=2))
     registry.enable_metrics(prometheus)
     engine = registry.validate()
-    pool = engine.mysql_pool()
+    pool = engine._core.mysql_pool()
     seen: list[dict[str, float | None]] = []
 
     def use_up() -> None:

@@ -116,8 +116,8 @@ def test_metrics_that_raise_change_nothing(
     def broken(*_: Any) -> None:
         raise ValueError("Incorrect label count")
 
-    monkeypatch.setattr(engine.metrics[0], "_redis_seconds", None)
-    monkeypatch.setattr(engine.metrics[0]._db_seconds, "labels", broken)
+    monkeypatch.setattr(engine._core.metrics[0], "_redis_seconds", None)
+    monkeypatch.setattr(engine._core.metrics[0]._db_seconds, "labels", broken)
     with engine.new_context() as ctx:
         for alter in fx.get_alters(ctx):
             alter.exec(ctx)

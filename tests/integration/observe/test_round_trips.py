@@ -48,7 +48,7 @@ def counted(
     shop.mysql, shop.redis = mysql, redis
     wait_until_open(shop.engine)
     # everything happens in quick succession, however busy the machine is
-    shop.engine.monotonic = lambda: 0.0
+    shop.engine._core.monotonic = lambda: 0.0
     ctx = shop.context()
     shop.do(shop.users.new_many(ctx, 1))
     ctx.clear_flush()
@@ -161,7 +161,7 @@ def test_a_hundred_ids_cost_one_redis_when_all_hit_and_at_most_three_and_one_mys
 
 def make_foreign(shop: Counted, ids: list[int]) -> None:
     """Cached rows become those of another schema, or of a server that was another one then."""
-    prefix = shop.engine.binding(shop.users).row_key(0).removesuffix("0")
+    prefix = shop.engine._core.binding(shop.users).row_key(0).removesuffix("0")
     value = msgspec.msgpack.encode([b"another!", *range(9)])
     shop.engine.redis().client.mset({f"{prefix}{id}": value for id in ids})
     shop.reset()

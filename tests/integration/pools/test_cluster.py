@@ -123,7 +123,7 @@ def test_values_carry_the_identity_of_their_own_primary(registers: Registers) ->
     """One primary that restarts must not turn the keys of the others into misses."""
     registers.add()
     assert list(ROWS) == registers.read()
-    binding = registers.engine.binding(registers.provider)
+    binding = registers.engine._core.binding(registers.provider)
     identities: list[bytes] = []
     for host, port in registers.cluster.nodes:
         with redis.Redis(host=host, port=port) as client:

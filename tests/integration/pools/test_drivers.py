@@ -29,7 +29,7 @@ def _usual_way(server: SqlServer) -> bytes:
 def _adapter(registry: Registry) -> str:
     """The module of the pool's connections."""
     with registry.validate() as engine:
-        pool = engine.mysql_pools["default"].sync
+        pool = engine._core.mysql_pools["default"].sync
         connection = pool.acquire()
         pool.release(connection)
         return type(connection).__module__

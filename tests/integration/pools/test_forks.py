@@ -50,7 +50,7 @@ def engine(request: pytest.FixtureRequest, mysql_database: Database, valkey: Red
             for number in range(10):
                 beads.new(ctx, amount=number)
             ctx.flush()
-        made.binding(beads).ids.add(1_000_001, 1_000_010)
+        made._core.binding(beads).ids.add(1_000_001, 1_000_010)
         wait_until_open(made)
         yield made
 
@@ -131,7 +131,7 @@ def test_while_another_thread_waits_for_a_statement(before: set[str], engine: En
 
     with closing(_Thread(sleep)):
         started.wait(10)
-        wait_until(lambda: engine.mysql_pool().sync.stats().idle == 0, "the statement to run")
+        wait_until(lambda: engine._core.mysql_pool().sync.stats().idle == 0, "the statement to run")
         check_both(engine, before)
 
 

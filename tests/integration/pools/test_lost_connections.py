@@ -85,7 +85,7 @@ def test_a_server_that_stays_away_is_told_and_nothing_is_written(fragile: Fragil
 
     with pytest.raises(MySQLConnectionError):
         fragile.do(ctx.flush())
-    pending = len(ctx.pending)
+    pending = len(ctx._pending)
     fragile.mysql.accept()
     result = fragile.do(ctx.flush())
 
@@ -178,7 +178,7 @@ def cut_first(proxy: Proxy, *words: bytes) -> list[bytes]:
 
 def hold(shop: Fragile, count: int) -> list[Any]:
     """So many connections of the pool, for the test alone."""
-    pool = shop.engine.mysql_pools["default"]
+    pool = shop.engine._core.mysql_pools["default"]
     if shop.shell.name == "sync":
         return [pool.sync.acquire() for _ in range(count)]
 
@@ -191,7 +191,7 @@ def hold(shop: Fragile, count: int) -> list[Any]:
 
 def give_back(shop: Fragile, connections: list[Any]) -> None:
     """The end of ``hold``."""
-    pool = shop.engine.mysql_pools["default"]
+    pool = shop.engine._core.mysql_pools["default"]
 
     async def released() -> None:
         for connection in connections:

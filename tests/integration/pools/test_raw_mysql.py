@@ -97,7 +97,7 @@ def read(shop: Shop, stream: Any, most: int | None = None) -> list[tuple[Any, ..
 
 def held(shop: Shop) -> int:
     """Connections that were not given back."""
-    pool = shop.engine.mysql_pools["default"]
+    pool = shop.engine._core.mysql_pools["default"]
 
     async def stats() -> Any:
         return pool.asyncio.stats()
@@ -166,7 +166,7 @@ def test_sql_that_cannot_be_taken_is_refused(things: Shop, sql: str, args: tuple
 def test_what_would_commit_the_transaction_is_refused_inside(things: Shop) -> None:
     """MySQL and MariaDB commit for a change of a table, silently; SQLite's are part of the transaction."""
     ctx = things.context()
-    transactional = things.engine.mysql_pools["default"].dialect.transactional_ddl
+    transactional = things.engine._core.mysql_pools["default"].dialect.transactional_ddl
 
     with block(things, ctx):
         if transactional:

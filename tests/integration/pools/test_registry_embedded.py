@@ -47,9 +47,9 @@ def _gone(directory: Path) -> bool:
 def test_an_embedded_engine_needs_no_server(tmp_path: Path) -> None:
     """SQLite and a Valkey of its own answer; the ClickHouse pool is registered."""
     with _engine(tmp_path / "data") as engine:
-        connection = engine.mysql_pool().sync.acquire()
+        connection = engine._core.mysql_pool().sync.acquire()
         rows = connection.fetch("SELECT 1")
-        engine.mysql_pool().sync.release(connection)
+        engine._core.mysql_pool().sync.release(connection)
 
         assert [1] == [int(row[0]) for row in rows]
         assert engine.redis().client.ping()

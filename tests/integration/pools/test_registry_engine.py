@@ -30,11 +30,11 @@ def test_the_first_snippet_of_the_page_on_real_servers(mysql_database: Database,
 
 
 def _connection_id(engine: Engine) -> int:
-    connection = engine.mysql_pool().sync.acquire()
+    connection = engine._core.mysql_pool().sync.acquire()
     try:
         return int(connection.fetch("SELECT CONNECTION_ID()")[0][0])
     finally:
-        engine.mysql_pool().sync.release(connection)
+        engine._core.mysql_pool().sync.release(connection)
 
 
 def _client_id(engine: Engine) -> int:

@@ -252,9 +252,9 @@ def test_unchecked_tls_must_be_asked_for(mysql_database: Database, driver: Any) 
         return
 
     with _validated(address, MySQLOptions(driver=driver)) as engine:
-        connection = engine.mysql_pool().sync.acquire()
+        connection = engine._core.mysql_pool().sync.acquire()
         (row,) = connection.fetch("SHOW SESSION STATUS LIKE 'Ssl_cipher'")
-        engine.mysql_pool().sync.release(connection)
+        engine._core.mysql_pool().sync.release(connection)
 
     assert b"" != row[1]
 

@@ -130,7 +130,7 @@ def test_nobody_shows_the_passwords_of_addresses(
     engine = _logging_in(url, f"redis://nobody:{password}@{valkey.host_port}", driver).validate(connect=False)
     tokens: Any = engine.provider(TokenEntity)
     everything: list[object] = [engine, engine.registry, engine.mysql(), shell.context(engine), vars(engine)]
-    for pool in (*engine.mysql_pools.values(), *engine.redis_pools.values()):
+    for pool in (*engine._core.mysql_pools.values(), *engine._core.redis_pools.values()):
         everything += [pool, vars(pool)]
     everything += [engine.redis().client, engine.redis().client.connection_pool]
 

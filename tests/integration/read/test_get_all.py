@@ -88,7 +88,7 @@ def test_a_list_read_before_an_insert_is_not_stored_after_it(shelves: Cached) ->
             other.flush()
 
     ctx = shelves.context()
-    shelves.do(ctx._run(overtaken(get_all_plan(ctx.identity_map_of(shelves.provider)), overtake)))
+    shelves.do(ctx._run(overtaken(get_all_plan(ctx._identity_map_of(shelves.provider)), overtake)))
 
     assert ["a", "b"] == names(shelves)
 
@@ -98,7 +98,7 @@ def test_a_poisoned_list_is_a_miss(shelves: Cached, poison: str) -> None:
     """It is read from the database, and the key recovers."""
     shelves.add(name="a")
     names(shelves)
-    key = f"{shelves.engine.binding(shelves.provider).key_prefix}all"
+    key = f"{shelves.engine._core.binding(shelves.provider).key_prefix}all"
     shelves.redis.command("SET", key, poison, "PX", "30000")
 
     assert [["a"], ["a"]] == [names(shelves), names(shelves)]

@@ -63,7 +63,7 @@ def stored_user(shop: Shop) -> int:
 
 
 def has_row_locks(shop: Shop) -> bool:
-    return bool(shop.engine.mysql_pools["default"].dialect.capabilities.row_locks)
+    return bool(shop.engine._core.mysql_pools["default"].dialect.capabilities.row_locks)
 
 
 @pytest.mark.parametrize("look", [*LOOK_UPS.values(), *SEARCHES.values()], ids=[*LOOK_UPS, *SEARCHES])

@@ -72,7 +72,7 @@ def first(found: Any) -> Any:
 
 def read_overtaken(shop: Shop, unit: Any, id: int, read: Read, write: Write) -> Any:
     """What a read gives that a write of the same context overtakes, between its SELECT and its end."""
-    runner = shop.engine.sync_runner
+    runner = shop.engine._core.sync_runner
     plan = with_action_after(read(unit, id), FetchRows, lambda: runner.run(write(shop, unit, id)))
     return first(runner.run(plan))
 
@@ -86,7 +86,7 @@ def test_a_row_that_was_overtaken_is_read_again(cached_shop: Shop, read: str, wr
     """Served as current, it would be written back over what the other task has changed."""
     id = stored_user(cached_shop)
     ctx = cached_shop.context()
-    unit = ctx.identity_map_of(cached_shop.users)
+    unit = ctx._identity_map_of(cached_shop.users)
     known = cached_shop.do(cached_shop.users.get_by_id(ctx, id)) if is_known else None
     if is_known:
         unit.make_stale()
@@ -108,7 +108,7 @@ def test_a_row_that_is_deleted_meanwhile_is_not_found_again(cached_shop: Shop, r
     """Whoever read it has an object; the context does not pass it on."""
     id = stored_user(cached_shop)
     ctx = cached_shop.context()
-    unit = ctx.identity_map_of(cached_shop.users)
+    unit = ctx._identity_map_of(cached_shop.users)
 
     user = read_overtaken(
         cached_shop, unit, id, READS[read], lambda _, unit, __: delete_where_plan(unit, ALL, force=False)
@@ -134,7 +134,7 @@ def test_what_was_read_after_the_write_stays(cached_shop: Shop) -> None:
     """A slow reader does not take an entity back to what it was before."""
     id = stored_user(cached_shop)
     ctx = cached_shop.context()
-    unit = ctx.identity_map_of(cached_shop.users)
+    unit = ctx._identity_map_of(cached_shop.users)
     newer: list[Any] = []
 
     def write_and_read(shop: Shop, unit: Any, id: int) -> Plan[Any]:
@@ -151,7 +151,7 @@ def test_rows_that_the_write_left_alone_are_as_they_were_read(cached_shop: Shop)
     """Only what was changed is read again: a busy context would else ask for everything twice."""
     id, other = stored_user(cached_shop), stored_user(cached_shop)
     ctx = cached_shop.context()
-    unit = ctx.identity_map_of(cached_shop.users)
+    unit = ctx._identity_map_of(cached_shop.users)
 
     read_overtaken(
         cached_shop,
@@ -180,7 +180,7 @@ def test_a_row_read_from_the_cache_while_it_is_invalidated_is_read_again(cached_
     id = stored_user(cached_shop)
     cached_shop.do(cached_shop.users.get_by_id(cached_shop.context(), id))
     ctx = cached_shop.context()
-    unit = ctx.identity_map_of(cached_shop.users)
+    unit = ctx._identity_map_of(cached_shop.users)
     found: list[Any] = []
 
     def read_first() -> Plan[Any]:
@@ -194,7 +194,7 @@ def test_a_row_read_from_the_cache_while_it_is_invalidated_is_read_again(cached_
             except StopIteration:
                 return
 
-    cached_shop.engine.sync_runner.run(read_first())
+    cached_shop.engine._core.sync_runner.run(read_first())
 
     assert 100 == cached_shop.do(cached_shop.users.get_by_id(ctx, id)).age
     assert 100 == found[0].age

@@ -58,13 +58,13 @@ def test_clean_entities_are_held_weakly(cached_shop: Shop) -> None:
     cached_shop.do(cached_shop.users.get_by_id(ctx, id))
     gc.collect()
 
-    assert ctx.identity_map_of(cached_shop.users).known(id) is None
+    assert ctx._identity_map_of(cached_shop.users).known(id) is None
 
 
 def test_the_identity_map_forgets_what_nobody_holds(cached_shop: Shop) -> None:
     """However many rows one context reads, its map stays near the number of living entities."""
     ctx = cached_shop.context()
-    unit = ctx.identity_map_of(cached_shop.users)
+    unit = ctx._identity_map_of(cached_shop.users)
 
     for id in range(1, 5_001):
         unit.entity_from_row((id, *[b""] * (len(unit.schema.columns) - 1)), unit.writes_seen)
@@ -183,7 +183,7 @@ def test_a_reader_that_raced_a_flush_leaves_no_old_row_in_the_cache(cached_shop:
     """The reader missed, read the old row, was overtaken by a flush, and must not store what it read."""
     id = add_user(cached_shop)
     ctx = cached_shop.context()
-    unit = ctx.identity_map_of(cached_shop.users)
+    unit = ctx._identity_map_of(cached_shop.users)
     plan = get_by_ids_plan(unit, [id]) if many else get_by_id_plan(unit, id)
 
     cached_shop.do(ctx._run(overtaken(plan, lambda: rename(cached_shop, id, "Alicia"))))
@@ -203,7 +203,7 @@ def test_a_local_fill_that_raced_a_flush_is_dropped(cached_shop: Shop) -> None:
             other.flush()
 
     reader = cached_shop.context()
-    plan = get_by_id_plan(reader.identity_map_of(cached_shop.categories), category.id)
+    plan = get_by_id_plan(reader._identity_map_of(cached_shop.categories), category.id)
     selected: list[bool] = []
 
     def after_select(effect: Effect[Any]) -> bool:
@@ -303,7 +303,7 @@ def test_disabled_context_cache_reads_again_in_place(plain_shop: Shop) -> None:
 def test_context_cache_ttl_reads_old_entities_again(plain_shop: Shop) -> None:
     """An entity older than the TTL is refreshed by its next look-up, a younger one is not."""
     now = [100.0]
-    plain_shop.engine.monotonic = lambda: now[0]
+    plain_shop.engine._core.monotonic = lambda: now[0]
     ctx = plain_shop.context()
     ctx.set_context_cache_ttl(10)
     counter = plain_shop.do(plain_shop.counters.new(ctx, label="visits"))
@@ -369,7 +369,7 @@ def _two_threads_are_refused(shop: Shop) -> None:
         thread.start()
         thread.join()
 
-    plan = get_by_id_plan(ctx.identity_map_of(shop.users), 12345)
+    plan = get_by_id_plan(ctx._identity_map_of(shop.users), 12345)
     ctx._run(with_action_before(plan, lambda effect: True, from_another_thread))
 
     assert 1 == len(caught)

@@ -127,7 +127,7 @@ def test_ids_count_and_exists(shop: Shop) -> None:
     assert 3 == shop.do(shop.products.count(ctx, active))
     assert shop.do(shop.products.exists(ctx, active)) is True
     assert shop.do(shop.products.exists(ctx, active.filter(F.price > 100))) is False
-    assert {} == ctx.identity_map_of(shop.products).current
+    assert {} == ctx._identity_map_of(shop.products).current
 
 
 def test_a_required_field_behind_a_reference_may_be_null(shop: Shop) -> None:
@@ -215,7 +215,7 @@ def test_own_sql_is_read_as_its_server_reads_it(shop: Shop) -> None:
     """A backslash ends a text on SQLite, and on MySQL it does not."""
     ctx = shop.context()
     like, hidden = r"`name` LIKE '%mm\a' ESCAPE '\'", r"`name` = '\' OR 1 = 1) OR (1 = 1 -- '"
-    is_sqlite = shop.engine.mysql_pools["default"].dialect.name == "sqlite"
+    is_sqlite = shop.engine._core.mysql_pools["default"].dialect.name == "sqlite"
     right, wrong = (like, hidden) if is_sqlite else (hidden, like)
     q = fx.Query().filter_where(fx.Where(right))
 
@@ -260,7 +260,7 @@ def test_select_reads_columns_only(shop: Shop) -> None:
 
     assert ("Dune", Decimal("9.99"), frozenset({"sale", "new"}), "Books") == found[0]
     assert ("Lamp", Decimal("49.90"), frozenset({"new"}), None) == found[4]
-    assert {} == ctx.identity_map_of(shop.products).current
+    assert {} == ctx._identity_map_of(shop.products).current
 
 
 def test_iterate_reads_everything_in_batches(shop: Shop) -> None:

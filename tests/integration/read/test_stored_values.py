@@ -79,7 +79,7 @@ def path(request: pytest.FixtureRequest, stack: StackState, tmp_path: Path) -> I
 
 def run_sql(path: ValuePath, *statements: str) -> None:
     """Statements past the library, on one connection of their own."""
-    pool = path.engine.mysql_pools["default"].sync
+    pool = path.engine._core.mysql_pools["default"].sync
     connection = pool.acquire()
     for statement in statements:
         connection.execute(statement)

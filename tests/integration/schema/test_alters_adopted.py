@@ -256,7 +256,7 @@ def test_a_server_that_keeps_tables_in_lower_case_has_the_table(private_server: 
     shell.do(provider.new(ctx, title="kept"))
     shell.do(ctx.flush())
     names = database.execute("SELECT `entity` FROM `_fluxa_ids`")
-    prefix = engine.binding_of("MixedCaseEntity").key_prefix
+    prefix = engine._core.binding_of("MixedCaseEntity").key_prefix
     shell.close(engine)
 
     assert "create_table" in [alter.kind for alter in made]

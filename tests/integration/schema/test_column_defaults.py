@@ -44,7 +44,7 @@ def path(request: pytest.FixtureRequest, stack: StackState, tmp_path: Path) -> I
 
 def test_a_row_that_others_insert_has_the_defaults_of_the_fields(path: ValuePath) -> None:
     """Every value of every type can be a constant, and the schema diff knows it again."""
-    pool = path.engine.mysql_pools["default"].sync
+    pool = path.engine._core.mysql_pools["default"].sync
     connection = pool.acquire()
     connection.execute("INSERT INTO DefaultsEntity (id) VALUES (1)")
     pool.release(connection)

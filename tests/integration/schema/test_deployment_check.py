@@ -223,7 +223,7 @@ def test_a_namespace_of_another_database_is_told_and_left_alone(
     with closing(_engine(mysql_database.url, address, namespace=namespace)) as engine:
         _applied(engine)
         found = _checked(engine, shell)
-        key = engine.namespaces[0].key
+        key = engine._core.namespaces[0].key
         valkey.command("SET", key, "another's")
         (problem,) = _checked(engine, shell)
         valkey.command("DEL", key)

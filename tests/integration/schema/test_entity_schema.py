@@ -225,7 +225,7 @@ def test_a_reader_that_saw_the_old_row_does_not_keep_it(cached_shop: Shop) -> No
         with cached_shop.engine.new_context() as other:
             cached_shop.engine.schema(UserEntity).truncate_table(other)
 
-    plan = with_action_before(get_by_id_plan(ctx.identity_map_of(cached_shop.users), id), is_fill, truncate)
+    plan = with_action_before(get_by_id_plan(ctx._identity_map_of(cached_shop.users), id), is_fill, truncate)
     seen = cached_shop.do(ctx._run(plan))
 
     assert "Alice" == seen.name
@@ -236,7 +236,7 @@ def test_a_reader_that_saw_the_old_row_does_not_keep_it(cached_shop: Shop) -> No
 def test_a_row_cached_while_the_table_is_emptied_goes_as_well(cached_shop: Shop, valkey: RedisServer) -> None:
     """A reader may come after the caches were told and before the rows are gone; nor may intents be left behind."""
     id = add_user(cached_shop)
-    ctx, binding = cached_shop.context(), cached_shop.engine.binding_of("UserEntity")
+    ctx, binding = cached_shop.context(), cached_shop.engine._core.binding_of("UserEntity")
 
     def is_truncation(effect: Effect[Any]) -> bool:
         return isinstance(effect, Execute) and "UserEntity" in effect.sql
@@ -286,7 +286,7 @@ def test_tables_are_not_changed_inside_a_transaction(plain_shop: Shop) -> None:
         schema.truncate_table,
         schema.drop_table,
     )
-    ctx.sessions = {"default": Session("default")}
+    ctx._sessions = {"default": Session("default")}
 
     for operation in operations:
         with pytest.raises(ContextMisuseError, match="a transaction is open on the pool 'default'"):

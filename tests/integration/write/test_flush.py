@@ -393,7 +393,7 @@ def test_values_are_checked_on_assignment(cached_shop: Shop) -> None:
     with pytest.raises(FieldValueError, match=r"UserEntity\.nothing"):
         cached_shop.do(cached_shop.users.new(ctx, nothing=1))
 
-    assert (0, 1) == (user.age, len(ctx.pending))
+    assert (0, 1) == (user.age, len(ctx._pending))
     ctx.clear_flush()
 
 

@@ -65,7 +65,7 @@ def test_any_change_of_rows_that_can_be_written_one_by_one_is_written(mysql_serv
 
 def fill(shop: Shop, state: State) -> None:
     """Put these rows, and no others, into the tables."""
-    pool = shop.engine.mysql_pools["default"].sync
+    pool = shop.engine._core.mysql_pools["default"].sync
     connection = pool.acquire()
     try:
         connection.execute("SET foreign_key_checks = 0", ())

@@ -64,7 +64,7 @@ def test_a_row_that_cannot_be_made_leaves_nothing_pending(cached_shop: Shop) -> 
     with pytest.raises(FieldValueError, match="age"):
         cached_shop.do(cached_shop.users.get_or_create(ctx, {"email": "new@example.com"}, name="N", age=-1))
 
-    assert ({}, fx.FlushResult()) == (ctx.pending, cached_shop.do(ctx.flush()))
+    assert ({}, fx.FlushResult()) == (ctx._pending, cached_shop.do(ctx.flush()))
 
 
 def test_what_is_no_unique_key_is_refused(cached_shop: Shop) -> None:

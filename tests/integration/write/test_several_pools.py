@@ -96,7 +96,7 @@ def test_what_fails_in_one_pool_is_written_in_none(
         shell.do(ctx.flush())
 
     assert (1, 1) == (written(mysql_database, "OrderEntity"), written(logs, "AuditEntity"))
-    assert 2 == len(ctx.pending)
+    assert 2 == len(ctx._pending)
     ctx.clear_flush()
 
 

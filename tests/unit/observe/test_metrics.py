@@ -142,8 +142,8 @@ def test_engines_share_the_metrics_of_a_prometheus_registry() -> None:
 
     engines = [registry.validate(connect=False), registry.validate(connect=False), engine(prometheus)]
 
-    assert [1, 1, 1] == [len(each.metrics) for each in engines]
-    assert 1 == len({each.metrics for each in engines})
+    assert [1, 1, 1] == [len(each._core.metrics) for each in engines]
+    assert 1 == len({each._core.metrics for each in engines})
 
 
 def test_an_engine_may_report_to_two_prometheus_registries() -> None:
@@ -155,7 +155,7 @@ def test_an_engine_may_report_to_two_prometheus_registries() -> None:
     registry.enable_metrics(first)
     registry.enable_metrics(second)
 
-    assert (metrics_in(first), metrics_in(second)) == registry.validate(connect=False).metrics
+    assert (metrics_in(first), metrics_in(second)) == registry.validate(connect=False)._core.metrics
 
 
 def test_without_an_argument_the_default_registry_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,9 +175,9 @@ def test_connections_of_engines_are_added_up_while_they_live() -> None:
     prometheus = CollectorRegistry()
     engines = [engine(prometheus), engine(prometheus)]
     labels = {"store": "mysql", "pool": "default"}
-    held = engines[0].mysql_pool().sync.acquire()
+    held = engines[0]._core.mysql_pool().sync.acquire()
     for each in engines:
-        each.mysql_pool().sync.release(each.mysql_pool().sync.acquire())
+        each._core.mysql_pool().sync.release(each._core.mysql_pool().sync.acquire())
 
     def connections(state: str) -> float | None:
         return prometheus.get_sample_value("fluxaorm_pool_connections", {**labels, "state": state})
@@ -186,7 +186,7 @@ def test_connections_of_engines_are_added_up_while_they_live() -> None:
     redis = {"store": "redis", "pool": "default", "state": "idle"}
     assert 0.0 == prometheus.get_sample_value("fluxaorm_pool_connections", redis)
 
-    engines[0].mysql_pool().sync.release(held)
+    engines[0]._core.mysql_pool().sync.release(held)
     for each in engines:
         each.close()
     gone = weakref.ref(engines[0])
@@ -227,7 +227,7 @@ def test_enabling_is_for_engines_made_afterwards() -> None:
 
     registry.enable_metrics(CollectorRegistry())
 
-    assert () == before.metrics
+    assert () == before._core.metrics
 
 
 def test_a_name_of_ours_that_is_taken_is_an_error() -> None:

@@ -138,7 +138,7 @@ class World:
     @property
     def identity_map(self) -> IdentityMap:
         """Of the current unit of work."""
-        return self.unit_of_work.identity_map_of(self.provider)
+        return self.unit_of_work._identity_map_of(self.provider)
 
     def stored(self, id: int, name: str = "n") -> Thing:
         """An entity as if it was read."""

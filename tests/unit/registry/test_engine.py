@@ -26,7 +26,7 @@ from tests.unit.registry import models
 
 def _provider(engine: Engine, definition: type[Entity]) -> Any:
     """As much of a provider as a binding looks at."""
-    fingerprint = engine.schemas[definition.__name__].fingerprint
+    fingerprint = engine._core.schemas[definition.__name__].fingerprint
     members = {"entity_name": definition.__name__, "fingerprint": fingerprint, "entity_class": object}
     return type("HandMadeProvider", (), {**members, "enum_classes": {}})()
 
@@ -130,7 +130,7 @@ def test_a_provider_of_another_definition_is_stale() -> None:
     provider.fingerprint = "0123456789abcdef"
 
     with pytest.raises(StaleGeneratedCodeError, match=r"PlainEntity: .*fluxaorm generate"):
-        engine.binding(provider)
+        engine._core.binding(provider)
 
 
 def test_a_provider_of_an_unregistered_entity_is_refused() -> None:
@@ -138,7 +138,7 @@ def test_a_provider_of_an_unregistered_entity_is_refused() -> None:
     provider = _provider(_engine(models.PlainEntity), models.PlainEntity)
 
     with pytest.raises(RegistryError, match="PlainEntity is not registered with this engine"):
-        _engine().binding(provider)
+        _engine()._core.binding(provider)
 
 
 def test_threads_get_one_binding() -> None:
@@ -149,28 +149,28 @@ def test_threads_get_one_binding() -> None:
 
     def bind(_: int) -> int:
         start.wait()
-        return id(engine.binding(provider))
+        return id(engine._core.binding(provider))
 
     with ThreadPoolExecutor(8) as threads:
         found = set(threads.map(bind, range(8)))
 
-    assert {id(engine.binding(provider))} == found
+    assert {id(engine._core.binding(provider))} == found
 
 
 def test_two_providers_of_one_entity_share_what_belongs_to_the_process() -> None:
     """The generated one and the one compiled in memory see each other's evictions and hand out no id twice."""
     engine = _engine(models.LocalEntity)
 
-    first, second = (engine.binding(_provider(engine, models.LocalEntity)) for _ in range(2))
+    first, second = (engine._core.binding(_provider(engine, models.LocalEntity)) for _ in range(2))
 
     assert first is not second
     assert first.local is second.local
     assert first.ids is second.ids
-    assert first is engine.binding_of("LocalEntity")
+    assert first is engine._core.binding_of("LocalEntity")
 
 
 def _keys(engine: Engine, definition: type[Entity]) -> str:
-    return engine.binding(_provider(engine, definition)).key_prefix
+    return engine._core.binding(_provider(engine, definition)).key_prefix
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_an_entity_uses_the_pools_of_its_options(
     entities: set[type[Entity]] = {models.PlainEntity, definition}
     engine = _engine(*entities, register=_redis(*codes))
 
-    binding = engine.binding(_provider(engine, definition))
+    binding = engine._core.binding(_provider(engine, definition))
 
     assert (cache_pool, id_pool) == (binding.redis_pool, binding.id_redis_pool)
 
@@ -236,7 +236,10 @@ def test_flushes_go_on_without_redis_only_where_the_options_say_so() -> None:
 
     engine = _engine(register=register)
 
-    assert (False, True) == (engine.writes_without_cache("default"), engine.writes_without_cache("careless"))
+    assert (False, True) == (
+        engine._core.writes_without_cache("default"),
+        engine._core.writes_without_cache("careless"),
+    )
 
 
 def test_a_local_cache_without_redis_is_said_to_be_of_one_process(caplog: pytest.LogCaptureFixture) -> None:
@@ -268,9 +271,9 @@ def test_an_engine_reports_outages_of_its_pools() -> None:
     """Plans tell the engine, which counts."""
     engine = _engine(register=_redis("default"))
 
-    engine.cache_outage("default", ConnectionError("refused"))
+    engine._core.cache_outage("default", ConnectionError("refused"))
 
-    assert {"default": 1} == engine.cache_outages.counts()
+    assert {"default": 1} == engine._core.cache_outages.counts()
 
 
 def test_the_clock_is_aware_utc_and_can_be_replaced() -> None:
@@ -287,11 +290,11 @@ def test_the_clock_is_aware_utc_and_can_be_replaced() -> None:
 def test_contexts_are_made_until_the_engine_is_closed() -> None:
     """From the first one on nothing of the engine may be set up any more."""
     engine = _engine()
-    before = engine.has_contexts
+    before = engine._core.has_contexts
 
     assert isinstance(engine.new_context(), Context)
     assert isinstance(engine.new_async_context(), AsyncContext)
-    assert (False, True) == (before, engine.has_contexts)
+    assert (False, True) == (before, engine._core.has_contexts)
 
     engine.close()
     for make in (engine.new_context, engine.new_async_context):
@@ -306,7 +309,7 @@ def test_sql_on_an_engine_is_no_context_and_ends_with_it(tmp_path: Path) -> None
     engine = registry.validate()
 
     row = engine.mysql().query_row("SELECT ?", 1)
-    noted = engine.has_contexts
+    noted = engine._core.has_contexts
     engine.close()
 
     assert ((1,), False) == (row, noted)
@@ -361,17 +364,17 @@ def _held_elsewhere(lock: threading.RLock) -> Iterator[None]:
 def test_a_child_process_starts_with_nothing_its_parent_will_use() -> None:
     """The same tokens, ids or connections in two processes would break what each promises."""
     engine = _engine(models.LocalEntity, register=_redis("default"))
-    binding = engine.binding(_provider(engine, models.LocalEntity))
-    before = engine.tokens.take()[:16]
+    binding = engine._core.binding(_provider(engine, models.LocalEntity))
+    before = engine._core.tokens.take()[:16]
     binding.ids.add(1, 5)
     reader, writer = os.pipe()
 
-    with _held_elsewhere(engine._lock):
+    with _held_elsewhere(engine._core.bindings._lock):
         child = os.fork()
         if child == 0:
             signal.alarm(10)
-            engine.binding(_provider(engine, models.LocalEntity))
-            os.write(writer, f"{engine.tokens.take()[:16]} {binding.ids.take(0.0)}".encode())
+            engine._core.binding(_provider(engine, models.LocalEntity))
+            os.write(writer, f"{engine._core.tokens.take()[:16]} {binding.ids.take(0.0)}".encode())
             os._exit(0)
     _, status = os.waitpid(child, 0)
     os.close(writer)
@@ -381,7 +384,7 @@ def test_a_child_process_starts_with_nothing_its_parent_will_use() -> None:
     assert 0 == status
     assert before != token
     assert "None" == taken
-    assert before == engine.tokens.take()[:16]
+    assert before == engine._core.tokens.take()[:16]
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")

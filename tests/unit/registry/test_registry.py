@@ -189,7 +189,7 @@ def test_a_registry_may_be_changed_and_validated_again() -> None:
 
     second = registry.validate(connect=False)
 
-    assert ([], ["default"]) == (list(first.local_cache_pools), list(second.local_cache_pools))
+    assert ([], ["default"]) == (list(first.registry.local_cache_pools), list(second.registry.local_cache_pools))
     assert (1, 2) == (first.option("n"), second.option("n"))
 
 

@@ -75,7 +75,7 @@ def run(name: str | None, wishes: AlterWishes) -> None:
 
 def _of_pool(engine: fx.Engine, alters: Sequence[Alter], pool: str | None) -> list[Alter]:
     if pool is not None:
-        _ = engine.mysql_pool(pool)
+        _ = engine._core.mysql_pool(pool)
     return [alter for alter in alters if pool in (None, alter.pool)]
 
 
@@ -86,7 +86,7 @@ def _written(engine: fx.Engine, outcome: AlterOutcome, wishes: AlterWishes) -> s
     codes = sorted({known.alter.pool for known in outcome.left})
     if len(codes) > 1:
         raise UsageError(f"a file is for one database, and alters are pending in {', '.join(codes)}; add --pool")
-    pool = engine.mysql_pool(codes[0])
+    pool = engine._core.mysql_pool(codes[0])
     now, allow = engine.clock(), wishes.allow_destructive
     text = migration_sql(pool.code, pool.address, pool.dialect, outcome.left, now, allow_destructive=allow)
     write_new(wishes.sql, text)

@@ -22,7 +22,10 @@ def reset(name: str | None, *, json: bool) -> None:
     else:
         engine = build_engine(application.registered, connect=True, whose=False)
     with engine:
-        removed = {space: engine.sync_runner.run(take_over_plan(engine, space)) for space in engine.namespaces}
+        removed = {
+            space: engine._core.sync_runner.run(take_over_plan(engine._core, space))
+            for space in engine._core.namespaces
+        }
     if json:
         found = [{"pool": space.redis_pool, "namespace": space.name, "keys": keys} for space, keys in removed.items()]
         print(json_module.dumps(found))

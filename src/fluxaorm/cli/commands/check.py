@@ -27,7 +27,7 @@ def run(name: str | None, *, connect: bool, servers: bool, generated: Path | Non
     problems: tuple[str, ...] = ()
     try:
         with open_engine(name, connect=connect) as engine:
-            entities = len(engine.schemas)
+            entities = len(engine._core.schemas)
             problems = tuple(_found(engine, servers, generated))
     except RegistryError as error:
         problems = error.problems

@@ -85,8 +85,8 @@ def _run_on(project: Project, servers: Servers, flights: int | None, console: Co
 
 
 def _describe(console: Console, engine: Engine) -> None:
-    pool = engine.mysql_pools["default"]
-    server = engine.redis_pools["default"].connect()
+    pool = engine._core.mysql_pools["default"]
+    server = engine._core.redis_pools["default"].connect()
     cache = f"{server.product} {'.'.join(map(str, server.version))}"
     console.print(f"SQL: {pool.dialect.name} at {pool.address}; cache: {cache}\n", highlight=False)
 

@@ -130,7 +130,7 @@ class Stack:
 
 def redis_commands(engine: Engine) -> Counter[str]:
     """Redis command -> how many the server has run since it started, those inside functions too."""
-    client: Any = engine.redis_pools["default"].client
+    client: Any = engine._core.redis_pools["default"].client
     counted: dict[str, Any] = client.info("commandstats")
     return Counter({name.removeprefix("cmdstat_").upper(): entry["calls"] for name, entry in counted.items()})
 

@@ -28,7 +28,7 @@ def invalidate_ids_plan(identity_map: IdentityMap, ids: Sequence[int]) -> Plan[N
         binding.local.evict(ids)
     identity_map.make_stale(ids)
     if binding.redis_pool is not None and ids:
-        intents = Intents(identity_map.unit_of_work.engine)
+        intents = Intents(identity_map.unit_of_work._engine)
         for id in ids:
             intents.add_row(binding, id)
         intents.add_all_ids(binding)
@@ -47,7 +47,7 @@ def clear_cache_plan(unit_of_work: UnitOfWork, binding: BoundEntity) -> Plan[int
     if pool is None:
         return 0
     dropped = yield from each_cached_key_plan(binding, lambda keys: invalidate_plan(unit_of_work, {pool: list(keys)}))
-    yield from publish_all_plan(unit_of_work.engine, binding)
+    yield from publish_all_plan(unit_of_work._engine, binding)
     if binding.local is not None:
         binding.local.clear()
     return dropped

@@ -186,7 +186,7 @@ def _raise_refused(replies: Iterable[Any]) -> None:
 
 def invalidate_plan(unit_of_work: UnitOfWork, keys: dict[str, list[str]]) -> Plan[int]:
     """Intend and release keys by pool, which never deletes somebody else's live intent; the number of keys."""
-    intents = Intents(unit_of_work.engine)
+    intents = Intents(unit_of_work._engine)
     for pool, names in keys.items():
         for name in names:
             intents.add(pool, name)

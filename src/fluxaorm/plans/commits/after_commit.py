@@ -114,9 +114,9 @@ def _send_plan(follow: Sequence[AfterCommit]) -> Plan[list[Exception]]:
 
 
 def _call_plan(unit_of_work: UnitOfWork, events: Sequence[AfterEvent]) -> Plan[list[Exception]]:
-    before = unit_of_work.flushing
-    unit_of_work.flushing, unit_of_work.calling_back = True, "after"
+    before = unit_of_work._flushing
+    unit_of_work._flushing, unit_of_work._calling_back = True, "after"
     try:
         return (yield from call_after_plan(unit_of_work, events))
     finally:
-        unit_of_work.flushing, unit_of_work.calling_back = before, ""
+        unit_of_work._flushing, unit_of_work._calling_back = before, ""

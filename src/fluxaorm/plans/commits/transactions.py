@@ -61,12 +61,12 @@ class Transaction:
     def __init__(self, unit_of_work: UnitOfWork, isolation: str | None, read_only: bool) -> None:
         self.unit_of_work = unit_of_work
         self.isolation, self.read_only = isolation, read_only
-        self.sessions = {pool: Session(pool) for pool in unit_of_work.engine.mysql_pools}
+        self.sessions = {pool: Session(pool) for pool in unit_of_work._engine.mysql_pools}
         self.begun: dict[Session, int] = {}
         """Those that have a transaction on a server, with the number of their savepoints."""
         self.depth = 0
         """Nested blocks that are open."""
-        self.intents = Intents(unit_of_work.engine)
+        self.intents = Intents(unit_of_work._engine)
         self.before = Unsaved(unit_of_work)
         """What waited for a flush when it began."""
         self.written: list[Written] = []
@@ -100,7 +100,7 @@ class Transaction:
             yield from Execute(session, f"SAVEPOINT {savepoint_of(self.begun[session] + 1)}")
             self.begun[session] += 1
         if session.changed and reach is Reach.OURS:
-            pool = self.unit_of_work.engine.mysql_pools[session.pool]
+            pool = self.unit_of_work._engine.mysql_pools[session.pool]
             yield from restore_plan(session, pool.dialect, pool.database)
 
     def _begin_plan(self, session: Session) -> Plan[None]:
@@ -139,7 +139,7 @@ class Transaction:
         session = self.sessions.get(effect.target)
         if (
             session not in self.begun
-            or self.unit_of_work.engine.mysql_pools[effect.target].dialect.capabilities.row_locks
+            or self.unit_of_work._engine.mysql_pools[effect.target].dialect.capabilities.row_locks
         ):
             return effect
         self.apart.append(effect)
@@ -163,7 +163,7 @@ class Transaction:
 
     def _ended_by_plan(self, session: Session, error: MySQLError) -> Plan[MySQLError]:
         """Of an error after which the transaction goes on with some servers, and with others does not."""
-        dialect: Dialect = self.unit_of_work.engine.mysql_pools[session.pool].dialect
+        dialect: Dialect = self.unit_of_work._engine.mysql_pools[session.pool].dialect
         asked = dialect.in_transaction_sql(error)
         if not asked or self.failure is not None:
             return error
@@ -187,9 +187,9 @@ class Transaction:
             return
         self.fail(unknown)
         self.ended.add(unknown.pool)
-        intents, self.intents = self.intents, Intents(self.unit_of_work.engine)
+        intents, self.intents = self.intents, Intents(self.unit_of_work._engine)
         intents.evict_local()
-        resolve_later(self.unit_of_work.engine, unknown, intents)
+        resolve_later(self.unit_of_work._engine, unknown, intents)
 
     def fail(self, error: BaseException) -> None:
         """From here on every statement raises TransactionLostError."""
@@ -199,7 +199,7 @@ class Transaction:
 
 def transaction_of(unit_of_work: UnitOfWork) -> Transaction | None:
     """The explicit transaction that is open in a unit of work, or None."""
-    transaction = unit_of_work.open_transaction
+    transaction = unit_of_work._open_transaction
     assert transaction is None or isinstance(transaction, Transaction)
     return transaction
 
@@ -292,7 +292,7 @@ def _direct_plan(transaction: Transaction, session: Session, effect: Effect[Any]
     if effect.reach is Reach.TRANSACTION:
         yield from transaction.intents.intend_plan()
         transaction.intents.evict_local()
-    return (yield from direct_plan(session, effect, transaction.unit_of_work.engine.mysql_pools[session.pool].dialect))
+    return (yield from direct_plan(session, effect, transaction.unit_of_work._engine.mysql_pools[session.pool].dialect))
 
 
 def joined_flush_plan(transaction: Transaction, work: FlushWork) -> Plan[None]:
@@ -330,7 +330,7 @@ def _queued_plan(transaction: Transaction, work: FlushWork) -> Plan[None]:
     yield from transaction.intents.intend_plan()
     transaction.intents.evict_local()
     for pool in pools:
-        dialect = transaction.unit_of_work.engine.mysql_pools[pool.pool].dialect
+        dialect = transaction.unit_of_work._engine.mysql_pools[pool.pool].dialect
         session = transaction.sessions[pool.pool]
         try:
             yield from queued_plan(session, pool.queued, dialect)

@@ -84,21 +84,21 @@ class Unsaved:
     """Everything that waits for a flush at one moment; serves one ``take_back``."""
 
     def __init__(self, unit_of_work: UnitOfWork) -> None:
-        unit_of_work.note_json_changes()
-        self._entities = [_Waiting(entity) for entity in unit_of_work.pending]
-        self._chosen_ids = tuple(unit_of_work.chosen_ids)
+        unit_of_work._note_json_changes()
+        self._entities = [_Waiting(entity) for entity in unit_of_work._pending]
+        self._chosen_ids = tuple(unit_of_work._chosen_ids)
         queued = pipelines_of(unit_of_work)
         self._pipelines = queued.copy() if queued is not None else None
 
     def restore(self, unit_of_work: UnitOfWork, done: Collection[str], written: Collection[TrackedEntity]) -> None:
         """Let it wait again, but for what was ``written`` to MySQL pools that are done with."""
-        unit_of_work.pending.clear()
+        unit_of_work._pending.clear()
         for waiting in self._entities:
             if waiting.entity not in written:
                 waiting.restore()
-                unit_of_work.pending[waiting.entity] = None
-        unit_of_work.chosen_ids = {entity: None for entity in self._chosen_ids if entity in unit_of_work.pending}
-        unit_of_work.pipelines = self._pipelines
+                unit_of_work._pending[waiting.entity] = None
+        unit_of_work._chosen_ids = {entity: None for entity in self._chosen_ids if entity in unit_of_work._pending}
+        unit_of_work._pipelines = self._pipelines
         if self._pipelines is not None:
             self._pipelines.wait_again(done)
 
@@ -110,13 +110,13 @@ def take_back(
 
     Every row that the context knows is read again by the next look-up.
     """
-    unit_of_work.note_json_changes()
-    drop_changes(unit_of_work.pending)
+    unit_of_work._note_json_changes()
+    drop_changes(unit_of_work._pending)
     for each in reversed(written):
         if each.pool not in done:
             _undo(each)
     before.restore(unit_of_work, done, {each.entity for each in written if each.pool in done})
-    unit_of_work.make_stale()
+    unit_of_work._make_stale()
 
 
 def drop_changes(entities: Iterable[TrackedEntity]) -> None:

@@ -43,8 +43,8 @@ def mark_work_written(
     mark_written(unit_of_work, writes)
     if work.queued is not None:
         work.queued.finish(list(work.queued.statements) if pools is None else pools, statements_done)
-        if pools is None and unit_of_work.pipelines is work.queued:
-            unit_of_work.pipelines = None
+        if pools is None and unit_of_work._pipelines is work.queued:
+            unit_of_work._pipelines = None
     return after
 
 

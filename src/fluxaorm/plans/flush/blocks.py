@@ -37,7 +37,7 @@ def check_options(unit_of_work: UnitOfWork, isolation: str | None, read_only: bo
     """Refuse an isolation that is none (QueryError), and options of a nested block (ContextMisuseError)."""
     if isolation is not None and isolation not in ISOLATIONS:
         raise QueryError(f"isolation {isolation!r} is none of {', '.join(sorted(ISOLATIONS))}")
-    if unit_of_work.open_transaction is not None and (isolation is not None or read_only):
+    if unit_of_work._open_transaction is not None and (isolation is not None or read_only):
         raise ContextMisuseError("a nested transaction is a savepoint: isolation and read_only belong to the outermost")
 
 
@@ -46,8 +46,8 @@ def enter(unit_of_work: UnitOfWork, isolation: str | None, read_only: bool) -> B
     transaction = transaction_of(unit_of_work)
     if transaction is None:
         transaction = Transaction(unit_of_work, isolation, read_only)
-        unit_of_work.make_stale()
-        unit_of_work.open_transaction, unit_of_work.sessions = transaction, transaction.sessions
+        unit_of_work._make_stale()
+        unit_of_work._open_transaction, unit_of_work._sessions = transaction, transaction.sessions
         return Block(0, transaction.before)
     block = Block(
         transaction.depth + 1,
@@ -91,7 +91,7 @@ def leave_plan(unit_of_work: UnitOfWork, block: Block, failed: bool) -> Plan[Non
 def _flush_plan(transaction: Transaction) -> Plan[None]:
     unit_of_work = transaction.unit_of_work
     if transaction.read_only or not (
-        unit_of_work.pending or unit_of_work.pipelines or unit_of_work.json_read or unit_of_work.json_held
+        unit_of_work._pending or unit_of_work._pipelines or unit_of_work._json_read or unit_of_work._json_held
     ):
         return
     _ = yield from inside_plan(transaction, flush_plan(unit_of_work))
@@ -103,7 +103,7 @@ def _undo_plan(transaction: Transaction, block: Block) -> Plan[None]:
 
 def close_streams_plan(unit_of_work: UnitOfWork) -> Plan[None]:
     """Give the connections of a context's own streams back."""
-    streams, unit_of_work.streams = unit_of_work.streams or (), None
+    streams, unit_of_work._streams = unit_of_work._streams or (), None
     for stream in streams:
         yield from CloseStream(stream)
 
@@ -154,8 +154,8 @@ def _take_back(transaction: Transaction, block: Block, *, done: Collection[str] 
 
 
 def _end(transaction: Transaction) -> None:
-    transaction.unit_of_work.open_transaction = None
-    transaction.unit_of_work.sessions = NO_SESSIONS
+    transaction.unit_of_work._open_transaction = None
+    transaction.unit_of_work._sessions = NO_SESSIONS
 
 
 def roll_back_plan(transaction: Transaction) -> Plan[None]:
@@ -174,10 +174,10 @@ def _commit_plan(transaction: Transaction) -> Plan[None]:
     after_commit = transaction.after_commit
     _end(transaction)
     try:
-        interruption = yield from commit_plan(unit_of_work.engine, transaction.in_commit_order(), transaction.intents)
+        interruption = yield from commit_plan(unit_of_work._engine, transaction.in_commit_order(), transaction.intents)
     except CommitUnknownError:
         # written or not: nothing is to be repeated, everything to be read
-        unit_of_work.make_stale()
+        unit_of_work._make_stale()
         raise
     except PartialCommitError as error:
         follow = list(after_commit)

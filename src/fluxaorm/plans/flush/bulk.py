@@ -57,12 +57,12 @@ def _own_plan(identity_map: IdentityMap, step: Step[T]) -> Plan[T]:
     if not outcome.ids:
         yield from rollback_plan([session])
         return outcome.value
-    intents = Intents(unit_of_work.engine)
+    intents = Intents(unit_of_work._engine)
     for id in outcome.ids:
         intents.add_row(identity_map.binding, id)
     intents.add_all_ids(identity_map.binding)
     try:
-        interruption = yield from commit_plan(unit_of_work.engine, [session], intents)
+        interruption = yield from commit_plan(unit_of_work._engine, [session], intents)
     finally:
         # also when nobody knows whether it was committed
         identity_map.make_stale(outcome.ids)

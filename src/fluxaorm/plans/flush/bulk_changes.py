@@ -106,7 +106,7 @@ def _set_plan(identity_map: IdentityMap, query: Query, clause: SetClause, taken:
     if updated_at is not None and updated_at not in taken:
         column = schema.columns[updated_at]
         clause.add_value(
-            updated_at, encoded(column, column.check(identity_map.unit_of_work.engine.clock().astimezone(UTC)))
+            updated_at, encoded(column, column.check(identity_map.unit_of_work._engine.clock().astimezone(UTC)))
         )
     if version is not None:
         clause.add_sql(version, f"{dialect.quote(schema.columns[version].name)} + 1")

@@ -66,7 +66,7 @@ def save_many_plan(
     if own_ids:
         yield from keep_ids_above_plan(identity_map.binding, max(own_ids))
     batch = _Batch(identity_map, saved, on_conflict)
-    if identity_map.unit_of_work.open_transaction is not None:
+    if identity_map.unit_of_work._open_transaction is not None:
         return (yield from written_plan(identity_map, batch.locked_plan))
     existing = yield from batch.look_plan()
     if not batch.to_write(existing):
@@ -82,7 +82,7 @@ class _Checker:
 
     def __init__(self, identity_map: IdentityMap) -> None:
         self._identity_map = identity_map
-        self._automatic = AutoValues(identity_map.unit_of_work.engine.clock()).inserted(identity_map.binding)
+        self._automatic = AutoValues(identity_map.unit_of_work._engine.clock()).inserted(identity_map.binding)
         self._given: dict[tuple[str, ...], frozenset[int]] = {}
         """What is set by rows of these names."""
 
@@ -191,7 +191,7 @@ class _Batch:
     def _landed_plan(self, session: Session, rows: list[SavedRow]) -> Plan[Mapping[SavedRow, int]]:
         """Where rows have come to be: somebody may have inserted one with the same key since it was looked for."""
         landed: dict[SavedRow, int] = {}
-        lock = self.identity_map.unit_of_work.open_transaction is not None
+        lock = self.identity_map.unit_of_work._open_transaction is not None
         for index in self.uniques:
             keys = self._keys(index, [row for row in rows if row not in landed])
             landed.update((yield from landed_plan(self.identity_map, session, keys, lock=lock)))

@@ -54,11 +54,11 @@ def flush_plan(unit_of_work: UnitOfWork, entities: Sequence[TrackedEntity] = ())
     StaleEntityError, DeadlockError, MySQLConnectionError, CacheUnavailableError (nothing written, changes kept), what
     a before-handler raised (the same), CommitUnknownError, PartialCommitError, PostCommitError, ReentrantFlushError.
     """
-    if unit_of_work.flushing:
+    if unit_of_work._flushing:
         raise ReentrantFlushError("this context is in the middle of a flush; a handler uses ctx.clone()")
-    unit_of_work.flushing = True
+    unit_of_work._flushing = True
     try:
-        unit_of_work.note_json_changes()
+        unit_of_work._note_json_changes()
         chosen = yield from _chosen_plan(unit_of_work, entities)
         work = yield from _work_plan(unit_of_work, chosen)
         # a flush of chosen entities leaves everything else waiting
@@ -70,7 +70,7 @@ def flush_plan(unit_of_work: UnitOfWork, entities: Sequence[TrackedEntity] = ())
         yield from check_references_plan(unit_of_work, work.writes)
         if work.queued is not None:
             yield from delete_keys_plan(unit_of_work, work.queued)
-        chosen_ids = [entity for entity in chosen if entity in unit_of_work.chosen_ids]
+        chosen_ids = [entity for entity in chosen if entity in unit_of_work._chosen_ids]
         if chosen_ids:
             yield from lift_ids_plan(chosen_ids)
         try:
@@ -82,7 +82,7 @@ def flush_plan(unit_of_work: UnitOfWork, entities: Sequence[TrackedEntity] = ())
             raise
         return work.result()
     finally:
-        unit_of_work.flushing = False
+        unit_of_work._flushing = False
 
 
 def _ordered_plan(unit_of_work: UnitOfWork, work: FlushWork) -> Plan[None]:
@@ -93,7 +93,7 @@ def _ordered_plan(unit_of_work: UnitOfWork, work: FlushWork) -> Plan[None]:
         if not (yield from _learn_plan(unit_of_work, work.writes, error)):
             note_holder(error, work.writes)
             raise
-        work.arrange_anew(known_foreign_keys(unit_of_work.engine))
+        work.arrange_anew(known_foreign_keys(unit_of_work._engine))
         yield from _written_plan(unit_of_work, work)
 
 
@@ -108,12 +108,12 @@ def _written_plan(unit_of_work: UnitOfWork, work: FlushWork) -> Plan[None]:
 def _work_plan(unit_of_work: UnitOfWork, chosen: Sequence[TrackedEntity]) -> Plan[FlushWork]:
     writes = collect(unit_of_work, chosen)
     try:
-        return FlushWork(writes, known_foreign_keys(unit_of_work.engine))
+        return FlushWork(writes, known_foreign_keys(unit_of_work._engine))
     except ReferenceCycleError as error:
         # the key may be gone by now
         if not (yield from _learn_plan(unit_of_work, writes, error)):
             raise
-        return FlushWork(writes, known_foreign_keys(unit_of_work.engine))
+        return FlushWork(writes, known_foreign_keys(unit_of_work._engine))
 
 
 def _learn_plan(unit_of_work: UnitOfWork, writes: Sequence[EntityWrite], error: FluxaError) -> Plan[bool]:
@@ -121,8 +121,8 @@ def _learn_plan(unit_of_work: UnitOfWork, writes: Sequence[EntityWrite], error: 
     news = False
     for pool, dialect in {write.binding.mysql_pool: write.binding.dialect for write in writes}.items():
         if isinstance(error, ReferenceCycleError) or dialect.breaks_foreign_key(error):
-            news |= yield from known_foreign_keys(unit_of_work.engine).learn_plan(
-                unit_of_work.target(pool), pool, dialect
+            news |= yield from known_foreign_keys(unit_of_work._engine).learn_plan(
+                unit_of_work._target(pool), pool, dialect
             )
     return news
 
@@ -131,7 +131,7 @@ def _chosen_plan(unit_of_work: UnitOfWork, entities: Sequence[TrackedEntity]) ->
     """What is to be written, as before-handlers leave it."""
 
     def choose() -> list[TrackedEntity]:
-        return with_new_references(unit_of_work, entities) if entities else list(unit_of_work.pending)
+        return with_new_references(unit_of_work, entities) if entities else list(unit_of_work._pending)
 
     return (yield from before_plan(unit_of_work, choose)) if has_before_handlers(unit_of_work) else choose()
 
@@ -142,7 +142,7 @@ def with_new_references(unit_of_work: UnitOfWork, entities: Sequence[TrackedEnti
     waiting = list(entities)
     new_by_key = {
         (entity._identity_map.schema.name, entity._row[0]): entity
-        for entity in unit_of_work.pending
+        for entity in unit_of_work._pending
         if entity._state == NEW
     }
     while waiting:
@@ -155,7 +155,7 @@ def with_new_references(unit_of_work: UnitOfWork, entities: Sequence[TrackedEnti
         for reference in entity._identity_map.schema.references:
             keys = [(reference.target, id) for id in referred_ids(entity, reference)]
             waiting += [new_by_key[key] for key in keys if key in new_by_key]
-    return [entity for entity in unit_of_work.pending if entity in chosen]
+    return [entity for entity in unit_of_work._pending if entity in chosen]
 
 
 def _write_plan(unit_of_work: UnitOfWork, work: FlushWork) -> Plan[None]:
@@ -199,7 +199,7 @@ def is_lone(statement: Statement, intents: Intents) -> bool:
 
 def intents_of(unit_of_work: UnitOfWork, work: FlushWork) -> Intents:
     """Every cached row that the work changes."""
-    intents = Intents(unit_of_work.engine)
+    intents = Intents(unit_of_work._engine)
     for write in work.writes:
         add_write(intents, write)
     return intents
@@ -218,7 +218,7 @@ def _lone_plan(
         intents.evict_local()
         result = yield from execute
     except CommitUnknownError as error:
-        resolve_later(unit_of_work.engine, error, intents)
+        resolve_later(unit_of_work._engine, error, intents)
         raise
     except BaseException as error:
         if execute.result is None:
@@ -247,23 +247,23 @@ def _transaction_plan(
                 # one of them may commit: the caches know before
                 yield from intents.intend_plan()
                 intents.evict_local()
-                yield from queued_plan(session, pool.queued, unit_of_work.engine.mysql_pools[pool.pool].dialect)
+                yield from queued_plan(session, pool.queued, unit_of_work._engine.mysql_pools[pool.pool].dialect)
     except BaseException:
         yield from rollback_plan(sessions)
         intents.evict_local()
         if doubts := [session.doubt for session in sessions if session.doubt is not None]:
-            resolve_later(unit_of_work.engine, doubts[0], intents)
+            resolve_later(unit_of_work._engine, doubts[0], intents)
         else:
             yield from intents.release_or_later_plan()
         raise
     sessions.sort(key=lambda session: commit_order.index(session.pool))
-    return (yield from commit_plan(unit_of_work.engine, sessions, intents))
+    return (yield from commit_plan(unit_of_work._engine, sessions, intents))
 
 
 def clear_flush(unit_of_work: UnitOfWork) -> None:
     """Forget pending changes and pipelines: stored entities get their loaded values back, new ones are untracked."""
-    unit_of_work.note_json_changes()
-    drop_changes(unit_of_work.pending)
-    unit_of_work.pending.clear()
-    unit_of_work.chosen_ids.clear()
-    unit_of_work.pipelines = None
+    unit_of_work._note_json_changes()
+    drop_changes(unit_of_work._pending)
+    unit_of_work._pending.clear()
+    unit_of_work._chosen_ids.clear()
+    unit_of_work._pipelines = None

@@ -37,7 +37,7 @@ def take_id_plan(unit_of_work: UnitOfWork, binding: BoundEntity) -> Plan[int]:
 
     A batch is no larger than a block, so that blocks of one id give ids in strict order.
     """
-    monotonic = unit_of_work.engine.monotonic
+    monotonic = unit_of_work._engine.monotonic
     id = binding.ids.take(monotonic())
     while id is None:
         batch = min(binding.ids.batch_size(monotonic()), block_size(binding))
@@ -68,7 +68,7 @@ def _refill_plan(unit_of_work: UnitOfWork, binding: BoundEntity, count: int, *, 
     try:
         yield from _refill_from_redis_plan(binding, pool, count, whole=whole)
     except RedisError as error:
-        unit_of_work.engine.cache_outage(pool, error)
+        unit_of_work._engine.cache_outage(pool, error)
         yield from _reserve_for_process_plan(binding, count)
 
 

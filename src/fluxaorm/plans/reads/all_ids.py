@@ -38,7 +38,7 @@ def _select_plan(identity_map: IdentityMap, query: Query) -> Plan[list[Row]]:
 def _kept_plan(identity_map: IdentityMap) -> Plan[list[Row]]:
     binding = identity_map.binding
     assert binding.redis_pool is not None
-    reader = KeyReader(identity_map.unit_of_work.engine, binding, binding.redis_pool, binding.all_ids_key)
+    reader = KeyReader(identity_map.unit_of_work._engine, binding, binding.redis_pool, binding.all_ids_key)
     found = yield from reader.look_plan()
     if found is not None:
         ids = decode_ids(found, reader.stamp)
@@ -58,7 +58,7 @@ def _kept_plan(identity_map: IdentityMap) -> Plan[list[Row]]:
 
 def _living_plan(identity_map: IdentityMap, ids: list[int]) -> Plan[list[Row]]:
     """The rows of the ids that still live: they are read later than the list."""
-    rows = yield from read_rows_plan(identity_map.unit_of_work.engine, identity_map.target, identity_map.binding, ids)
+    rows = yield from read_rows_plan(identity_map.unit_of_work._engine, identity_map.target, identity_map.binding, ids)
     deleted = identity_map.schema.soft_delete_position
     found = [rows[id] for id in ids if id in rows]
     return [row for row in found if deleted is None or not identity_map.python_value(deleted, row[deleted])]

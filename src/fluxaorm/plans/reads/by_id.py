@@ -38,7 +38,7 @@ def entity_at_hand(identity_map: IdentityMap, id: int, include_deleted: bool = F
     unit_of_work, binding = identity_map.unit_of_work, identity_map.binding
     ref = identity_map.current.get(id)
     if ref is not None:
-        entity: Any = ref() if unit_of_work.plain_identity else identity_map.fresh(id)
+        entity: Any = ref() if unit_of_work._plain_identity else identity_map.fresh(id)
         if entity is not None:
             binding.counts.context_hit += 1
             if include_deleted or (identity_map.mark is None and entity._state == STORED):
@@ -46,7 +46,7 @@ def entity_at_hand(identity_map: IdentityMap, id: int, include_deleted: bool = F
             return None if identity_map.is_hidden(entity) else entity
     binding.counts.context_miss += 1
     # a transaction reads past shared caches; and only a plan finds out that two threads use one context
-    if binding.local is None or unit_of_work.sessions or unit_of_work.in_use_by is not None:
+    if binding.local is None or unit_of_work._sessions or unit_of_work._in_use_by is not None:
         return FURTHER
     row = binding.local.get(id)
     if row is None:
@@ -56,7 +56,7 @@ def entity_at_hand(identity_map: IdentityMap, id: int, include_deleted: bool = F
 
 
 def _entity_of_local_row(identity_map: IdentityMap, id: int, row: Row, include_deleted: bool) -> Any:
-    if identity_map.stale or not identity_map.unit_of_work.plain_identity:
+    if identity_map.stale or not identity_map.unit_of_work._plain_identity:
         entity = identity_map.entity_from_row(row, identity_map.writes_seen, read_at(identity_map))
     else:
         cells = list(row)
@@ -73,10 +73,10 @@ def get_by_id_plan(identity_map: IdentityMap, id: int, must: bool = False, inclu
     if (type(id) is int and 0 <= id <= LARGEST_ID) or checked_ids(identity_map, (id,)):
         since = identity_map.writes_seen
         # no plan of its own: this is the shortest way to one row
-        if identity_map.unit_of_work.merges_look_ups:
+        if identity_map.unit_of_work._merges_look_ups:
             row = yield from find_row_plan(identity_map, id)
         else:
-            engine, target = identity_map.unit_of_work.engine, identity_map.target
+            engine, target = identity_map.unit_of_work._engine, identity_map.target
             row = yield from read_row_past_local_plan(engine, target, identity_map.binding, id)
         if row is not None:
             entity = identity_map.entity_from_row(row, since, read_at(identity_map))
@@ -108,14 +108,16 @@ def get_by_ids_plan(identity_map: IdentityMap, ids: Sequence[int], include_delet
     if missing:
         since = identity_map.writes_seen
         rows = yield from find_rows_plan(identity_map, missing)
-        found = identity_map.entities_from_rows(rows.values(), since, own=not identity_map.unit_of_work.merges_look_ups)
+        found = identity_map.entities_from_rows(
+            rows.values(), since, own=not identity_map.unit_of_work._merges_look_ups
+        )
         entities.update(zip(rows, found, strict=True))
     return identity_map.shown([entity for entity in entities.values() if entity is not None], include_deleted)
 
 
 def read_at(identity_map: IdentityMap) -> float:
     """The time that entities made of rows read now get."""
-    return 0.0 if identity_map.unit_of_work.identity_ttl is None else identity_map.unit_of_work.engine.monotonic()
+    return 0.0 if identity_map.unit_of_work._identity_ttl is None else identity_map.unit_of_work._engine.monotonic()
 
 
 def reload_plan(unit_of_work: UnitOfWork, entities: Sequence[TrackedEntity], discard: bool = False) -> Plan[None]:
@@ -137,8 +139,8 @@ def reload_plan(unit_of_work: UnitOfWork, entities: Sequence[TrackedEntity], dis
         newer.extend((entity, [id, *rows[id][1:]]) for id, entity in known.items())
     for entity, cells in newer:
         entity._revert()
-        unit_of_work.pending.pop(entity, None)
-        unit_of_work.json_read.pop(entity, None)
+        unit_of_work._pending.pop(entity, None)
+        unit_of_work._json_read.pop(entity, None)
         identity_map = entity._identity_map
         identity_map.refresh(entity, cells[0], cells, read_at(identity_map))
         if identity_map.is_overtaken(cells[0], since[identity_map]):
@@ -157,7 +159,7 @@ def _no_reload(
     if entity._state == SNAPSHOT:
         return ReadOnlyEntityError
     entity._note_json_changes()
-    return UnsavedChangesError if entity in unit_of_work.pending and not discard else None
+    return UnsavedChangesError if entity in unit_of_work._pending and not discard else None
 
 
 def _newest_rows_plan(identity_map: IdentityMap, ids: Sequence[int]) -> Plan[dict[int, Row]]:
@@ -185,7 +187,7 @@ def load_reference_plan(
     else:
         ids = [id for entity in entities if (id := entity._decoded(position)) is not None]
     found = yield from get_by_ids_plan(target, ids, include_deleted=True)
-    if identity_map.unit_of_work.held is None:
-        identity_map.unit_of_work.held = {}
-    identity_map.unit_of_work.held.update(dict.fromkeys(found))
+    if identity_map.unit_of_work._held is None:
+        identity_map.unit_of_work._held = {}
+    identity_map.unit_of_work._held.update(dict.fromkeys(found))
     return found

@@ -40,7 +40,7 @@ def refuse_unsaved(identity_map: IdentityMap, id: int) -> None:
     known = identity_map.known(id)
     if known is not None:
         known._note_json_changes()
-        if known in identity_map.unit_of_work.pending:
+        if known in identity_map.unit_of_work._pending:
             raise UnsavedChangesError(identity_map.schema.name, id)
 
 

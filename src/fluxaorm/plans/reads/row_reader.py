@@ -46,7 +46,7 @@ def find_row_plan(identity_map: IdentityMap, id: int) -> Plan[Row | None]:
         rows: Mapping[int, Row] | None = yield LookUpRows(reader, (id,))
         if rows is not None:
             return rows.get(id)
-    engine, target = identity_map.unit_of_work.engine, identity_map.target
+    engine, target = identity_map.unit_of_work._engine, identity_map.target
     return (yield from read_row_past_local_plan(engine, target, identity_map.binding, id))
 
 
@@ -67,4 +67,4 @@ def _find_far_rows_plan(identity_map: IdentityMap, target: Target, ids: Sequence
         found = yield from LookUpRows(reader, ids)
         if found is not None:
             return {id: found[id] for id in ids if id in found}
-    return (yield from read_rows_past_local_plan(identity_map.unit_of_work.engine, target, identity_map.binding, ids))
+    return (yield from read_rows_past_local_plan(identity_map.unit_of_work._engine, target, identity_map.binding, ids))

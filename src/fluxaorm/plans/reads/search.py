@@ -47,7 +47,7 @@ def search_one_plan(identity_map: IdentityMap, query: Query) -> Plan[Any]:
     found = _found(identity_map, query, rows, since)
     if not found:
         # it only waits to be deleted: what comes next is the first
-        waiting, since = len(identity_map.unit_of_work.pending), identity_map.writes_seen
+        waiting, since = len(identity_map.unit_of_work._pending), identity_map.writes_seen
         rows = yield from _fetch(identity_map, identity_map.binding.queries.bind(query.limit(waiting + 1), ROWS))
         found = _found(identity_map, query, rows, since)
     return found[0] if found else None
@@ -172,7 +172,7 @@ def _found(identity_map: IdentityMap, query: Query, rows: Sequence[Row], since: 
     if query.lock:
         _refuse_unsaved_of(identity_map, rows)
     entities = identity_map.entities_from_rows(rows, since)
-    return identity_map.shown(entities, query.with_deleted) if identity_map.unit_of_work.pending else entities
+    return identity_map.shown(entities, query.with_deleted) if identity_map.unit_of_work._pending else entities
 
 
 def _refuse_unsaved_of(identity_map: IdentityMap, rows: Sequence[Row]) -> None:
@@ -195,7 +195,7 @@ def decoder_of(identity_map: IdentityMap, key: Any) -> Any:
     binding = (
         identity_map.binding
         if schema is identity_map.schema
-        else identity_map.unit_of_work.engine.binding_of(schema.name)
+        else identity_map.unit_of_work._engine.binding_of(schema.name)
     )
     return binding.decoders[column.index]
 

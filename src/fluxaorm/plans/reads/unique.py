@@ -152,7 +152,7 @@ def _kept_plan(identity_map: IdentityMap, index: IndexSchema, params: tuple[Any,
     binding = identity_map.binding
     assert binding.redis_pool is not None
     reader = KeyReader(
-        identity_map.unit_of_work.engine, binding, binding.redis_pool, binding.look_up_key(index, params)
+        identity_map.unit_of_work._engine, binding, binding.redis_pool, binding.look_up_key(index, params)
     )
     found = yield from reader.look_plan()
     if found is not None:
@@ -180,7 +180,7 @@ def _verified_plan(
             binding.counts.redis_broken += 1
         return None
     binding.counts.redis_hit += 1
-    row = yield from read_row_plan(identity_map.unit_of_work.engine, identity_map.target, binding, ids[0])
+    row = yield from read_row_plan(identity_map.unit_of_work._engine, identity_map.target, binding, ids[0])
     return row if row is not None and _holds(identity_map, index, params, row) else None
 
 

@@ -116,7 +116,7 @@ class TrackedEntity:
         unit_of_work = self._identity_map.unit_of_work
         if unit_of_work.closed:
             return detached(cell.value, self._refuse_detached)
-        unit_of_work.json_read[self] = None
+        unit_of_work._json_read[self] = None
         cell.handed_out = True
         return cell.value
 
@@ -138,7 +138,7 @@ class TrackedEntity:
             if old is None:
                 old = self._old = {}
             old.setdefault(position, JsonValue(cell.raw, before))
-            self._identity_map.unit_of_work.pending[self] = None
+            self._identity_map.unit_of_work._pending[self] = None
         elif old is not None and position in old:
             del old[position]
             self._forget_if_clean()
@@ -231,14 +231,14 @@ class TrackedEntity:
             old = self._old = {}
         old[position] = current
         self._row[position] = checked
-        self._identity_map.unit_of_work.pending[self] = None
+        self._identity_map.unit_of_work._pending[self] = None
 
     def _forget_if_clean(self) -> None:
         """Forget an entity whose last change was taken back."""
         if not self._old:
             self._old = None
             if self._state == STORED:
-                self._identity_map.unit_of_work.pending.pop(self, None)
+                self._identity_map.unit_of_work._pending.pop(self, None)
 
     def _refresh(self, row: list[Any], read_at: float) -> None:
         """Take over a newer row; columns with unsaved changes keep them."""

@@ -30,85 +30,85 @@ NO_SESSIONS: Final[Mapping[str, Session]] = MappingProxyType({})
 class UnitOfWork:
     """What one context knows. ``pending`` keeps new, changed and deleted entities alive until they are written."""
 
-    merges_look_ups: ClassVar[bool] = False
+    _merges_look_ups: ClassVar[bool] = False
     """Whether the shell merges look-ups of many contexts."""
 
     # a context is made for each request, and most never set these
-    json_held: WeakSet[TrackedEntity] | None = None
+    _json_held: WeakSet[TrackedEntity] | None = None
     """Entities whose Json values were handed out before the last flush: whoever still holds such a value may change it
     yet. None: nobody."""
-    held: dict[TrackedEntity, None] | None = None
+    _held: dict[TrackedEntity, None] | None = None
     """Entities that the context keeps alive although nobody else may hold them. None: none."""
-    open_transaction: object | None = None
+    _open_transaction: object | None = None
     """The explicit transaction that is open; see ``transaction_of``."""
-    pipelines: object | None = None
+    _pipelines: object | None = None
     """Statements, commands and keys of the user's own that wait for the next flush; see ``pipelines_of``."""
-    dropped: dict[str, set[int]] | None = None
+    _dropped: dict[str, set[int]] | None = None
     """Ids, by entity, of new entities that wait for no flush any more: what refers to one of them has no row to refer
     to. None: none."""
-    streams: set[Stream] | None = None
+    _streams: set[Stream] | None = None
     """Those with a connection of their own that may not have been read to their end."""
-    flushing = False
-    calling_back: Literal["", "before", "after"] = ""
+    _flushing = False
+    _calling_back: Literal["", "before", "after"] = ""
     """Which handlers of the flush under way are being called."""
-    identity_enabled = True
-    identity_ttl: float | None = None
+    _identity_enabled = True
+    _identity_ttl: float | None = None
 
     def __init__(self, engine: EnginePort) -> None:
-        self.engine = engine
+        self._engine = engine
         # what every look-up asks for: an object's own attribute is found sooner than its class's
-        self.plain_identity = True
+        self._plain_identity = True
         """Whether an entity found in the identity map may be handed out without a further look."""
         self.closed = False
-        self.in_use_by: Any = None
+        self._in_use_by: Any = None
         """The thread whose plan runs, or the task whose flush does; None: nobody."""
-        self.identity_maps: dict[Any, IdentityMap] = {}
-        self.pending: dict[TrackedEntity, None] = {}
-        self.json_read: dict[TrackedEntity, None] = {}
+        self._identity_maps: dict[Any, IdentityMap] = {}
+        self._pending: dict[TrackedEntity, None] = {}
+        self._json_read: dict[TrackedEntity, None] = {}
         """Entities whose Json values were handed out since the last flush."""
-        self.chosen_ids: dict[TrackedEntity, None] = {}
+        self._chosen_ids: dict[TrackedEntity, None] = {}
         """New entities whose id the caller chose: the flush lifts the reserved ids past them."""
-        self.sessions = NO_SESSIONS
+        self._sessions = NO_SESSIONS
         """Of the open transaction: one for each pool, begun by the first statement that needs it."""
 
     @property
     def in_transaction(self) -> bool:
         """Whether a block of ``transaction()`` is open."""
-        return self.open_transaction is not None
+        return self._open_transaction is not None
 
-    def identity_map_of(self, provider: ProviderPort) -> IdentityMap:
+    def _identity_map_of(self, provider: ProviderPort) -> IdentityMap:
         """This context's part for one entity; ContextClosedError when the context is closed."""
         if self.closed:
             raise ContextClosedError("the context is closed; make another with engine.new_context()")
-        identity_map = self.identity_maps.get(provider)
+        identity_map = self._identity_maps.get(provider)
         if identity_map is None:
-            identity_map = self.identity_maps[provider] = IdentityMap(self, self.engine.binding(provider))
+            identity_map = self._identity_maps[provider] = IdentityMap(self, self._engine.binding(provider))
         return identity_map
 
-    def target(self, pool: str) -> Target:
+    def _target(self, pool: str) -> Target:
         """Where to read: the open transaction of this pool, or any of its connections."""
-        return self.sessions.get(pool, pool)
+        return self._sessions.get(pool, pool)
 
-    def forget_all(self) -> None:
+    def _forget_all(self) -> None:
         """Empty the identity maps; entities that wait for a flush stay."""
-        self.note_json_changes()
-        self.held = None
-        for identity_map in self.identity_maps.values():
+        self._note_json_changes()
+        self._held = None
+        for identity_map in self._identity_maps.values():
             identity_map.forget_clean()
 
-    def make_stale(self) -> None:
+    def _make_stale(self) -> None:
         """Let the next look-up of each entity that has a row read it again, in place; unsaved changes stay."""
-        for identity_map in self.identity_maps.values():
+        for identity_map in self._identity_maps.values():
             identity_map.make_stale()
 
-    def note_json_changes(self) -> None:
+    def _note_json_changes(self) -> None:
         """Mark Json columns dirty whose decoded value was changed in place."""
-        for entity in {**self.json_read, **dict.fromkeys(self.json_held or ())}:
+        for entity in {**self._json_read, **dict.fromkeys(self._json_held or ())}:
             entity._note_json_changes()
-        if self.json_read:
-            self.json_held = WeakSet() if self.json_held is None else self.json_held
-            self.json_held.update(self.json_read)
-            self.json_read.clear()
+        if self._json_read:
+            self._json_held = WeakSet() if self._json_held is None else self._json_held
+            self._json_held.update(self._json_read)
+            self._json_read.clear()
 
 
 class Batches(Protocol):
@@ -206,20 +206,22 @@ class IdentityMap:
     def target(self) -> Target:
         """Where to read this entity's rows."""
         pool = self.binding.mysql_pool
-        return self.unit_of_work.sessions.get(pool, pool)
+        return self.unit_of_work._sessions.get(pool, pool)
 
     @property
     def merging_reader(self) -> RowReaderPort | None:
         """What reads this entity's rows for several contexts at once; None: this one reads by itself."""
         unit_of_work, binding = self.unit_of_work, self.binding
         return (
-            binding.reader if unit_of_work.merges_look_ups and binding.mysql_pool not in unit_of_work.sessions else None
+            binding.reader
+            if unit_of_work._merges_look_ups and binding.mysql_pool not in unit_of_work._sessions
+            else None
         )
 
     @property
     def in_transaction(self) -> bool:
         """Whether an explicit transaction is open on the entity's pool: shared caches are bypassed."""
-        return self.binding.mysql_pool in self.unit_of_work.sessions
+        return self.binding.mysql_pool in self.unit_of_work._sessions
 
     def python_value(self, position: int, raw: Any) -> Any:
         """The Python form of a raw value, JSON in its cell, what does not fit in one of its own; None and UNSET as
@@ -244,12 +246,12 @@ class IdentityMap:
         """The same when it may be handed out without reading again."""
         ref = self.current.get(id)
         entity = None if ref is None else ref()
-        if entity is None or self.unit_of_work.plain_identity or entity in self.unit_of_work.pending:
+        if entity is None or self.unit_of_work._plain_identity or entity in self.unit_of_work._pending:
             return entity
-        if not self.unit_of_work.identity_enabled:
+        if not self.unit_of_work._identity_enabled:
             return None
-        ttl = self.unit_of_work.identity_ttl
-        if ttl is not None and entity._read_at + ttl < self.unit_of_work.engine.monotonic():
+        ttl = self.unit_of_work._identity_ttl
+        if ttl is not None and entity._read_at + ttl < self.unit_of_work._engine.monotonic():
             return None
         return entity
 
@@ -262,7 +264,7 @@ class IdentityMap:
 
     def shown(self, entities: list[Any], include_deleted: bool) -> list[Any]:
         """What a look-up gives of these entities, of which only those with unsaved changes may not be as their rows."""
-        if include_deleted or not (self.mark is not None or self.unit_of_work.pending):
+        if include_deleted or not (self.mark is not None or self.unit_of_work._pending):
             return entities
         mark, is_hidden = self.mark, self.is_hidden
         return [
@@ -277,7 +279,7 @@ class IdentityMap:
 
         ``since``: ``writes_seen`` before they were read; ``own``: the rows that are lists belong to nobody else.
         """
-        read_at = 0.0 if self.unit_of_work.identity_ttl is None else self.unit_of_work.engine.monotonic()
+        read_at = 0.0 if self.unit_of_work._identity_ttl is None else self.unit_of_work._engine.monotonic()
         ids = [row[0] for row in rows]
         distinct = set(ids)
         if (
@@ -423,7 +425,7 @@ class IdentityMap:
         if values:
             entity._fill(values)
         self.know(id, entity)
-        self.unit_of_work.pending[entity] = None
+        self.unit_of_work._pending[entity] = None
         return entity
 
     def loose_entity(self, cells: list[Any]) -> Any:
@@ -434,7 +436,7 @@ class IdentityMap:
 
     def forget_clean(self) -> None:
         """Take every entity out of the identity map that does not wait for a flush."""
-        pending, held = self.unit_of_work.pending, self.unit_of_work.held
+        pending, held = self.unit_of_work._pending, self.unit_of_work._held
         self.current = {id: ref for id, ref in self.current.items() if ref() in pending}
         self.stale = {id: ref for id, ref in self.stale.items() if ref() in pending}
         if held is None:
@@ -450,6 +452,6 @@ class IdentityMap:
     def drop_new(self, id: int) -> None:
         """The same of an entity that never got a row."""
         self.forget(id)
-        if self.unit_of_work.dropped is None:
-            self.unit_of_work.dropped = {}
-        self.unit_of_work.dropped.setdefault(self.schema.name, set()).add(id)
+        if self.unit_of_work._dropped is None:
+            self.unit_of_work._dropped = {}
+        self.unit_of_work._dropped.setdefault(self.schema.name, set()).add(id)

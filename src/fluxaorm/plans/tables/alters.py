@@ -61,7 +61,7 @@ def get_alters(ctx: SyncUnitOfWork | AsyncUnitOfWork, *, reorder: bool = False) 
     The library's own tables are made as all others, and never dropped. ``reorder``: also move columns into the order
     of the fields, which nothing depends on. Raises MySQLError.
     """
-    stores: Any = ctx.engine
+    stores: Any = ctx._engine
     return ctx._run(get_alters_plan(stores, reorder, own_tables=True))
 
 
@@ -74,7 +74,7 @@ def get_all_alters(ctx: SyncUnitOfWork | AsyncUnitOfWork, *, reorder: bool = Fal
 
     ``reorder``: as for ``get_alters``. Raises MySQLError.
     """
-    stores: Any = ctx.engine
+    stores: Any = ctx._engine
     return ctx._run(get_all_alters_plan(stores, reorder))
 
 

@@ -95,7 +95,7 @@ def drop_table_plan(unit_of_work: UnitOfWork, binding: BoundEntity) -> Plan[None
 
 def refuse_transaction(unit_of_work: UnitOfWork, schema: EntitySchema) -> None:
     """Tables are changed through a connection of their own, which an open transaction would keep waiting for ever."""
-    if schema.mysql_pool in unit_of_work.sessions:
+    if schema.mysql_pool in unit_of_work._sessions:
         raise ContextMisuseError(
             f"{schema.name}: a transaction is open on the pool '{schema.mysql_pool}', and changing a table is no "
             "part of one; end it first, or use another context"
@@ -108,14 +108,14 @@ def _emptied_plan(
     """Run what removes all rows. Ids go on above the largest that was there; nothing of the rows stays cached."""
     if table is not None:
         yield from _keep_ids_plan(binding, table)
-    intents = TableIntents(unit_of_work.engine, binding)
+    intents = TableIntents(unit_of_work._engine, binding)
     _forget(unit_of_work, binding)
     try:
         yield from intents.intend_plan()
         for sql in statements:
             yield from Execute(binding.mysql_pool, sql)
     except CommitUnknownError as error:
-        resolve_later(unit_of_work.engine, error, intents)
+        resolve_later(unit_of_work._engine, error, intents)
         raise
     except BaseException:
         yield from intents.release_or_later_plan()
@@ -139,7 +139,7 @@ def _forget(unit_of_work: UnitOfWork, binding: BoundEntity) -> None:
     """Nothing of the entity stays in this process, but what waits for a flush."""
     if binding.local is not None:
         binding.local.clear()
-    for identity_map in unit_of_work.identity_maps.values():
+    for identity_map in unit_of_work._identity_maps.values():
         if identity_map.schema is binding.schema:
             identity_map.forget_clean()
             identity_map.make_stale()

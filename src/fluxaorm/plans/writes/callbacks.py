@@ -34,7 +34,7 @@ class AfterEvent(NamedTuple):
 
 def has_before_handlers(unit_of_work: UnitOfWork) -> bool:
     """Whether any entity that this context knows has one."""
-    return any(identity_map.binding.handlers.before for identity_map in unit_of_work.identity_maps.values())
+    return any(identity_map.binding.handlers.before for identity_map in unit_of_work._identity_maps.values())
 
 
 def before_plan(unit_of_work: UnitOfWork, choose: Callable[[], list[TrackedEntity]]) -> Plan[list[TrackedEntity]]:
@@ -44,7 +44,7 @@ def before_plan(unit_of_work: UnitOfWork, choose: Callable[[], list[TrackedEntit
     handlers.
     """
     called: set[tuple[TrackedEntity, Event]] = set()
-    unit_of_work.calling_back = "before"
+    unit_of_work._calling_back = "before"
     try:
         while True:
             chosen = choose()
@@ -57,9 +57,9 @@ def before_plan(unit_of_work: UnitOfWork, choose: Callable[[], list[TrackedEntit
                     # an earlier handler may have taken the change back
                     if event_of(entity) == event:
                         yield from CallHandler(handler, (unit_of_work, entity))
-            unit_of_work.note_json_changes()
+            unit_of_work._note_json_changes()
     finally:
-        unit_of_work.calling_back = ""
+        unit_of_work._calling_back = ""
 
 
 def _due(chosen: Sequence[TrackedEntity]) -> Iterator[tuple[TrackedEntity, Event]]:

@@ -32,7 +32,7 @@ def new_with_id(identity_map: IdentityMap, id: int, values: Mapping[str, Any]) -
     if identity_map.known(id) is not None:
         raise QueryError(f"{identity_map.schema.name}: this context already has an entity with id {id}")
     entity = identity_map.new_entity(id, values)
-    identity_map.unit_of_work.chosen_ids[entity] = None
+    identity_map.unit_of_work._chosen_ids[entity] = None
     return entity
 
 
@@ -42,14 +42,14 @@ def track_new(entity: TrackedEntity) -> None:
     QueryError when the context has another one of its id.
     """
     identity_map, id = entity._identity_map, entity._row[0]
-    if entity in identity_map.unit_of_work.pending:
+    if entity in identity_map.unit_of_work._pending:
         return
     if identity_map.known(id) not in (None, entity):
         raise QueryError(f"{identity_map.schema.name}: this context already has an entity with id {id}")
     identity_map.know(id, entity)
-    identity_map.unit_of_work.pending[entity] = None
+    identity_map.unit_of_work._pending[entity] = None
     # nobody knows any more whether the caller chose its id: to keep others above it does no harm
-    identity_map.unit_of_work.chosen_ids[entity] = None
+    identity_map.unit_of_work._chosen_ids[entity] = None
 
 
 def check_chosen_id(identity_map: IdentityMap, id: Any) -> None:

@@ -44,7 +44,7 @@ class Pointer(NamedTuple):
 def check_references_plan(unit_of_work: UnitOfWork, writes: Sequence[EntityWrite]) -> Plan[None]:
     """DanglingReferenceError when something that is written would refer to nothing afterwards."""
     deleted = _ids(writes, "delete")
-    dropped = unit_of_work.dropped or {}
+    dropped = unit_of_work._dropped or {}
     if not deleted and not dropped:
         return
     made = _ids(writes, "insert")
@@ -56,8 +56,8 @@ def check_references_plan(unit_of_work: UnitOfWork, writes: Sequence[EntityWrite
             raise pointer.error(_DELETED)
         if id in dropped.get(target, ()):
             # somebody else may have made a row with this id, chosen by the caller
-            binding = unit_of_work.engine.binding_of(target)
-            if (yield from select_row_plan(unit_of_work.target(binding.mysql_pool), binding, id)) is None:
+            binding = unit_of_work._engine.binding_of(target)
+            if (yield from select_row_plan(unit_of_work._target(binding.mysql_pool), binding, id)) is None:
                 raise pointer.error(_NEVER_WRITTEN)
             dropped[target].discard(id)
 

@@ -46,7 +46,7 @@ def _was_made(tag: StatementTag, entity: TrackedEntity | None) -> bool:
     if tag.verb != "insert":
         return False
     entities = tag.entities if entity is None else (entity,)
-    return tag.ids_made or any(entity not in entity._identity_map.unit_of_work.chosen_ids for entity in entities)
+    return tag.ids_made or any(entity not in entity._identity_map.unit_of_work._chosen_ids for entity in entities)
 
 
 def _taken_plan(target: Target, error: MySQLError, tag: StatementTag) -> Plan[DuplicateKeyError]:

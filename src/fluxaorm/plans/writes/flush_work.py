@@ -92,7 +92,7 @@ def collect(unit_of_work: UnitOfWork, entities: Sequence[TrackedEntity]) -> list
 
     FieldValueError (a Json value that was changed in place) before anything is sent.
     """
-    moments = AutoValues(unit_of_work.engine.clock())
+    moments = AutoValues(unit_of_work._engine.clock())
     return [write for entity in entities if (write := _write_of(entity, moments)) is not None]
 
 
@@ -141,20 +141,20 @@ def mark_written(unit_of_work: UnitOfWork, writes: Iterable[EntityWrite]) -> Non
     """Written entities are clean, deleted ones gone."""
     for write in writes:
         entity = write.entity
-        unit_of_work.pending.pop(entity, None)
+        unit_of_work._pending.pop(entity, None)
         if write.verb == "delete":
             entity._state = GONE
             entity._identity_map.forget(entity._row[0])
             continue
-        if write.verb == "insert" and unit_of_work.dropped:
-            unit_of_work.dropped.get(write.binding.schema.name, set()).discard(entity._row[0])
+        if write.verb == "insert" and unit_of_work._dropped:
+            unit_of_work._dropped.get(write.binding.schema.name, set()).discard(entity._row[0])
         entity._state = STORED
         entity._old = None
         for position, value in write.values.items():
             entity._row[position] = value
         _keep_written_json(entity, write.binding)
-    for entity in [entity for entity in unit_of_work.chosen_ids if entity not in unit_of_work.pending]:
-        del unit_of_work.chosen_ids[entity]
+    for entity in [entity for entity in unit_of_work._chosen_ids if entity not in unit_of_work._pending]:
+        del unit_of_work._chosen_ids[entity]
 
 
 def _keep_written_json(entity: TrackedEntity, binding: BoundEntity) -> None:

@@ -124,7 +124,7 @@ class Pipelines:
 
 def pipelines_of(unit_of_work: UnitOfWork) -> Pipelines | None:
     """What waits in a unit of work; None: nothing."""
-    queued = unit_of_work.pipelines
+    queued = unit_of_work._pipelines
     assert queued is None or isinstance(queued, Pipelines)
     return queued
 
@@ -133,7 +133,7 @@ def queue_of(unit_of_work: UnitOfWork) -> Pipelines:
     """The same, made when nothing waits yet."""
     queued = pipelines_of(unit_of_work)
     if queued is None:
-        queued = unit_of_work.pipelines = Pipelines()
+        queued = unit_of_work._pipelines = Pipelines()
     return queued
 
 
@@ -167,7 +167,7 @@ class MySQLPipeline:
         """The word by which a statement would end the transaction, when it is plain to see."""
         if word := transaction_control(sql) or procedure_call(sql):
             return word
-        dialect = self._unit_of_work.engine.mysql_pools[self._pool].dialect
+        dialect = self._unit_of_work._engine.mysql_pools[self._pool].dialect
         return None if dialect.transactional_ddl else definition(sql)
 
 
@@ -233,8 +233,8 @@ def delete_keys_plan(unit_of_work: UnitOfWork, queued: Pipelines) -> Plan[None]:
             if isinstance(reply, RedisError):
                 raise reply
         except RedisError as error:
-            unit_of_work.engine.cache_outage(pool, error)
-            if not unit_of_work.engine.writes_without_cache(pool):
+            unit_of_work._engine.cache_outage(pool, error)
+            if not unit_of_work._engine.writes_without_cache(pool):
                 message = f"nothing was written, since keys could not be invalidated: {error.reason}"
                 raise CacheUnavailableError(message, pool=pool) from error
 

@@ -320,7 +320,7 @@ class AsyncPool(Takes[C], Protocol[C]):
 
 
 class SQLPool(Protocol):
-    """A registered MySQL or SQLite pool: ``engine.mysql_pools[code]``."""
+    """A registered MySQL or SQLite pool: ``engine.registry.mysql_pools[code]``."""
 
     code: str
     dialect: Dialect
@@ -450,7 +450,7 @@ class Subscription(Protocol):
 
 
 class RedisPool(Protocol):
-    """A registered Redis pool: ``engine.redis_pools[code]``."""
+    """A registered Redis pool: ``engine.registry.redis_pools[code]``."""
 
     code: str
     namespace: str | None

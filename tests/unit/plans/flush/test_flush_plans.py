@@ -106,7 +106,7 @@ def test_a_cache_that_cannot_be_told_rolls_the_flush_back() -> None:
             (ShieldedRedisRoundTrip, RedisConnectionError("gone")),
         )
 
-    assert set(things) == set(world.unit_of_work.pending)
+    assert set(things) == set(world.unit_of_work._pending)
     assert things[-1]._state == 0
 
 
@@ -171,7 +171,7 @@ def test_deadlocks_end_after_three_retries() -> None:
     with pytest.raises(DeadlockError):
         run(flush_plan(world.unit_of_work), *([*attempt, (Sleep, None)] * 3), *attempt)
 
-    assert 2 == len(world.unit_of_work.pending)
+    assert 2 == len(world.unit_of_work._pending)
 
 
 def test_a_connection_lost_before_commit_is_retried_once() -> None:
@@ -183,7 +183,7 @@ def test_a_connection_lost_before_commit_is_retried_once() -> None:
     with pytest.raises(MySQLConnectionError):
         run(flush_plan(world.unit_of_work), *lost, *lost)
 
-    assert 2 == len(world.unit_of_work.pending)
+    assert 2 == len(world.unit_of_work._pending)
 
 
 def test_a_pool_without_a_free_connection_is_not_waited_for_twice() -> None:
@@ -194,7 +194,7 @@ def test_a_pool_without_a_free_connection_is_not_waited_for_twice() -> None:
     with pytest.raises(PoolTimeoutError):
         run(flush_plan(world.unit_of_work), (Begin, PoolTimeoutError("no connection became free")))
 
-    assert 2 == len(world.unit_of_work.pending)
+    assert 2 == len(world.unit_of_work._pending)
 
 
 def test_an_unknown_commit_is_neither_retried_nor_released() -> None:
@@ -205,7 +205,7 @@ def test_an_unknown_commit_is_neither_retried_nor_released() -> None:
     with pytest.raises(CommitUnknownError):
         run(flush_plan(world.unit_of_work), INTENDED, (Execute, CommitUnknownError("lost")))
 
-    assert thing in world.unit_of_work.pending
+    assert thing in world.unit_of_work._pending
 
 
 def test_a_cancelled_flush_rolls_back_and_releases() -> None:
@@ -223,8 +223,8 @@ def test_a_cancelled_flush_rolls_back_and_releases() -> None:
             (ShieldedRedisRoundTrip, replies(b"ok", b"ok")),
         )
 
-    assert 2 == len(world.unit_of_work.pending)
-    assert not world.unit_of_work.flushing
+    assert 2 == len(world.unit_of_work._pending)
+    assert not world.unit_of_work._flushing
 
 
 def test_flushing_inside_a_flush_is_told() -> None:
@@ -269,7 +269,7 @@ def test_a_value_all_rows_share_is_written_once() -> None:
     world = World()
     for id in (1, 2):
         world.stored(id).name = "same"
-    kept = list(world.unit_of_work.pending)
+    kept = list(world.unit_of_work._pending)
 
     _, effects = run(
         flush_plan(world.unit_of_work),

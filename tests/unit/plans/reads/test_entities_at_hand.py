@@ -40,11 +40,11 @@ def test_a_row_in_the_process_is_an_entity_at_once() -> None:
 
 
 def _in_a_transaction(world: World) -> None:
-    world.unit_of_work.sessions = {"default": Session("default")}
+    world.unit_of_work._sessions = {"default": Session("default")}
 
 
 def _in_use(world: World) -> None:
-    world.unit_of_work.in_use_by = 1
+    world.unit_of_work._in_use_by = 1
 
 
 def _without_a_local_cache(world: World) -> None:
@@ -95,7 +95,7 @@ def test_an_entity_that_waits_to_be_deleted_is_hidden_when_it_is_stale_too(chang
         entity.delete()
     else:
         entity.name = "changed"
-    world.unit_of_work.make_stale()
+    world.unit_of_work._make_stale()
 
     found = entity_at_hand(world.identity_map, 7)
 
@@ -106,7 +106,7 @@ def test_an_entity_that_waits_to_be_deleted_is_hidden_when_it_is_stale_too(chang
 def test_an_entity_that_is_older_than_its_time_is_refreshed() -> None:
     """The time counts from when it was made, also of a row in the process."""
     world = world_with(ROW)
-    world.unit_of_work.identity_ttl, world.unit_of_work.plain_identity = 1.0, False
+    world.unit_of_work._identity_ttl, world.unit_of_work._plain_identity = 1.0, False
     first = entity_at_hand(world.identity_map, 7)
     local = world.identity_map.binding.local
     assert local is not None
@@ -124,7 +124,7 @@ def test_a_stale_entity_is_refreshed_in_place() -> None:
     """One row is one object, also after a transaction made it stale."""
     world = world_with(ROW)
     first = entity_at_hand(world.identity_map, 7)
-    world.unit_of_work.make_stale()
+    world.unit_of_work._make_stale()
     local = world.identity_map.binding.local
     assert local is not None
     local.put(7, (7, b"newer", b""), local.mark(7))

@@ -60,7 +60,7 @@ class ScriptedIdentityMap:
 
     def __init__(self) -> None:
         self.binding = ScriptedBoundEntity(PRODUCT)
-        self.unit_of_work = type("Owner", (), {"engine": self.binding, "pending": ()})()
+        self.unit_of_work = type("Owner", (), {"_engine": self.binding, "_pending": ()})()
 
     in_transaction = True
 

@@ -133,7 +133,7 @@ class Size:
         with open("/proc/self/statm", encoding="ascii") as statm:
             self.memory = int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
         self.descriptors = len(os.listdir("/proc/self/fd"))
-        self.connections = engine._core.mysql_pool().stats().open, engine.redis().stats().open
+        self.connections = engine._core.mysql_pool().stats().open, engine.redis()._pool.stats().open
 
 
 def driven(work: Coroutine[Any, Any, None]) -> None:

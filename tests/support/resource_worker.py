@@ -129,7 +129,7 @@ def ended_threads(make: Callable[[], Engine]) -> list[Any]:
             thread.start()
             thread.join()
         use(engine)
-        return [engine._core.mysql_pool().stats().open, engine.redis().stats().open]
+        return [engine._core.mysql_pool().stats().open, engine.redis()._pool.stats().open]
 
 
 def hanging(make: Callable[[], Engine], close: bool) -> None:

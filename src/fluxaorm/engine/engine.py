@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 from fluxaorm.context import AsyncContext, Context
 from fluxaorm.engine.core import EngineCore, pool_of
 from fluxaorm.engine.mysql import AsyncEngineMySQL, EngineMySQL
+from fluxaorm.engine.redis import EngineRedis
 from fluxaorm.entity import Entity
 from fluxaorm.entity.values.not_copied import NotCopied
 from fluxaorm.errors import (
@@ -128,9 +129,9 @@ class Engine(NotCopied):
         self._core.refuse_closed()
         return AsyncContext(self)
 
-    def redis(self, pool: str = "default") -> RedisPool:
-        """The Redis pool of a code; its ``client`` is redis-py's. UnknownPoolError lists the known ones."""
-        return self._core.redis_pool(pool)
+    def redis(self, pool: str = "default") -> EngineRedis:
+        """A Redis pool; its ``client`` is redis-py's. UnknownPoolError lists the known ones."""
+        return EngineRedis(self._core.redis_pool(pool))
 
     def local_cache(self, pool: str = "default") -> LocalCache:
         """The local cache of a code. UnknownPoolError lists the known ones."""

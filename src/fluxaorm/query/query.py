@@ -26,48 +26,48 @@ class Query:
     """Which rows of an entity, in which order, how many. Methods return a new Query: share and extend it freely."""
 
     __slots__ = (
-        "_shape",
-        "_values",
-        "conditions",
-        "index",
-        "limit_value",
-        "lock",
-        "offset_value",
-        "sorts",
-        "with_deleted",
+        "_conditions",
+        "_index",
+        "_kept_shape",
+        "_kept_values",
+        "_limit_value",
+        "_lock",
+        "_offset_value",
+        "_sorts",
+        "_with_deleted",
     )
 
-    _shape: Shape | None
-    _values: tuple[Any, ...] | None
+    _kept_shape: Shape | None
+    _kept_values: tuple[Any, ...] | None
 
     def __init__(self) -> None:
-        self.conditions: tuple[Condition, ...] = ()
+        self._conditions: tuple[Condition, ...] = ()
         """All of which a row fulfils."""
-        self.sorts: tuple[Sort, ...] = ()
-        self.limit_value: int | None = None
-        self.offset_value = 0
-        self.lock: Lock = ""
-        self.with_deleted = False
-        self.index: str | None = None
-        self._shape = None
-        self._values = None
+        self._sorts: tuple[Sort, ...] = ()
+        self._limit_value: int | None = None
+        self._offset_value = 0
+        self._lock: Lock = ""
+        self._with_deleted = False
+        self._index: str | None = None
+        self._kept_shape = None
+        self._kept_values = None
 
     def _copy(self) -> Self:
         made = object.__new__(type(self))
-        made.conditions = self.conditions
-        made.sorts = self.sorts
-        made.limit_value = self.limit_value
-        made.offset_value = self.offset_value
-        made.lock = self.lock
-        made.with_deleted = self.with_deleted
-        made.index = self.index
-        made._shape = made._values = None
+        made._conditions = self._conditions
+        made._sorts = self._sorts
+        made._limit_value = self._limit_value
+        made._offset_value = self._offset_value
+        made._lock = self._lock
+        made._with_deleted = self._with_deleted
+        made._index = self._index
+        made._kept_shape = made._kept_values = None
         return made
 
     def filter(self, *conditions: Condition) -> Self:
         """Only rows that fulfil all of these, too. Raises QueryError for what is no condition."""
         made = self._copy()
-        made.conditions = (*self.conditions, *check_conditions("filter()", conditions))
+        made._conditions = (*self._conditions, *check_conditions("filter()", conditions))
         return made
 
     def filter_where(self, where: Where) -> Self:
@@ -80,7 +80,7 @@ class Query:
         """
         raw = _raw_condition(where)
         made = self._copy()
-        made.conditions = (*self.conditions, raw)
+        made._conditions = (*self._conditions, raw)
         return made
 
     def sort_by_asc(self, *fields: QueryField[Any, Any]) -> Self:
@@ -93,27 +93,27 @@ class Query:
 
     def _sorted(self, fields: tuple[QueryField[Any, Any], ...], *, descending: bool) -> Self:
         made = self._copy()
-        made.sorts = (*self.sorts, *(Sort(key_of(field), descending) for field in fields))
+        made._sorts = (*self._sorts, *(Sort(key_of(field), descending) for field in fields))
         return made
 
     def pager(self, page: int | Pager, size: int | None = None) -> Self:
         """Page ``page`` (from 1) of pages of ``size`` rows, or a Pager; instead of an earlier limit and offset."""
         chosen = _pager(page, size)
         made = self._copy()
-        made.limit_value = chosen.page_size
-        made.offset_value = check_count("offset", chosen.offset, 0)
+        made._limit_value = chosen.page_size
+        made._offset_value = check_count("offset", chosen.offset, 0)
         return made
 
     def limit(self, count: int) -> Self:
         """At most ``count`` rows (at least 1)."""
         made = self._copy()
-        made.limit_value = check_count("limit", count, 1)
+        made._limit_value = check_count("limit", count, 1)
         return made
 
     def offset(self, count: int) -> Self:
         """Leave ``count`` rows out before the first. The server reads what it skips: ``iterate`` reads everything."""
         made = self._copy()
-        made.offset_value = check_count("offset", count, 0)
+        made._offset_value = check_count("offset", count, 0)
         return made
 
     def for_update(self, *, nowait: bool = False, skip_locked: bool = False) -> Self:
@@ -125,19 +125,19 @@ class Query:
         if nowait and skip_locked:
             raise QueryError("for_update: nowait and skip_locked exclude each other")
         made = self._copy()
-        made.lock = "nowait" if nowait else "skip_locked" if skip_locked else "wait"
+        made._lock = "nowait" if nowait else "skip_locked" if skip_locked else "wait"
         return made
 
     def include_deleted(self) -> Self:
         """Also rows that are soft-deleted."""
         made = self._copy()
-        made.with_deleted = True
+        made._with_deleted = True
         return made
 
     def use_index(self, name: str) -> Self:
         """Read through this index of the entity, where the server takes such advice."""
         made = self._copy()
-        made.index = name
+        made._index = name
         return made
 
     def group_by(self, *fields: QueryField[Any, Any]) -> GroupedQuery:
@@ -147,38 +147,38 @@ class Query:
         return GroupedQuery(self, tuple(map(key_of, fields)))
 
     @property
-    def shape(self) -> Shape:
+    def _shape(self) -> Shape:
         """All but the values, the limit and the offset; hashable."""
-        shape = self._shape
+        shape = self._kept_shape
         if shape is None:
-            shape = self._shape = (
-                *[condition.shape for condition in self.conditions],
-                self.sorts,
-                self.lock,
-                self.with_deleted,
-                self.index,
+            shape = self._kept_shape = (
+                *[condition.shape for condition in self._conditions],
+                self._sorts,
+                self._lock,
+                self._with_deleted,
+                self._index,
             )
         return shape
 
     @property
-    def values(self) -> tuple[Any, ...]:
+    def _values(self) -> tuple[Any, ...]:
         """The values of the conditions in the order of the shape."""
-        values = self._values
+        values = self._kept_values
         if values is None:
             collected: list[Any] = []
-            for condition in self.conditions:
+            for condition in self._conditions:
                 condition.collect(collected)
-            values = self._values = tuple(collected)
+            values = self._kept_values = tuple(collected)
         return values
 
     def __repr__(self) -> str:
         """Shows no value of a condition: it may be a secret."""
-        shown = [repr(condition) for condition in self.conditions]
-        shown += [f"{'desc' if sort.descending else 'asc'} {sort.field}" for sort in self.sorts]
-        if self.limit_value is not None:
-            shown.append(f"limit {self.limit_value}")
-        if self.offset_value:
-            shown.append(f"offset {self.offset_value}")
+        shown = [repr(condition) for condition in self._conditions]
+        shown += [f"{'desc' if sort.descending else 'asc'} {sort.field}" for sort in self._sorts]
+        if self._limit_value is not None:
+            shown.append(f"limit {self._limit_value}")
+        if self._offset_value:
+            shown.append(f"offset {self._offset_value}")
         return f"<Query {', '.join(shown)}>"
 
 

@@ -157,7 +157,7 @@ def test_an_engine_serves_asyncio_after_a_blocking_validation(redis_server: Redi
 
     async def main() -> bool:
         async with engine:
-            replies = await engine.redis().asyncio.round_trip([("PING",)])
+            replies = await engine.redis()._pool.asyncio.round_trip([("PING",)])
             return bool(replies.values)
 
     assert asyncio.run(main())

@@ -151,7 +151,7 @@ def test_a_server_that_repeats_what_it_was_sent_is_not_quoted(shell: Shell) -> N
 
         starting = shown_by(registry.validate)[0]
         trip = shown_by(lambda: _round_trip(engine, shell))[0]
-        listening = shown_by(engine.redis().subscription)[0]
+        listening = shown_by(engine.redis()._pool.subscription)[0]
         shell.close(engine)
 
     assert "unknown command 'AUTH'" in starting
@@ -160,11 +160,11 @@ def test_a_server_that_repeats_what_it_was_sent_is_not_quoted(shell: Shell) -> N
 
 def _round_trip(engine: Any, shell: Shell) -> None:
     if shell.name == "sync":
-        engine.redis().sync.round_trip([("PING",)])
+        engine.redis()._pool.sync.round_trip([("PING",)])
         return
 
     async def trip() -> None:
-        await engine.redis().asyncio.round_trip([("PING",)])
+        await engine.redis()._pool.asyncio.round_trip([("PING",)])
 
     shell.do(trip())
 

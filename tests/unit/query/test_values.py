@@ -106,7 +106,7 @@ def test_methods_of_a_query_leave_it_as_it_was() -> None:
     base.limit(1).offset(2).for_update().include_deleted().use_index("x").group_by(F.status)
 
     assert before == repr(base)
-    assert ((("gt", F.stock._key, 1), (), "", False, None), (1,)) == (base.shape, base.values)
+    assert ((("gt", F.stock._key, 1), (), "", False, None), (1,)) == (base._shape, base._values)
 
 
 def test_limit_and_offset_change_what_a_pager_set() -> None:
@@ -121,8 +121,8 @@ def test_shapes_are_equal_for_equal_queries_with_other_values() -> None:
     right = Query().filter((F.stock > 9) | ~(F.name == "b"), F.id.is_in([3, 4])).sort_by_asc(F.id)
     longer = Query().filter((F.stock > 9) | ~(F.name == "b"), F.id.is_in([3, 4, 5])).sort_by_asc(F.id)
 
-    assert hash(left.shape) == hash(right.shape)
-    assert left.shape == right.shape != longer.shape
+    assert hash(left._shape) == hash(right._shape)
+    assert left._shape == right._shape != longer._shape
 
 
 def test_shapes_differ_where_trees_do() -> None:

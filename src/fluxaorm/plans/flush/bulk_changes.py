@@ -156,9 +156,9 @@ def _explained_plan(identity_map: IdentityMap, target: Target, error: MySQLError
 
 def _is_condition_only(query: Query) -> bool:
     """Whether the query is nothing but a condition on the entity's own columns."""
-    if query.sorts or query.limit_value is not None or query.offset_value or query.lock or query.index:
+    if query._sorts or query._limit_value is not None or query._offset_value or query._lock or query._index:
         return False
-    return not any(key.path for condition in query.conditions for key in field_keys(condition))
+    return not any(key.path for condition in query._conditions for key in field_keys(condition))
 
 
 def _by_ids_plan(
@@ -166,7 +166,7 @@ def _by_ids_plan(
 ) -> Plan[Outcome[int]]:
     """Lock the rows and read their ids, then change those."""
     binding = identity_map.binding
-    if not query.lock and binding.dialect.for_update_clause():
+    if not query._lock and binding.dialect.for_update_clause():
         query = query.for_update()
     bound = binding.queries.bind(query, IDS)
     rows = [] if bound is None else (yield from FetchRows(session, bound.sql, bound.args))

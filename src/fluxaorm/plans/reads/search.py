@@ -58,7 +58,7 @@ def search_ids_plan(identity_map: IdentityMap, query: Query) -> Plan[list[int]]:
 
     Locked rows are read whole: entities that the context has of them say what they say.
     """
-    if check_search(identity_map, query).lock:
+    if check_search(identity_map, query)._lock:
         found = yield from search_many_plan(identity_map, query)
         return [entity.id for entity in found]
     rows = yield from _fetch(identity_map, identity_map.binding.queries.bind(query, IDS))
@@ -131,12 +131,12 @@ class Iteration:
         """Raises QueryError for a query with a sort or an offset, or a batch that is no positive int."""
         most = identity_map.binding.dialect.capabilities.rows_a_query
         self._query, self._batch = check_query(query), min(check_count("batch", batch, 1), most or batch)
-        if query.sorts:
+        if query._sorts:
             raise QueryError("iterate() goes by id: it takes no sort; search_many() with a pager does")
-        if query.offset_value:
+        if query._offset_value:
             raise QueryError("iterate() takes no offset or page; filter by id instead")
         self._identity_map = identity_map
-        self._left = query.limit_value
+        self._left = query._limit_value
         self._after: int | None = None
         self.done = False
 
@@ -159,7 +159,7 @@ class Iteration:
 def check_search(identity_map: IdentityMap, query: object) -> Query:
     """``query``; QueryError when it is something else, or is to lock rows and no transaction is open."""
     checked = check_query(query)
-    if checked.lock:
+    if checked._lock:
         check_lockable(identity_map)
     return checked
 
@@ -169,10 +169,10 @@ def _found(identity_map: IdentityMap, query: Query, rows: Sequence[Row], since: 
 
     UnsavedChangesError for a locked row of an entity that has some: the lock would guard a lost update.
     """
-    if query.lock:
+    if query._lock:
         _refuse_unsaved_of(identity_map, rows)
     entities = identity_map.entities_from_rows(rows, since)
-    return identity_map.shown(entities, query.with_deleted) if identity_map.unit_of_work._pending else entities
+    return identity_map.shown(entities, query._with_deleted) if identity_map.unit_of_work._pending else entities
 
 
 def _refuse_unsaved_of(identity_map: IdentityMap, rows: Sequence[Row]) -> None:
@@ -231,19 +231,19 @@ def _fetch(identity_map: IdentityMap, bound: BoundSQL | None) -> Plan[list[Row]]
 
 def _total_plan(identity_map: IdentityMap, query: Query, found: int) -> Plan[int]:
     """The number of all that match, counted by the server unless the page shows that it is the last."""
-    limit = query.limit_value
+    limit = query._limit_value
     is_last = limit is None or found < limit
-    if is_last and (found or not query.offset_value):
-        return query.offset_value + found
+    if is_last and (found or not query._offset_value):
+        return query._offset_value + found
     return (yield from count_plan(identity_map, query))
 
 
 def _unique_look_up(identity_map: IdentityMap, query: Query) -> tuple[str, list[Any]] | None:
     """Index and values of a query that is exactly one equality for each column of a cached unique index."""
-    if query.sorts or query.offset_value or query.lock or query.with_deleted or query.index:
+    if query._sorts or query._offset_value or query._lock or query._with_deleted or query._index:
         return None
     equal: dict[str, Any] = {}
-    conditions = [part for condition in query.conditions for part in _parts(condition)]
+    conditions = [part for condition in query._conditions for part in _parts(condition)]
     for condition in conditions:
         if not isinstance(condition, Comparison) or condition.operator != "eq" or condition.field.path:
             return None

@@ -77,12 +77,12 @@ class QueryCompiler:
         Raises QueryError for a field of another entity, a value that its column cannot hold, an unknown index;
         NotSupportedError for a lock that the server does not know.
         """
-        cut: Cut = "page" if query.limit_value is not None or query.offset_value else ""
-        return self._bind(query, form, cut, query.limit_value, query.offset_value)
+        cut: Cut = "page" if query._limit_value is not None or query._offset_value else ""
+        return self._bind(query, form, cut, query._limit_value, query._offset_value)
 
     def bind_first(self, query: Query) -> BoundSQL | None:
         """The statement for the first row of a query."""
-        return self._bind(query, ROWS, "page" if query.offset_value else "first", 1, query.offset_value)
+        return self._bind(query, ROWS, "page" if query._offset_value else "first", 1, query._offset_value)
 
     def bind_after(self, query: Query, after: int | None, limit: int) -> BoundSQL | None:
         """The statement for the ``limit`` rows that follow the id ``after`` (None: from the beginning), by id."""
@@ -94,7 +94,7 @@ class QueryCompiler:
 
     def bind_where(self, query: Query) -> BoundSQL | None:
         """Only the condition, for a statement that names no table; "" when all rows match, None when none can."""
-        key = ("where", query.shape)
+        key = ("where", query._shape)
         compiled = self._kept.get(key)
         if compiled is None:
             part = _Statement(self, query, IDS, "", 0, None).where()
@@ -103,19 +103,19 @@ class QueryCompiler:
             compiled = self._keep(key, _Compiled("" if part.sql is False else f"x{text}", part.picks))
         if not compiled.sql:
             return None
-        values = query.values
+        values = query._values
         return BoundSQL(compiled.sql[1:], [pick.bind(values[pick.position]) for pick in compiled.picks])
 
     def _bind(
         self, query: Query, form: Form, cut: Cut, limit: int | None, offset: int, after: int | None = None
     ) -> BoundSQL | None:
-        key = (form, query.shape, cut, bool(offset), after is not None)
+        key = (form, query._shape, cut, bool(offset), after is not None)
         compiled = self._kept.get(key)
         if compiled is None:
             compiled = self._keep(key, _Statement(self, query, form, cut, offset, after).compile())
         if not compiled.sql:
             return None
-        values = query.values
+        values = query._values
         args = [pick.bind(values[pick.position]) for pick in compiled.picks]
         if after is not None:
             args.append(after)
@@ -170,12 +170,12 @@ class _Statement:
 
     def _keys(self) -> Iterator[FieldKey]:
         """Every field that the statement needs."""
-        for condition in self.query.conditions:
+        for condition in self.query._conditions:
             yield from field_keys(condition)
         yield from self.form.groups
         yield from (item.field for item in self.form.select if item.field is not None)
         if self._is_sorted:
-            yield from (sort.field for sort in self.query.sorts)
+            yield from (sort.field for sort in self.query._sorts)
 
     @property
     def _is_sorted(self) -> bool:
@@ -187,8 +187,8 @@ class _Statement:
     def where(self) -> SQLPart:
         """All conditions."""
         conditions = ConditionCompiler(self.tables, self.dialect)
-        parts = [conditions.compile(condition) for condition in self.query.conditions]
-        if self.schema.soft_delete_position is not None and not self.query.with_deleted:
+        parts = [conditions.compile(condition) for condition in self.query._conditions]
+        if self.schema.soft_delete_position is not None and not self.query._with_deleted:
             parts.append(SQLPart(f"{self._own(self.schema.soft_delete_position)} = 0"))
         if self.after is not None:
             parts.append(SQLPart(f"{self.id_sql} > ?"))
@@ -221,17 +221,17 @@ class _Statement:
             return ""
         if self.cut in ("after", "all"):
             return self.id_sql
-        terms = [self._sort_term(sort.field, descending=sort.descending) for sort in self.query.sorts]
+        terms = [self._sort_term(sort.field, descending=sort.descending) for sort in self.query._sorts]
         if self._needs_id():
-            descending = bool(self.query.sorts) and self.query.sorts[-1].descending
+            descending = bool(self.query._sorts) and self.query._sorts[-1].descending
             terms.append(f"{self.id_sql}{' DESC' if descending else ''}")
         return ", ".join(terms)
 
     def _needs_id(self) -> bool:
         """Whether rows that are equal in the order could come on two pages, or on none."""
-        if self.form.reads == "aggregates" or not self.cut or (self.cut == "first" and not self.query.sorts):
+        if self.form.reads == "aggregates" or not self.cut or (self.cut == "first" and not self.query._sorts):
             return False
-        return not any(sort.field == self._id_key for sort in self.query.sorts)
+        return not any(sort.field == self._id_key for sort in self.query._sorts)
 
     @property
     def _id_key(self) -> FieldKey:
@@ -244,7 +244,7 @@ class _Statement:
         return f"{self.dialect.sort_expression(found.column, found.sql)}{' DESC' if descending else ''}"
 
     def _index_clause(self) -> str:
-        name = self.query.index
+        name = self.query._index
         if name is None:
             return ""
         known = [index.name for index in self.schema.indexes]
@@ -253,7 +253,7 @@ class _Statement:
         return self.dialect.use_index_clause(name)
 
     def _lock_clause(self) -> str:
-        lock: Lock = self.query.lock
+        lock: Lock = self.query._lock
         if not lock or self.form.reads not in ("rows", "ids", "expressions"):
             return ""
         clause = self.dialect.for_update_clause(nowait=lock == "nowait", skip_locked=lock == "skip_locked")

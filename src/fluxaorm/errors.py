@@ -145,7 +145,7 @@ class StaleGeneratedCodeError(FluxaError):
 
 
 class NotSupportedError(FluxaError):
-    """This server or mode cannot do what was asked; the message says why."""
+    """The server, or the mode it is in, cannot do what was asked; the message says why."""
 
 
 def no_row_locks(entity: str, server: str) -> NotSupportedError:

@@ -8,8 +8,8 @@ from typing import Final
 
 from fluxaorm.addresses.parts import (
     Address,
-    AddressProblem,
     HostPort,
+    MalformedAddressError,
     decoded,
     malformed,
     parse_flag,
@@ -63,7 +63,7 @@ def parse_clickhouse(pool: str, text: str, options: ClickhouseOptions) -> Clickh
     """
     try:
         return _parse(pool, text, options)
-    except AddressProblem as problem:
+    except MalformedAddressError as problem:
         raise malformed("ClickHouse", pool, text, problem, FORMS) from None
 
 
@@ -75,14 +75,14 @@ def _parse(pool: str, text: str, options: ClickhouseOptions) -> ClickhouseAddres
         case "clickhouse" | "clickhouses" | "http" | "https" as known:
             return _parse_url(pool, known, rest, tls_options(options.tls))
         case _:
-            raise AddressProblem("the scheme before :// is missing or not one of ClickHouse")
+            raise MalformedAddressError("the scheme before :// is missing or not one of ClickHouse")
 
 
 def _parse_chdb(rest: str) -> ClickhouseAddress:
     if rest == "memory":
         return ClickhouseAddress(chdb=True)
     if not rest.startswith("/") or len(rest) == 1 or "?" in rest or "\0" in rest:
-        raise AddressProblem("chdb:// needs 'memory' or the absolute path of a directory")
+        raise MalformedAddressError("chdb:// needs 'memory' or the absolute path of a directory")
     return ClickhouseAddress(chdb=True, path=decoded(rest))
 
 
@@ -90,7 +90,7 @@ def _parse_url(pool: str, scheme: str, rest: str, tls: TLSOptions | None) -> Cli
     user, password, location = split_credentials(rest)
     match = _URL.fullmatch(location)
     if match is None:
-        raise AddressProblem("it is of none of the accepted forms")
+        raise MalformedAddressError("it is of none of the accepted forms")
     settings = parse_parameters(match["parameters"] or "")
     secure = (
         parse_flag("secure", settings.pop("secure", "false")) or scheme in ("https", "clickhouses") or tls is not None

@@ -8,8 +8,8 @@ from typing import Final
 
 from fluxaorm.addresses.parts import (
     Address,
-    AddressProblem,
     HostPort,
+    MalformedAddressError,
     malformed,
     parse_host,
     parse_parameters,
@@ -67,7 +67,7 @@ def parse_kafka(pool: str, brokers: Sequence[str]) -> KafkaAddress:
 def _parse_broker(pool: str, text: str) -> HostPort:
     try:
         return parse_host(text, KAFKA_PORT)
-    except AddressProblem as problem:
+    except MalformedAddressError as problem:
         raise malformed("Kafka", pool, text, problem, FORMS) from None
 
 
@@ -75,7 +75,7 @@ def parse_connect_url(pool: str, text: str) -> ConnectAddress:
     """Kafka Connect's address. Raises ConfigError, naming the Kafka pool, for anything malformed."""
     try:
         return _parse_connect(text)
-    except AddressProblem as problem:
+    except MalformedAddressError as problem:
         forms = "; ".join(CONNECT_FORMS)
         raise ConfigError(
             f"Debezium of Kafka pool '{pool}': address {masked_address(text)!r}: {problem}; accepted forms: {forms}"
@@ -85,10 +85,10 @@ def parse_connect_url(pool: str, text: str) -> ConnectAddress:
 def _parse_connect(text: str) -> ConnectAddress:
     scheme, rest = split_scheme(text)
     if scheme.lower() not in ("http", "https"):
-        raise AddressProblem("the scheme before :// is neither http nor https")
+        raise MalformedAddressError("the scheme before :// is neither http nor https")
     user, password, location = split_credentials(rest)
     match = re.fullmatch(r"([^/?#]*)((?:/[^?#]*)?)(?:\?(.*))?", location, re.DOTALL)
     if match is None or parse_parameters(match[3] or ""):
-        raise AddressProblem("it has parameters or a fragment, which it cannot have")
+        raise MalformedAddressError("it has parameters or a fragment, which it cannot have")
     host = parse_host(match[1], CONNECT_PORT)
     return ConnectAddress(scheme=scheme.lower(), host=host, path=match[2].rstrip("/"), user=user, password=password)

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from fluxaorm.addresses.parts import (
     Address,
-    AddressProblem,
     HostPort,
+    MalformedAddressError,
     decoded,
     malformed,
     parse_duration,
@@ -85,7 +85,7 @@ def parse_mysql(pool: str, text: str) -> tuple[MySQLAddress | SQLiteAddress, dic
     """
     try:
         return _parse(text)
-    except AddressProblem as problem:
+    except MalformedAddressError as problem:
         raise malformed("MySQL", pool, text, problem, FORMS) from None
 
 
@@ -96,7 +96,7 @@ def _parse(text: str) -> tuple[MySQLAddress | SQLiteAddress, dict[str, Any]]:
     if scheme.lower() == "sqlite":
         return _parse_sqlite(rest), {}
     if scheme and not _DSN_TAIL.search(rest):
-        raise AddressProblem("the scheme before :// is not one of MySQL")
+        raise MalformedAddressError("the scheme before :// is not one of MySQL")
     return _parse_dsn(text)
 
 
@@ -104,7 +104,7 @@ def _parse_sqlite(rest: str) -> SQLiteAddress:
     if rest == ":memory:":
         return SQLiteAddress(path="")
     if not rest or rest.endswith("/") or "?" in rest or "\0" in rest:
-        raise AddressProblem("the path of the database's file is missing or malformed")
+        raise MalformedAddressError("the path of the database's file is missing or malformed")
     return SQLiteAddress(path=decoded(re.sub(r"^/+", "/", rest)))
 
 
@@ -112,7 +112,7 @@ def _parse_dsn(text: str) -> tuple[MySQLAddress, dict[str, Any]]:
     credentials, _, rest = text.rpartition("@")
     match = _DSN.fullmatch(rest)
     if match is None:
-        raise AddressProblem(_form_problem(rest))
+        raise MalformedAddressError(_form_problem(rest))
     hosts, socket = _parse_network(match["network"], match["target"])
     user, _, password = credentials.partition(":")
     tls, overrides = _read_parameters(match["parameters"])
@@ -131,10 +131,10 @@ def _form_problem(rest: str) -> str:
 def _parse_network(network: str, target: str | None) -> tuple[tuple[HostPort, ...], str]:
     if network == "unix":
         if not target or not target.startswith("/") or "\0" in target:
-            raise AddressProblem("unix(...) needs the absolute path of a socket")
+            raise MalformedAddressError("unix(...) needs the absolute path of a socket")
         return (), target
     if network not in ("", "tcp", "tcp4", "tcp6"):
-        raise AddressProblem("the network before the parenthesis is neither tcp nor unix")
+        raise MalformedAddressError("the network before the parenthesis is neither tcp nor unix")
     if target is None:
         return (HostPort("localhost", MYSQL_PORT),), ""
     return parse_hosts(target, MYSQL_PORT), ""
@@ -144,7 +144,7 @@ def _parse_url(rest: str) -> tuple[MySQLAddress, dict[str, Any]]:
     user, password, location = split_credentials(rest)
     match = _URL.fullmatch(location)
     if match is None:
-        raise AddressProblem("it is of none of the accepted forms")
+        raise MalformedAddressError("it is of none of the accepted forms")
     hosts = parse_hosts(match["hosts"], MYSQL_PORT)
     tls, overrides = _read_parameters(match["parameters"])
     database = _checked_database(match["database"] or "")
@@ -154,9 +154,9 @@ def _parse_url(rest: str) -> tuple[MySQLAddress, dict[str, Any]]:
 def _checked_database(text: str) -> str:
     name = decoded(text)
     if not name:
-        raise AddressProblem("the database's name is missing")
+        raise MalformedAddressError("the database's name is missing")
     if len(name) > 64 or re.search(r"[/\\.\0]", name) or name != name.strip():
-        raise AddressProblem("the database's name is not one that MySQL allows")
+        raise MalformedAddressError("the database's name is not one that MySQL allows")
     return name
 
 
@@ -172,7 +172,7 @@ def _read_parameters(text: str | None) -> tuple[TLSOptions | None, dict[str, Any
             field, read = _PARAMETERS[name]
             overrides[field] = read(name, value)
         elif name not in _IGNORED_PARAMETERS:
-            raise AddressProblem(_unknown_parameter(name))
+            raise MalformedAddressError(_unknown_parameter(name))
     return tls, overrides
 
 
@@ -180,7 +180,7 @@ def _read_tls(value: str) -> TLSOptions | None:
     if value == "skip-verify":
         return TLSOptions(verify=False, check_hostname=False)
     if value not in ("true", "false"):
-        raise AddressProblem(
+        raise MalformedAddressError(
             "the parameter 'tls' is not true, false or skip-verify; for files use MySQLOptions(tls=TLSOptions(...))"
         )
     return TLSOptions() if value == "true" else None
@@ -188,7 +188,7 @@ def _read_tls(value: str) -> TLSOptions | None:
 
 def _check_location(value: str) -> None:
     if value != "UTC":
-        raise AddressProblem("the parameter 'loc' can only be UTC: dates and times are stored in UTC")
+        raise MalformedAddressError("the parameter 'loc' can only be UTC: dates and times are stored in UTC")
 
 
 def _unknown_parameter(name: str) -> str:
@@ -200,15 +200,15 @@ def _unknown_parameter(name: str) -> str:
 
 def _as_charset(name: str, value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_]{1,64}", value, re.ASCII):
-        raise AddressProblem(f"the parameter '{name}' is not a name that MySQL could know")
+        raise MalformedAddressError(f"the parameter '{name}' is not a name that MySQL could know")
     return value
 
 
 def _as_driver(name: str, value: str) -> str:
     if value in REFUSED_DRIVERS:
-        raise AddressProblem(f"the parameter '{name}': {REFUSED_DRIVERS[value]}")
+        raise MalformedAddressError(f"the parameter '{name}': {REFUSED_DRIVERS[value]}")
     if value not in DRIVERS:
-        raise AddressProblem(f"the parameter '{name}' is not {' or '.join(DRIVERS)}")
+        raise MalformedAddressError(f"the parameter '{name}' is not {' or '.join(DRIVERS)}")
     return value
 
 

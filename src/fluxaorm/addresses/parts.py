@@ -22,7 +22,7 @@ _DURATION_PART = re.compile(r"([0-9.]+)(ms|us|ns|h|m|s)", re.ASCII)
 _UNIT_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
 
-class AddressProblem(ValueError):
+class MalformedAddressError(ValueError):
     """Why an address is malformed; becomes a ConfigError that names the pool."""
 
 
@@ -53,19 +53,19 @@ def malformed(kind: str, pool: str, text: str, reason: object, forms: Sequence[s
 
 
 def parse_hosts(text: str, default_port: int, *, default_host: str = "") -> tuple[HostPort, ...]:
-    """``"db1:3306,db2"`` -> its hosts. Raises AddressProblem."""
+    """``"db1:3306,db2"`` -> its hosts. Raises MalformedAddressError."""
     hosts = tuple(parse_host(part.strip(), default_port, default_host=default_host) for part in text.split(","))
     if len(set(hosts)) < len(hosts):
-        raise AddressProblem("a host is given twice")
+        raise MalformedAddressError("a host is given twice")
     return hosts
 
 
 def parse_host(text: str, default_port: int, *, default_host: str = "") -> HostPort:
-    """``host``, ``host:port``, ``[ipv6]:port``, and ``:port`` where there is a default host. Raises AddressProblem."""
+    """``host``, ``host:port``, ``[ipv6]:port``; ``:port`` where there is a default host. MalformedAddressError."""
     host, port = _split_port(text)
     if not host:
         if not default_host:
-            raise AddressProblem("the host is missing")
+            raise MalformedAddressError("the host is missing")
         host = default_host
     return HostPort(host, default_port if port is None else _parse_port(port))
 
@@ -74,17 +74,17 @@ def _split_port(text: str) -> tuple[str, str | None]:
     if text.startswith("["):
         host, bracket, rest = text[1:].partition("]")
         if not bracket or not _IPV6.fullmatch(host) or (rest and not rest.startswith(":")):
-            raise AddressProblem("the IPv6 address in brackets is malformed")
+            raise MalformedAddressError("the IPv6 address in brackets is malformed")
         return host, rest[1:] if rest else None
     host, colon, port = text.partition(":")
     if host and not _HOST.fullmatch(host):
-        raise AddressProblem("the host holds a character that no host name has")
+        raise MalformedAddressError("the host holds a character that no host name has")
     return host, port if colon else None
 
 
 def _parse_port(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", text, re.ASCII) or not 1 <= int(text) <= 65535:
-        raise AddressProblem("the port is not a number from 1 to 65535")
+        raise MalformedAddressError("the port is not a number from 1 to 65535")
     return int(text)
 
 
@@ -98,40 +98,40 @@ def split_credentials(text: str) -> tuple[str, str, str]:
 
 
 def decoded(text: str) -> str:
-    """``text`` with its percent-codes decoded. Raises AddressProblem."""
+    """``text`` with its percent-codes decoded. Raises MalformedAddressError."""
     try:
         return unquote(text, errors="strict")
     except UnicodeDecodeError:
-        raise AddressProblem("a percent-code is not UTF-8") from None
+        raise MalformedAddressError("a percent-code is not UTF-8") from None
 
 
 def parse_parameters(text: str) -> dict[str, str]:
     """``a=1&b=2`` -> a dict; percent-codes are decoded, ``+`` is itself.
 
-    Raises AddressProblem for a parameter without a value or given twice.
+    Raises MalformedAddressError for a parameter without a value or given twice.
     """
     parameters: dict[str, str] = {}
     for part in filter(None, text.split("&")):
         name, equals, value = part.partition("=")
         if not equals or not name:
-            raise AddressProblem("a parameter is not of the form name=value")
+            raise MalformedAddressError("a parameter is not of the form name=value")
         if name in parameters:
-            raise AddressProblem(f"the parameter '{name}' is given twice")
+            raise MalformedAddressError(f"the parameter '{name}' is given twice")
         parameters[name] = decoded(value)
     return parameters
 
 
 def parse_duration(name: str, text: str) -> float:
-    """Seconds of ``"5s"``, ``"1m30s"``, ``"500ms"`` or ``"2.5"`` (seconds). Raises AddressProblem."""
+    """Seconds of ``"5s"``, ``"1m30s"``, ``"500ms"`` or ``"2.5"`` (seconds). Raises MalformedAddressError."""
     if _DURATION.fullmatch(text):
         return sum(float(number) * _UNIT_SECONDS[unit] for number, unit in _DURATION_PART.findall(text))
     if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text, re.ASCII):
         return float(text)
-    raise AddressProblem(f"the parameter '{name}' is not a duration such as 5s, 500ms or 2.5")
+    raise MalformedAddressError(f"the parameter '{name}' is not a duration such as 5s, 500ms or 2.5")
 
 
 def parse_flag(name: str, text: str) -> bool:
-    """``true``, ``false``, ``1``, ``0``. Raises AddressProblem."""
+    """``true``, ``false``, ``1``, ``0``. Raises MalformedAddressError."""
     if text.lower() not in ("true", "false", "1", "0"):
-        raise AddressProblem(f"the parameter '{name}' is neither true nor false")
+        raise MalformedAddressError(f"the parameter '{name}' is neither true nor false")
     return text.lower() in ("true", "1")

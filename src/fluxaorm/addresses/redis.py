@@ -7,8 +7,8 @@ from typing import Final
 
 from fluxaorm.addresses.parts import (
     Address,
-    AddressProblem,
     HostPort,
+    MalformedAddressError,
     decoded,
     malformed,
     parse_host,
@@ -74,7 +74,7 @@ def parse_redis(pool: str, text: str, database: int, options: RedisOptions) -> R
     """
     try:
         return _checked(_parse(text), database, options)
-    except AddressProblem as problem:
+    except MalformedAddressError as problem:
         raise malformed("Redis", pool, text, problem, FORMS) from None
 
 
@@ -88,36 +88,36 @@ def parse_yaml_redis(pool: str, text: str) -> tuple[str, int, str, str]:
     try:
         address, database, user, password = split_yaml(text)
         _check_yaml_address(address)
-    except AddressProblem as problem:
+    except MalformedAddressError as problem:
         raise malformed("Redis", pool, text, problem, YAML_FORMS) from None
     return address, database, user, password
 
 
 def split_yaml(text: str) -> tuple[str, int, str, str]:
-    """``name:db?user=x&password=y`` -> its parts. Raises AddressProblem."""
+    """``name:db?user=x&password=y`` -> its parts. Raises MalformedAddressError."""
     match = _YAML.fullmatch(text)
     if match is None:
-        raise AddressProblem("the database's number is missing")
+        raise MalformedAddressError("the database's number is missing")
     parameters = parse_parameters(match["parameters"] or "")
     for name in parameters:
         if name not in ("user", "password"):
-            raise AddressProblem(f"unknown parameter '{name}'{did_you_mean(name, ['user', 'password'])}")
+            raise MalformedAddressError(f"unknown parameter '{name}'{did_you_mean(name, ['user', 'password'])}")
     database = _parse_database(match["database"])
     return match["address"], database, parameters.get("user", ""), parameters.get("password", "")
 
 
 def _check_yaml_address(address: str) -> None:
     if "@" in address:
-        raise AddressProblem("user and password go behind a question mark, or into a redis:// URL")
+        raise MalformedAddressError("user and password go behind a question mark, or into a redis:// URL")
     if not address.startswith("/") and ":" not in address.rpartition("]")[2]:
-        raise AddressProblem("the database's number is missing")
+        raise MalformedAddressError("the database's number is missing")
 
 
 def parse_sentinels(sentinels: list[str] | tuple[str, ...]) -> tuple[HostPort, ...]:
-    """``[":26379", "host:port"]`` -> hosts. Raises AddressProblem."""
+    """``[":26379", "host:port"]`` -> hosts. Raises MalformedAddressError."""
     hosts = tuple(parse_host(each, SENTINEL_PORT, default_host="localhost") for each in sentinels)
     if len(set(hosts)) < len(hosts):
-        raise AddressProblem("a sentinel is given twice")
+        raise MalformedAddressError("a sentinel is given twice")
     return hosts
 
 
@@ -133,7 +133,7 @@ def _parse(text: str) -> RedisAddress:
         case "":
             return _parse_plain(text)
         case _:
-            raise AddressProblem("the scheme before :// is not one of Redis")
+            raise MalformedAddressError("the scheme before :// is not one of Redis")
 
 
 def _parse_plain(text: str) -> RedisAddress:
@@ -142,7 +142,7 @@ def _parse_plain(text: str) -> RedisAddress:
     if text.startswith("/"):
         return RedisAddress(socket=_absolute(text, "the socket's path is malformed"))
     if "@" in text or "?" in text:
-        raise AddressProblem("user and password go into RedisOptions, or into a redis:// URL")
+        raise MalformedAddressError("user and password go into RedisOptions, or into a redis:// URL")
     return RedisAddress(hosts=parse_hosts(text, REDIS_PORT))
 
 
@@ -150,7 +150,7 @@ def _parse_url(rest: str, *, tls: bool, cluster: bool) -> RedisAddress:
     user, password, location = split_credentials(rest)
     match = _URL.fullmatch(location)
     if match is None:
-        raise AddressProblem("it is of none of the accepted forms")
+        raise MalformedAddressError("it is of none of the accepted forms")
     return RedisAddress(
         hosts=parse_hosts(match["hosts"], REDIS_PORT),
         database=_database(match["database"], match["parameters"]),
@@ -170,7 +170,7 @@ def _parse_unix(rest: str) -> RedisAddress:
 
 def _absolute(path: str, problem: str) -> str:
     if not path.startswith("/") or "\0" in path:
-        raise AddressProblem(problem)
+        raise MalformedAddressError(problem)
     return path
 
 
@@ -178,15 +178,15 @@ def _database(path: str | None, parameters: str | None) -> int:
     given = parse_parameters(parameters or "")
     unknown = [name for name in given if name != "db"]
     if unknown:
-        raise AddressProblem(f"unknown parameter '{unknown[0]}': everything but db goes into RedisOptions")
+        raise MalformedAddressError(f"unknown parameter '{unknown[0]}': everything but db goes into RedisOptions")
     if path and "db" in given:
-        raise AddressProblem("the database is given twice")
+        raise MalformedAddressError("the database is given twice")
     return _parse_database(path or given.get("db", "0"))
 
 
 def _parse_database(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", text, re.ASCII):
-        raise AddressProblem("the database is not a number")
+        raise MalformedAddressError("the database is not a number")
     return int(text)
 
 
@@ -194,10 +194,10 @@ def _checked(address: RedisAddress, database: int, options: RedisOptions) -> Red
     _check_topology(address, options)
     cluster = address.cluster or options.cluster
     if address.database and database and address.database != database:
-        raise AddressProblem(f"the address says database {address.database}, the argument {database}")
+        raise MalformedAddressError(f"the address says database {address.database}, the argument {database}")
     chosen = database or address.database
     if cluster and chosen:
-        raise AddressProblem("a cluster has only database 0")
+        raise MalformedAddressError("a cluster has only database 0")
     return RedisAddress(
         hosts=address.hosts,
         socket=address.socket,
@@ -215,12 +215,12 @@ def _checked(address: RedisAddress, database: int, options: RedisOptions) -> Red
 def _check_topology(address: RedisAddress, options: RedisOptions) -> None:
     elsewhere = bool(address.hosts or address.socket or address.embedded)
     if bool(options.master) != bool(options.sentinels):
-        raise AddressProblem("RedisOptions master and sentinels go together")
+        raise MalformedAddressError("RedisOptions master and sentinels go together")
     if options.master and (elsewhere or options.cluster):
-        raise AddressProblem("with Sentinels the address is empty, and there is no cluster")
+        raise MalformedAddressError("with Sentinels the address is empty, and there is no cluster")
     if not options.master and not elsewhere:
-        raise AddressProblem("it is empty")
+        raise MalformedAddressError("it is empty")
     if options.cluster and not address.hosts:
-        raise AddressProblem("a cluster needs host:port")
+        raise MalformedAddressError("a cluster needs host:port")
     if len(address.hosts) > 1 and not (address.cluster or options.cluster):
-        raise AddressProblem("several hosts are a cluster: redis+cluster:// or RedisOptions(cluster=True)")
+        raise MalformedAddressError("several hosts are a cluster: redis+cluster:// or RedisOptions(cluster=True)")

@@ -147,11 +147,10 @@ class Alter:
     @overload
     def precheck(self, ctx: AwaitedContext) -> Coroutine[Any, Any, list[Finding]]: ...
     def precheck(self, ctx: BlockingContext | AwaitedContext) -> Any:
-        """What it would lose, which rows would keep it from being made, found by reading the table, and which triggers
-        and views it breaks.
+        """What it would lose, the rows that keep it from being made, and the triggers and views that it breaks.
 
-        Empty when nothing is lost or broken and nothing is in the way. Reads whole tables, changes nothing. Raises
-        MySQLError.
+        Found by reading whole tables; nothing is changed. Empty when nothing is lost or broken and nothing is in the
+        way. Raises MySQLError.
         """
         return ctx._run(self._plans.precheck(self))
 

@@ -42,8 +42,11 @@ def render_package(schemas: Mapping[str, EntitySchema]) -> dict[str, str]:
 
 
 def render_entity(package: PackageModel, entity: str, *, in_memory: bool = False) -> GeneratedSource:
-    """The module of one entity. ``in_memory``: without imports from the user's modules and from its own package, whose
-    objects are put into its namespace instead."""
+    """The module of one entity.
+
+    ``in_memory``: without imports from the user's modules and from its own package, whose objects are put into its
+    namespace instead.
+    """
     schema = package.schemas[entity]
     model = entity_model(schema, package)
     doc = schema.doc or f"A row of `{schema.table}`."

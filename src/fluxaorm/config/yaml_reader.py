@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 
 from msgspec import inspect
 
-from fluxaorm.addresses.parts import AddressProblem
+from fluxaorm.addresses.parts import MalformedAddressError
 from fluxaorm.addresses.redis import parse_yaml_redis, split_yaml
 from fluxaorm.config.structs import (
     Config,
@@ -99,21 +99,21 @@ class _Reader:
         for store, settings in value.items():
             try:
                 self._read_store(code, store, settings)
-            except _Misfit as misfit:
+            except _MisfitError as misfit:
                 self.checker.problems.append(str(misfit))
 
     def _read_store(self, code: str, store: object, settings: object) -> None:
         if store in _MOVED_TO_KAFKA:
-            raise _Misfit(_moved(f"{code}.{store}"))
+            raise _MisfitError(_moved(f"{code}.{store}"))
         if store not in STORES:
-            raise _Misfit(unknown_key(code, store, STORES))
+            raise _MisfitError(unknown_key(code, store, STORES))
         field, read = _STORE_READERS[store]
         pool = read(self.checker, code, settings)
         if pool is not None:
             self._fields.setdefault(field, []).append(pool)
 
 
-class _Misfit(Exception):
+class _MisfitError(Exception):
     """A store whose settings cannot be read; becomes a problem."""
 
 
@@ -123,10 +123,10 @@ def _struct_reader(store: str, cls: type[ConfigStruct]) -> _StoreReader:
     def read(checker: Checker, code: str, settings: object) -> Any:
         path = join(code, store)
         if not is_mapping(settings):
-            raise _Misfit(f"{path}: expected mapping, got {name_of_value(settings)}")
+            raise _MisfitError(f"{path}: expected mapping, got {name_of_value(settings)}")
         if "code" in settings:
             known = [field.encode_name for field in struct_type(cls).fields if field.name != "code"]
-            raise _Misfit(unknown_key(path, "code", known))
+            raise _MisfitError(unknown_key(path, "code", known))
         return checker.read({**settings, "code": code.replace("${", "$${")}, struct_type(cls), path)
 
     return read
@@ -141,7 +141,7 @@ def _read_redis(checker: Checker, code: str, settings: object) -> ConfigRedis | 
     try:
         address, database, user, password = parse_yaml_redis(code, text)
     except ConfigError as error:
-        raise _Misfit(f"{path}: {error}") from None
+        raise _MisfitError(f"{path}: {error}") from None
     return ConfigRedis(code=code, uri=address, database=database, user=user, password=password)
 
 
@@ -149,9 +149,9 @@ def _read_sentinel(checker: Checker, code: str, settings: object) -> ConfigRedis
     """``{"master:db?user=x&password=y": [sentinel, ...]}``; the database may be left out."""
     path = f"{code}.sentinel"
     if not is_mapping(settings):
-        raise _Misfit(f"{path}: expected mapping of master:db to sentinels, got {name_of_value(settings)}")
+        raise _MisfitError(f"{path}: expected mapping of master:db to sentinels, got {name_of_value(settings)}")
     if len(settings) != 1:
-        raise _Misfit(f"{path}: expected one master:db, got {len(settings)}")
+        raise _MisfitError(f"{path}: expected one master:db, got {len(settings)}")
     key, value = next(iter(settings.items()))
     before = len(checker.problems)
     text = checker.read(key, _TEXT, path)
@@ -159,7 +159,7 @@ def _read_sentinel(checker: Checker, code: str, settings: object) -> ConfigRedis
     if len(checker.problems) > before:
         return None
     if not sentinels:
-        raise _Misfit(f"{path}: expected sentinels, got an empty list")
+        raise _MisfitError(f"{path}: expected sentinels, got an empty list")
     name, database, user, password = _split_master(path, text)
     return ConfigRedisSentinel(
         code=code, master_name=name, database=database, sentinels=sentinels, user=user, password=password
@@ -171,11 +171,11 @@ def _split_master(path: str, text: str) -> tuple[str, int, str, str]:
     with_database = text if ":" in name else f"{name}:0{question_mark}{parameters}"
     try:
         master = split_yaml(with_database)
-    except AddressProblem as problem:
+    except MalformedAddressError as problem:
         form = "master:db?user=x&password=y"
-        raise _Misfit(f"{path}: {masked_address(text)!r}: {problem}; accepted form: {form}") from None
+        raise _MisfitError(f"{path}: {masked_address(text)!r}: {problem}; accepted form: {form}") from None
     if not master[0]:
-        raise _Misfit(f"{path}: the master's name is missing")
+        raise _MisfitError(f"{path}: the master's name is missing")
     return master
 
 

@@ -78,8 +78,10 @@ class _ContextBase(NotCopied, UnitOfWork):
                 self._pending[entity] = None
 
     def clear_flush(self) -> None:
-        """Forget all pending changes: entities go back to their loaded values, new ones are no longer tracked, and
-        what is queued in pipelines or waits to be invalidated is dropped.
+        """Forget all pending changes.
+
+        Entities go back to their loaded values, new ones are no longer tracked, and what is queued in pipelines or
+        waits to be invalidated is dropped. Nothing is sent; no callbacks run.
         """
         clear_flush(self)
 

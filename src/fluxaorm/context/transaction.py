@@ -49,7 +49,7 @@ class _BlockBase:
 
 
 class TransactionBlock(_BlockBase, Generic[C]):
-    """``with ctx.transaction():``"""
+    """The block of ``with ctx.transaction()``."""
 
     def __init__(self, ctx: C, isolation: str | None, read_only: bool) -> None:
         super().__init__(ctx, isolation, read_only)
@@ -68,7 +68,7 @@ class TransactionBlock(_BlockBase, Generic[C]):
 
 
 class AsyncTransactionBlock(_BlockBase, Generic[A]):
-    """``async with ctx.transaction():``"""
+    """The block of ``async with ctx.transaction()``."""
 
     def __init__(self, ctx: A, isolation: str | None, read_only: bool) -> None:
         super().__init__(ctx, isolation, read_only)

@@ -257,8 +257,9 @@ class Dialect(ABC):
         return False
 
     def foreign_keys_sql(self) -> str:
-        """The foreign keys within the database, one column a row: table, key, column, table and column pointed to,
-        what happens on delete and on update. "" where the server holds to none.
+        """The foreign keys within the database, one column a row; "" where the server holds to none.
+
+        Table, key, column, table and column pointed to, what happens on delete and on update.
         """
         return ""
 

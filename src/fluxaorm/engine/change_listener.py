@@ -35,8 +35,11 @@ class ChangeListener:
         own_source: Callable[[], str],
         on_outage: Callable[[str, BaseException], None],
     ) -> None:
-        """``subscription``: opens one, RedisError; ``own_source``: of this process, whose changes were evicted already;
-        ``on_outage(pool, error)``: told of each failure."""
+        """Make it; ``start`` begins to listen.
+
+        ``subscription``: opens one, RedisError; ``own_source``: of this process, whose changes were evicted already;
+        ``on_outage(pool, error)``: told of each failure.
+        """
         self.trust = Trust()
         self._pool = pool
         self._channels = tuple(channels)

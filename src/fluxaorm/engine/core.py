@@ -64,10 +64,13 @@ class EngineCore:
         merging_pools: frozenset[str],
         metrics: Sequence[QueryMetrics] = (),
     ) -> None:
-        """``databases``: MySQL pool code -> its database's name in cache keys; ``private_stores``: pairs of a MySQL
-        and a Redis pool that are files of one directory; ``careless_redis_pools``: those whose ``on_write_failure``
-        is "proceed"; ``merging_pools``: MySQL pools whose id look-ups are merged on asyncio; ``metrics``: what every
-        context reports to."""
+        """Take pools that are not connected yet, by their codes.
+
+        ``databases``: MySQL pool code -> its database's name in cache keys; ``private_stores``: pairs of a MySQL and a
+        Redis pool that are files of one directory; ``careless_redis_pools``: those whose ``on_write_failure`` is
+        "proceed"; ``merging_pools``: MySQL pools whose id look-ups are merged on asyncio; ``metrics``: what every
+        context reports to.
+        """
         self.schemas = MappingProxyType(dict(schemas))
         self.mysql_pools = MappingProxyType(dict(mysql_pools))
         self.redis_pools = MappingProxyType(dict(redis_pools))

@@ -67,6 +67,7 @@ class Engine(NotCopied):
         self._settings = dict(settings)
         self._schemas = {name: EngineSchema(core, schema) for name, schema in core.schemas.items()}
         self._raw_mysql = {code: EngineMySQL(pool, self._raw_context) for code, pool in core.mysql_pools.items()}
+        self._redis = {code: EngineRedis(pool) for code, pool in core.redis_pools.items()}
         self._raw_async_mysql = {
             code: AsyncEngineMySQL(pool, self._raw_async_context) for code, pool in core.mysql_pools.items()
         }
@@ -131,7 +132,7 @@ class Engine(NotCopied):
 
     def redis(self, pool: str = "default") -> EngineRedis:
         """A Redis pool; its ``client`` is redis-py's. UnknownPoolError lists the known ones."""
-        return EngineRedis(self._core.redis_pool(pool))
+        return pool_of("Redis", self._redis, pool)
 
     def local_cache(self, pool: str = "default") -> LocalCache:
         """The local cache of a code. UnknownPoolError lists the known ones."""

@@ -40,16 +40,16 @@ class Condition(ABC):
 
     __slots__ = ()
 
-    depth: int = 1
+    _depth: int = 1
     """Levels of conditions, itself and those inside; at most ``DEEPEST``."""
 
     @property
     @abstractmethod
-    def shape(self) -> Shape:
+    def _shape(self) -> Shape:
         """Everything but the values; hashable."""
 
     @abstractmethod
-    def collect(self, values: list[Any]) -> None:
+    def _collect(self, values: list[Any]) -> None:
         """Append this condition's values in the order of its shape."""
 
     def __and__(self, other: Condition) -> Condition:
@@ -70,7 +70,7 @@ class Condition(ABC):
 
 def _depth_of(parts: Iterable[Condition]) -> int:
     """The depth of a condition around some; QueryError when no stack of a server or of ours could walk it for sure."""
-    depth = 1 + max((part.depth for part in parts), default=0)
+    depth = 1 + max((part._depth for part in parts), default=0)
     if depth > DEEPEST:
         raise QueryError(
             f"conditions are nested more than {DEEPEST} levels deep: and_([...]) and or_([...]) take many at one level"
@@ -88,10 +88,10 @@ class Comparison(Condition):
         self.operator: Operator = operator
 
     @property
-    def shape(self) -> Shape:
+    def _shape(self) -> Shape:
         return self.operator, self.field, len(self.values)
 
-    def collect(self, values: list[Any]) -> None:
+    def _collect(self, values: list[Any]) -> None:
         values.extend(self.values)
 
     def __repr__(self) -> str:
@@ -105,20 +105,20 @@ class Comparison(Condition):
 class Combination(Condition):
     """All (``and``) or any (``or``) of some conditions; of none: true, and false."""
 
-    __slots__ = ("depth", "operator", "parts")
+    __slots__ = ("_depth", "operator", "parts")
 
     def __init__(self, operator: Literal["and", "or"], parts: tuple[Condition, ...]) -> None:
-        self.depth = _depth_of(parts)
+        self._depth = _depth_of(parts)
         self.operator: Literal["and", "or"] = operator
         self.parts = parts
 
     @property
-    def shape(self) -> Shape:
-        return self.operator, *[part.shape for part in self.parts]
+    def _shape(self) -> Shape:
+        return self.operator, *[part._shape for part in self.parts]
 
-    def collect(self, values: list[Any]) -> None:
+    def _collect(self, values: list[Any]) -> None:
         for part in self.parts:
-            part.collect(values)
+            part._collect(values)
 
     def __repr__(self) -> str:
         sign = " & " if self.operator == "and" else " | "
@@ -128,18 +128,18 @@ class Combination(Condition):
 class Negation(Condition):
     """Not the condition."""
 
-    __slots__ = ("depth", "part")
+    __slots__ = ("_depth", "part")
 
     def __init__(self, part: Condition) -> None:
-        self.depth = _depth_of((part,))
+        self._depth = _depth_of((part,))
         self.part = part
 
     @property
-    def shape(self) -> Shape:
-        return "not", self.part.shape
+    def _shape(self) -> Shape:
+        return "not", self.part._shape
 
-    def collect(self, values: list[Any]) -> None:
-        self.part.collect(values)
+    def _collect(self, values: list[Any]) -> None:
+        self.part._collect(values)
 
     def __repr__(self) -> str:
         return f"~{self.part!r}"
@@ -154,10 +154,10 @@ class RawCondition(Condition):
         self.sql, self.parameters = str(where), where.parameters
 
     @property
-    def shape(self) -> Shape:
+    def _shape(self) -> Shape:
         return "raw", self.sql, len(self.parameters)
 
-    def collect(self, values: list[Any]) -> None:
+    def _collect(self, values: list[Any]) -> None:
         values.extend(self.parameters)
 
     def __repr__(self) -> str:

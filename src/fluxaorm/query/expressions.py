@@ -1,5 +1,7 @@
-"""What ``update_where`` lets the server compute: ``F.counter + 1``, ``F.first + " " + F.last``,
-``F.expires + timedelta(days=30)``, ``F.nick.coalesce("-")``, or another field's value.
+"""What ``update_where`` lets the server compute.
+
+``F.counter + 1``, ``F.first + " " + F.last``, ``F.expires + timedelta(days=30)``, ``F.nick.coalesce("-")``, or another
+field's value.
 
 Values only: an expression knows fields by name and values as the user gave them, no schema and no SQL. As in SQL, what
 is computed of NULL is NULL; ``coalesce`` puts a value in its place.

@@ -152,7 +152,7 @@ class Query:
         shape = self._kept_shape
         if shape is None:
             shape = self._kept_shape = (
-                *[condition.shape for condition in self._conditions],
+                *[condition._shape for condition in self._conditions],
                 self._sorts,
                 self._lock,
                 self._with_deleted,
@@ -167,7 +167,7 @@ class Query:
         if values is None:
             collected: list[Any] = []
             for condition in self._conditions:
-                condition.collect(collected)
+                condition._collect(collected)
             values = self._kept_values = tuple(collected)
         return values
 

@@ -1,5 +1,7 @@
-"""Foreign keys by which a server deletes or changes rows that a cache may hold: told in the log, since nobody tells the
-caches. One query a MySQL pool that has cached entities."""
+"""Foreign keys by which a server deletes or changes rows that a cache may hold.
+
+They are told in the log, since nobody tells the caches. One query a MySQL pool that has cached entities.
+"""
 
 from __future__ import annotations
 

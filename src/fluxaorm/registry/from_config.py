@@ -35,24 +35,31 @@ class PoolRegistry(Protocol):
     """Where pools, topics and groups are registered: a ``Registry``."""
 
     def register_mysql(self, address: str, pool: str, options: MySQLOptions, /) -> None:
-        """See ``Registry``, here as below."""
-        ...
+        """A MySQL or SQLite pool."""
 
-    def register_redis(self, address: str, database: int, pool: str, options: RedisOptions, /) -> None: ...
+    def register_redis(self, address: str, database: int, pool: str, options: RedisOptions, /) -> None:
+        """A Redis pool."""
 
-    def register_local_cache(self, pool: str, limit: int, /) -> None: ...
+    def register_local_cache(self, pool: str, limit: int, /) -> None:
+        """A local cache."""
 
-    def register_clickhouse(self, address: str, pool: str, options: ClickhouseOptions, /) -> None: ...
+    def register_clickhouse(self, address: str, pool: str, options: ClickhouseOptions, /) -> None:
+        """A ClickHouse pool."""
 
-    def register_kafka(self, brokers: Sequence[str], pool: str, options: KafkaPoolOptions, /) -> None: ...
+    def register_kafka(self, brokers: Sequence[str], pool: str, options: KafkaPoolOptions, /) -> None:
+        """A Kafka pool."""
 
-    def register_kafka_consumer_group(self, group: KafkaConsumerGroup, /) -> None: ...
+    def register_kafka_consumer_group(self, group: KafkaConsumerGroup, /) -> None:
+        """A consumer group of one."""
 
-    def register_kafka_topic(self, topic: KafkaTopic, /) -> None: ...
+    def register_kafka_topic(self, topic: KafkaTopic, /) -> None:
+        """A topic of one."""
 
-    def register_debezium_connect_url(self, url: str, kafka_pool: str, /) -> None: ...
+    def register_debezium_connect_url(self, url: str, kafka_pool: str, /) -> None:
+        """Where the Kafka Connect of one is."""
 
-    def register_async_flush(self, kafka_pool: str, options: AsyncFlushOptions, /) -> None: ...
+    def register_async_flush(self, kafka_pool: str, options: AsyncFlushOptions, /) -> None:
+        """Where asynchronous flushes go."""
 
 
 def register_config(registry: PoolRegistry, config: Config) -> None:

@@ -83,12 +83,12 @@ class Registry:
 
     @classmethod
     def embedded(cls, directory: str | os.PathLike[str]) -> Self:
-        """A registry that needs no server: SQLite in the place of MySQL, a Valkey of its own, a local cache, all as
-        "default", and the ClickHouse engine in the process as "analytics". ``directory`` is made when it is missing.
+        """A registry that needs no server: all is in ``directory``, which is made when it is missing.
 
-        It is for its owner alone (0700). Raises ConfigError when it cannot be made or belongs to somebody else. Valkey
-        is started when it is first used
-        (MissingExtraError without ``fluxaorm[embedded]``) and stopped with the last engine that uses it.
+        SQLite in the place of MySQL, a Valkey of its own and a local cache, all as "default", and the ClickHouse engine
+        in the process as "analytics". The directory is for its owner alone (0700). Raises ConfigError when it cannot be
+        made or belongs to somebody else. Valkey is started when it is first used (MissingExtraError without
+        ``fluxaorm[embedded]``) and stopped with the last engine that uses it.
         """
         root = own_directory(directory, "Registry.embedded")
         registry = cls()

@@ -22,8 +22,11 @@ logger = logging.getLogger("fluxaorm.registry")
 
 
 def check_servers(engine: EngineCore) -> None:
-    """Connect all pools. Raises PoolConnectError for one that cannot be reached (others as notes), MissingExtraError,
-    or RegistryError with everything that the servers lack."""
+    """Connect all pools.
+
+    Raises PoolConnectError for one that cannot be reached (others as notes), MissingExtraError, or RegistryError with
+    everything that the servers lack.
+    """
     servers = _connect(engine.mysql_pools.values(), engine.redis_pools)
     problems = [
         *_sql_problems(engine.mysql_pools),

@@ -79,8 +79,10 @@ class EntityBase(NotCopied, TrackedEntity):
         }
 
     def _shown(self, position: int, old: Any) -> Any:
-        """An old value; of JSON a copy where there is its text, since it may change in place; what did not fit as it
-        was stored."""
+        """An old value; what did not fit as it was stored.
+
+        Of JSON a copy where there is its text, since it may change in place.
+        """
         if type(old) is UnfitCell:
             return old.raw
         if type(old) is not JsonValue:
@@ -93,11 +95,10 @@ class EntityBase(NotCopied, TrackedEntity):
         return {column.attribute: self._given(column.index) for column in columns if self._has(column.index)}
 
     def delete(self) -> None:
-        """Delete the row at the next flush, or mark it deleted where the entity has soft delete; of a new entity,
-        forget it.
+        """Delete the row at the next flush, or mark it deleted where the entity has soft delete.
 
-        Raises DetachedEntityError when the context is closed, NotSupportedError for soft delete of the id 0, which
-        would mean that the row is alive.
+        A new entity is forgotten. Raises DetachedEntityError when the context is closed, NotSupportedError for soft
+        delete of the id 0, which would mean that the row is alive.
         """
         position = self._identity_map.schema.soft_delete_position
         if position is None or self._state == NEW:

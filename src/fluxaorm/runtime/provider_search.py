@@ -27,8 +27,9 @@ V4 = TypeVar("V4")
 
 
 class SearchMethods(ProviderIdentity[E]):
-    """Everything that takes a Query; without one all rows are meant. Each raises QueryError before anything is sent,
-    MySQLError, ContextClosedError.
+    """Everything that takes a Query; without one all rows are meant.
+
+    Each raises QueryError before anything is sent, MySQLError, ContextClosedError.
     """
 
     @sync_or_async

@@ -127,8 +127,9 @@ class EngineSchema:
 
     @sync_or_async
     def update_schema_and_truncate(self, ctx: AnyContext) -> None:
-        """Remove all rows, then bring the table in line with the definition, destructive alters included: with the rows
-        gone there is nothing left that they could lose. Raises as ``truncate_table`` and ``Alter.exec`` do.
+        """Remove all rows, then bring the table in line with the definition, destructive alters included.
+
+        With the rows gone there is nothing left that they could lose. Raises as ``truncate_table`` and ``Alter.exec``.
         """
         engine = self._checked_outside(ctx)
         return self._run(ctx, lambda binding: table_operations.update_schema_and_truncate_plan(ctx, engine, binding))

@@ -137,7 +137,7 @@ def test_shapes_differ_where_trees_do() -> None:
         (F.stock > 1) | (F.id > 1) | (F.category.parent.name == "a"),
     ]
 
-    assert len(conditions) == len({condition.shape for condition in conditions})
+    assert len(conditions) == len({condition._shape for condition in conditions})
 
 
 def test_nothing_shows_a_value() -> None:

@@ -44,8 +44,9 @@ class PoolDiff:
         ignored: Collection[str] = (),
         others: Mapping[str, str] | None = None,
     ) -> list[Alter]:
-        """What brings ``actual`` in line with ``wanted``; none when it is. ``ignored``: tables never to drop;
-        ``others``: what has a table's name and is none, by name.
+        """What brings ``actual`` in line with ``wanted``; none when it is.
+
+        ``ignored``: tables never to drop; ``others``: what has a table's name and is none, by name.
         """
         known = KnownTables(self.dialect, wanted, actual)
         nobodys = known.nobodys(ignored) if self.drop_unknown else []

@@ -45,10 +45,10 @@ class AlterWishes:
 
 
 def run(name: str | None, wishes: AlterWishes) -> None:
-    """Print the pending alters; run them, or write them to a file, when asked to. Exits 1 with ``check`` when any is
-    left, and when some failed: then what was done, what failed and what is left is said.
+    """Print the pending alters; run them, or write them to a file, when asked to.
 
-    Raises UsageError, PoolConnectError when a server does not answer, MySQLError when it cannot be asked.
+    Exits 1 with ``check`` when any is left, and when some failed: then what was done, what failed and what is left is
+    said. Raises UsageError, PoolConnectError when a server does not answer, MySQLError when it cannot be asked.
     """
     wishes.refuse_nonsense()
     with open_engine(name, connect=True) as engine, engine.new_context() as ctx:

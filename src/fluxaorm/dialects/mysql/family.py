@@ -186,8 +186,9 @@ class MySQLFamily(Dialect):
         return f"SELECT {self.server_identity}" if self._is_known() and not self.capabilities.guessed else ""
 
     def strangers_sql(self, thread: int) -> str:
-        """Without the statements of threads, which other sessions could spoil: what a server cannot convert there, or
-        cuts within a character, is an error for whoever lists them.
+        """Without the statements of threads, which other sessions could spoil.
+
+        What a server cannot convert there, or cuts within a character, is an error for whoever lists them.
         """
         number, user = self.thread_columns
         mine = "SUBSTRING_INDEX(USER(), '@', 1)"
@@ -346,8 +347,9 @@ class MySQLFamily(Dialect):
         return others_from(rows)
 
     def obstacle(self, actual: TableDefinition, changes: Sequence[Change], renamed: bool) -> str:
-        """Columns that the server computes as they are read become no others; what it shows of a CHECK is perhaps not
-        what it says: see ``unclear_check``.
+        """Columns that the server computes as they are read become no others.
+
+        What it shows of a CHECK is perhaps not what it says: see ``unclear_check``.
         """
         for change in changes:
             if isinstance(change, ChangeColumn) and change.old.extra.startswith("VIRTUAL") and not change.new.extra:

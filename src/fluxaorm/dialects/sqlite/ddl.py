@@ -282,8 +282,9 @@ def obstacle(actual: TableDefinition, changes: Sequence[Change], renamed_first: 
 
 
 def _sources(actual: TableDefinition, wanted: TableDefinition, changes: Sequence[Change]) -> dict[str, str]:
-    """Where each column of the new table gets its value: the old column, or the filler. Defaults need no source, nor do
-    columns that the server computes.
+    """Where each column of the new table gets its value: the old column, or the filler.
+
+    Defaults need no source, nor do columns that the server computes.
     """
     old_names = {change.new: change.old for change in changes if isinstance(change, RenameColumn)}
     changed = {change.new.name: change for change in changes if isinstance(change, ChangeColumn)}

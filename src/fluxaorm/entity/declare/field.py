@@ -44,7 +44,7 @@ OPTION_NAMES: Final = (
 
 if TYPE_CHECKING:
 
-    def Field(
+    def Field(  # noqa: N802 - it stands where a value stands, and reads as a class, as in dataclasses' cousins
         *,
         default: Any = ...,
         default_factory: Callable[[], Any] = ...,
@@ -68,7 +68,9 @@ if TYPE_CHECKING:
         enum_name: str = ...,
         size: int = ...,
     ) -> Any:
-        """Say more of a field than its type: ``name: str = Field(length=100)``, or inside ``Annotated``.
+        """Say more of a field than its type does: as its value, or inside ``Annotated``.
+
+        ``name: str = Field(length=100)``.
 
         Of any column: ``default`` a constant, or ``default_factory`` a callable, that new entities start from;
         ``unique`` or ``index`` make an index of this field alone, ``cached`` keeps look-ups by a unique one in Redis;
@@ -87,6 +89,6 @@ if TYPE_CHECKING:
 
 else:
 
-    def Field(*args: Any, **options: Any) -> FieldOptions:
+    def Field(*args: Any, **options: Any) -> FieldOptions:  # noqa: N802 - as above
         """See above: here unknown options are kept, to be reported with all other mistakes."""
         return FieldOptions({**options, "*": args} if args else options)

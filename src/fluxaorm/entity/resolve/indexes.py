@@ -22,8 +22,10 @@ _TAKEN: Final = frozenset({"id", "ids"})
 
 
 def build_indexes(collector: ColumnCollector, declared: Any, soft_delete: int | None) -> tuple[IndexSchema, ...]:
-    """All indexes of an entity whose columns are there. ``declared``: its ``indexes``; ``soft_delete``: the position of
-    ``fake_delete``."""
+    """All indexes of an entity whose columns are there.
+
+    ``declared``: its ``indexes``; ``soft_delete``: the position of ``fake_delete``.
+    """
     return _IndexBuilder(collector, soft_delete).build(declared)
 
 

@@ -65,7 +65,7 @@ def json_codec(json_type: Any) -> Codec:
 
 
 def _refuse_custom(json_type: Any) -> None:
-    """msgspec takes any class, and fails when a value of one that it does not know is decoded."""
+    """Refuse classes that no JSON is decoded to: msgspec takes any, and fails when it meets a value."""
     waiting: list[Any] = [msgspec.inspect.type_info(json_type)]
     seen: set[int] = set()
     while waiting:

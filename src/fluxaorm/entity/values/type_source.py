@@ -15,8 +15,10 @@ Imports = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """``text`` of a type; ``imports``: (module, name) pairs. The name of a class made in a function is its qualified
-    name, with ``<locals>`` in it: nobody can import it."""
+    """The ``text`` of a type and its ``imports``, pairs of module and name.
+
+    The name of a class made in a function is its qualified name, with ``<locals>`` in it: nobody can import it.
+    """
 
     text: str
     imports: Imports = ()

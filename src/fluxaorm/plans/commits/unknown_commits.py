@@ -1,8 +1,8 @@
-"""Statements that nobody waits for, and commits of which nobody knows whether they happened: seen through in the
-background. Decides; no I/O.
+"""Statements that nobody waits for, and commits of which nobody knows whether they happened. Decides; no I/O.
 
-The server may still be at it: its thread is killed, and only when it is gone can the rows change no more and the
-caches be released. Until then the intents are renewed, so nobody caches either outcome.
+They are seen through in the background. The server may still be at it: its thread is killed, and only when it is gone
+can the rows change no more and the caches be released. Until then the intents are renewed, so nobody caches either
+outcome.
 
 An address may lead to another server by now, whose threads of the same numbers are other people's: nothing is believed
 of it and nothing killed there. All that is asked, and the KILL, go to one server, since they go through one connection;

@@ -32,7 +32,7 @@ OnConflict: TypeAlias = Literal["update", "ignore"]
 _WORDS: Final = ("update", "ignore")
 
 
-class _Raced(Exception):
+class _RacedError(Exception):
     """A row that existed has changed or gone since: all are asked for again, locked."""
 
 
@@ -73,7 +73,7 @@ def save_many_plan(
         return batch.ids()
     try:
         return (yield from written_plan(identity_map, lambda session: batch.write_plan(session, existing)))
-    except _Raced:
+    except _RacedError:
         return (yield from written_plan(identity_map, batch.locked_plan))
 
 
@@ -175,7 +175,7 @@ class _Batch:
             for index in self.uniques:
                 keys = self._keys(index, [row for row, found_by in existing.items() if found_by is index])
                 if not (yield from still_there_plan(self.identity_map, session, keys)):
-                    raise _Raced
+                    raise _RacedError
         return (yield from self._save_plan(session, existing))
 
     def _save_plan(self, session: Session, existing: Existing) -> Plan[Outcome[list[int]]]:

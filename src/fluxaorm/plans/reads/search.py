@@ -190,7 +190,7 @@ def check_query(query: object) -> Query:
 
 
 def decoder_of(identity_map: IdentityMap, key: Any) -> Any:
-    """raw -> Python form of a field, also of one behind references."""
+    """What turns raw values of a field, also of one behind references, into Python forms."""
     schema, column = identity_map.binding.queries.resolve(key)
     binding = (
         identity_map.binding

@@ -193,10 +193,10 @@ def _holds(identity_map: IdentityMap, index: IndexSchema, params: tuple[Any, ...
 
 
 def params_of(identity_map: IdentityMap, index: IndexSchema, row: Row | Mapping[int, Any]) -> tuple[Any, ...] | None:
-    """The values of an index in a row, raw or not, as a driver is handed them; None when one is NULL or does not fit:
-    no look-up can be for it.
+    """The values of an index in a row, raw or not, as a driver is handed them.
 
-    ``row``: all values, or those of the index by position.
+    None when one is NULL or does not fit: no look-up can be for it. ``row``: all values, or those of the index by
+    position.
     """
     params: list[Any] = []
     for position in index.positions:

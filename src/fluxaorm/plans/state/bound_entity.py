@@ -293,8 +293,10 @@ class BoundEntity:
 
 
 def _lock_waits(schema: EntitySchema, schemas: Mapping[str, EntitySchema]) -> int:
-    """At how many locks a statement on one row may wait: its table's and its own, those of unique values, and those of
-    rows that it refers to or that refer to it, wherever there may be a foreign key.
+    """At how many locks a statement on one row may wait.
+
+    Its table's and its own, those of unique values, and those of rows that it refers to or that refer to it, wherever
+    there may be a foreign key.
     """
     unique = sum(index.unique for index in schema.indexes)
     references = [reference for each in schemas.values() for reference in each.references if not reference.many]

@@ -77,7 +77,7 @@ class UnitOfWork:
         return self._open_transaction is not None
 
     def _identity_map_of(self, provider: ProviderPort) -> IdentityMap:
-        """This context's part for one entity; ContextClosedError when the context is closed."""
+        """The context's part for one entity; ContextClosedError when the context is closed."""
         if self.closed:
             raise ContextClosedError("the context is closed; make another with engine.new_context()")
         identity_map = self._identity_maps.get(provider)
@@ -224,8 +224,9 @@ class IdentityMap:
         return self.binding.mysql_pool in self.unit_of_work._sessions
 
     def python_value(self, position: int, raw: Any) -> Any:
-        """The Python form of a raw value, JSON in its cell, what does not fit in one of its own; None and UNSET as
-        they are.
+        """The Python form of a raw value; None and UNSET as they are.
+
+        JSON is in its cell, what does not fit in one of its own.
         """
         if raw is None or raw is UNSET or type(raw) is JsonValue or type(raw) is UnfitCell:
             return raw
@@ -274,10 +275,10 @@ class IdentityMap:
         ]
 
     def entities_from_rows(self, rows: Collection[Sequence[Any]], since: int, *, own: bool = False) -> list[Any]:
-        """Entities of rows in raw form; one already known is the same object, and refreshed unless it is being
-        deleted.
+        """Entities of rows in raw form; one already known is the same object.
 
-        ``since``: ``writes_seen`` before they were read; ``own``: the rows that are lists belong to nobody else.
+        It is refreshed unless it is being deleted. ``since``: ``writes_seen`` before they were read; ``own``: the rows
+        that are lists belong to nobody else.
         """
         read_at = 0.0 if self.unit_of_work._identity_ttl is None else self.unit_of_work._engine.monotonic()
         ids = [row[0] for row in rows]
@@ -340,8 +341,9 @@ class IdentityMap:
         raise StoredValueError(self.schema.name, None, "id", raw, reason)
 
     def _take_newer(self, entity: TrackedEntity, id: int, cells: list[Any], read_at: float) -> None:
-        """Refresh an entity; or note that it is to be read again, once it is no longer about to be deleted or changed
-        on the ground of another version.
+        """Refresh an entity, or note that it is to be read again.
+
+        That is once it is no longer about to be deleted, or changed on the ground of another version.
         """
         if entity._state == STORED and not self._is_of_another_version(entity, cells):
             self.refresh(entity, id, cells, read_at)
@@ -410,8 +412,9 @@ class IdentityMap:
             self._sweep()
 
     def _sweep(self) -> None:
-        """Drop ids whose entity nobody holds; half as often as they double, so an id costs the same however
-        many there are.
+        """Drop ids whose entity nobody holds.
+
+        Half as often as they double, so an id costs the same however many there are.
         """
         self.current = {id: ref for id, ref in self.current.items() if ref() is not None}
         self.stale = {id: ref for id, ref in self.stale.items() if ref() is not None}

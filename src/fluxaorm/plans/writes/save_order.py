@@ -1,10 +1,10 @@
-"""In which order ``save_many`` writes its rows: by key, so that two who save the same rows meet at the first, not
-crosswise. Pure.
+"""In which order ``save_many`` writes its rows: by key. Pure.
 
-Only where the order cannot be seen in the result: no two rows may have a key in common, and each row must have one key
-alone, the id where there is no unique index, else the only unique index of rows without an id. A row with two keys may
-meet what another of the call leaves behind. Texts are compared by collations that the server knows and this does not:
-those of printable ASCII differ at most in case and spaces at the end, others keep the rows in their order.
+So two who save the same rows meet at the first, not crosswise. Only where the order cannot be seen in the result: no
+two rows may have a key in common, and each row must have one key alone, the id where there is no unique index, else the
+only unique index of rows without an id. A row with two keys may meet what another of the call leaves behind. Texts are
+compared by collations that the server knows and this does not: those of printable ASCII differ at most in case and
+spaces at the end, others keep the rows in their order.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ Key: TypeAlias = "tuple[Any, ...]"
 
 
 def key_of(entity: TrackedEntity, has_own_id: bool, uniques: Sequence[IndexSchema]) -> Key | None:
-    """The only key of a row to be saved, in a form that is equal where the server may find it equal; None: there is
-    none, or another besides.
+    """The only key of a row to be saved; None: there is none, or another besides.
+
+    In a form that is equal where the server may find it equal.
     """
     if has_own_id or len(uniques) != 1:
         return (entity._row[0],) if has_own_id and not uniques else None

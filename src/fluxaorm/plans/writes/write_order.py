@@ -173,8 +173,9 @@ def _edges_of_unique_values(
 
 
 def _change(write: EntityWrite, positions: Sequence[int]) -> tuple[Key | None, Key | None]:
-    """The values at these positions in the row that is there, and in the one that will be; None where there are none,
-    or a NULL among them, which neither points to anything nor is like another.
+    """The values at these positions in the row that is there, and in the one that will be.
+
+    None where there are none, or a NULL among them, which neither points to anything nor is like another.
     """
     entity, values = write.entity, write.values
     row, old, identity_map = entity._row, entity._old or {}, entity._identity_map

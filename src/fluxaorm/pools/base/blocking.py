@@ -68,7 +68,9 @@ class _Waiter(Generic[C]):
 
 
 class ConnectionPool(Generic[C]):
-    """``open_connection`` makes one, within so many seconds if it is told how many; ``refusal`` makes the error for a
+    """Connections for threads.
+
+    ``open_connection`` makes one, within so many seconds if it is told how many; ``refusal`` makes the error for a
     caller who gets none.
     """
 

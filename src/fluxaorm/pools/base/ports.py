@@ -287,7 +287,8 @@ class Takes(Protocol[C]):
     def close(self) -> None:
         """Close idle connections now, those in use when they come back; callers that wait get an error.
 
-        On asyncio it is called in the loop, which closes the sockets."""
+        On asyncio it is called in the loop, which closes the sockets.
+        """
         ...
 
 

@@ -163,7 +163,9 @@ class AsyncmyConnection(MySQLConnectionState):
             raise
 
     def _may_prepare(self, args: Sequence[Any]) -> bool:
-        """A Decimal would be bound as text, and MariaDB's BETWEEN compares a decimal with text as doubles. What is long
+        """Whether values may be bound to a prepared statement.
+
+        A Decimal would be bound as text, and MariaDB's BETWEEN compares a decimal with text as doubles. What is long
         goes with a statement whose size is looked at.
         """
         if self.touched:

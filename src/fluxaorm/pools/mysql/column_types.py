@@ -70,7 +70,7 @@ DECODERS: Final[dict[int, Decoder]] = {
 
 
 def decoder_of(wire_type: int, charset: int) -> Decoder:
-    """raw -> Python form of a column."""
+    """What turns raw values of a column into Python forms."""
     if wire_type in DECODERS:
         return DECODERS[wire_type]
     return decode_str if wire_type in _TEXTS and charset != BINARY_CHARSET else decode_bytes

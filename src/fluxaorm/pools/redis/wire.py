@@ -49,6 +49,7 @@ class Refusals:
         self.demoted = False
 
     def __call__(self, message: str) -> RedisError:
+        """The error of a refusal; what tells that the server is no primary any more is noted."""
         if message.startswith(("READONLY", "MOVED ")):
             self.demoted = True
         return RedisError(without_arguments(message), pool=self.pool)

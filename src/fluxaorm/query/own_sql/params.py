@@ -38,8 +38,9 @@ def is_entity(value: Any) -> bool:
 
 
 def no_row_error(where: object, entity: Any) -> QueryError:
-    """What to raise where an entity that is new is asked for: nothing can be found, and None would say so of the row
-    that it will have.
+    """What to raise where an entity that is new is asked for.
+
+    Nothing can be found, and None would say so of the row that it will have.
     """
     return QueryError(f"{where}: {entity._entity_name} {entity.id} is new, so no row refers to it yet; flush it first")
 

@@ -19,7 +19,7 @@ _MEMBER: Final = frozenset({"has", "has_any"})
 
 
 def binder_for(column: ColumnSchema, operator: Operator, key: FieldKey) -> Binder:
-    """value -> Param. It raises QueryError for what the column cannot hold, naming ``key``."""
+    """What turns a value into a Param; it raises QueryError for what the column cannot hold, naming ``key``."""
     if operator == "like":
         return str
     if operator == "starts_with":

@@ -56,8 +56,10 @@ def redirection_of(reply: Any) -> Redirection | None:
 
 
 def undone_by(command: RedisCommand, reply: Any) -> Redirection | None:
-    """The same of a command that may be one of our functions. One that lost its key while the slot is moved has done
-    nothing yet: a key that has expired still counts when the node decides to run it, and no more when it looks at it.
+    """The same of a command that may be one of our functions.
+
+    One that lost its key while the slot is moved has done nothing yet: a key that has expired still counts when the
+    node decides to run it, and no more when it looks at it.
     """
     if not isinstance(reply, RedisError):
         return None

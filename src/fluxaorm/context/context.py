@@ -111,7 +111,10 @@ class _ContextBase(NotCopied, UnitOfWork):
             raise ContextClosedError("the context is closed; make another of its engine")
 
     def clear(self) -> None:
-        """Empty the context cache; entities with unsaved changes stay."""
+        """Empty the context cache: the next look-ups read, and what ``load_<reference>`` held is let go.
+
+        Entities with unsaved changes stay, and so does what is queued. Nothing is sent.
+        """
         self._forget_all()
 
     def set_context_cache_ttl(self, seconds: float | None) -> None:
@@ -248,7 +251,11 @@ class Context(_ContextBase, SyncUnitOfWork):
     def flush(self, *entities: EntityBase) -> FlushResult:
         """Write everything pending, or only ``entities`` and the new ones they refer to; one transaction a MySQL pool.
 
-        Raises MissingValueError, DanglingReferenceError, DuplicateKeyError, EntityGoneError, StaleEntityError,
+        Before-handlers run first, and end it by raising; after-handlers when the rows are committed and the caches
+        released. Inside ``transaction()`` both that and what is queued for Redis wait for the block's end. Entities are
+        clean afterwards and stay usable.
+
+        Raises what a before-handler raises, MissingValueError, DanglingReferenceError, DuplicateKeyError, EntityGoneError, StaleEntityError,
         DeadlockError, MySQLConnectionError, CacheUnavailableError: nothing was written and the changes are kept.
         CommitUnknownError, PartialCommitError, PostCommitError say what was written.
         """

@@ -32,7 +32,24 @@ V = TypeVar("V")
 
 
 class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, F, V]):
-    """Queries of one entity. Generated subclasses add typed ``new``, look-ups by unique index and the fields."""
+    """Queries of one entity. Generated subclasses add the fields and what takes values of the entity's own types.
+
+    What generated methods do, and raise beside ContextClosedError:
+
+    ``new``: takes an id, which is asked for when none is at hand (MySQLError, IdExhaustedError), and checks the values
+    (FieldValueError, UnsettableFieldError). Nothing is written before the next flush, which runs the handlers.
+    ``new_with_id``: takes yours; QueryError for what cannot be one, or when the context has an entity of it.
+
+    ``update_where``: written at once, as ``delete_where``. ``get_or_create``: what it makes is flushed by itself, with
+    its handlers, and the rest of the context stays pending. QueryError for what are not the values of one unique index,
+    and as ``ctx.flush()``.
+
+    ``get_by_<unique index>`` and ``must_get_by_...``: past the context cache, through Redis where the index is cached.
+    QueryError for a value that its column cannot hold, MySQLError; EntityNotFoundError where one must be.
+
+    ``load_<reference>``: what it loads is held by the context until ``clear()``, so that ``get_<reference>`` of each
+    entity finds it.
+    """
 
     fields: F
     """Typed field objects for queries: ``Provider.fields.age >= 18``."""

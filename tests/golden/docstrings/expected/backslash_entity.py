@@ -30,7 +30,7 @@ class BackslashEntity(EntityBase):
     __slots__ = ()
 
     def set(self, /, **values: Unpack[BackslashValues]) -> Self:
-        """Assign several fields at once; the entity."""
+        """Assign several fields, or none when one is refused: FieldValueError."""
         return self._set(values)
 
 
@@ -55,7 +55,7 @@ class _BackslashProvider(Provider[BackslashEntity, BackslashFields, BackslashRow
         /,
         **values: Unpack[BackslashValues],
     ) -> BackslashEntity:
-        """A tracked new entity. FieldValueError."""
+        """A new entity with an id; the next flush inserts it. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -66,7 +66,7 @@ class _BackslashProvider(Provider[BackslashEntity, BackslashFields, BackslashRow
         id: int,
         **values: Unpack[BackslashValues],
     ) -> BackslashEntity:
-        """The same with an id of your own."""
+        """The same with an id of your own. QueryError for what cannot be one."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -77,7 +77,7 @@ class _BackslashProvider(Provider[BackslashEntity, BackslashFields, BackslashRow
         /,
         **changes: Unpack[BackslashChanges],
     ) -> int:
-        """Change all rows that match; their number."""
+        """Change all rows that match at once, without callbacks; their number."""
         return self._update_where(ctx, query, changes)
 
 

@@ -32,7 +32,7 @@ class HostileEntity(EntityBase):
     __slots__ = ()
 
     def set(self, /, **values: Unpack[HostileValues]) -> Self:
-        """Assign several fields at once; the entity."""
+        """Assign several fields, or none when one is refused: FieldValueError."""
         return self._set(values)
 
 
@@ -52,7 +52,7 @@ class _HostileProvider(Provider[HostileEntity, HostileFields, HostileRow]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[HostileValues]) -> HostileEntity:
-        """A tracked new entity. FieldValueError."""
+        """A new entity with an id; the next flush inserts it. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -63,7 +63,7 @@ class _HostileProvider(Provider[HostileEntity, HostileFields, HostileRow]):
         id: int,
         **values: Unpack[HostileValues],
     ) -> HostileEntity:
-        """The same with an id of your own."""
+        """The same with an id of your own. QueryError for what cannot be one."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -74,7 +74,7 @@ class _HostileProvider(Provider[HostileEntity, HostileFields, HostileRow]):
         /,
         **changes: Unpack[HostileChanges],
     ) -> int:
-        """Change all rows that match; their number."""
+        """Change all rows that match at once, without callbacks; their number."""
         return self._update_where(ctx, query, changes)
 
 

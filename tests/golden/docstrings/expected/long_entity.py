@@ -39,7 +39,7 @@ class LongEntity(EntityBase):
     __slots__ = ()
 
     def set(self, /, **values: Unpack[LongValues]) -> Self:
-        """Assign several fields at once; the entity."""
+        """Assign several fields, or none when one is refused: FieldValueError."""
         return self._set(values)
 
 
@@ -59,7 +59,7 @@ class _LongProvider(Provider[LongEntity, LongFields, LongRow]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[LongValues]) -> LongEntity:
-        """A tracked new entity. FieldValueError."""
+        """A new entity with an id; the next flush inserts it. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -70,7 +70,7 @@ class _LongProvider(Provider[LongEntity, LongFields, LongRow]):
         id: int,
         **values: Unpack[LongValues],
     ) -> LongEntity:
-        """The same with an id of your own."""
+        """The same with an id of your own. QueryError for what cannot be one."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -81,7 +81,7 @@ class _LongProvider(Provider[LongEntity, LongFields, LongRow]):
         /,
         **changes: Unpack[LongChanges],
     ) -> int:
-        """Change all rows that match; their number."""
+        """Change all rows that match at once, without callbacks; their number."""
         return self._update_where(ctx, query, changes)
 
 

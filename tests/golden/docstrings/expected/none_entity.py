@@ -30,7 +30,7 @@ class NoneEntity(EntityBase):
     __slots__ = ()
 
     def set(self, /, **values: Unpack[NoneValues]) -> Self:
-        """Assign several fields at once; the entity."""
+        """Assign several fields, or none when one is refused: FieldValueError."""
         return self._set(values)
 
 
@@ -50,7 +50,7 @@ class _NoneProvider(Provider[NoneEntity, NoneFields, NoneRow]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[NoneValues]) -> NoneEntity:
-        """A tracked new entity. FieldValueError."""
+        """A new entity with an id; the next flush inserts it. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -61,7 +61,7 @@ class _NoneProvider(Provider[NoneEntity, NoneFields, NoneRow]):
         id: int,
         **values: Unpack[NoneValues],
     ) -> NoneEntity:
-        """The same with an id of your own."""
+        """The same with an id of your own. QueryError for what cannot be one."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -72,7 +72,7 @@ class _NoneProvider(Provider[NoneEntity, NoneFields, NoneRow]):
         /,
         **changes: Unpack[NoneChanges],
     ) -> int:
-        """Change all rows that match; their number."""
+        """Change all rows that match at once, without callbacks; their number."""
         return self._update_where(ctx, query, changes)
 
 

@@ -153,7 +153,7 @@ class CarEntity(EntityBase):
         self._assign(9, value)
 
     def set(self, /, **values: Unpack[CarValues]) -> Self:
-        """Assign several fields at once; the entity."""
+        """Assign several fields, or none when one is refused: FieldValueError."""
         return self._set(values)
 
 
@@ -191,7 +191,7 @@ class _CarProvider(Provider[CarEntity, CarFields, CarRow]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[CarValues]) -> CarEntity:
-        """A tracked new entity. FieldValueError."""
+        """A new entity with an id; the next flush inserts it. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -202,7 +202,7 @@ class _CarProvider(Provider[CarEntity, CarFields, CarRow]):
         id: int,
         **values: Unpack[CarValues],
     ) -> CarEntity:
-        """The same with an id of your own."""
+        """The same with an id of your own. QueryError for what cannot be one."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -213,7 +213,7 @@ class _CarProvider(Provider[CarEntity, CarFields, CarRow]):
         /,
         **changes: Unpack[CarChanges],
     ) -> int:
-        """Change all rows that match; their number."""
+        """Change all rows that match at once, without callbacks; their number."""
         return self._update_where(ctx, query, changes)
 
 

@@ -59,7 +59,7 @@ class TaskEntity(EntityBase):
         self._assign(2, value)
 
     def set(self, /, **values: Unpack[TaskValues]) -> Self:
-        """Assign several fields at once; the entity."""
+        """Assign several fields, or none when one is refused: FieldValueError."""
         return self._set(values)
 
 
@@ -82,7 +82,7 @@ class _TaskProvider(Provider[TaskEntity, TaskFields, TaskRow]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[TaskValues]) -> TaskEntity:
-        """A tracked new entity. FieldValueError."""
+        """A new entity with an id; the next flush inserts it. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -93,7 +93,7 @@ class _TaskProvider(Provider[TaskEntity, TaskFields, TaskRow]):
         id: int,
         **values: Unpack[TaskValues],
     ) -> TaskEntity:
-        """The same with an id of your own."""
+        """The same with an id of your own. QueryError for what cannot be one."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -104,7 +104,7 @@ class _TaskProvider(Provider[TaskEntity, TaskFields, TaskRow]):
         /,
         **changes: Unpack[TaskChanges],
     ) -> int:
-        """Change all rows that match; their number."""
+        """Change all rows that match at once, without callbacks; their number."""
         return self._update_where(ctx, query, changes)
 
 

@@ -332,7 +332,7 @@ class BoxEntity(EntityBase):
         return self._must_reference(ctx, shelf_entity.ShelfEntityProvider, 12)
 
     def set(self, /, **values: Unpack[BoxValues]) -> Self:
-        """Assign several fields at once; the entity."""
+        """Assign several fields, or none when one is refused: FieldValueError."""
         return self._set(values)
 
 
@@ -381,7 +381,7 @@ class _BoxProvider(Provider[BoxEntity, BoxFields, BoxRow]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[BoxValues]) -> BoxEntity:
-        """A tracked new entity. FieldValueError."""
+        """A new entity with an id; the next flush inserts it. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -392,7 +392,7 @@ class _BoxProvider(Provider[BoxEntity, BoxFields, BoxRow]):
         id: int,
         **values: Unpack[BoxValues],
     ) -> BoxEntity:
-        """The same with an id of your own."""
+        """The same with an id of your own. QueryError for what cannot be one."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -403,7 +403,7 @@ class _BoxProvider(Provider[BoxEntity, BoxFields, BoxRow]):
         /,
         **changes: Unpack[BoxChanges],
     ) -> int:
-        """Change all rows that match; their number."""
+        """Change all rows that match at once, without callbacks; their number."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async
@@ -412,7 +412,7 @@ class _BoxProvider(Provider[BoxEntity, BoxFields, BoxRow]):
         ctx: AnyContext,
         entities: Iterable[BoxEntity],
     ) -> list[ShelfEntity]:
-        """Load `shelves_1` of all these in one batch."""
+        """Load `shelves_1` of all these at once; held until `ctx.clear()`."""
         return self._load(ctx, 11, shelf_entity.ShelfEntityProvider, entities)
 
     @sync_or_async
@@ -421,7 +421,7 @@ class _BoxProvider(Provider[BoxEntity, BoxFields, BoxRow]):
         ctx: AnyContext,
         entities: Iterable[BoxEntity],
     ) -> list[ShelfEntity]:
-        """Load `shelves_2` of all these in one batch."""
+        """Load `shelves_2` of all these at once; held until `ctx.clear()`."""
         return self._load(ctx, 12, shelf_entity.ShelfEntityProvider, entities)
 
 

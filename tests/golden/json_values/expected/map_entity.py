@@ -119,7 +119,7 @@ class MapEntity(EntityBase):
         self._assign(7, value)
 
     def set(self, /, **values: Unpack[MapValues]) -> Self:
-        """Assign several fields at once; the entity."""
+        """Assign several fields, or none when one is refused: FieldValueError."""
         return self._set(values)
 
 
@@ -146,7 +146,7 @@ class _MapProvider(Provider[MapEntity, MapFields, MapRow]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[MapValues]) -> MapEntity:
-        """A tracked new entity. FieldValueError."""
+        """A new entity with an id; the next flush inserts it. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -157,7 +157,7 @@ class _MapProvider(Provider[MapEntity, MapFields, MapRow]):
         id: int,
         **values: Unpack[MapValues],
     ) -> MapEntity:
-        """The same with an id of your own."""
+        """The same with an id of your own. QueryError for what cannot be one."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -168,7 +168,7 @@ class _MapProvider(Provider[MapEntity, MapFields, MapRow]):
         /,
         **changes: Unpack[MapChanges],
     ) -> int:
-        """Change all rows that match; their number."""
+        """Change all rows that match at once, without callbacks; their number."""
         return self._update_where(ctx, query, changes)
 
 

@@ -107,15 +107,15 @@ class AccountEntity(EntityBase):
         self._assign(7, value)
 
     def set(self, /, **values: Unpack[AccountValues]) -> Self:
-        """Assign several fields at once; the entity."""
+        """Assign several fields, or none when one is refused: FieldValueError."""
         return self._set(values)
 
     def force_delete(self) -> None:
-        """Delete the row itself at the next flush."""
+        """Let the next flush delete the row itself. DetachedEntityError."""
         self._force_delete()
 
     def restore(self) -> None:
-        """Take a deletion back."""
+        """Take a deletion back; the next flush writes it. DetachedEntityError."""
         self._restore()
 
 
@@ -143,7 +143,7 @@ class _AccountProvider(Provider[AccountEntity, AccountFields, AccountRow]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[AccountValues]) -> AccountEntity:
-        """A tracked new entity. FieldValueError."""
+        """A new entity with an id; the next flush inserts it. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -154,7 +154,7 @@ class _AccountProvider(Provider[AccountEntity, AccountFields, AccountRow]):
         id: int,
         **values: Unpack[AccountValues],
     ) -> AccountEntity:
-        """The same with an id of your own."""
+        """The same with an id of your own. QueryError for what cannot be one."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -165,7 +165,7 @@ class _AccountProvider(Provider[AccountEntity, AccountFields, AccountRow]):
         /,
         **changes: Unpack[AccountChanges],
     ) -> int:
-        """Change all rows that match; their number."""
+        """Change all rows that match at once, without callbacks; their number."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async
@@ -176,7 +176,7 @@ class _AccountProvider(Provider[AccountEntity, AccountFields, AccountRow]):
         /,
         **defaults: Unpack[AccountValues],
     ) -> tuple[AccountEntity, bool]:
-        """The one with these unique values, and whether it is new."""
+        """The one with these unique values, or a new one: then True, and flushed."""
         return self._get_or_create(ctx, unique, defaults)
 
     @sync_or_async

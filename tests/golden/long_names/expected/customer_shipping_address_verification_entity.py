@@ -158,7 +158,7 @@ class CustomerShippingAddressVerificationEntity(EntityBase):
         /,
         **values: Unpack[CustomerShippingAddressVerificationValues],
     ) -> Self:
-        """Assign several fields at once; the entity."""
+        """Assign several fields, or none when one is refused: FieldValueError."""
         return self._set(values)
 
 
@@ -199,7 +199,7 @@ class _CustomerShippingAddressVerificationProvider(
         /,
         **values: Unpack[CustomerShippingAddressVerificationValues],
     ) -> CustomerShippingAddressVerificationEntity:
-        """A tracked new entity. FieldValueError."""
+        """A new entity with an id; the next flush inserts it. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -210,7 +210,7 @@ class _CustomerShippingAddressVerificationProvider(
         id: int,
         **values: Unpack[CustomerShippingAddressVerificationValues],
     ) -> CustomerShippingAddressVerificationEntity:
-        """The same with an id of your own."""
+        """The same with an id of your own. QueryError for what cannot be one."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -221,7 +221,7 @@ class _CustomerShippingAddressVerificationProvider(
         /,
         **changes: Unpack[CustomerShippingAddressVerificationChanges],
     ) -> int:
-        """Change all rows that match; their number."""
+        """Change all rows that match at once, without callbacks; their number."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async
@@ -232,7 +232,7 @@ class _CustomerShippingAddressVerificationProvider(
         /,
         **defaults: Unpack[CustomerShippingAddressVerificationValues],
     ) -> tuple[CustomerShippingAddressVerificationEntity, bool]:
-        """The one with these unique values, and whether it is new."""
+        """The one with these unique values, or a new one: then True, and flushed."""
         return self._get_or_create(ctx, unique, defaults)
 
     @sync_or_async
@@ -277,8 +277,8 @@ class _CustomerShippingAddressVerificationProvider(
         ctx: AnyContext,
         entities: Iterable[CustomerShippingAddressVerificationEntity],
     ) -> list[CustomerSupportRepresentativeEntity]:
-        """Load `verified_by_customer_support_representative` of all these in one
-        batch.
+        """Load `verified_by_customer_support_representative` of all these at once;
+        held until `ctx.clear()`.
         """
         return self._load(
             ctx,

@@ -33,7 +33,7 @@ class CustomerSupportRepresentativeEntity(EntityBase):
     __slots__ = ()
 
     def set(self, /, **values: Unpack[CustomerSupportRepresentativeValues]) -> Self:
-        """Assign several fields at once; the entity."""
+        """Assign several fields, or none when one is refused: FieldValueError."""
         return self._set(values)
 
 
@@ -74,7 +74,7 @@ class _CustomerSupportRepresentativeProvider(
         /,
         **values: Unpack[CustomerSupportRepresentativeValues],
     ) -> CustomerSupportRepresentativeEntity:
-        """A tracked new entity. FieldValueError."""
+        """A new entity with an id; the next flush inserts it. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -85,7 +85,7 @@ class _CustomerSupportRepresentativeProvider(
         id: int,
         **values: Unpack[CustomerSupportRepresentativeValues],
     ) -> CustomerSupportRepresentativeEntity:
-        """The same with an id of your own."""
+        """The same with an id of your own. QueryError for what cannot be one."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -96,7 +96,7 @@ class _CustomerSupportRepresentativeProvider(
         /,
         **changes: Unpack[CustomerSupportRepresentativeChanges],
     ) -> int:
-        """Change all rows that match; their number."""
+        """Change all rows that match at once, without callbacks; their number."""
         return self._update_where(ctx, query, changes)
 
 

@@ -172,7 +172,7 @@ class WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX(EntityBase
         /,
         **values: Unpack[WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXValues],
     ) -> Self:  # fmt: skip
-        """Assign several fields at once; the entity."""
+        """Assign several fields, or none when one is refused: FieldValueError."""
         return self._set(values)
 
 
@@ -223,7 +223,7 @@ class _WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXProvider(
         /,
         **values: Unpack[WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXValues],
     ) -> WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX:  # fmt: skip
-        """A tracked new entity. FieldValueError."""
+        """A new entity with an id; the next flush inserts it. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -234,7 +234,7 @@ class _WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXProvider(
         id: int,
         **values: Unpack[WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXValues],
     ) -> WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX:  # fmt: skip
-        """The same with an id of your own."""
+        """The same with an id of your own. QueryError for what cannot be one."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -245,7 +245,7 @@ class _WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXProvider(
         /,
         **changes: Unpack[WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXChanges],
     ) -> int:  # fmt: skip
-        """Change all rows that match; their number."""
+        """Change all rows that match at once, without callbacks; their number."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async
@@ -255,7 +255,7 @@ class _WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXProvider(
         entities: Iterable[WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX],
     ) -> list[WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX]:  # fmt: skip
         """Load `warehouse_fulfilment_centre_assignment_parent_of_the_northern_re` of
-        all these in one batch.
+        all these at once; held until `ctx.clear()`.
         """
         return self._load(
             ctx,

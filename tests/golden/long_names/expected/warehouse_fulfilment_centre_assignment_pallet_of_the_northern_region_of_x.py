@@ -114,7 +114,7 @@ class WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX(EntityBase
         /,
         **values: Unpack[WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXValues],
     ) -> Self:  # fmt: skip
-        """Assign several fields at once; the entity."""
+        """Assign several fields, or none when one is refused: FieldValueError."""
         return self._set(values)
 
 
@@ -151,7 +151,7 @@ class _WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXProvider(
         /,
         **values: Unpack[WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXValues],
     ) -> WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX:  # fmt: skip
-        """A tracked new entity. FieldValueError."""
+        """A new entity with an id; the next flush inserts it. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -162,7 +162,7 @@ class _WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXProvider(
         id: int,
         **values: Unpack[WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXValues],
     ) -> WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX:  # fmt: skip
-        """The same with an id of your own."""
+        """The same with an id of your own. QueryError for what cannot be one."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -173,7 +173,7 @@ class _WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXProvider(
         /,
         **changes: Unpack[WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXChanges],
     ) -> int:  # fmt: skip
-        """Change all rows that match; their number."""
+        """Change all rows that match at once, without callbacks; their number."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async
@@ -184,7 +184,7 @@ class _WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXProvider(
         /,
         **defaults: Unpack[WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXValues],
     ) -> tuple[WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX, bool]:  # fmt: skip
-        """The one with these unique values, and whether it is new."""
+        """The one with these unique values, or a new one: then True, and flushed."""
         return self._get_or_create(ctx, unique, defaults)
 
     @sync_or_async
@@ -226,7 +226,7 @@ class _WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXProvider(
         entities: Iterable[WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX],
     ) -> list[WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX]:  # fmt: skip
         """Load `warehouse_fulfilment_centre_assignment_entity_of_the_northern_re` of
-        all these in one batch.
+        all these at once; held until `ctx.clear()`.
         """
         return self._load(
             ctx,

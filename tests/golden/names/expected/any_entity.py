@@ -461,7 +461,7 @@ class AnyEntity(EntityBase):
         return self._must_reference(ctx, class_.ClassProvider, 17)
 
     def set(self, /, **values: _Unpack[AnyValues]) -> _Self:
-        """Assign several fields at once; the entity."""
+        """Assign several fields, or none when one is refused: FieldValueError."""
         return self._set(values)
 
 
@@ -517,7 +517,7 @@ class _AnyProvider(_Provider[AnyEntity, AnyFields, AnyRow]):
 
     @sync_or_async
     def new(self, ctx: _AnyContext, /, **values: _Unpack[AnyValues]) -> AnyEntity:
-        """A tracked new entity. FieldValueError."""
+        """A new entity with an id; the next flush inserts it. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -528,7 +528,7 @@ class _AnyProvider(_Provider[AnyEntity, AnyFields, AnyRow]):
         id: _int,
         **values: _Unpack[AnyValues],
     ) -> AnyEntity:
-        """The same with an id of your own."""
+        """The same with an id of your own. QueryError for what cannot be one."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -539,7 +539,7 @@ class _AnyProvider(_Provider[AnyEntity, AnyFields, AnyRow]):
         /,
         **changes: _Unpack[AnyChanges],
     ) -> _int:
-        """Change all rows that match; their number."""
+        """Change all rows that match at once, without callbacks; their number."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async
@@ -550,7 +550,7 @@ class _AnyProvider(_Provider[AnyEntity, AnyFields, AnyRow]):
         /,
         **defaults: _Unpack[AnyValues],
     ) -> _tuple[AnyEntity, _bool]:
-        """The one with these unique values, and whether it is new."""
+        """The one with these unique values, or a new one: then True, and flushed."""
         return self._get_or_create(ctx, unique, defaults)
 
     @sync_or_async
@@ -583,7 +583,7 @@ class _AnyProvider(_Provider[AnyEntity, AnyFields, AnyRow]):
         ctx: _AnyContext,
         entities: _Iterable[AnyEntity],
     ) -> _list[_Class]:
-        """Load `Class` of all these in one batch."""
+        """Load `Class` of all these at once; held until `ctx.clear()`."""
         return self._load(ctx, 17, class_.ClassProvider, entities)
 
 

@@ -30,7 +30,7 @@ class Class(EntityBase):
     __slots__ = ()
 
     def set(self, /, **values: Unpack[ClassValues]) -> Self:
-        """Assign several fields at once; the entity."""
+        """Assign several fields, or none when one is refused: FieldValueError."""
         return self._set(values)
 
 
@@ -54,7 +54,7 @@ class _ClassProvider(Provider[Class, ClassFields, ClassRow]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[ClassValues]) -> Class:
-        """A tracked new entity. FieldValueError."""
+        """A new entity with an id; the next flush inserts it. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -65,7 +65,7 @@ class _ClassProvider(Provider[Class, ClassFields, ClassRow]):
         id: int,
         **values: Unpack[ClassValues],
     ) -> Class:
-        """The same with an id of your own."""
+        """The same with an id of your own. QueryError for what cannot be one."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -76,7 +76,7 @@ class _ClassProvider(Provider[Class, ClassFields, ClassRow]):
         /,
         **changes: Unpack[ClassChanges],
     ) -> int:
-        """Change all rows that match; their number."""
+        """Change all rows that match at once, without callbacks; their number."""
         return self._update_where(ctx, query, changes)
 
 

@@ -63,7 +63,7 @@ class HTTPLog2Entity(EntityBase):
         return self._must_reference(ctx, provider.ProviderProvider, 1)
 
     def set(self, /, **values: Unpack[HTTPLog2Values]) -> Self:
-        """Assign several fields at once; the entity."""
+        """Assign several fields, or none when one is refused: FieldValueError."""
         return self._set(values)
 
 
@@ -92,7 +92,7 @@ class _HTTPLog2Provider(Provider[HTTPLog2Entity, HTTPLog2Fields, HTTPLog2Row]):
         /,
         **values: Unpack[HTTPLog2Values],
     ) -> HTTPLog2Entity:
-        """A tracked new entity. FieldValueError."""
+        """A new entity with an id; the next flush inserts it. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -103,7 +103,7 @@ class _HTTPLog2Provider(Provider[HTTPLog2Entity, HTTPLog2Fields, HTTPLog2Row]):
         id: int,
         **values: Unpack[HTTPLog2Values],
     ) -> HTTPLog2Entity:
-        """The same with an id of your own."""
+        """The same with an id of your own. QueryError for what cannot be one."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -114,7 +114,7 @@ class _HTTPLog2Provider(Provider[HTTPLog2Entity, HTTPLog2Fields, HTTPLog2Row]):
         /,
         **changes: Unpack[HTTPLog2Changes],
     ) -> int:
-        """Change all rows that match; their number."""
+        """Change all rows that match at once, without callbacks; their number."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async
@@ -123,7 +123,7 @@ class _HTTPLog2Provider(Provider[HTTPLog2Entity, HTTPLog2Fields, HTTPLog2Row]):
         ctx: AnyContext,
         entities: Iterable[HTTPLog2Entity],
     ) -> list[_Provider]:
-        """Load `Any` of all these in one batch."""
+        """Load `Any` of all these at once; held until `ctx.clear()`."""
         return self._load(ctx, 1, provider.ProviderProvider, entities)
 
 

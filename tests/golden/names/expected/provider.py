@@ -62,7 +62,7 @@ class Provider(EntityBase):
         return self._must_reference(ctx, class_.ClassProvider, 1)
 
     def set(self, /, **values: Unpack[ProviderValues]) -> Self:
-        """Assign several fields at once; the entity."""
+        """Assign several fields, or none when one is refused: FieldValueError."""
         return self._set(values)
 
 
@@ -92,7 +92,7 @@ class _ProviderProvider(_Provider[Provider, ProviderFields, ProviderRow]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[ProviderValues]) -> Provider:
-        """A tracked new entity. FieldValueError."""
+        """A new entity with an id; the next flush inserts it. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -103,7 +103,7 @@ class _ProviderProvider(_Provider[Provider, ProviderFields, ProviderRow]):
         id: int,
         **values: Unpack[ProviderValues],
     ) -> Provider:
-        """The same with an id of your own."""
+        """The same with an id of your own. QueryError for what cannot be one."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -114,12 +114,12 @@ class _ProviderProvider(_Provider[Provider, ProviderFields, ProviderRow]):
         /,
         **changes: Unpack[ProviderChanges],
     ) -> int:
-        """Change all rows that match; their number."""
+        """Change all rows that match at once, without callbacks; their number."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async
     def load_owner(self, ctx: AnyContext, entities: Iterable[Provider]) -> list[Class]:
-        """Load `owner` of all these in one batch."""
+        """Load `owner` of all these at once; held until `ctx.clear()`."""
         return self._load(ctx, 1, class_.ClassProvider, entities)
 
 

@@ -182,7 +182,7 @@ class CompanyEntity(EntityBase):
         return self._must_reference(ctx, office_entity.OfficeEntityProvider, 5)
 
     def set(self, /, **values: Unpack[CompanyValues]) -> Self:
-        """Assign several fields at once; the entity."""
+        """Assign several fields, or none when one is refused: FieldValueError."""
         return self._set(values)
 
 
@@ -226,7 +226,7 @@ class _CompanyProvider(Provider[CompanyEntity, CompanyFields, CompanyRow]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[CompanyValues]) -> CompanyEntity:
-        """A tracked new entity. FieldValueError."""
+        """A new entity with an id; the next flush inserts it. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -237,7 +237,7 @@ class _CompanyProvider(Provider[CompanyEntity, CompanyFields, CompanyRow]):
         id: int,
         **values: Unpack[CompanyValues],
     ) -> CompanyEntity:
-        """The same with an id of your own."""
+        """The same with an id of your own. QueryError for what cannot be one."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -248,7 +248,7 @@ class _CompanyProvider(Provider[CompanyEntity, CompanyFields, CompanyRow]):
         /,
         **changes: Unpack[CompanyChanges],
     ) -> int:
-        """Change all rows that match; their number."""
+        """Change all rows that match at once, without callbacks; their number."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async
@@ -259,7 +259,7 @@ class _CompanyProvider(Provider[CompanyEntity, CompanyFields, CompanyRow]):
         /,
         **defaults: Unpack[CompanyValues],
     ) -> tuple[CompanyEntity, bool]:
-        """The one with these unique values, and whether it is new."""
+        """The one with these unique values, or a new one: then True, and flushed."""
         return self._get_or_create(ctx, unique, defaults)
 
     @sync_or_async
@@ -310,7 +310,7 @@ class _CompanyProvider(Provider[CompanyEntity, CompanyFields, CompanyRow]):
         ctx: AnyContext,
         entities: Iterable[CompanyEntity],
     ) -> list[PersonEntity]:
-        """Load `owner` of all these in one batch."""
+        """Load `owner` of all these at once; held until `ctx.clear()`."""
         return self._load(ctx, 1, person_entity.PersonEntityProvider, entities)
 
     @sync_or_async
@@ -319,7 +319,7 @@ class _CompanyProvider(Provider[CompanyEntity, CompanyFields, CompanyRow]):
         ctx: AnyContext,
         entities: Iterable[CompanyEntity],
     ) -> list[TagEntity]:
-        """Load `tags` of all these in one batch."""
+        """Load `tags` of all these at once; held until `ctx.clear()`."""
         return self._load(ctx, 2, tag_entity.TagEntityProvider, entities)
 
     @sync_or_async
@@ -328,7 +328,7 @@ class _CompanyProvider(Provider[CompanyEntity, CompanyFields, CompanyRow]):
         ctx: AnyContext,
         entities: Iterable[CompanyEntity],
     ) -> list[OfficeEntity]:
-        """Load `offices_1` of all these in one batch."""
+        """Load `offices_1` of all these at once; held until `ctx.clear()`."""
         return self._load(ctx, 3, office_entity.OfficeEntityProvider, entities)
 
     @sync_or_async
@@ -337,7 +337,7 @@ class _CompanyProvider(Provider[CompanyEntity, CompanyFields, CompanyRow]):
         ctx: AnyContext,
         entities: Iterable[CompanyEntity],
     ) -> list[OfficeEntity]:
-        """Load `offices_2` of all these in one batch."""
+        """Load `offices_2` of all these at once; held until `ctx.clear()`."""
         return self._load(ctx, 4, office_entity.OfficeEntityProvider, entities)
 
     @sync_or_async
@@ -346,7 +346,7 @@ class _CompanyProvider(Provider[CompanyEntity, CompanyFields, CompanyRow]):
         ctx: AnyContext,
         entities: Iterable[CompanyEntity],
     ) -> list[OfficeEntity]:
-        """Load `main` of all these in one batch."""
+        """Load `main` of all these at once; held until `ctx.clear()`."""
         return self._load(ctx, 5, office_entity.OfficeEntityProvider, entities)
 
 

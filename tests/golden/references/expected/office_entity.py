@@ -30,7 +30,7 @@ class OfficeEntity(EntityBase):
     __slots__ = ()
 
     def set(self, /, **values: Unpack[OfficeValues]) -> Self:
-        """Assign several fields at once; the entity."""
+        """Assign several fields, or none when one is refused: FieldValueError."""
         return self._set(values)
 
 
@@ -57,7 +57,7 @@ class _OfficeProvider(Provider[OfficeEntity, OfficeFields, OfficeRow]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[OfficeValues]) -> OfficeEntity:
-        """A tracked new entity. FieldValueError."""
+        """A new entity with an id; the next flush inserts it. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -68,7 +68,7 @@ class _OfficeProvider(Provider[OfficeEntity, OfficeFields, OfficeRow]):
         id: int,
         **values: Unpack[OfficeValues],
     ) -> OfficeEntity:
-        """The same with an id of your own."""
+        """The same with an id of your own. QueryError for what cannot be one."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -79,7 +79,7 @@ class _OfficeProvider(Provider[OfficeEntity, OfficeFields, OfficeRow]):
         /,
         **changes: Unpack[OfficeChanges],
     ) -> int:
-        """Change all rows that match; their number."""
+        """Change all rows that match at once, without callbacks; their number."""
         return self._update_where(ctx, query, changes)
 
 

@@ -102,7 +102,7 @@ class PersonEntity(EntityBase):
         return self._references(ctx, PersonEntityProvider, 3)
 
     def set(self, /, **values: Unpack[PersonValues]) -> Self:
-        """Assign several fields at once; the entity."""
+        """Assign several fields, or none when one is refused: FieldValueError."""
         return self._set(values)
 
 
@@ -137,7 +137,7 @@ class _PersonProvider(Provider[PersonEntity, PersonFields, PersonRow]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[PersonValues]) -> PersonEntity:
-        """A tracked new entity. FieldValueError."""
+        """A new entity with an id; the next flush inserts it. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -148,7 +148,7 @@ class _PersonProvider(Provider[PersonEntity, PersonFields, PersonRow]):
         id: int,
         **values: Unpack[PersonValues],
     ) -> PersonEntity:
-        """The same with an id of your own."""
+        """The same with an id of your own. QueryError for what cannot be one."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -159,7 +159,7 @@ class _PersonProvider(Provider[PersonEntity, PersonFields, PersonRow]):
         /,
         **changes: Unpack[PersonChanges],
     ) -> int:
-        """Change all rows that match; their number."""
+        """Change all rows that match at once, without callbacks; their number."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async
@@ -168,7 +168,7 @@ class _PersonProvider(Provider[PersonEntity, PersonFields, PersonRow]):
         ctx: AnyContext,
         entities: Iterable[PersonEntity],
     ) -> list[PersonEntity]:
-        """Load `parent` of all these in one batch."""
+        """Load `parent` of all these at once; held until `ctx.clear()`."""
         return self._load(ctx, 1, PersonEntityProvider, entities)
 
     @sync_or_async
@@ -177,7 +177,7 @@ class _PersonProvider(Provider[PersonEntity, PersonFields, PersonRow]):
         ctx: AnyContext,
         entities: Iterable[PersonEntity],
     ) -> list[CompanyEntity]:
-        """Load `employer` of all these in one batch."""
+        """Load `employer` of all these at once; held until `ctx.clear()`."""
         return self._load(ctx, 2, company_entity.CompanyEntityProvider, entities)
 
     @sync_or_async
@@ -186,7 +186,7 @@ class _PersonProvider(Provider[PersonEntity, PersonFields, PersonRow]):
         ctx: AnyContext,
         entities: Iterable[PersonEntity],
     ) -> list[PersonEntity]:
-        """Load `friends` of all these in one batch."""
+        """Load `friends` of all these at once; held until `ctx.clear()`."""
         return self._load(ctx, 3, PersonEntityProvider, entities)
 
 

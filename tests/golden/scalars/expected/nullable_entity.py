@@ -192,7 +192,7 @@ class NullableEntity(EntityBase):
         self._assign(13, value)
 
     def set(self, /, **values: Unpack[NullableValues]) -> Self:
-        """Assign several fields at once; the entity."""
+        """Assign several fields, or none when one is refused: FieldValueError."""
         return self._set(values)
 
 
@@ -230,7 +230,7 @@ class _NullableProvider(Provider[NullableEntity, NullableFields, NullableRow]):
         /,
         **values: Unpack[NullableValues],
     ) -> NullableEntity:
-        """A tracked new entity. FieldValueError."""
+        """A new entity with an id; the next flush inserts it. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -241,7 +241,7 @@ class _NullableProvider(Provider[NullableEntity, NullableFields, NullableRow]):
         id: int,
         **values: Unpack[NullableValues],
     ) -> NullableEntity:
-        """The same with an id of your own."""
+        """The same with an id of your own. QueryError for what cannot be one."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -252,7 +252,7 @@ class _NullableProvider(Provider[NullableEntity, NullableFields, NullableRow]):
         /,
         **changes: Unpack[NullableChanges],
     ) -> int:
-        """Change all rows that match; their number."""
+        """Change all rows that match at once, without callbacks; their number."""
         return self._update_where(ctx, query, changes)
 
 

@@ -359,7 +359,7 @@ class RequiredEntity(EntityBase):
         self._assign(29, value)
 
     def set(self, /, **values: Unpack[RequiredValues]) -> Self:
-        """Assign several fields at once; the entity."""
+        """Assign several fields, or none when one is refused: FieldValueError."""
         return self._set(values)
 
 
@@ -413,7 +413,7 @@ class _RequiredProvider(Provider[RequiredEntity, RequiredFields, RequiredRow]):
         /,
         **values: Unpack[RequiredValues],
     ) -> RequiredEntity:
-        """A tracked new entity. FieldValueError."""
+        """A new entity with an id; the next flush inserts it. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -424,7 +424,7 @@ class _RequiredProvider(Provider[RequiredEntity, RequiredFields, RequiredRow]):
         id: int,
         **values: Unpack[RequiredValues],
     ) -> RequiredEntity:
-        """The same with an id of your own."""
+        """The same with an id of your own. QueryError for what cannot be one."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -435,7 +435,7 @@ class _RequiredProvider(Provider[RequiredEntity, RequiredFields, RequiredRow]):
         /,
         **changes: Unpack[RequiredChanges],
     ) -> int:
-        """Change all rows that match; their number."""
+        """Change all rows that match at once, without callbacks; their number."""
         return self._update_where(ctx, query, changes)
 
 

@@ -43,7 +43,7 @@ class CategoryEntity(EntityBase):
         self._assign(1, value)
 
     def set(self, /, **values: Unpack[CategoryValues]) -> Self:
-        """Assign several fields at once; the entity."""
+        """Assign several fields, or none when one is refused: FieldValueError."""
         return self._set(values)
 
 
@@ -76,7 +76,7 @@ class _CategoryProvider(Provider[CategoryEntity, CategoryFields, CategoryRow]):
         /,
         **values: Unpack[CategoryValues],
     ) -> CategoryEntity:
-        """A tracked new entity. FieldValueError."""
+        """A new entity with an id; the next flush inserts it. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -87,7 +87,7 @@ class _CategoryProvider(Provider[CategoryEntity, CategoryFields, CategoryRow]):
         id: int,
         **values: Unpack[CategoryValues],
     ) -> CategoryEntity:
-        """The same with an id of your own."""
+        """The same with an id of your own. QueryError for what cannot be one."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -98,7 +98,7 @@ class _CategoryProvider(Provider[CategoryEntity, CategoryFields, CategoryRow]):
         /,
         **changes: Unpack[CategoryChanges],
     ) -> int:
-        """Change all rows that match; their number."""
+        """Change all rows that match at once, without callbacks; their number."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async
@@ -109,7 +109,7 @@ class _CategoryProvider(Provider[CategoryEntity, CategoryFields, CategoryRow]):
         /,
         **defaults: Unpack[CategoryValues],
     ) -> tuple[CategoryEntity, bool]:
-        """The one with these unique values, and whether it is new."""
+        """The one with these unique values, or a new one: then True, and flushed."""
         return self._get_or_create(ctx, unique, defaults)
 
     @sync_or_async

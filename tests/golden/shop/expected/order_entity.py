@@ -108,7 +108,7 @@ class OrderEntity(EntityBase):
         return self._must_reference(ctx, product_entity.ProductEntityProvider, 2)
 
     def set(self, /, **values: Unpack[OrderValues]) -> Self:
-        """Assign several fields at once; the entity."""
+        """Assign several fields, or none when one is refused: FieldValueError."""
         return self._set(values)
 
 
@@ -136,7 +136,7 @@ class _OrderProvider(Provider[OrderEntity, OrderFields, OrderRow]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[OrderValues]) -> OrderEntity:
-        """A tracked new entity. FieldValueError."""
+        """A new entity with an id; the next flush inserts it. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -147,7 +147,7 @@ class _OrderProvider(Provider[OrderEntity, OrderFields, OrderRow]):
         id: int,
         **values: Unpack[OrderValues],
     ) -> OrderEntity:
-        """The same with an id of your own."""
+        """The same with an id of your own. QueryError for what cannot be one."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -158,7 +158,7 @@ class _OrderProvider(Provider[OrderEntity, OrderFields, OrderRow]):
         /,
         **changes: Unpack[OrderChanges],
     ) -> int:
-        """Change all rows that match; their number."""
+        """Change all rows that match at once, without callbacks; their number."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async
@@ -167,7 +167,7 @@ class _OrderProvider(Provider[OrderEntity, OrderFields, OrderRow]):
         ctx: AnyContext,
         entities: Iterable[OrderEntity],
     ) -> list[UserEntity]:
-        """Load `user` of all these in one batch."""
+        """Load `user` of all these at once; held until `ctx.clear()`."""
         return self._load(ctx, 1, user_entity.UserEntityProvider, entities)
 
     @sync_or_async
@@ -176,7 +176,7 @@ class _OrderProvider(Provider[OrderEntity, OrderFields, OrderRow]):
         ctx: AnyContext,
         entities: Iterable[OrderEntity],
     ) -> list[ProductEntity]:
-        """Load `product` of all these in one batch."""
+        """Load `product` of all these at once; held until `ctx.clear()`."""
         return self._load(ctx, 2, product_entity.ProductEntityProvider, entities)
 
 

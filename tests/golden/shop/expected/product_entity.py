@@ -178,15 +178,15 @@ class ProductEntity(EntityBase):
         return self._must_reference(ctx, category_entity.CategoryEntityProvider, 3)
 
     def set(self, /, **values: Unpack[ProductValues]) -> Self:
-        """Assign several fields at once; the entity."""
+        """Assign several fields, or none when one is refused: FieldValueError."""
         return self._set(values)
 
     def force_delete(self) -> None:
-        """Delete the row itself at the next flush."""
+        """Let the next flush delete the row itself. DetachedEntityError."""
         self._force_delete()
 
     def restore(self) -> None:
-        """Take a deletion back."""
+        """Take a deletion back; the next flush writes it. DetachedEntityError."""
         self._restore()
 
 
@@ -226,7 +226,7 @@ class _ProductProvider(Provider[ProductEntity, ProductFields, ProductRow]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[ProductValues]) -> ProductEntity:
-        """A tracked new entity. FieldValueError."""
+        """A new entity with an id; the next flush inserts it. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -237,7 +237,7 @@ class _ProductProvider(Provider[ProductEntity, ProductFields, ProductRow]):
         id: int,
         **values: Unpack[ProductValues],
     ) -> ProductEntity:
-        """The same with an id of your own."""
+        """The same with an id of your own. QueryError for what cannot be one."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -248,7 +248,7 @@ class _ProductProvider(Provider[ProductEntity, ProductFields, ProductRow]):
         /,
         **changes: Unpack[ProductChanges],
     ) -> int:
-        """Change all rows that match; their number."""
+        """Change all rows that match at once, without callbacks; their number."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async
@@ -259,7 +259,7 @@ class _ProductProvider(Provider[ProductEntity, ProductFields, ProductRow]):
         /,
         **defaults: Unpack[ProductValues],
     ) -> tuple[ProductEntity, bool]:
-        """The one with these unique values, and whether it is new."""
+        """The one with these unique values, or a new one: then True, and flushed."""
         return self._get_or_create(ctx, unique, defaults)
 
     @sync_or_async
@@ -290,7 +290,7 @@ class _ProductProvider(Provider[ProductEntity, ProductFields, ProductRow]):
         ctx: AnyContext,
         entities: Iterable[ProductEntity],
     ) -> list[CategoryEntity]:
-        """Load `category` of all these in one batch."""
+        """Load `category` of all these at once; held until `ctx.clear()`."""
         return self._load(ctx, 3, category_entity.CategoryEntityProvider, entities)
 
 

@@ -139,7 +139,7 @@ class UserEntity(EntityBase):
         self._assign(8, value)
 
     def set(self, /, **values: Unpack[UserValues]) -> Self:
-        """Assign several fields at once; the entity."""
+        """Assign several fields, or none when one is refused: FieldValueError."""
         return self._set(values)
 
 
@@ -171,7 +171,7 @@ class _UserProvider(Provider[UserEntity, UserFields, UserRow]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[UserValues]) -> UserEntity:
-        """A tracked new entity. FieldValueError."""
+        """A new entity with an id; the next flush inserts it. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -182,7 +182,7 @@ class _UserProvider(Provider[UserEntity, UserFields, UserRow]):
         id: int,
         **values: Unpack[UserValues],
     ) -> UserEntity:
-        """The same with an id of your own."""
+        """The same with an id of your own. QueryError for what cannot be one."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -193,7 +193,7 @@ class _UserProvider(Provider[UserEntity, UserFields, UserRow]):
         /,
         **changes: Unpack[UserChanges],
     ) -> int:
-        """Change all rows that match; their number."""
+        """Change all rows that match at once, without callbacks; their number."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async
@@ -204,7 +204,7 @@ class _UserProvider(Provider[UserEntity, UserFields, UserRow]):
         /,
         **defaults: Unpack[UserValues],
     ) -> tuple[UserEntity, bool]:
-        """The one with these unique values, and whether it is new."""
+        """The one with these unique values, or a new one: then True, and flushed."""
         return self._get_or_create(ctx, unique, defaults)
 
     @sync_or_async

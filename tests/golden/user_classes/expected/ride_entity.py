@@ -133,7 +133,7 @@ class RideEntity(EntityBase):
         self._assign(7, value)
 
     def set(self, /, **values: Unpack[RideValues]) -> Self:
-        """Assign several fields at once; the entity."""
+        """Assign several fields, or none when one is refused: FieldValueError."""
         return self._set(values)
 
 
@@ -160,7 +160,7 @@ class _RideProvider(Provider[RideEntity, RideFields, RideRow]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[RideValues]) -> RideEntity:
-        """A tracked new entity. FieldValueError."""
+        """A new entity with an id; the next flush inserts it. FieldValueError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -171,7 +171,7 @@ class _RideProvider(Provider[RideEntity, RideFields, RideRow]):
         id: int,
         **values: Unpack[RideValues],
     ) -> RideEntity:
-        """The same with an id of your own."""
+        """The same with an id of your own. QueryError for what cannot be one."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -182,7 +182,7 @@ class _RideProvider(Provider[RideEntity, RideFields, RideRow]):
         /,
         **changes: Unpack[RideChanges],
     ) -> int:
-        """Change all rows that match; their number."""
+        """Change all rows that match at once, without callbacks; their number."""
         return self._update_where(ctx, query, changes)
 
 

@@ -255,9 +255,10 @@ class Context(_ContextBase, SyncUnitOfWork):
         released. Inside ``transaction()`` both that and what is queued for Redis wait for the block's end. Entities are
         clean afterwards and stay usable.
 
-        Raises what a before-handler raises, MissingValueError, DanglingReferenceError, DuplicateKeyError, EntityGoneError, StaleEntityError,
-        DeadlockError, MySQLConnectionError, CacheUnavailableError: nothing was written and the changes are kept.
-        CommitUnknownError, PartialCommitError, PostCommitError say what was written.
+        Raises what a before-handler raises, MissingValueError, DanglingReferenceError, ReferenceCycleError,
+        ForeignEntityError, DuplicateKeyError, EntityGoneError, StaleEntityError, DeadlockError, MySQLConnectionError,
+        CacheUnavailableError: nothing was written and the changes are kept. CommitUnknownError, PartialCommitError,
+        PostCommitError say what was written. ReentrantFlushError by a handler of its own.
         """
         return self._run(flush_plan(self, entities))
 

@@ -114,7 +114,7 @@ def update(path: ValuePath, provider: Any, rows: Sequence[Values], starts: Seque
     entities = insert(path, provider, starts, ())
     for entity, row in zip(entities, rows, strict=True):
         entity.set(**row)
-        path.do(entity._unit.owner.flush())
+        path.do(entity._identity_map.unit_of_work.flush())
     return entities
 
 
@@ -123,7 +123,7 @@ def joint_update(path: ValuePath, provider: Any, rows: Sequence[Values], starts:
     entities = insert(path, provider, starts, ())
     for entity, row in zip(entities, rows, strict=True):
         entity.set(**row)
-    path.do(entities[0]._unit.owner.flush())
+    path.do(entities[0]._identity_map.unit_of_work.flush())
     return entities
 
 

@@ -72,7 +72,7 @@ def loaded(path: ValuePath, entity: Any) -> Any:
 
 def flush(path: ValuePath, entity: Any) -> Any:
     """Flush the entity's context."""
-    return path.do(entity._unit.owner.flush())
+    return path.do(entity._identity_map.unit_of_work.flush())
 
 
 @pytest.mark.parametrize("changed", [[True], ["1"], [None]])
@@ -174,7 +174,9 @@ def test_a_document_survives_that_its_row_is_read_again(path: ValuePath, before:
 
     if before:
         numbers["b"] = 2
-    found = path.do(provider.search_one(entity._unit.owner, Query().filter(provider.fields.id == entity.id)))
+    found = path.do(
+        provider.search_one(entity._identity_map.unit_of_work, Query().filter(provider.fields.id == entity.id))
+    )
     if not before:
         numbers["b"] = 2
     flush(path, entity)
@@ -191,7 +193,7 @@ def test_a_document_that_somebody_else_changed_is_read_anew(path: ValuePath) -> 
     other.numbers = {"a": 9}
     flush(path, other)
 
-    path.do(provider.search_many(entity._unit.owner, Query().filter(provider.fields.id == entity.id)))
+    path.do(provider.search_many(entity._identity_map.unit_of_work, Query().filter(provider.fields.id == entity.id)))
 
     assert ({"a": 9}, False) == (entity.numbers, entity.is_dirty)
 
@@ -252,7 +254,7 @@ def test_a_reload_notices_a_document_that_was_changed_in_place(path: ValuePath) 
     """It would be lost otherwise; with ``discard`` it is meant to be."""
     entity = stored(path, numbers={"a": 1})
     entity.numbers["b"] = 2
-    ctx = entity._unit.owner
+    ctx = entity._identity_map.unit_of_work
 
     with pytest.raises(UnsavedChangesError):
         path.do(ctx.reload(entity))

@@ -71,7 +71,7 @@ def test_look_ups_of_many_contexts_cost_one_statement(merging: Shop) -> None:
     assert [("mysql", "SELECT")] == observed.sent
     assert 20 == observed.entries[0].rows
     assert [str(id) for id in range(1, 21)] == [counter.label for counter in found]
-    assert contexts == [counter._unit.owner for counter in found]
+    assert contexts == [counter._identity_map.unit_of_work for counter in found]
 
 
 def test_look_ups_through_redis_cost_one_mget(merging: Shop) -> None:

@@ -124,7 +124,13 @@ def test_a_reload_that_was_overtaken_is_read_again(cached_shop: Shop) -> None:
     ctx = cached_shop.context()
     user = cached_shop.do(cached_shop.users.get_by_id(ctx, id))
 
-    read_overtaken(cached_shop, user._unit, id, lambda unit, _: reload_plan(unit.owner, [user]), WRITES["update_where"])
+    read_overtaken(
+        cached_shop,
+        user._identity_map,
+        id,
+        lambda identity_map, _: reload_plan(identity_map.unit_of_work, [user]),
+        WRITES["update_where"],
+    )
 
     assert 100 == cached_shop.do(cached_shop.users.get_by_id(ctx, id)).age
     assert 100 == user.age

@@ -18,7 +18,8 @@ from fluxaorm.addresses import parse_mysql
 from fluxaorm.options import MySQLOptions
 from fluxaorm.plans.effects import ExecResult, Execute, FetchRows, Plan, Row, Target
 from fluxaorm.pools import make_sql_pool
-from fluxaorm.pools.base.ports import PoolStats, SQLPool
+from fluxaorm.pools.base.ports import PoolStats
+from fluxaorm.pools.base.sql_ports import SQLPool
 from fluxaorm.runners.asyncio import AsyncRunner
 from fluxaorm.runners.sync import SyncRunner
 from tests.support.sql_servers import Database, SqlServer

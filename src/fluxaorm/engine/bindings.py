@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from fluxaorm.entity.schema import EntitySchema
     from fluxaorm.plans.state.bound_entity import ProviderPort
     from fluxaorm.plans.state.engine_port import EnginePort
-    from fluxaorm.pools.base.ports import RedisPool, SQLPool
+    from fluxaorm.pools.base.redis_ports import RedisPool
+    from fluxaorm.pools.base.sql_ports import SQLPool
     from fluxaorm.runtime.provider import Provider
 
 

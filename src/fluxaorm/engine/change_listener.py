@@ -14,7 +14,7 @@ from typing import Final
 from fluxaorm.errors import RedisError
 from fluxaorm.plans.state.keys import read_changes
 from fluxaorm.plans.state.local_rows import LocalRows, Trust
-from fluxaorm.pools.base.ports import MESSAGE, PONG, Subscription
+from fluxaorm.pools.base.redis_ports import MESSAGE, PONG, Subscription
 from fluxaorm.pools.base.threads import wait_for_end
 
 HEARTBEAT: Final = 0.5

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from fluxaorm.plans.cache.identity import RedisNamespace
     from fluxaorm.plans.effects import Plan, ServerThread
     from fluxaorm.plans.state.bound_entity import BoundEntity, DisabledCaches, ProviderPort
-    from fluxaorm.pools.base.ports import RedisPool, SQLPool
+    from fluxaorm.pools.base.redis_ports import RedisPool
+    from fluxaorm.pools.base.sql_ports import SQLPool
 
 
 T = TypeVar("T")

@@ -28,7 +28,8 @@ from fluxaorm.runtime.schema import EngineSchema
 if TYPE_CHECKING:
     from fluxaorm.engine.value_caches import LocalCache
     from fluxaorm.plans.state.bound_entity import ProviderPort
-    from fluxaorm.pools.base.ports import RedisPool, SQLPool
+    from fluxaorm.pools.base.redis_ports import RedisPool
+    from fluxaorm.pools.base.sql_ports import SQLPool
     from fluxaorm.registry.registrations import ClickhouseRegistration, KafkaRegistration
     from fluxaorm.runtime.provider import Provider
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fluxaorm.context import AsyncContext, Context
     from fluxaorm.dialects.port import Dialect
     from fluxaorm.plans.effects import ExecResult, QueryRows
-    from fluxaorm.pools.base.ports import PoolLimits, SQLPool
+    from fluxaorm.pools.base.sql_ports import PoolLimits, SQLPool
     from fluxaorm.query.where import Where
 
 

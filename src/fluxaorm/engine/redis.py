@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fluxaorm.pools.base.ports import RedisPool
+    from fluxaorm.pools.base.redis_ports import RedisPool
 
 
 class EngineRedis:

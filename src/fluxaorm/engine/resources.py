@@ -24,7 +24,8 @@ from fluxaorm.runners.timed_sync import TimedSyncRunner
 if TYPE_CHECKING:
     from fluxaorm.engine.change_listener import ChangeListener
     from fluxaorm.plans.effects import Plan
-    from fluxaorm.pools.base.ports import RedisPool, SQLPool
+    from fluxaorm.pools.base.redis_ports import RedisPool
+    from fluxaorm.pools.base.sql_ports import SQLPool
 
 T = TypeVar("T")
 

@@ -9,7 +9,8 @@ from fluxaorm.addresses import SQLiteAddress
 if TYPE_CHECKING:
     from fluxaorm.addresses import MySQLAddress, RedisAddress
     from fluxaorm.options import MySQLOptions, RedisOptions
-    from fluxaorm.pools.base.ports import RedisPool, SQLPool
+    from fluxaorm.pools.base.redis_ports import RedisPool
+    from fluxaorm.pools.base.sql_ports import SQLPool
 
 __all__ = ["make_redis_pool", "make_sql_pool"]
 

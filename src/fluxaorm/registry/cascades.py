@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from fluxaorm.entity.schema import EntitySchema
 from fluxaorm.errors import MySQLError
-from fluxaorm.pools.base.ports import SQLPool
+from fluxaorm.pools.base.sql_ports import SQLPool
 
 _CASCADES: Final = {"CASCADE": "deletes", "SET NULL": "changes", "SET DEFAULT": "changes"}
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from fluxaorm.entity.schema import ColumnSchema, EntitySchema
-from fluxaorm.pools.base.ports import SQLPool
+from fluxaorm.pools.base.sql_ports import SQLPool
 
 TEXTS_A_QUERY: Final = 500
 

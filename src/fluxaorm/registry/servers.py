@@ -10,7 +10,8 @@ from fluxaorm.dialects import is_supported
 from fluxaorm.engine.core import EngineCore
 from fluxaorm.errors import PoolConnectError, RegistryError
 from fluxaorm.plans.cache.identity import identity_problems_plan
-from fluxaorm.pools.base.ports import RedisPool, RedisServer, SQLPool
+from fluxaorm.pools.base.redis_ports import RedisPool, RedisServer
+from fluxaorm.pools.base.sql_ports import SQLPool
 from fluxaorm.registry.cascades import cascades_onto_caches
 from fluxaorm.registry.collations import alike_members
 

@@ -52,7 +52,9 @@ from fluxaorm.runners.outcomes import (
 from fluxaorm.runners.parallel import merged_by_pool, split_replies
 
 if TYPE_CHECKING:
-    from fluxaorm.pools.base.ports import RedisPool, SQLPool, SyncPool, SyncRedis, SyncSQLConnection
+    from fluxaorm.pools.base.ports import SyncPool
+    from fluxaorm.pools.base.redis_ports import RedisPool, SyncRedis
+    from fluxaorm.pools.base.sql_ports import SQLPool, SyncSQLConnection
     from fluxaorm.runners.observer import Observer
 
 T = TypeVar("T")

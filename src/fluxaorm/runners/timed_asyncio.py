@@ -15,7 +15,9 @@ from fluxaorm.runners.shield import Shield
 from fluxaorm.runners.time_limits import Limit, TimeLimit, limit_of
 
 if TYPE_CHECKING:
-    from fluxaorm.pools.base.ports import AsyncPool, AsyncSQLConnection, RedisPool, SQLPool
+    from fluxaorm.pools.base.ports import AsyncPool
+    from fluxaorm.pools.base.redis_ports import RedisPool
+    from fluxaorm.pools.base.sql_ports import AsyncSQLConnection, SQLPool
     from fluxaorm.runners.observer import Observer
 
 

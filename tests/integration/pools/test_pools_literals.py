@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from fluxaorm.addresses import parse_mysql
 from fluxaorm.options import MySQLOptions
 from fluxaorm.pools import make_sql_pool
-from fluxaorm.pools.base.ports import SyncSQLConnection
+from fluxaorm.pools.base.sql_ports import SyncSQLConnection
 from tests.support.sql_servers import Database
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)

@@ -21,7 +21,8 @@ from fluxaorm.errors import PoolConnectError, RedisConnectionError, RedisError
 from fluxaorm.options import RedisOptions
 from fluxaorm.plans.effects import RedisCommand, RedisReplies
 from fluxaorm.pools import make_redis_pool
-from fluxaorm.pools.base.ports import PoolStats, RedisPool
+from fluxaorm.pools.base.ports import PoolStats
+from fluxaorm.pools.base.redis_ports import RedisPool
 from tests.support.network import MakeProxy
 from tests.support.passwords import MARK, new_password
 from tests.support.private_servers import StartServer

@@ -13,7 +13,7 @@ from fluxaorm.engine.change_listener import ChangeListener
 from fluxaorm.errors import RedisConnectionError
 from fluxaorm.plans.state.keys import changes_message
 from fluxaorm.plans.state.local_rows import LocalRows
-from fluxaorm.pools.base.ports import MESSAGE, PONG
+from fluxaorm.pools.base.redis_ports import MESSAGE, PONG
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("no_sockets")

@@ -12,7 +12,8 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 from weakref import WeakSet
 
 from fluxaorm.pools.base.connection_stack import UNFIT, ConnectionStack
-from fluxaorm.pools.base.ports import Pooled, PoolLimits, PoolStats
+from fluxaorm.pools.base.ports import Pooled, PoolStats
+from fluxaorm.pools.base.sql_ports import PoolLimits
 
 
 class Closable(Pooled, Protocol):

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Final, Generic, TypeVar
 
-from fluxaorm.pools.base.ports import Pooled, PoolLimits, PoolStats
+from fluxaorm.pools.base.ports import Pooled, PoolStats
+from fluxaorm.pools.base.sql_ports import PoolLimits
 
 KEPT: Final = 0
 WANTED: Final = 1

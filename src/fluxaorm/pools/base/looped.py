@@ -9,7 +9,8 @@ from typing import Any, Generic, TypeVar
 
 from fluxaorm.pools.base.blocking import FULL_PAUSE, PROBE_SECONDS, Closable, Refusal, never_full, never_lost
 from fluxaorm.pools.base.connection_stack import UNFIT, ConnectionStack
-from fluxaorm.pools.base.ports import PoolLimits, PoolStats
+from fluxaorm.pools.base.ports import PoolStats
+from fluxaorm.pools.base.sql_ports import PoolLimits
 
 C = TypeVar("C", bound=Closable)
 

@@ -15,7 +15,8 @@ from fluxaorm.pools.base.blocking import ConnectionPool
 from fluxaorm.pools.base.forks import run_each
 from fluxaorm.pools.base.looped import AsyncConnectionPool
 from fluxaorm.pools.base.per_loop import PerLoop
-from fluxaorm.pools.base.ports import PoolLimits, PoolStats, total
+from fluxaorm.pools.base.ports import PoolStats, total
+from fluxaorm.pools.base.sql_ports import PoolLimits
 
 if TYPE_CHECKING:
     from fluxaorm.addresses import MySQLAddress, SQLiteAddress

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from fluxaorm.plans.effects import Statement
-from fluxaorm.pools.base.ports import PACKET_BYTES
+from fluxaorm.pools.base.sql_ports import PACKET_BYTES
 from fluxaorm.pools.mysql.literals import Render, Sql, render
 from fluxaorm.query.kept import SHORT_TEXT
 

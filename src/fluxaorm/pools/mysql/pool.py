@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from fluxaorm.addresses import MySQLAddress
     from fluxaorm.options import MySQLOptions
-    from fluxaorm.pools.base.ports import SyncSQLConnection
+    from fluxaorm.pools.base.sql_ports import SyncSQLConnection
 
 DEFAULT_CHARSET: Final = "utf8mb4"
 _UTF8: Final = re.compile(r"^utf8(?=_|$)", re.IGNORECASE)

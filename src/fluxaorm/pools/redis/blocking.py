@@ -21,7 +21,8 @@ from fluxaorm.errors import RedisConnectionError, RedisError
 from fluxaorm.plans.effects import RedisCommand, RedisReplies
 from fluxaorm.pools.base.blocking import ConnectionPool
 from fluxaorm.pools.base.forks import run_each
-from fluxaorm.pools.base.ports import PoolLimits, PoolStats
+from fluxaorm.pools.base.ports import PoolStats
+from fluxaorm.pools.base.sql_ports import PoolLimits
 from fluxaorm.pools.base.watching import Watch, shut_down
 from fluxaorm.pools.redis.wire import (
     CONFIRM_AFTER,

@@ -9,7 +9,9 @@ import msgspec
 
 from fluxaorm.errors import PoolConnectError, RedisError
 from fluxaorm.pools.base.per_loop import PerLoop
-from fluxaorm.pools.base.ports import AsyncRedis, PoolLimits, PoolStats, RedisServer, Subscription, SyncRedis, total
+from fluxaorm.pools.base.ports import PoolStats, total
+from fluxaorm.pools.base.redis_ports import AsyncRedis, RedisServer, Subscription, SyncRedis
+from fluxaorm.pools.base.sql_ports import PoolLimits
 from fluxaorm.pools.redis.blocking import BlockingLink, BlockingRedis
 from fluxaorm.pools.redis.looped import LoopRedis
 from fluxaorm.pools.redis.settings import RedisSettings

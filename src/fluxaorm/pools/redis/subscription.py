@@ -18,7 +18,7 @@ import hiredis
 from redis.exceptions import RedisError as DriverError
 
 from fluxaorm.errors import RedisConnectionError, RedisError
-from fluxaorm.pools.base.ports import MESSAGE
+from fluxaorm.pools.base.redis_ports import MESSAGE
 from fluxaorm.pools.redis.wire import NOTHING_YET, Refusals, driver_reason, pack, reply_reader
 
 READ_BYTES: Final = 65_536

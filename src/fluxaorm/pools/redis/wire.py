@@ -13,7 +13,7 @@ import hiredis
 
 from fluxaorm.errors import RedisError
 from fluxaorm.plans.effects import RedisCommand
-from fluxaorm.pools.base.ports import RedisServer
+from fluxaorm.pools.base.redis_ports import RedisServer
 
 IDENTITY_COMMANDS: Final[tuple[RedisCommand, ...]] = (("INFO", "server"), ("INFO", "replication"))
 """What a fresh connection asks, so that every reply can be told apart from those of another server or another run."""

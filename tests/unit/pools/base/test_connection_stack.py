@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
 from fluxaorm.pools.base.connection_stack import KEPT, UNFIT, WANTED, ConnectionStack
-from fluxaorm.pools.base.ports import PoolLimits, PoolStats
+from fluxaorm.pools.base.ports import PoolStats
+from fluxaorm.pools.base.sql_ports import PoolLimits
 from tests.unit.pools.doubles import Clock, FakeConnection
 
 

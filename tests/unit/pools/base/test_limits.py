@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fluxaorm.options import MySQLOptions
-from fluxaorm.pools.base.ports import PoolLimits
 from fluxaorm.pools.base.sql import limits_from
+from fluxaorm.pools.base.sql_ports import PoolLimits
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ import pytest
 from fluxaorm.errors import MySQLConnectionError, PoolTimeoutError
 from fluxaorm.pools.base.blocking import ConnectionPool
 from fluxaorm.pools.base.looped import AsyncConnectionPool
-from fluxaorm.pools.base.ports import PoolLimits, PoolStats
+from fluxaorm.pools.base.ports import PoolStats
+from fluxaorm.pools.base.sql_ports import PoolLimits
 from tests.support.waiting import wait_until
 from tests.unit.pools.doubles import Factory, FakeConnection, refusal
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fluxaorm.errors import RedisError
-from fluxaorm.pools.base.ports import RedisServer
+from fluxaorm.pools.base.redis_ports import RedisServer
 from fluxaorm.pools.redis.wire import NOTHING_YET, Refusals, identity_from, packed, reply_reader, server_from
 
 

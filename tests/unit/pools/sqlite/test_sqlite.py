@@ -19,7 +19,7 @@ from fluxaorm.errors import DeadlockError, MySQLError, NotSupportedError, PoolCo
 from fluxaorm.options import MySQLOptions
 from fluxaorm.plans.effects import Begin, Commit, Execute, FetchRows, Plan, Rollback, Session, Sleep
 from fluxaorm.pools import make_sql_pool
-from fluxaorm.pools.base.ports import SQLPool
+from fluxaorm.pools.base.sql_ports import SQLPool
 from fluxaorm.pools.sqlite import connection as sqlite
 from fluxaorm.runners.asyncio import AsyncRunner
 from fluxaorm.runners.sync import SyncRunner

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 from fluxaorm.errors import RedisConnectionError
 from fluxaorm.plans.effects import RedisCommand, RedisReplies
 from fluxaorm.pools.base.forks import run_each
-from fluxaorm.pools.base.ports import PoolLimits, PoolStats, total
+from fluxaorm.pools.base.ports import PoolStats, total
+from fluxaorm.pools.base.sql_ports import PoolLimits
 from fluxaorm.pools.base.watching import Watch
 from fluxaorm.pools.redis.blocking import BlockingLink, BlockingRedis
 from fluxaorm.pools.redis.cluster.plans import Answers, ClusterPlan, Wave, trip_plan, undone_by

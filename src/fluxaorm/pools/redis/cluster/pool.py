@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fluxaorm.errors import PoolConnectError, RedisError
-from fluxaorm.pools.base.ports import AsyncRedis, PoolLimits, RedisServer, Subscription
+from fluxaorm.pools.base.redis_ports import AsyncRedis, RedisServer, Subscription
+from fluxaorm.pools.base.sql_ports import PoolLimits
 from fluxaorm.pools.redis.cluster.blocking import BlockingCluster
 from fluxaorm.pools.redis.cluster.looped import LoopCluster
 from fluxaorm.pools.redis.cluster.plans import each_primary_plan, up_to_date_plan

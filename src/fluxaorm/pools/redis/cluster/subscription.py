@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from fluxaorm.errors import RedisConnectionError
 from fluxaorm.pools.base.forks import run_each
-from fluxaorm.pools.base.ports import PONG
+from fluxaorm.pools.base.redis_ports import PONG
 from fluxaorm.pools.redis.cluster.slots import Node
 from fluxaorm.pools.redis.subscription import RedisSubscription
 

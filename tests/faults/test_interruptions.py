@@ -14,6 +14,7 @@ import pytest
 
 import fluxaorm as fx
 from tests.support.effects import AtEffect
+from tests.support.insides import pending
 from tests.support.redis_servers import RedisServer
 from tests.support.server_threads import threads_at
 from tests.support.shells import open_shell
@@ -104,7 +105,7 @@ def test_a_flush_cancelled_at_any_effect_is_all_or_nothing(aio: Shop, tables: Ta
         assert 0 == aio.do(held())
         if made[0].is_new:
             aio.do(ctx.clone().aclose())
-            assert 3 == len(ctx._pending)
+            assert 3 == len(pending(ctx))
             ctx._run_plan = aio.engine._core.async_runner.run
             assert fx.FlushResult(inserted=3) == aio.do(ctx.flush())
         if not happened:

@@ -15,6 +15,7 @@ from devstack.proxy import Direction, Verdict
 from fluxaorm.errors import CommitUnknownError, MySQLConnectionError, MySQLError
 from tests.support.blocks import block
 from tests.support.fragile import Fragile
+from tests.support.insides import pending
 from tests.support.kills import kill_all
 from tests.support.passwords import new_password
 from tests.support.private_servers import StartServer
@@ -93,15 +94,7 @@ def test_a_kill_around_the_commit_is_all_or_nothing(fragile: Fragile, word: str,
     wait_until(lambda: fragile.engine._core.resources.background.unfinished == 0, "the keys to be released")
 
     assert ["killed"] == happened
-    assert (
-        ((1, 1, 1), 0) == (counts(fragile), len(ctx._pending))
-        if known
-        else ((0, 0, 0), 3)
-        == (
-            counts(fragile),
-            len(ctx._pending),
-        )
-    )
+    assert (((1, 1, 1), 0) if known else ((0, 0, 0), 3)) == (counts(fragile), len(pending(ctx)))
     assert known or (word, way) != ("COMMIT", AFTER)
     ctx.clear_flush()
 

@@ -13,6 +13,7 @@ from devstack.proxy import Direction, Proxy, Verdict
 from fluxaorm.errors import CacheUnavailableError, CommitUnknownError, MySQLConnectionError, TransactionLostError
 from tests.support.blocks import block
 from tests.support.fragile import Fragile
+from tests.support.insides import pending
 
 
 def cut_when(proxy: Proxy, word: bytes, *, answer: bool) -> None:
@@ -85,11 +86,11 @@ def test_a_server_that_stays_away_is_told_and_nothing_is_written(fragile: Fragil
 
     with pytest.raises(MySQLConnectionError):
         fragile.do(ctx.flush())
-    pending = len(ctx._pending)
+    waiting = len(pending(ctx))
     fragile.mysql.accept()
     result = fragile.do(ctx.flush())
 
-    assert (2, fx.FlushResult(inserted=2), 1) == (pending, result, counted_rows(fragile))
+    assert (2, fx.FlushResult(inserted=2), 1) == (waiting, result, counted_rows(fragile))
 
 
 @pytest.mark.parametrize("answer", [False, True])

@@ -14,6 +14,7 @@ from fluxaorm.engine import Engine
 from fluxaorm.errors import ContextMisuseError, EntityNotFoundError, MySQLError
 from fluxaorm.observe.query_log import QueryLogEntry
 from tests.support import shop
+from tests.support.insides import known_ids
 from tests.support.redis_servers import RedisServer
 from tests.support.shells import Shell, open_shell
 from tests.support.shop_engines import Shop, open_engine
@@ -71,7 +72,7 @@ def test_look_ups_of_many_contexts_cost_one_statement(merging: Shop) -> None:
     assert [("mysql", "SELECT")] == observed.sent
     assert 20 == observed.entries[0].rows
     assert [str(id) for id in range(1, 21)] == [counter.label for counter in found]
-    assert contexts == [counter._identity_map.unit_of_work for counter in found]
+    assert [{id} for id in range(1, 21)] == [known_ids(ctx, merging.counters) for ctx in contexts]
 
 
 def test_look_ups_through_redis_cost_one_mget(merging: Shop) -> None:

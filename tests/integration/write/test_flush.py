@@ -20,6 +20,7 @@ from fluxaorm.errors import (
     StaleEntityError,
     UnflushedChangesWarning,
 )
+from tests.support.insides import pending
 from tests.support.shop_engines import Shop
 
 
@@ -393,7 +394,7 @@ def test_values_are_checked_on_assignment(cached_shop: Shop) -> None:
     with pytest.raises(FieldValueError, match=r"UserEntity\.nothing"):
         cached_shop.do(cached_shop.users.new(ctx, nothing=1))
 
-    assert (0, 1) == (user.age, len(ctx._pending))
+    assert (0, 1) == (user.age, len(pending(ctx)))
     ctx.clear_flush()
 
 

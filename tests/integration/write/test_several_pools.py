@@ -11,6 +11,7 @@ import pytest
 import fluxaorm as fx
 from fluxaorm import Entity, Field, Reference, UInt32
 from fluxaorm.errors import DuplicateKeyError, QueryError
+from tests.support.insides import pending
 from tests.support.shells import Shell
 from tests.support.sql_servers import Database, SqlServer
 
@@ -96,7 +97,7 @@ def test_what_fails_in_one_pool_is_written_in_none(
         shell.do(ctx.flush())
 
     assert (1, 1) == (written(mysql_database, "OrderEntity"), written(logs, "AuditEntity"))
-    assert 2 == len(ctx._pending)
+    assert 2 == len(pending(ctx))
     ctx.clear_flush()
 
 

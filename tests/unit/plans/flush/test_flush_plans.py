@@ -30,6 +30,7 @@ from fluxaorm.plans.effects import (
 from fluxaorm.plans.flush.flush import flush_plan
 from fluxaorm.plans.state.tracked import TrackedEntity
 from fluxaorm.plans.writes.flush_work import FlushResult
+from tests.support.insides import pending
 from tests.unit.plans.world import Thing, World, done, replies, run, words
 
 INTENDED: Any = (RedisRoundTrip, replies(b"ok"))
@@ -106,8 +107,8 @@ def test_a_cache_that_cannot_be_told_rolls_the_flush_back() -> None:
             (ShieldedRedisRoundTrip, RedisConnectionError("gone")),
         )
 
-    assert set(things) == set(world.unit_of_work._pending)
-    assert things[-1]._state == 0
+    assert set(things) == set(pending(world.unit_of_work))
+    assert things[-1].is_new
 
 
 def test_the_user_may_choose_to_write_without_the_cache() -> None:
@@ -171,7 +172,7 @@ def test_deadlocks_end_after_three_retries() -> None:
     with pytest.raises(DeadlockError):
         run(flush_plan(world.unit_of_work), *([*attempt, (Sleep, None)] * 3), *attempt)
 
-    assert 2 == len(world.unit_of_work._pending)
+    assert 2 == len(pending(world.unit_of_work))
 
 
 def test_a_connection_lost_before_commit_is_retried_once() -> None:
@@ -183,7 +184,7 @@ def test_a_connection_lost_before_commit_is_retried_once() -> None:
     with pytest.raises(MySQLConnectionError):
         run(flush_plan(world.unit_of_work), *lost, *lost)
 
-    assert 2 == len(world.unit_of_work._pending)
+    assert 2 == len(pending(world.unit_of_work))
 
 
 def test_a_pool_without_a_free_connection_is_not_waited_for_twice() -> None:
@@ -194,7 +195,7 @@ def test_a_pool_without_a_free_connection_is_not_waited_for_twice() -> None:
     with pytest.raises(PoolTimeoutError):
         run(flush_plan(world.unit_of_work), (Begin, PoolTimeoutError("no connection became free")))
 
-    assert 2 == len(world.unit_of_work._pending)
+    assert 2 == len(pending(world.unit_of_work))
 
 
 def test_an_unknown_commit_is_neither_retried_nor_released() -> None:
@@ -205,7 +206,7 @@ def test_an_unknown_commit_is_neither_retried_nor_released() -> None:
     with pytest.raises(CommitUnknownError):
         run(flush_plan(world.unit_of_work), INTENDED, (Execute, CommitUnknownError("lost")))
 
-    assert thing in world.unit_of_work._pending
+    assert thing in pending(world.unit_of_work)
 
 
 def test_a_cancelled_flush_rolls_back_and_releases() -> None:
@@ -223,7 +224,7 @@ def test_a_cancelled_flush_rolls_back_and_releases() -> None:
             (ShieldedRedisRoundTrip, replies(b"ok", b"ok")),
         )
 
-    assert 2 == len(world.unit_of_work._pending)
+    assert 2 == len(pending(world.unit_of_work))
     assert not world.unit_of_work._flushing
 
 

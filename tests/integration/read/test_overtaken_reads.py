@@ -173,7 +173,7 @@ def test_rows_that_the_write_left_alone_are_as_they_were_read(cached_shop: Shop)
 
 def test_many_changed_rows_are_remembered_as_all(plain_shop: Shop) -> None:
     """A context that lives long and writes much does not grow with what it wrote."""
-    unit = plain_shop.context().identity_map_of(plain_shop.counters)
+    unit = plain_shop.context()._identity_map_of(plain_shop.counters)
 
     unit.make_stale(range(1, 5_000))
     read_before, read_after = unit.is_overtaken(7_000, 0), unit.is_overtaken(7_000, unit.writes_seen)

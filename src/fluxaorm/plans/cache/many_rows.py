@@ -75,6 +75,8 @@ def read_rows_past_local_plan(
     engine: EnginePort, target: Target, binding: BoundEntity, ids: Sequence[int]
 ) -> Plan[dict[int, Row]]:
     """The same of rows that the local cache was asked for already; it keeps what is found."""
+    if not ids:
+        return {}
     if len(ids) <= BATCH:
         return (yield from _read_batch_plan(engine, target, binding, ids))
     rows: dict[int, Row] = {}

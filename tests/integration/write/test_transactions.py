@@ -14,6 +14,7 @@ from fluxaorm.errors import (
     QueryError,
 )
 from tests.support.blocks import Undo, block
+from tests.support.insides import pending
 from tests.support.shop import CounterEntity
 from tests.support.shop_engines import Shop
 
@@ -273,7 +274,7 @@ def test_a_repeated_function_begins_where_it_began_before(plain_shop: Shop) -> N
     attempts: list[tuple[int, int]] = []
 
     def count(inner: Any) -> Any:
-        attempts.append((counter.hits, len(inner.pending)))
+        attempts.append((counter.hits, len(pending(inner))))
         counter.hits += 1
 
     asynchronous = plain_shop.shell.name == "asyncio"

@@ -28,7 +28,7 @@ from fluxaorm.plans.effects import (
     Sleep,
 )
 from fluxaorm.plans.flush.flush import flush_plan
-from fluxaorm.plans.state.tracked import TrackedEntity
+from fluxaorm.plans.state.tracked import NEW, TrackedEntity
 from fluxaorm.plans.writes.flush_work import FlushResult
 from tests.support.insides import pending
 from tests.unit.plans.world import Thing, World, done, replies, run, words
@@ -108,7 +108,7 @@ def test_a_cache_that_cannot_be_told_rolls_the_flush_back() -> None:
         )
 
     assert set(things) == set(pending(world.unit_of_work))
-    assert things[-1].is_new
+    assert NEW == things[-1]._state
 
 
 def test_the_user_may_choose_to_write_without_the_cache() -> None:

@@ -13,6 +13,7 @@ from devstack.proxy import Direction, Proxy, Verdict
 from devstack.wire import redis_command
 from fluxaorm.errors import CacheUnavailableError, PostCommitError
 from tests.support.cached import Cached, SeatEntity
+from tests.support.insides import core
 from tests.support.network import MakeProxy
 from tests.support.private_servers import StartServer
 from tests.support.redis_servers import RedisServer
@@ -48,10 +49,10 @@ def test_a_full_redis_still_takes_intents_and_serves_what_it_has(
     """Nothing can be added, so reads fall back to looking and to the database; no change may be missed."""
     server = private_server(kind)
     cached = opened(tmp_path, f"{server.host}:{server.port}", server, shell)
-    cached.engine._core.binding(cached.provider).local = None
+    core(cached.engine).binding(cached.provider).local = None
     id, other = cached.add(row="A"), cached.add(row="B")
     read(cached, id)
-    counts: Any = cached.engine._core.binding(cached.provider).counts
+    counts: Any = core(cached.engine).binding(cached.provider).counts
     redis_command(server.host, server.port, "CONFIG", "SET", "maxmemory", "1")
     hits = counts.redis_hit
 
@@ -81,7 +82,7 @@ def test_a_release_that_redis_missed_is_made_up_for_when_it_is_back(
     """The rows are committed and the caller is told; readers need not wait for the intents' deadline."""
     cached = opened(tmp_path, f"{severed.host}:{severed.port}", valkey, shell, namespace=valkey.namespace)
     id = cached.add(row="A")
-    key = f"{cached.engine._core.binding(cached.provider).key_prefix}{id}"
+    key = f"{core(cached.engine).binding(cached.provider).key_prefix}{id}"
     ctx = cached.context()
     cached.do(cached.provider.must_get_by_id(ctx, id)).taken_by = 3
     severed.intercept = _cut_at(b"fx_release")

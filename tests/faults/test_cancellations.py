@@ -14,6 +14,7 @@ import fluxaorm as fx
 from fluxaorm import Entity, UInt64
 from fluxaorm.errors import FluxaError
 from tests.support.effects import AtEffect
+from tests.support.insides import core
 from tests.support.measured import Measured
 from tests.support.own_tables import without_own_tables
 from tests.support.redis_servers import RedisServer
@@ -124,7 +125,7 @@ async def pair_of(shop: Shop, name: str) -> Pair:
 
 async def assert_clean(shop: Shop, number: int) -> None:
     """Every connection is back, and answers what it is asked."""
-    pool = shop.engine._core.mysql_pools["default"].asyncio
+    pool = core(shop.engine).mysql_pools["default"].asyncio
     limit = asyncio.get_running_loop().time() + 20
     # a batch of look-ups goes on without those who left
     while (stats := pool.stats()).open != stats.idle:

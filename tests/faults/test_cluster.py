@@ -19,6 +19,7 @@ from fluxaorm.engine import Engine
 from fluxaorm.pools.redis.wire import CONFIRM_AFTER
 from tests.support.cached import SeatEntity
 from tests.support.cluster_moves import move_slot, owner_of, slot_of
+from tests.support.insides import core
 from tests.support.killed_workers import RegisterEntity
 from tests.support.local_caches import wait_until_open
 from tests.support.private_servers import StartCluster
@@ -45,13 +46,13 @@ def open_registers(database: Database, cluster: Cluster) -> Engine:
 
 def keys_at(engine: Engine, cluster: Cluster, number: int) -> list[str]:
     """Keys of rows that primary ``number`` owns."""
-    prefix = engine._core.binding(engine.provider(RegisterEntity)).key_prefix
+    prefix = core(engine).binding(engine.provider(RegisterEntity)).key_prefix
     keys = [f"{prefix}{id}" for id in range(1, ROWS + 1)]
     return [key for key in keys if owner_of(cluster, slot_of(cluster, key)) is cluster.primaries[number]]
 
 
 def hits_go_on(engine: Engine) -> bool:
-    counts: Any = engine._core.binding(engine.provider(RegisterEntity)).counts
+    counts: Any = core(engine).binding(engine.provider(RegisterEntity)).counts
     hits, errors = counts.redis_hit, counts.redis_error
     return wait_until(lambda: counts.redis_hit > hits + ROWS, 5) and bool(counts.redis_error == errors)
 
@@ -100,7 +101,7 @@ class TwoEngines:
     def read(self) -> tuple[int, bool]:
         """What the reader sees, and whether it had it in its process."""
         seats: Any = self.reader.provider(SeatEntity)
-        counts = self.reader._core.binding(seats).counts
+        counts = core(self.reader).binding(seats).counts
         before = counts.local_hit
         seat = self.shell.do(seats.must_get_by_id(self.shell.context(self.reader), self.id))
         return seat.taken_by, counts.local_hit > before
@@ -192,7 +193,7 @@ def test_a_primary_that_was_demoted_and_promoted_again_is_another_server(
     cluster = private_cluster(replicas=True)
     engine = open_registers(mariadb_database, cluster)
     registers: Any = engine.provider(RegisterEntity)
-    counts = engine._core.binding(registers).counts
+    counts = core(engine).binding(registers).counts
     ids = [int(key.rpartition(":")[2]) for key in keys_at(engine, cluster, 0)]
 
     def read() -> tuple[int, int]:

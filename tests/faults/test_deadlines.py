@@ -12,6 +12,7 @@ from devstack.proxy import Direction, Verdict
 from fluxaorm.errors import ContextMisuseError, DeadlineExceededError
 from tests.support.blocks import block
 from tests.support.fragile import Fragile
+from tests.support.insides import core
 from tests.support.server_threads import threads_at
 from tests.support.shop_engines import Shop
 from tests.support.waiting import wait_until
@@ -193,7 +194,7 @@ def test_a_commit_is_finished_after_the_deadline(fragile: Fragile) -> None:
 
 def test_a_connection_is_waited_for_until_the_deadline(fragile: Fragile) -> None:
     """A pool that is used up holds nobody longer than his own time."""
-    pool = fragile.engine._core.mysql_pools["default"]
+    pool = core(fragile.engine).mysql_pools["default"]
 
     async def take_all() -> list[Any]:
         return [await pool.asyncio.acquire() for _ in range(pool.limits.max_open)]

@@ -24,6 +24,7 @@ from fluxaorm.errors import (
 from tests.support.blocks import block, flush
 from tests.support.fragile import Fragile
 from tests.support.held_flush import LIMIT, HeldFlush, Holder
+from tests.support.insides import core
 from tests.support.network import MakeProxy
 from tests.support.redis_servers import RedisServer
 from tests.support.server_threads import threads_at
@@ -65,7 +66,7 @@ def test_an_unknown_statement_is_seen_through_before_its_key_is_released(
             fragile.database.execute(f"KILL {thread}")
     waiting.end()
     wait_until(lambda: not waiting.threads(), "the thread to be gone", LIMIT)
-    wait_until(lambda: fragile.engine._core.resources.background.unfinished == 0, "the key to be released")
+    wait_until(lambda: core(fragile.engine).resources.background.unfinished == 0, "the key to be released")
     waiting.let_go()
 
     assert ["CommitUnknownError"] == [type(error).__name__ for error in waiting.errors]
@@ -87,7 +88,7 @@ def test_after_an_unknown_commit_of_a_block_nothing_waits_and_all_is_read_again(
 
     with pytest.raises(CommitUnknownError, match="not known"):
         write()
-    wait_until(lambda: fragile.engine._core.resources.background.unfinished == 0, "the keys to be released")
+    wait_until(lambda: core(fragile.engine).resources.background.unfinished == 0, "the keys to be released")
 
     assert fx.FlushResult() == fragile.do(ctx.flush())
     for reader in (ctx, fragile.context()):
@@ -200,7 +201,7 @@ def test_a_release_that_fails_is_made_up_for(fragile: Fragile, valkey: RedisServ
     ctx = fragile.context()
     user = fragile.do(fragile.users.new(ctx, name="A", email="a@example.com"))
     fragile.do(ctx.flush())
-    key = fragile.engine._core.binding_of("UserEntity").row_key(user.id)
+    key = core(fragile.engine).binding_of("UserEntity").row_key(user.id)
     user.age = 5
 
     def lose_redis() -> None:
@@ -211,9 +212,9 @@ def test_a_release_that_fails_is_made_up_for(fragile: Fragile, valkey: RedisServ
     with pytest.raises(PostCommitError, match="rows are committed"):
         fragile.do(ctx.flush())
     held = valkey.text(key)
-    unfinished = fragile.engine._core.resources.background.unfinished
+    unfinished = core(fragile.engine).resources.background.unfinished
     fragile.redis.accept()
-    wait_until(lambda: fragile.engine._core.resources.background.unfinished == 0, "the key to be released")
+    wait_until(lambda: core(fragile.engine).resources.background.unfinished == 0, "the key to be released")
 
     assert held is not None
     assert ("W", 1, None) == (held[:1], unfinished, valkey.text(key))
@@ -402,7 +403,7 @@ def test_an_unknown_statement_leaves_no_old_row_in_a_process_that_has_no_redis(
     seat = shell.do(seats.new(ctx))
     shell.do(ctx.flush())
 
-    local = engine._core.binding(seats).local
+    local = core(engine).binding(seats).local
     assert local is not None
 
     def keep_old_row_and_lose_the_answer() -> Verdict:
@@ -413,7 +414,7 @@ def test_an_unknown_statement_leaves_no_old_row_in_a_process_that_has_no_redis(
     seat.taken_by = 7
     with pytest.raises(CommitUnknownError):
         shell.do(ctx.flush())
-    wait_until(lambda: engine._core.resources.background.unfinished == 0, "the statement's thread to be gone", LIMIT)
+    wait_until(lambda: core(engine).resources.background.unfinished == 0, "the statement's thread to be gone", LIMIT)
 
     assert 7 == shell.do(seats.must_get_by_id(shell.context(engine), seat.id)).taken_by
     ctx.clear_flush()

@@ -10,6 +10,7 @@ import pytest
 
 from devstack.server import Server
 from fluxaorm.errors import CommitUnknownError, DeadlineExceededError, MySQLError
+from tests.support.insides import core
 from tests.support.private_servers import StartServer
 from tests.support.shells import Shell
 from tests.support.shop_engines import Shop, open_engine
@@ -110,7 +111,7 @@ def test_a_log_that_finds_no_room_is_told(full_shop: FullShop, monkeypatch: pyte
     # MySQL would look for room once a minute
     full_shop.server.kill()
     full_shop.server.start()
-    wait_until(lambda: full_shop.engine._core.resources.background.unfinished == 0, "the server to be done with it")
+    wait_until(lambda: core(full_shop.engine).resources.background.unfinished == 0, "the server to be done with it")
     left = rows(full_shop)
 
     known = not isinstance(error, CommitUnknownError)

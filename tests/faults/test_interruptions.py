@@ -14,7 +14,7 @@ import pytest
 
 import fluxaorm as fx
 from tests.support.effects import AtEffect
-from tests.support.insides import pending
+from tests.support.insides import core, pending
 from tests.support.redis_servers import RedisServer
 from tests.support.server_threads import threads_at
 from tests.support.shells import open_shell
@@ -73,7 +73,7 @@ def aio(mysql_database: Database, valkey: RedisServer) -> Iterator[Shop]:
 @pytest.mark.parametrize("explicit", [False, True], ids=["flush", "block"])
 def test_a_flush_cancelled_at_any_effect_is_all_or_nothing(aio: Shop, tables: Tables, explicit: bool) -> None:
     """The connection goes back clean or is closed, the same objects flush again, and nobody's rows are doubled."""
-    pool = aio.engine._core.mysql_pools["default"]
+    pool = core(aio.engine).mysql_pools["default"]
 
     async def write(ctx: Any, number: int) -> bool:
         """Whether it was cancelled before its end."""
@@ -106,7 +106,7 @@ def test_a_flush_cancelled_at_any_effect_is_all_or_nothing(aio: Shop, tables: Ta
         if made[0].is_new:
             aio.do(ctx.clone().aclose())
             assert 3 == len(pending(ctx))
-            ctx._run_plan = aio.engine._core.async_runner.run
+            ctx._run_plan = core(aio.engine).async_runner.run
             assert fx.FlushResult(inserted=3) == aio.do(ctx.flush())
         if not happened:
             break
@@ -168,8 +168,8 @@ def test_an_interrupt_inside_a_driver_closes_the_connection(mysql_database: Data
         with pytest.raises(KeyboardInterrupt):
             wait_in_driver(ctx)
     thread.join()
-    wait_until(lambda: engine._core.resources.background.unfinished == 0, "the statement's thread to be seen gone")
-    stats = engine._core.mysql_pools["default"].sync.stats()
+    wait_until(lambda: core(engine).resources.background.unfinished == 0, "the statement's thread to be seen gone")
+    stats = core(engine).mysql_pools["default"].sync.stats()
 
     with engine.new_context() as ctx:
         assert [(7,)] == list(ctx.mysql().query("SELECT 7"))
@@ -202,12 +202,12 @@ def test_an_interrupt_after_the_commit_says_that_the_rows_are_durable(
                 durable = any("are durable" in note for note in getattr(caught, "__notes__", ()))
                 notes.add(durable)
                 assert durable == (there == 1)
-            ctx._run_plan = engine._core.sync_runner.run
+            ctx._run_plan = core(engine).sync_runner.run
             again = ctx.flush().inserted
             assert tables.rows(name)[0] == 1
             assert again == (0 if there else len(made) if work != "one" else 1)
-            key = engine._core.binding_of("UserEntity").row_key(made[0].id)
-            wait_until(lambda: engine._core.resources.background.unfinished == 0, "the background to do its part")
+            key = core(engine).binding_of("UserEntity").row_key(made[0].id)
+            wait_until(lambda: core(engine).resources.background.unfinished == 0, "the background to do its part")
             assert not str(valkey.command("GET", key)).startswith("W")
             if caught is None:
                 break

@@ -13,6 +13,7 @@ from devstack.proxy import Direction, Verdict
 from fluxaorm.errors import MySQLConnectionError
 from tests.support.blocks import flush
 from tests.support.fragile import Fragile
+from tests.support.insides import core
 from tests.support.kills import kill_all
 from tests.support.server_threads import threads_at, threads_of
 from tests.support.three_tables import ALL, ALLOWED, NOTHING, end_of_flush, pend, written
@@ -90,7 +91,7 @@ def killed_at(shop: Fragile, explicit: bool, number: int, moment: str, ends: Cou
         shop.do(ctx.flush())
         assert ALL == written(shop.database, name), where
     ctx.clear_flush()
-    wait_until(lambda: shop.engine._core.resources.background.unfinished == 0, "the keys to be released")
+    wait_until(lambda: core(shop.engine).resources.background.unfinished == 0, "the keys to be released")
     ends[end] += 1
     return kill.happened
 

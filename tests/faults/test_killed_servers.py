@@ -14,6 +14,7 @@ import fluxaorm as fx
 from devstack.server import Server
 from tests.support.blocks import flush
 from tests.support.effects import AtEffect
+from tests.support.insides import core
 from tests.support.measured import Measured
 from tests.support.private_servers import StartServer
 from tests.support.redis_servers import RedisServer
@@ -115,5 +116,5 @@ def killed_at(victim: Victim, shop: Shop, explicit: bool, number: int, moment: s
         assert [True, True] == [made[0].is_new, made[1].is_dirty], where
         assert fx.FlushResult(inserted=1, updated=1, deleted=1) == shop.do(ctx.flush()), where
     ctx.clear_flush()
-    wait_until(lambda: shop.engine._core.resources.background.unfinished == 0, "the keys to be released")
+    wait_until(lambda: core(shop.engine).resources.background.unfinished == 0, "the keys to be released")
     return end

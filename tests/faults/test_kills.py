@@ -15,7 +15,7 @@ from devstack.proxy import Direction, Verdict
 from fluxaorm.errors import CommitUnknownError, MySQLConnectionError, MySQLError
 from tests.support.blocks import block
 from tests.support.fragile import Fragile
-from tests.support.insides import pending
+from tests.support.insides import core, pending
 from tests.support.kills import kill_all
 from tests.support.passwords import new_password
 from tests.support.private_servers import StartServer
@@ -91,7 +91,7 @@ def test_a_kill_around_the_commit_is_all_or_nothing(fragile: Fragile, word: str,
     except CommitUnknownError:
         known = False
     fragile.mysql.intercept = None
-    wait_until(lambda: fragile.engine._core.resources.background.unfinished == 0, "the keys to be released")
+    wait_until(lambda: core(fragile.engine).resources.background.unfinished == 0, "the keys to be released")
 
     assert ["killed"] == happened
     assert (((1, 1, 1), 0) if known else ((0, 0, 0), 3)) == (counts(fragile), len(pending(ctx)))
@@ -166,7 +166,7 @@ def poor_user(mysql_database: Database) -> Any:
 
 
 def acquire(shop: Shop, count: int) -> list[Any]:
-    pool = shop.engine._core.mysql_pools["default"]
+    pool = core(shop.engine).mysql_pools["default"]
 
     async def some() -> list[Any]:
         return [await pool.asyncio.acquire() for _ in range(count)]
@@ -175,7 +175,7 @@ def acquire(shop: Shop, count: int) -> list[Any]:
 
 
 def release(shop: Shop, connections: list[Any]) -> None:
-    pool = shop.engine._core.mysql_pools["default"]
+    pool = core(shop.engine).mysql_pools["default"]
 
     async def give_back() -> None:
         for connection in connections:
@@ -205,7 +205,7 @@ def test_too_many_connections_are_waited_for_and_then_told(poor_user: str, shell
 def test_a_connection_that_somebody_else_gives_up_is_waited_for(poor_user: str, shell: Shell) -> None:
     """The server was full for a moment only: the caller notices nothing but the wait."""
     shop = Shop(open_engine(poor_user, None), shell, poor_user)
-    pool = shop.engine._core.mysql_pools["default"]
+    pool = core(shop.engine).mysql_pools["default"]
     # what made the tables has left a connection for threads
     held = acquire(shop, 1 if shell.name == "sync" else 0)
     name, server = poor_user.removeprefix("mysql://").split(":")[0], pool.address.rpartition("@")[2].split("/")[0]

@@ -10,6 +10,7 @@ import pytest
 from devstack.state import StackState
 from tests.support.fragile import Fragile
 from tests.support.held_flush import HeldFlush
+from tests.support.insides import core
 from tests.support.redis_servers import RedisServer
 from tests.support.sql_servers import Database, SqlServer
 from tests.support.waiting import wait_until
@@ -36,13 +37,13 @@ def test_a_statement_in_doubt_is_settled_by_its_own_server_alone(
     """The other one knows no such thread, and yet the statement still waits for its lock."""
     waiting = HeldFlush(fragile)
     steps: list[object] = []
-    run = fragile.engine._core.resources.background._run
+    run = core(fragile.engine).resources.background._run
 
     def counted(plan: Any) -> Any:
         steps.append(plan)
         return run(plan)
 
-    fragile.engine._core.resources.background._run = counted
+    core(fragile.engine).resources.background._run = counted
 
     waiting.begin()
     own = fragile.mysql.target
@@ -53,7 +54,7 @@ def test_a_statement_in_doubt_is_settled_by_its_own_server_alone(
     held, running = valkey.text(waiting.key), waiting.threads()
     fragile.mysql.target = own
     fragile.mysql.cut()
-    wait_until(lambda: fragile.engine._core.resources.background.unfinished == 0, "its own server to settle it")
+    wait_until(lambda: core(fragile.engine).resources.background.unfinished == 0, "its own server to settle it")
     gone = waiting.threads()
     waiting.let_go()
 

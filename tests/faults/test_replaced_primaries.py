@@ -17,6 +17,7 @@ from devstack.server import Server
 from fluxaorm.engine import Engine
 from fluxaorm.plans.state import bound_entity
 from fluxaorm.plans.state.keys import stamp_for
+from tests.support.insides import core
 from tests.support.killed_workers import (
     FEW_ROWS,
     RegisterEntity,
@@ -44,7 +45,7 @@ class Watched:
     def __init__(self, url: str, redis: str) -> None:
         self.engine: Engine = open_registers(url, redis, "watched")
         self._provider: Any = self.engine.provider(RegisterEntity)
-        self.counts = self.engine._core.binding(self._provider).counts
+        self.counts = core(self.engine).binding(self._provider).counts
         self.history: list[Operation] = []
         with self.engine.new_context() as ctx:
             for alter in fx.get_alters(ctx):

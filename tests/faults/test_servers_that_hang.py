@@ -14,6 +14,7 @@ from devstack.proxy import Direction, Proxy, Verdict
 from fluxaorm.errors import CommitUnknownError, DeadlineExceededError
 from tests.support.blocks import block
 from tests.support.fragile import Fragile
+from tests.support.insides import core
 from tests.support.shells import Shell
 from tests.support.shop import ENTITIES
 from tests.support.shop_engines import Shop
@@ -73,7 +74,7 @@ def test_opening_a_connection_takes_no_longer_than_the_context_has(
     patient = open_patient(driver)
     users = patient.users
     # what validate() left open would not be opened again
-    pool = patient.engine._core.mysql_pools["default"].sync
+    pool = core(patient.engine).mysql_pools["default"].sync
     left = pool.acquire()
     left.close()
     pool.release(left)
@@ -112,7 +113,7 @@ def test_what_is_not_cut_off_is_given_up_after_a_while(
     """A COMMIT or a lone statement that is never answered ends with an error that says what is not known."""
     monkeypatch.setattr("fluxaorm.runners.time_limits.GRACE_SECONDS", 0.5)
     # a question about the lost thread may be dropped, too
-    monkeypatch.setattr(fragile.engine._core.resources, "step_seconds", 2.0)
+    monkeypatch.setattr(core(fragile.engine).resources, "step_seconds", 2.0)
     fragile.do(fragile.counters.new_many(warm := fragile.context(), 10))
     fragile.do(fragile.notes.new_many(warm, 10))
     warm.clear_flush()
@@ -124,7 +125,7 @@ def test_what_is_not_cut_off_is_given_up_after_a_while(
 
     ends_in_time(lambda: fragile.do(ctx.flush()), CommitUnknownError)
     fragile.mysql.intercept = None
-    wait_until(lambda: fragile.engine._core.resources.background.unfinished == 0, "the statement to be seen gone")
+    wait_until(lambda: core(fragile.engine).resources.background.unfinished == 0, "the statement to be seen gone")
 
     assert dropped
     assert ((0,),) == tuple(fragile.database.execute("SELECT COUNT(*) FROM CounterEntity"))

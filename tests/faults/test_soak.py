@@ -21,6 +21,7 @@ import pytest
 import fluxaorm as fx
 from fluxaorm import Entity, Field, UInt32, UInt64
 from fluxaorm.engine import Engine
+from tests.support.insides import core
 from tests.support.redis_servers import RedisServer
 from tests.support.server_threads import threads_of
 from tests.support.sql_servers import Database
@@ -133,7 +134,7 @@ class Size:
         with open("/proc/self/statm", encoding="ascii") as statm:
             self.memory = int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
         self.descriptors = len(os.listdir("/proc/self/fd"))
-        self.connections = engine._core.mysql_pool().stats().open, engine.redis()._pool.stats().open
+        self.connections = core(engine).mysql_pool().stats().open, engine.redis()._pool.stats().open
 
 
 def driven(work: Coroutine[Any, Any, None]) -> None:
@@ -144,14 +145,14 @@ def driven(work: Coroutine[Any, Any, None]) -> None:
 
 def assert_steady(engine: Engine, before: Size, after: Size, database: Database, most: int) -> None:
     """No connection, descriptor or memory more; the server has no connection that the pool knows nothing of."""
-    pool = engine._core.mysql_pool()
+    pool = core(engine).mysql_pool()
     # the server is done with a closed connection a moment later
     wait_until(lambda: len(threads_of(database)) <= pool.stats().open, "connections that no pool knows to end")
     assert max(after.connections) <= most
     # `before` was taken in the middle of the work: connections may have been opened since, and nothing else
     assert after.descriptors - before.descriptors <= most
     assert after.memory - before.memory < GROWTH
-    assert 0 == engine._core.resources.background.unfinished
+    assert 0 == core(engine).resources.background.unfinished
 
 
 def test_threads_at_full_speed(engine: Engine, mariadb_database: Database) -> None:

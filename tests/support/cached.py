@@ -11,6 +11,7 @@ import pytest
 from devstack.proxy import Proxy
 from fluxaorm import Entity, Field, UInt32, UInt64, UniqueIndex
 from fluxaorm.engine import Engine
+from tests.support.insides import core
 from tests.support.local_caches import HEARTBEATS, wait_until_open
 from tests.support.network import MakeProxy
 from tests.support.redis_servers import RedisServer
@@ -104,7 +105,7 @@ class Cached:
 
     def sql(self, sql: str, *args: object) -> None:
         """Run a statement past the library."""
-        pool = self.engine._core.mysql_pools["default"].sync
+        pool = core(self.engine).mysql_pools["default"].sync
         connection = pool.acquire()
         try:
             connection.execute(sql, args)
@@ -113,7 +114,7 @@ class Cached:
 
     def keys(self) -> list[str]:
         """What follows the entity's prefix in its Redis keys, without the id block."""
-        prefix = self.engine._core.binding(self.provider).key_prefix
+        prefix = core(self.engine).binding(self.provider).key_prefix
         return [
             key.removeprefix(prefix) for key in self.redis.keys() if key.startswith(prefix) and key != f"{prefix}id"
         ]

@@ -6,6 +6,7 @@ import threading
 
 from fluxaorm.errors import CommitUnknownError
 from tests.support.fragile import Fragile
+from tests.support.insides import core
 from tests.support.server_threads import threads_at
 from tests.support.sql_servers import Database
 from tests.support.waiting import wait_until
@@ -37,7 +38,7 @@ class HeldFlush:
         self.ctx = shop.context()
         self.user = shop.do(shop.users.new(self.ctx, name="A", email="a@example.com"))
         shop.do(self.ctx.flush())
-        self.key = shop.engine._core.binding_of("UserEntity").row_key(self.user.id)
+        self.key = core(shop.engine).binding_of("UserEntity").row_key(self.user.id)
         self.holder = Holder(shop.database, "UPDATE UserEntity SET age = 1")
         self.user.age = 44
         self.errors: list[CommitUnknownError] = []

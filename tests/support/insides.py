@@ -1,8 +1,16 @@
-"""What a context knows, for tests: the only place that looks behind its API."""
+"""What is behind the API, for tests: the only place that looks there."""
 
 from __future__ import annotations
 
 from typing import Any
+
+from fluxaorm.engine.core import EngineCore
+
+
+def core(engine: Any) -> EngineCore:
+    """What plans know of an engine."""
+    found: EngineCore = engine._core
+    return found
 
 
 def pending(ctx: Any) -> list[Any]:
@@ -15,3 +23,42 @@ def known_ids(ctx: Any, provider: Any) -> set[int]:
     identity_map = ctx._identity_map_of(provider)
     ids = {*identity_map.current, *identity_map.stale}
     return {id for id in ids if identity_map.known(id) is not None}
+
+
+def observer_of(ctx: Any) -> Any:
+    """What is told of each of its statements, or None."""
+    return ctx._observer
+
+
+def state_of(entity: Any) -> int:
+    """Its state in the unit of work: NEW, CLEAN and so on."""
+    state: int = entity._state
+    return state
+
+
+def row_of(entity: Any) -> list[Any]:
+    """Its row, as the driver or its setters left the columns."""
+    row: list[Any] = entity._row
+    return row
+
+
+def key_of(field: Any) -> tuple[str, tuple[str, ...], str]:
+    """Entity, references on the way and name of a field, as statements are kept under it."""
+    key: tuple[str, tuple[str, ...], str] = field._key
+    return key
+
+
+def shape_of(query: Any) -> Any:
+    """What a query or condition has apart from its values: the key of its compiled statement."""
+    return query._shape
+
+
+def values_of(query: Any) -> tuple[Any, ...]:
+    """The values that a query or condition binds."""
+    values: tuple[Any, ...] = query._values
+    return values
+
+
+def kept_statements(compiler: Any) -> int:
+    """How many statements a compiler of queries keeps."""
+    return len(compiler._kept)

@@ -15,6 +15,7 @@ from typing import Any
 
 from fluxaorm.engine import Engine
 from fluxaorm.errors import CacheUnavailableError, PostCommitError
+from tests.support.insides import core
 from tests.support.killed_workers import RegisterEntity
 
 Work = Callable[[], Coroutine[Any, Any, None]]
@@ -29,7 +30,7 @@ class Load:
     def __init__(self, engine: Engine, rows: int, *, asynchronous: bool) -> None:
         self.engine = engine
         self.provider: Any = engine.provider(RegisterEntity)
-        self.counts = engine._core.binding(self.provider).counts
+        self.counts = core(engine).binding(self.provider).counts
         self.last = dict.fromkeys(range(1, rows + 1), 0)
         """Row -> what is in the database."""
         self.refused = self.written = self.reads = 0

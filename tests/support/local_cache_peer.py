@@ -17,6 +17,7 @@ from typing import Any
 import fluxaorm as fx
 from fluxaorm.engine import Engine
 from tests.support.cached import SeatEntity
+from tests.support.insides import core
 from tests.support.local_caches import wait_until_open
 from tests.support.shells import Shell, open_shell
 
@@ -73,7 +74,7 @@ class _Server:
         return questions[what](*args)
 
     def _read(self, id: int) -> tuple[int, bool]:
-        counts = self._engine._core.binding(self._seats).counts
+        counts = core(self._engine).binding(self._seats).counts
         before = counts.local_hit
         seat = self._shell.do(self._seats.must_get_by_id(self._shell.context(self._engine), id))
         return int(seat.taken_by), counts.local_hit > before

@@ -6,6 +6,7 @@ import time
 from typing import Final
 
 from fluxaorm.engine import Engine
+from tests.support.insides import core
 from tests.support.waiting import wait_until
 
 HEARTBEATS: Final = frozenset({b"*1\r\n$4\r\nPING\r\n"})
@@ -18,7 +19,7 @@ def wait_until_open(engine: Engine, *, is_open: bool = True, seconds: float = 10
     def are_so() -> bool:
         return all(
             (listener.trust.until > time.monotonic()) == is_open
-            for listener in engine._core.bindings.listeners.values()
+            for listener in core(engine).bindings.listeners.values()
         )
 
     wait_until(are_so, f"the local caches to be {'open' if is_open else 'shut'}", seconds)

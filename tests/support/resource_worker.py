@@ -21,6 +21,7 @@ import fluxaorm as fx
 from fluxaorm import Entity, UInt64
 from fluxaorm.engine import Engine
 from fluxaorm.plans.effects import Plan, RedisRoundTrip
+from tests.support.insides import core
 
 LONGEST: Final = 120.0
 
@@ -50,7 +51,7 @@ def use(engine: Engine) -> None:
         pebbles.get_by_id(ctx, 1)
         engine.redis().client.ping()
     begun = threading.Event()
-    engine._core.finish_later(lambda: _told(begun))
+    core(engine).finish_later(lambda: _told(begun))
     begun.wait()
 
 
@@ -129,14 +130,14 @@ def ended_threads(make: Callable[[], Engine]) -> list[Any]:
             thread.start()
             thread.join()
         use(engine)
-        return [engine._core.mysql_pool().stats().open, engine.redis()._pool.stats().open]
+        return [core(engine).mysql_pool().stats().open, engine.redis()._pool.stats().open]
 
 
 def hanging(make: Callable[[], Engine], close: bool) -> None:
     """End the process while a server holds up a step in the background."""
     engine = make()
     begun = threading.Event()
-    engine._core.finish_later(lambda: _held_up(begun))
+    core(engine).finish_later(lambda: _held_up(begun))
     begun.wait()
     if close:
         engine.close()

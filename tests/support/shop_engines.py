@@ -15,6 +15,7 @@ import pytest
 import fluxaorm as fx
 from fluxaorm.engine import Engine
 from tests.support import shop
+from tests.support.insides import core
 from tests.support.local_caches import wait_until_open
 from tests.support.redis_servers import RedisServer
 from tests.support.shells import Shell
@@ -64,7 +65,7 @@ class Shop:
 
     def sql(self, sql: str, *args: object) -> list[tuple[Any, ...]]:
         """Rows of a statement run past the library's entities, raw values as text."""
-        pool = self.engine._core.mysql_pools["default"].sync
+        pool = core(self.engine).mysql_pools["default"].sync
         connection = pool.acquire()
         try:
             if sql.lstrip().upper().startswith("SELECT"):

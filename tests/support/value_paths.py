@@ -18,6 +18,7 @@ from devstack.state import StackState
 from fluxaorm.engine import Engine
 from fluxaorm.pools.mysql.asyncmy import PREPARED_AFTER
 from fluxaorm.query.query import Query
+from tests.support.insides import core
 from tests.support.redis_servers import RedisServer, server_at
 from tests.support.shells import Shell, open_shell
 from tests.support.shop_engines import open_engine
@@ -62,7 +63,7 @@ class ValuePath:
         return int(self.do(self._prepared_runs()))
 
     async def _prepared_runs(self) -> int:
-        pool = self.engine._core.mysql_pools["default"].asyncio
+        pool = core(self.engine).mysql_pools["default"].asyncio
         connection = await pool.acquire()
         try:
             rows = await connection.fetch("SHOW SESSION STATUS LIKE 'Com_stmt_execute'")

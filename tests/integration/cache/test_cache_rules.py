@@ -16,6 +16,7 @@ from fluxaorm.plans.effects import Execute, ExecuteBatch, FetchRows
 from fluxaorm.plans.flush.flush import flush_plan
 from fluxaorm.plans.reads.by_id import get_by_id_plan
 from tests.support.cached import Cached, MemberEntity, OpenCached, SeatEntity, ShelfEntity, StoolEntity
+from tests.support.insides import core
 from tests.support.interleaving import overtaken, with_action_before
 from tests.support.local_caches import wait_until_open
 from tests.support.waiting import wait_until
@@ -67,7 +68,7 @@ def read_until(cached: Cached, id: int, taken_by: int) -> None:
 
 
 def local_hits(cached: Cached) -> int:
-    return cached.engine._core.binding(cached.provider).counts.local_hit
+    return core(cached.engine).binding(cached.provider).counts.local_hit
 
 
 # what the original gets wrong
@@ -109,7 +110,7 @@ def test_a_row_cached_as_missing_is_found_once_it_is_inserted_and_costs_one_key(
     for _ in range(5):
         assert read(shelves, 77) is None
     keys = shelves.keys()
-    size = shelves.redis.command("STRLEN", f"{shelves.engine._core.binding(shelves.provider).key_prefix}77")
+    size = shelves.redis.command("STRLEN", f"{core(shelves.engine).binding(shelves.provider).key_prefix}77")
 
     ctx = shelves.context()
     shelves.do(shelves.provider.new_with_id(ctx, 77, name="late"))
@@ -141,7 +142,7 @@ def test_floats_keep_every_digit_on_their_way_through_redis(open_cached: OpenCac
     """A cached row must be the row, bit for bit as the database gives it."""
     readings = open_cached(ReadingEntity)
     id = readings.add(value=value, narrow=0.1)
-    hits: Any = readings.engine._core.binding(readings.provider).counts
+    hits: Any = core(readings.engine).binding(readings.provider).counts
 
     from_database, from_redis = read(readings, id), read(readings, id)
 
@@ -157,7 +158,7 @@ def test_a_row_in_redis_ends_with_its_ttl(open_cached: OpenCached) -> None:
 
     read(readings, id)
 
-    left = readings.redis.command("PTTL", f"{readings.engine._core.binding(readings.provider).key_prefix}{id}")
+    left = readings.redis.command("PTTL", f"{core(readings.engine).binding(readings.provider).key_prefix}{id}")
     assert isinstance(left, int)
     assert 30_000 < left <= 90_000
 
@@ -166,7 +167,7 @@ def test_a_row_in_the_process_ends_with_its_local_ttl(open_cached: OpenCached) -
     """And is read again then, once."""
     now = [time.monotonic()]
     brief = open_cached(BriefEntity)
-    binding: Any = brief.engine._core.binding(brief.provider)
+    binding: Any = core(brief.engine).binding(brief.provider)
     binding.local._clock = lambda: now[0]
     id = brief.add(name="a")
     wait_until_open(brief.engine)
@@ -196,7 +197,7 @@ def test_a_read_cut_off_midway_caches_nothing(open_cached: OpenCached) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         shelves.do(ctx._run(with_action_before(plan, lambda effect: isinstance(effect, FetchRows), interrupt)))
-    key = f"{shelves.engine._core.binding(shelves.provider).key_prefix}{id}"
+    key = f"{core(shelves.engine).binding(shelves.provider).key_prefix}{id}"
     left = shelves.redis.command("GET", key), shelves.redis.command("PTTL", key)
 
     assert str(left[0]).startswith("L")
@@ -297,7 +298,7 @@ def test_a_child_process_starts_with_empty_local_caches(open_cached: OpenCached)
     if child == 0:
         try:
             with seats.engine.new_context() as ctx:
-                local: Any = seats.engine._core.binding(seats.provider).local
+                local: Any = core(seats.engine).binding(seats.provider).local
                 empty = len(local) == 0
                 wait_until_open(seats.engine)
                 same = seats.provider.must_get_by_id(ctx, id).row == "A"
@@ -317,7 +318,7 @@ def test_rows_of_another_schema_or_server_are_misses_and_counted(open_cached: Op
     shelves = open_cached(ShelfEntity)
     id = shelves.add(name="a")
     read(shelves, id)
-    binding: Any = shelves.engine._core.binding(shelves.provider)
+    binding: Any = core(shelves.engine).binding(shelves.provider)
     counts = binding.counts
     shelves.redis.command("SET", f"{binding.key_prefix}{id}", "\x92\xa81234567\x80\x01")
     before = counts.redis_broken + counts.redis_foreign
@@ -335,8 +336,8 @@ def test_a_value_that_is_not_this_rows_is_a_miss(open_cached: OpenCached, other:
     id, second = shelves.add(name="a"), shelves.add(name="b")
     read(shelves, id)
     read(shelves, second)
-    prefix = shelves.engine._core.binding(shelves.provider).key_prefix
-    counts: Any = shelves.engine._core.binding(shelves.provider).counts
+    prefix = core(shelves.engine).binding(shelves.provider).key_prefix
+    counts: Any = core(shelves.engine).binding(shelves.provider).counts
     if other == "another row's value":
         shelves.redis.command("COPY", f"{prefix}{second}", f"{prefix}{id}", "REPLACE")
     else:
@@ -380,7 +381,7 @@ def test_another_processes_engine_with_the_same_options_sees_the_same_keys(open_
     read(here, id)
 
     assert "a" == read(there, id).name
-    assert 1 == there.engine._core.binding(there.provider).counts.redis_hit
+    assert 1 == core(there.engine).binding(there.provider).counts.redis_hit
 
 
 def test_another_version_of_the_functions_stays_beside_this_one(open_cached: OpenCached) -> None:
@@ -411,7 +412,7 @@ class Announcements:
     """What lay under a row's key when its flush sent its statements."""
 
     def __init__(self, cached: Cached, id: int) -> None:
-        self._redis, self._key = cached.redis, cached.engine._core.binding(cached.provider).row_key(id)
+        self._redis, self._key = cached.redis, core(cached.engine).binding(cached.provider).row_key(id)
         self.content: object = None
         self.milliseconds: object = None
 
@@ -432,7 +433,7 @@ def test_intents_of_a_lone_statement_last_as_long_as_it_can_wait(open_cached: Op
     """
     members = open_cached(MemberEntity)
     id = members.add(email="a@example.com")
-    binding = members.engine._core.binding(members.provider)
+    binding = core(members.engine).binding(members.provider)
     ctx = members.context()
     members.do(members.provider.must_get_by_id(ctx, id)).note = "changed"
     looked = Announcements(members, id)

@@ -13,6 +13,7 @@ from fluxaorm.engine import Engine
 from fluxaorm.errors import FluxaError, RegistryError
 from fluxaorm.plans.cache.identity import take_over_plan
 from fluxaorm.registry.build import build_engine
+from tests.support.insides import core
 from tests.support.passwords import new_password
 from tests.support.redis_servers import RedisServer
 from tests.support.sql_servers import Database
@@ -55,7 +56,7 @@ def test_another_database_in_the_namespace_is_refused_until_it_is_taken_over(
         registry(second, valkey).validate()
     with build_engine(registry(second, valkey).registered, connect=True, whose=False) as engine:
         removed = [
-            engine._core.sync_runner.run(take_over_plan(engine._core, space)) for space in engine._core.namespaces
+            core(engine).sync_runner.run(take_over_plan(core(engine), space)) for space in core(engine).namespaces
         ]
     with migrated(registry(second, valkey).validate()):
         pass

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 import fluxaorm as fx
 from fluxaorm.errors import DuplicateKeyError, MySQLError
 from tests.support import shop
+from tests.support.insides import core
 from tests.support.local_caches import wait_until_open
 from tests.support.redis_servers import RedisServer
 from tests.support.shells import Shell
@@ -163,7 +164,7 @@ def test_connections_and_those_who_wait_for_one_are_counted(
     registry.register_mysql(mysql_database.url, options=fx.MySQLOptions(max_open_connections=2))
     registry.enable_metrics(prometheus)
     engine = registry.validate()
-    pool = engine._core.mysql_pool()
+    pool = core(engine).mysql_pool()
     seen: list[dict[str, float | None]] = []
 
     def use_up() -> None:

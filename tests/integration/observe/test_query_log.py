@@ -12,6 +12,7 @@ import fluxaorm as fx
 from fluxaorm.errors import ContextMisuseError, DuplicateKeyError
 from tests.support import shop as entities
 from tests.support.blocks import Undo, block
+from tests.support.insides import core
 from tests.support.redis_servers import RedisServer
 from tests.support.shells import Shell
 from tests.support.shop_engines import Shop
@@ -116,8 +117,8 @@ def test_metrics_that_raise_change_nothing(
     def broken(*_: Any) -> None:
         raise ValueError("Incorrect label count")
 
-    monkeypatch.setattr(engine._core.metrics[0], "_redis_seconds", None)
-    monkeypatch.setattr(engine._core.metrics[0]._db_seconds, "labels", broken)
+    monkeypatch.setattr(core(engine).metrics[0], "_redis_seconds", None)
+    monkeypatch.setattr(core(engine).metrics[0]._db_seconds, "labels", broken)
     with engine.new_context() as ctx:
         for alter in fx.get_alters(ctx):
             alter.exec(ctx)

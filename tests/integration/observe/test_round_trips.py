@@ -11,6 +11,7 @@ import pytest
 from devstack.proxy import Proxy
 from fluxaorm import Query
 from tests.support.blocks import block
+from tests.support.insides import core
 from tests.support.local_caches import HEARTBEATS, wait_until_open
 from tests.support.network import MakeProxy
 from tests.support.redis_servers import RedisServer
@@ -48,7 +49,7 @@ def counted(
     shop.mysql, shop.redis = mysql, redis
     wait_until_open(shop.engine)
     # everything happens in quick succession, however busy the machine is
-    shop.engine._core.monotonic = lambda: 0.0
+    core(shop.engine).monotonic = lambda: 0.0
     ctx = shop.context()
     shop.do(shop.users.new_many(ctx, 1))
     ctx.clear_flush()
@@ -161,7 +162,7 @@ def test_a_hundred_ids_cost_one_redis_when_all_hit_and_at_most_three_and_one_mys
 
 def make_foreign(shop: Counted, ids: list[int]) -> None:
     """Cached rows become those of another schema, or of a server that was another one then."""
-    prefix = shop.engine._core.binding(shop.users).row_key(0).removesuffix("0")
+    prefix = core(shop.engine).binding(shop.users).row_key(0).removesuffix("0")
     value = msgspec.msgpack.encode([b"another!", *range(9)])
     shop.engine.redis().client.mset({f"{prefix}{id}": value for id in ids})
     shop.reset()

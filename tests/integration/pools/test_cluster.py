@@ -19,6 +19,7 @@ from fluxaorm import Engine, Registry
 from fluxaorm.errors import DeadlineExceededError, PoolConnectError, PostCommitError, RedisError
 from fluxaorm.plans.state.keys import stamp_for
 from fluxaorm.pools.redis.cluster.slots import slot_of
+from tests.support.insides import core
 from tests.support.killed_workers import RegisterEntity
 from tests.support.passwords import new_password
 from tests.support.private_servers import private_clusters
@@ -123,7 +124,7 @@ def test_values_carry_the_identity_of_their_own_primary(registers: Registers) ->
     """One primary that restarts must not turn the keys of the others into misses."""
     registers.add()
     assert list(ROWS) == registers.read()
-    binding = registers.engine._core.binding(registers.provider)
+    binding = core(registers.engine).binding(registers.provider)
     identities: list[bytes] = []
     for host, port in registers.cluster.nodes:
         with redis.Redis(host=host, port=port) as client:

@@ -16,6 +16,7 @@ from fluxaorm.errors import MissingExtraError, MySQLConnectionError
 from fluxaorm.options.mysql import DRIVERS
 from fluxaorm.pools import make_sql_pool
 from tests.support.impostor import impostor
+from tests.support.insides import core
 from tests.support.sql_servers import Database, SqlServer
 
 SECRET = "hunter2"
@@ -29,7 +30,7 @@ def _usual_way(server: SqlServer) -> bytes:
 def _adapter(registry: Registry) -> str:
     """The module of the pool's connections."""
     with registry.validate() as engine:
-        pool = engine._core.mysql_pools["default"].sync
+        pool = core(engine).mysql_pools["default"].sync
         connection = pool.acquire()
         pool.release(connection)
         return type(connection).__module__

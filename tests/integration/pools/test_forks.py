@@ -22,6 +22,7 @@ from fluxaorm import Entity, UInt64
 from fluxaorm.engine import Engine
 from fluxaorm.errors import FluxaError
 from fluxaorm.pools.base.forks import run_each
+from tests.support.insides import core
 from tests.support.local_caches import wait_until_open
 from tests.support.redis_servers import RedisServer
 from tests.support.sql_servers import Database
@@ -50,7 +51,7 @@ def engine(request: pytest.FixtureRequest, mysql_database: Database, valkey: Red
             for number in range(10):
                 beads.new(ctx, amount=number)
             ctx.flush()
-        made._core.binding(beads).ids.add(1_000_001, 1_000_010)
+        core(made).binding(beads).ids.add(1_000_001, 1_000_010)
         wait_until_open(made)
         yield made
 
@@ -131,7 +132,7 @@ def test_while_another_thread_waits_for_a_statement(before: set[str], engine: En
 
     with closing(_Thread(sleep)):
         started.wait(10)
-        wait_until(lambda: engine._core.mysql_pool().sync.stats().idle == 0, "the statement to run")
+        wait_until(lambda: core(engine).mysql_pool().sync.stats().idle == 0, "the statement to run")
         check_both(engine, before)
 
 

@@ -13,7 +13,7 @@ from devstack.proxy import Direction, Proxy, Verdict
 from fluxaorm.errors import CacheUnavailableError, CommitUnknownError, MySQLConnectionError, TransactionLostError
 from tests.support.blocks import block
 from tests.support.fragile import Fragile
-from tests.support.insides import pending
+from tests.support.insides import core, pending
 
 
 def cut_when(proxy: Proxy, word: bytes, *, answer: bool) -> None:
@@ -179,7 +179,7 @@ def cut_first(proxy: Proxy, *words: bytes) -> list[bytes]:
 
 def hold(shop: Fragile, count: int) -> list[Any]:
     """So many connections of the pool, for the test alone."""
-    pool = shop.engine._core.mysql_pools["default"]
+    pool = core(shop.engine).mysql_pools["default"]
     if shop.shell.name == "sync":
         return [pool.sync.acquire() for _ in range(count)]
 
@@ -192,7 +192,7 @@ def hold(shop: Fragile, count: int) -> list[Any]:
 
 def give_back(shop: Fragile, connections: list[Any]) -> None:
     """The end of ``hold``."""
-    pool = shop.engine._core.mysql_pools["default"]
+    pool = core(shop.engine).mysql_pools["default"]
 
     async def released() -> None:
         for connection in connections:

@@ -17,6 +17,7 @@ import fluxaorm as fx
 from fluxaorm.errors import ContextMisuseError, MySQLError, QueryError, UnknownPoolError
 from fluxaorm.plans.effects import ExecResult
 from tests.support.blocks import Undo, block
+from tests.support.insides import core
 from tests.support.shells import open_shell
 from tests.support.shop_engines import Shop, open_engine
 from tests.support.sql_servers import Database, SqlServer
@@ -97,7 +98,7 @@ def read(shop: Shop, stream: Any, most: int | None = None) -> list[tuple[Any, ..
 
 def held(shop: Shop) -> int:
     """Connections that were not given back."""
-    pool = shop.engine._core.mysql_pools["default"]
+    pool = core(shop.engine).mysql_pools["default"]
 
     async def stats() -> Any:
         return pool.asyncio.stats()
@@ -166,7 +167,7 @@ def test_sql_that_cannot_be_taken_is_refused(things: Shop, sql: str, args: tuple
 def test_what_would_commit_the_transaction_is_refused_inside(things: Shop) -> None:
     """MySQL and MariaDB commit for a change of a table, silently; SQLite's are part of the transaction."""
     ctx = things.context()
-    transactional = things.engine._core.mysql_pools["default"].dialect.transactional_ddl
+    transactional = core(things.engine).mysql_pools["default"].dialect.transactional_ddl
 
     with block(things, ctx):
         if transactional:

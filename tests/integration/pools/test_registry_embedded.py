@@ -11,6 +11,7 @@ import pytest
 from devstack.process import wait_until
 from fluxaorm import Engine, Entity, Registry, UInt64
 from fluxaorm.errors import MissingExtraError, PoolConnectError
+from tests.support.insides import core
 
 
 class NoteEntity(Entity, redis_cache=True, local_cache=True):
@@ -47,9 +48,9 @@ def _gone(directory: Path) -> bool:
 def test_an_embedded_engine_needs_no_server(tmp_path: Path) -> None:
     """SQLite and a Valkey of its own answer; the ClickHouse pool is registered."""
     with _engine(tmp_path / "data") as engine:
-        connection = engine._core.mysql_pool().sync.acquire()
+        connection = core(engine).mysql_pool().sync.acquire()
         rows = connection.fetch("SELECT 1")
-        engine._core.mysql_pool().sync.release(connection)
+        core(engine).mysql_pool().sync.release(connection)
 
         assert [1] == [int(row[0]) for row in rows]
         assert engine.redis().client.ping()

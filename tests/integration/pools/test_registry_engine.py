@@ -8,6 +8,7 @@ import pytest
 
 from fluxaorm import Engine, RedisOptions, Registry
 from tests.seed.entities import CategoryEntity, OrderEntity, ProductEntity, UserEntity
+from tests.support.insides import core
 from tests.support.redis_servers import RedisServer
 from tests.support.sql_servers import Database
 
@@ -30,11 +31,11 @@ def test_the_first_snippet_of_the_page_on_real_servers(mysql_database: Database,
 
 
 def _connection_id(engine: Engine) -> int:
-    connection = engine._core.mysql_pool().sync.acquire()
+    connection = core(engine).mysql_pool().sync.acquire()
     try:
         return int(connection.fetch("SELECT CONNECTION_ID()")[0][0])
     finally:
-        engine._core.mysql_pool().sync.release(connection)
+        core(engine).mysql_pool().sync.release(connection)
 
 
 def _client_id(engine: Engine) -> int:

@@ -13,6 +13,7 @@ from fluxaorm import Entity, MySQLOptions, Reference, Registry, UInt32
 from fluxaorm.engine import Engine
 from fluxaorm.errors import PoolConnectError, RegistryError
 from tests.support.impostor import impostor
+from tests.support.insides import core
 from tests.support.private_servers import StartServer
 from tests.support.server_threads import threads_of
 from tests.support.sql_servers import Database, SqlServer
@@ -252,9 +253,9 @@ def test_unchecked_tls_must_be_asked_for(mysql_database: Database, driver: Any) 
         return
 
     with _validated(address, MySQLOptions(driver=driver)) as engine:
-        connection = engine._core.mysql_pool().sync.acquire()
+        connection = core(engine).mysql_pool().sync.acquire()
         (row,) = connection.fetch("SHOW SESSION STATUS LIKE 'Ssl_cipher'")
-        engine._core.mysql_pool().sync.release(connection)
+        core(engine).mysql_pool().sync.release(connection)
 
     assert b"" != row[1]
 

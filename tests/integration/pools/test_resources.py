@@ -18,6 +18,7 @@ import pytest
 import fluxaorm as fx
 from fluxaorm.engine import Engine
 from fluxaorm.errors import ContextClosedError, FluxaError
+from tests.support.insides import core
 from tests.support.redis_servers import RedisServer
 from tests.support.resource_worker import PebbleEntity, open_pebbles, run_worker
 from tests.support.shells import Shell
@@ -119,7 +120,7 @@ print([name for name in ("pymysql", "MySQLdb", "asyncmy", "redis", "jinja2", "ya
 
 def test_a_context_forgotten_in_a_transaction_gives_its_connection_up(engine: Engine, shell: Shell) -> None:
     """Its connection would be nobody's for ever, and the pool one smaller; its locks would stay."""
-    pool = engine._core.mysql_pool()
+    pool = core(engine).mysql_pool()
     pebbles: Any = engine.provider(PebbleEntity)
 
     def forget() -> None:
@@ -145,7 +146,7 @@ def test_a_context_forgotten_in_a_transaction_gives_its_connection_up(engine: En
 def test_closing_beside_a_query_lets_it_end(engine: Engine) -> None:
     """Shutting down must not tear what a thread is at, and its connection goes with its answer."""
     answers: list[Any] = []
-    pool = engine._core.mysql_pool()
+    pool = core(engine).mysql_pool()
 
     def ask() -> None:
         answers.append(engine.mysql().query_row("SELECT 7 + SLEEP(0.5)"))
@@ -166,13 +167,13 @@ def test_an_interruption_in_the_middle_of_closing_leaves_nothing_open(
     """Ctrl-C comes when it likes; it is raised, and the rest was closed all the same."""
     pebbles: Any = engine.provider(PebbleEntity)
     shell.do(pebbles.get_by_id(shell.context(engine), 1))
-    stop = engine._core.resources.background.close
+    stop = core(engine).resources.background.close
 
     def interrupted(seconds: float) -> None:
         stop(seconds)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(engine._core.resources.background, "close", interrupted)
+    monkeypatch.setattr(core(engine).resources.background, "close", interrupted)
 
     with pytest.raises(KeyboardInterrupt):
         engine.close()
@@ -180,7 +181,7 @@ def test_an_interruption_in_the_middle_of_closing_leaves_nothing_open(
     shell.close(engine)
     shell.close(engine)
 
-    assert 0 == engine._core.mysql_pool().stats().open + engine.redis()._pool.stats().open
+    assert 0 == core(engine).mysql_pool().stats().open + engine.redis()._pool.stats().open
     with pytest.raises(ContextClosedError):
         engine.new_context()
 
@@ -194,4 +195,4 @@ def test_a_closed_engine_refuses_with_an_error_of_ours(engine: Engine, shell: Sh
     with pytest.raises(FluxaError):
         shell.do(pebbles.get_by_id(ctx, 1))
     with closing(engine):
-        assert 0 == engine._core.mysql_pool().stats().open
+        assert 0 == core(engine).mysql_pool().stats().open

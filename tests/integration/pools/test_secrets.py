@@ -16,6 +16,7 @@ from fluxaorm import Entity, Field, UInt64
 from fluxaorm.errors import DuplicateKeyError, EntityNotFoundError, FieldValueError, QueryError
 from tests.support.cached import Cached, OpenCached
 from tests.support.forgetful_redis import forgetful_redis
+from tests.support.insides import core
 from tests.support.passwords import MARK, new_password
 from tests.support.redis_servers import RedisServer
 from tests.support.shells import Shell
@@ -130,7 +131,7 @@ def test_nobody_shows_the_passwords_of_addresses(
     engine = _logging_in(url, f"redis://nobody:{password}@{valkey.host_port}", driver).validate(connect=False)
     tokens: Any = engine.provider(TokenEntity)
     everything: list[object] = [engine, engine.registry, engine.mysql(), shell.context(engine), vars(engine)]
-    for pool in (*engine._core.mysql_pools.values(), *engine._core.redis_pools.values()):
+    for pool in (*core(engine).mysql_pools.values(), *core(engine).redis_pools.values()):
         everything += [pool, vars(pool)]
     everything += [engine.redis().client, engine.redis().client.connection_pool]
 

@@ -6,6 +6,7 @@ import pytest
 
 from fluxaorm.plans.reads.all_ids import get_all_plan
 from tests.support.cached import Cached, OpenCached, ShelfEntity
+from tests.support.insides import core
 from tests.support.interleaving import overtaken
 
 
@@ -98,7 +99,7 @@ def test_a_poisoned_list_is_a_miss(shelves: Cached, poison: str) -> None:
     """It is read from the database, and the key recovers."""
     shelves.add(name="a")
     names(shelves)
-    key = f"{shelves.engine._core.binding(shelves.provider).key_prefix}all"
+    key = f"{core(shelves.engine).binding(shelves.provider).key_prefix}all"
     shelves.redis.command("SET", key, poison, "PX", "30000")
 
     assert [["a"], ["a"]] == [names(shelves), names(shelves)]

@@ -11,6 +11,7 @@ import fluxaorm as fx
 from fluxaorm.errors import EntityNotFoundError, NotSupportedError, QueryError, UnsavedChangesError
 from fluxaorm.query.aggregates import count
 from tests.support.blocks import block
+from tests.support.insides import core
 from tests.support.shop_engines import Shop
 
 Look = Callable[[Any, Any, int], Any]
@@ -63,7 +64,7 @@ def stored_user(shop: Shop) -> int:
 
 
 def has_row_locks(shop: Shop) -> bool:
-    return bool(shop.engine._core.mysql_pools["default"].dialect.capabilities.row_locks)
+    return bool(core(shop.engine).mysql_pools["default"].dialect.capabilities.row_locks)
 
 
 @pytest.mark.parametrize("look", [*LOOK_UPS.values(), *SEARCHES.values()], ids=[*LOOK_UPS, *SEARCHES])

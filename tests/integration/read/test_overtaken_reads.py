@@ -22,6 +22,7 @@ from fluxaorm.plans.reads.search import (
     search_one_plan,
 )
 from fluxaorm.plans.reads.unique import get_by_unique_plan
+from tests.support.insides import core
 from tests.support.interleaving import unmerged, with_action_after
 from tests.support.shop_engines import Shop
 
@@ -72,7 +73,7 @@ def first(found: Any) -> Any:
 
 def read_overtaken(shop: Shop, unit: Any, id: int, read: Read, write: Write) -> Any:
     """What a read gives that a write of the same context overtakes, between its SELECT and its end."""
-    runner = shop.engine._core.sync_runner
+    runner = core(shop.engine).sync_runner
     plan = with_action_after(read(unit, id), FetchRows, lambda: runner.run(write(shop, unit, id)))
     return first(runner.run(plan))
 
@@ -200,7 +201,7 @@ def test_a_row_read_from_the_cache_while_it_is_invalidated_is_read_again(cached_
             except StopIteration:
                 return
 
-    cached_shop.engine._core.sync_runner.run(read_first())
+    core(cached_shop.engine).sync_runner.run(read_first())
 
     assert 100 == cached_shop.do(cached_shop.users.get_by_id(ctx, id)).age
     assert 100 == found[0].age

@@ -12,6 +12,7 @@ import msgspec
 
 from fluxaorm import Entity, Field, Json, UInt8, UInt64
 from tests.support.cached import Cached, OpenCached
+from tests.support.insides import core
 
 
 class Mood(StrEnum):
@@ -73,7 +74,7 @@ NONSENSE: list[tuple[str, Any]] = [
 
 def poison(guests: Cached, id: int, field: str, cell: Any) -> None:
     """Put a cell in the place of the row's own."""
-    binding = guests.engine._core.binding(guests.provider)
+    binding = core(guests.engine).binding(guests.provider)
     client, key = guests.engine.redis().client, f"{binding.key_prefix}{id}"
     cells = msgspec.msgpack.decode(client.get(key))
     cells[1 + binding.schema.by_attribute[field].index] = cell
@@ -83,7 +84,7 @@ def poison(guests: Cached, id: int, field: str, cell: Any) -> None:
 def test_a_row_with_a_cell_that_makes_no_sense_is_a_miss_counted_and_replaced(open_cached: OpenCached) -> None:
     """Stamp and id are right, and the cell would be looked at only by a getter, which reads nothing."""
     guests = open_cached(GuestEntity)
-    counts: Any = guests.engine._core.binding(guests.provider).counts
+    counts: Any = core(guests.engine).binding(guests.provider).counts
     ids = [guests.add(**GUEST), guests.add(**GUEST)]
     wrong: list[Any] = []
 

@@ -18,7 +18,7 @@ from fluxaorm.errors import (
 )
 from fluxaorm.plans.effects import Effect, FetchRows
 from fluxaorm.plans.reads.by_id import get_by_id_plan, get_by_ids_plan
-from tests.support.insides import known_ids
+from tests.support.insides import core, known_ids
 from tests.support.interleaving import overtaken, with_action_before
 from tests.support.redis_servers import RedisServer
 from tests.support.shop_engines import Shop
@@ -304,7 +304,7 @@ def test_disabled_context_cache_reads_again_in_place(plain_shop: Shop) -> None:
 def test_context_cache_ttl_reads_old_entities_again(plain_shop: Shop) -> None:
     """An entity older than the TTL is refreshed by its next look-up, a younger one is not."""
     now = [100.0]
-    plain_shop.engine._core.monotonic = lambda: now[0]
+    core(plain_shop.engine).monotonic = lambda: now[0]
     ctx = plain_shop.context()
     ctx.set_context_cache_ttl(10)
     counter = plain_shop.do(plain_shop.counters.new(ctx, label="visits"))

@@ -11,7 +11,7 @@ import fluxaorm as fx
 from fluxaorm.errors import MySQLError, NotSupportedError, QueryError
 from fluxaorm.query import fields
 from tests.support.blocks import block
-from tests.support.insides import known_ids
+from tests.support.insides import core, known_ids
 from tests.support.shop_engines import Shop
 
 PRODUCTS = [
@@ -216,7 +216,7 @@ def test_own_sql_is_read_as_its_server_reads_it(shop: Shop) -> None:
     """A backslash ends a text on SQLite, and on MySQL it does not."""
     ctx = shop.context()
     like, hidden = r"`name` LIKE '%mm\a' ESCAPE '\'", r"`name` = '\' OR 1 = 1) OR (1 = 1 -- '"
-    is_sqlite = shop.engine._core.mysql_pools["default"].dialect.name == "sqlite"
+    is_sqlite = core(shop.engine).mysql_pools["default"].dialect.name == "sqlite"
     right, wrong = (like, hidden) if is_sqlite else (hidden, like)
     q = fx.Query().filter_where(fx.Where(right))
 

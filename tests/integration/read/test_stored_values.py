@@ -16,6 +16,7 @@ from devstack.state import StackState
 from fluxaorm import Entity, Field, Json, Query, UInt8, UInt32, UInt64, max_
 from fluxaorm.errors import StoredValueError
 from fluxaorm.pools.mysql.asyncmy import PREPARED_AFTER
+from tests.support.insides import core
 from tests.support.value_paths import PATHS, ValuePath, database_at, open_path, readings, redis_at
 
 ON_MYSQL = [path for path in PATHS if path[0] != "sqlite"]
@@ -79,7 +80,7 @@ def path(request: pytest.FixtureRequest, stack: StackState, tmp_path: Path) -> I
 
 def run_sql(path: ValuePath, *statements: str) -> None:
     """Statements past the library, on one connection of their own."""
-    pool = path.engine._core.mysql_pools["default"].sync
+    pool = core(path.engine).mysql_pools["default"].sync
     connection = pool.acquire()
     for statement in statements:
         connection.execute(statement)

@@ -9,6 +9,7 @@ import pytest
 from fluxaorm import Query
 from fluxaorm.errors import EntityNotFoundError
 from tests.support.cached import Cached, MemberEntity, OpenCached
+from tests.support.insides import core
 
 
 @pytest.fixture
@@ -116,7 +117,7 @@ def test_a_stale_mapping_is_replaced_by_the_right_one(members: Cached) -> None:
 
 
 def prefix(members: Cached) -> str:
-    return members.engine._core.binding(members.provider).key_prefix
+    return core(members.engine).binding(members.provider).key_prefix
 
 
 def test_values_are_compared_as_the_columns_collation_does(members: Cached) -> None:
@@ -214,7 +215,7 @@ def test_a_poisoned_mapping_is_a_miss_and_counted(members: Cached, poison: str) 
     by_email(members, "ann@example.com")
     (name,) = [key for key in members.keys() if key.startswith("u:")]
     members.redis.command("SET", f"{prefix(members)}{name}", poison)
-    counts: Any = members.engine._core.binding(members.provider).counts
+    counts: Any = core(members.engine).binding(members.provider).counts
     broken = counts.redis_broken
 
     found = by_email(members, "ann@example.com")

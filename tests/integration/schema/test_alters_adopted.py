@@ -10,6 +10,7 @@ import pytest
 import fluxaorm as fx
 from fluxaorm import Entity, Field, Index, Reference
 from fluxaorm.errors import MissingValueError, MySQLError
+from tests.support.insides import core
 from tests.support.own_tables import without_own_tables
 from tests.support.private_servers import StartServer
 from tests.support.shells import Shell
@@ -256,7 +257,7 @@ def test_a_server_that_keeps_tables_in_lower_case_has_the_table(private_server: 
     shell.do(provider.new(ctx, title="kept"))
     shell.do(ctx.flush())
     names = database.execute("SELECT `entity` FROM `_fluxa_ids`")
-    prefix = engine._core.binding_of("MixedCaseEntity").key_prefix
+    prefix = core(engine).binding_of("MixedCaseEntity").key_prefix
     shell.close(engine)
 
     assert "create_table" in [alter.kind for alter in made]

@@ -11,6 +11,7 @@ import pytest
 import fluxaorm as fx
 from devstack.state import StackState
 from fluxaorm.entity import Field, UInt64
+from tests.support.insides import core
 from tests.support.kind_entities import FIELDS, made
 from tests.support.value_paths import SERVERS, ValuePath, database_at, insert, open_path, redis_at
 from tests.unit.entity.cases import TargetEntity, same
@@ -44,7 +45,7 @@ def path(request: pytest.FixtureRequest, stack: StackState, tmp_path: Path) -> I
 
 def test_a_row_that_others_insert_has_the_defaults_of_the_fields(path: ValuePath) -> None:
     """Every value of every type can be a constant, and the schema diff knows it again."""
-    pool = path.engine._core.mysql_pools["default"].sync
+    pool = core(path.engine).mysql_pools["default"].sync
     connection = pool.acquire()
     connection.execute("INSERT INTO DefaultsEntity (id) VALUES (1)")
     pool.release(connection)

@@ -16,6 +16,7 @@ from fluxaorm.codegen.memory import MemoryPackage
 from fluxaorm.engine import Engine
 from fluxaorm.errors import PoolConnectError
 from tests.support.command_line import Command
+from tests.support.insides import core
 from tests.support.network import MakeProxy
 from tests.support.passwords import MARK, new_password
 from tests.support.redis_servers import RedisServer
@@ -223,7 +224,7 @@ def test_a_namespace_of_another_database_is_told_and_left_alone(
     with closing(_engine(mysql_database.url, address, namespace=namespace)) as engine:
         _applied(engine)
         found = _checked(engine, shell)
-        key = engine._core.namespaces[0].key
+        key = core(engine).namespaces[0].key
         valkey.command("SET", key, "another's")
         (problem,) = _checked(engine, shell)
         valkey.command("DEL", key)

@@ -15,6 +15,7 @@ from fluxaorm.observe.query_log import QueryLogEntry
 from fluxaorm.plans.effects import Effect, Execute, RedisRoundTrip, Session
 from fluxaorm.plans.reads.by_id import get_by_id_plan
 from fluxaorm.plans.tables.table_operations import truncate_table_plan
+from tests.support.insides import core
 from tests.support.interleaving import with_action_before
 from tests.support.network import MakeProxy
 from tests.support.redis_servers import RedisServer
@@ -236,7 +237,7 @@ def test_a_reader_that_saw_the_old_row_does_not_keep_it(cached_shop: Shop) -> No
 def test_a_row_cached_while_the_table_is_emptied_goes_as_well(cached_shop: Shop, valkey: RedisServer) -> None:
     """A reader may come after the caches were told and before the rows are gone; nor may intents be left behind."""
     id = add_user(cached_shop)
-    ctx, binding = cached_shop.context(), cached_shop.engine._core.binding_of("UserEntity")
+    ctx, binding = cached_shop.context(), core(cached_shop.engine).binding_of("UserEntity")
 
     def is_truncation(effect: Effect[Any]) -> bool:
         return isinstance(effect, Execute) and "UserEntity" in effect.sql

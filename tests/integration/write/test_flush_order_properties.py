@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fluxaorm.errors import DuplicateKeyError, ReferenceCycleError
+from tests.support.insides import core
 from tests.support.pointing_rows import (
     COLUMNS,
     FOREIGN_KEYS,
@@ -65,7 +66,7 @@ def test_any_change_of_rows_that_can_be_written_one_by_one_is_written(mysql_serv
 
 def fill(shop: Shop, state: State) -> None:
     """Put these rows, and no others, into the tables."""
-    pool = shop.engine._core.mysql_pools["default"].sync
+    pool = core(shop.engine).mysql_pools["default"].sync
     connection = pool.acquire()
     try:
         connection.execute("SET foreign_key_checks = 0", ())

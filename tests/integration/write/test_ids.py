@@ -9,6 +9,7 @@ import pytest
 
 from fluxaorm import Entity, UInt8, UInt64
 from fluxaorm.errors import DuplicateKeyError, FluxaError, IdExhaustedError, QueryError
+from tests.support.insides import core
 from tests.support.redis_servers import RedisServer
 from tests.support.shop import CounterEntity
 from tests.support.shop_engines import Shop
@@ -193,7 +194,7 @@ def test_new_many_of_what_is_no_number_of_entities_is_refused(plain_shop: Shop, 
 def test_a_forked_child_takes_ids_of_its_own(cached_shop: Shop) -> None:
     """What a process has in hand is its own; a child that kept it would hand it out a second time."""
     before = take(cached_shop, 40)
-    binding = cached_shop.engine._core.binding(cached_shop.counters)
+    binding = core(cached_shop.engine).binding(cached_shop.counters)
 
     binding.reset_after_fork()
 
@@ -302,7 +303,7 @@ def test_save_many_never_touches_a_row_that_has_one_of_its_generated_ids(
     for id in (first + 2, first + 3):
         shop.do(shop.users.new_with_id(ctx, id, name="theirs", email=f"{id}@example.com"))
     shop.do(ctx.flush())
-    shop.engine._core.binding(shop.users).ids.drop()
+    core(shop.engine).binding(shop.users).ids.drop()
     rows = [{"name": f"n{number}", "email": f"n{number}@example.com"} for number in range(4)]
 
     with pytest.raises(DuplicateKeyError, match="may be called again") as caught:

@@ -10,6 +10,7 @@ import pytest
 import fluxaorm as fx
 from fluxaorm.errors import ContextMisuseError
 from tests.support.blocks import block
+from tests.support.insides import core
 from tests.support.shop import CounterEntity
 from tests.support.shop_engines import Shop
 
@@ -32,7 +33,7 @@ def test_ids_do_not_wait_for_rows_that_their_own_transaction_has_locked(plain_sh
     # made elsewhere: the library has no row of ids for the table yet, and starts one from the last id there is
     plain_shop.sql("INSERT INTO CounterEntity (id, label, hits, version) VALUES (7, 'a', 0, 1)")
     plain_shop.sql("DELETE FROM _fluxa_ids")
-    has_row_locks = plain_shop.engine._core.mysql_pools["default"].dialect.capabilities.row_locks
+    has_row_locks = core(plain_shop.engine).mysql_pools["default"].dialect.capabilities.row_locks
     last = fx.Query().sort_by_desc(plain_shop.counters.fields.id)
 
     with block(plain_shop, ctx, isolation="repeatable read" if has_row_locks else None):

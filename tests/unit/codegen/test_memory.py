@@ -12,8 +12,9 @@ from typing import Any, Literal
 
 import pytest
 
-from fluxaorm import Embedded, Entity, Json, Reference, Registry, UInt8
+from fluxaorm import Embedded, Entity, Json, Query, Reference, Registry, UInt8
 from fluxaorm.codegen.memory import MemoryPackage
+from fluxaorm.codegen.render import GeneratedSource, render_entity
 from fluxaorm.entity.resolve.definitions import resolve_entities
 from fluxaorm.errors import CodegenError
 from tests.golden.cases import PACKAGES, Case
@@ -65,16 +66,22 @@ def test_providers_of_a_package_refer_to_each_other() -> None:
     assert owner is module.owner_entity.OwnerEntityProvider
     assert car is package.module("owner_entity").car_entity.CarEntityProvider
     assert car is package.provider("CarEntity")
-    assert ("CarEntity", "OwnerEntity") == (car.fields.owner.car._entity_name, car.fields.owner._entity_name)
+    assert "CarEntity.owner.car.colour == ?" in repr(Query().filter(car.fields.owner.car.colour == "red"))
 
 
-def test_an_entity_is_compiled_when_it_is_first_asked_for() -> None:
+def test_an_entity_is_compiled_when_it_is_first_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """An application of hundreds of entities uses a few of them in a script."""
     package = _package(CarEntity, OwnerEntity)
+    rendered: list[str] = []
 
+    def render(model: Any, name: str, *, in_memory: bool) -> GeneratedSource:
+        rendered.append(name)
+        return render_entity(model, name, in_memory=in_memory)
+
+    monkeypatch.setattr("fluxaorm.codegen.memory.render_entity", render)
     package.provider("CarEntity")
 
-    assert {"car_entity", "enums"} == package._modules.keys()
+    assert ["CarEntity"] == rendered
 
 
 def test_enums_of_a_package_are_shared_by_its_modules() -> None:

@@ -19,6 +19,7 @@ from fluxaorm.observe.metrics import metrics_in
 from fluxaorm.observe.query_log import QueryLogEntry, QueryLoggers
 from fluxaorm.observe.secret_arguments import SecretArguments
 from fluxaorm.plans.effects import RedisReplies, RedisRoundTrip
+from tests.support.insides import core, observer_of
 
 
 def entry(store: Literal["mysql", "redis"], *operations: str, miss: bool = False) -> QueryLogEntry:
@@ -142,8 +143,8 @@ def test_engines_share_the_metrics_of_a_prometheus_registry() -> None:
 
     engines = [registry.validate(connect=False), registry.validate(connect=False), engine(prometheus)]
 
-    assert [1, 1, 1] == [len(each._core.metrics) for each in engines]
-    assert 1 == len({each._core.metrics for each in engines})
+    assert [1, 1, 1] == [len(core(each).metrics) for each in engines]
+    assert 1 == len({core(each).metrics for each in engines})
 
 
 def test_an_engine_may_report_to_two_prometheus_registries() -> None:
@@ -155,7 +156,7 @@ def test_an_engine_may_report_to_two_prometheus_registries() -> None:
     registry.enable_metrics(first)
     registry.enable_metrics(second)
 
-    assert (metrics_in(first), metrics_in(second)) == registry.validate(connect=False)._core.metrics
+    assert (metrics_in(first), metrics_in(second)) == core(registry.validate(connect=False)).metrics
 
 
 def test_without_an_argument_the_default_registry_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,9 +176,9 @@ def test_connections_of_engines_are_added_up_while_they_live() -> None:
     prometheus = CollectorRegistry()
     engines = [engine(prometheus), engine(prometheus)]
     labels = {"store": "mysql", "pool": "default"}
-    held = engines[0]._core.mysql_pool().sync.acquire()
+    held = core(engines[0]).mysql_pool().sync.acquire()
     for each in engines:
-        each._core.mysql_pool().sync.release(each._core.mysql_pool().sync.acquire())
+        core(each).mysql_pool().sync.release(core(each).mysql_pool().sync.acquire())
 
     def connections(state: str) -> float | None:
         return prometheus.get_sample_value("fluxaorm_pool_connections", {**labels, "state": state})
@@ -186,7 +187,7 @@ def test_connections_of_engines_are_added_up_while_they_live() -> None:
     redis = {"store": "redis", "pool": "default", "state": "idle"}
     assert 0.0 == prometheus.get_sample_value("fluxaorm_pool_connections", redis)
 
-    engines[0]._core.mysql_pool().sync.release(held)
+    core(engines[0]).mysql_pool().sync.release(held)
     for each in engines:
         each.close()
     gone = weakref.ref(engines[0])
@@ -215,8 +216,8 @@ def test_contexts_without_metrics_are_not_observed() -> None:
     registry.register_mysql("sqlite://:memory:")
     plain = registry.validate(connect=False)
 
-    assert (None, None) == (plain.new_context()._observer, plain.new_async_context()._observer)
-    assert engine(CollectorRegistry()).new_context()._observer is not None
+    assert (None, None) == (observer_of(plain.new_context()), observer_of(plain.new_async_context()))
+    assert observer_of(engine(CollectorRegistry()).new_context()) is not None
 
 
 def test_enabling_is_for_engines_made_afterwards() -> None:
@@ -227,7 +228,7 @@ def test_enabling_is_for_engines_made_afterwards() -> None:
 
     registry.enable_metrics(CollectorRegistry())
 
-    assert () == before._core.metrics
+    assert () == core(before).metrics
 
 
 def test_a_name_of_ours_that_is_taken_is_an_error() -> None:

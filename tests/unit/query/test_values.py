@@ -15,6 +15,7 @@ from fluxaorm.query.own_sql.own_select import wrap_select
 from fluxaorm.query.pager import Pager
 from fluxaorm.query.query import Query
 from fluxaorm.query.where import Where
+from tests.support.insides import key_of, shape_of, values_of
 from tests.unit.query.catalogue import Category, F, ProductFields, Status
 
 EMPTY = "SELECT e.n FROM (SELECT 1 AS n) AS e WHERE 1 = 0"
@@ -106,7 +107,7 @@ def test_methods_of_a_query_leave_it_as_it_was() -> None:
     base.limit(1).offset(2).for_update().include_deleted().use_index("x").group_by(F.status)
 
     assert before == repr(base)
-    assert ((("gt", F.stock._key, 1), (), "", False, None), (1,)) == (base._shape, base._values)
+    assert ((("gt", key_of(F.stock), 1), (), "", False, None), (1,)) == (shape_of(base), values_of(base))
 
 
 def test_limit_and_offset_change_what_a_pager_set() -> None:
@@ -121,8 +122,8 @@ def test_shapes_are_equal_for_equal_queries_with_other_values() -> None:
     right = Query().filter((F.stock > 9) | ~(F.name == "b"), F.id.is_in([3, 4])).sort_by_asc(F.id)
     longer = Query().filter((F.stock > 9) | ~(F.name == "b"), F.id.is_in([3, 4, 5])).sort_by_asc(F.id)
 
-    assert hash(left._shape) == hash(right._shape)
-    assert left._shape == right._shape != longer._shape
+    assert hash(shape_of(left)) == hash(shape_of(right))
+    assert shape_of(left) == shape_of(right) != shape_of(longer)
 
 
 def test_shapes_differ_where_trees_do() -> None:
@@ -137,7 +138,7 @@ def test_shapes_differ_where_trees_do() -> None:
         (F.stock > 1) | (F.id > 1) | (F.category.parent.name == "a"),
     ]
 
-    assert len(conditions) == len({condition._shape for condition in conditions})
+    assert len(conditions) == len({shape_of(condition) for condition in conditions})
 
 
 def test_nothing_shows_a_value() -> None:
@@ -169,9 +170,9 @@ def test_fields_are_made_once_and_know_their_way() -> None:
 
     assert fields.name is fields.name
     assert fields.category.parent.name is fields.category.parent.name
-    assert ("ProductEntity", ("category", "parent"), "name") == fields.category.parent.name._key
-    assert ("ProductEntity", ("category",), "parent") == fields.category.parent._key
-    assert ("ProductEntity", (), "name") == ProductFields.name._key
+    assert ("ProductEntity", ("category", "parent"), "name") == key_of(fields.category.parent.name)
+    assert ("ProductEntity", ("category",), "parent") == key_of(fields.category.parent)
+    assert ("ProductEntity", (), "name") == key_of(ProductFields.name)
     assert hash(fields.name) == hash(ProductFields().name)
 
 

@@ -21,12 +21,13 @@ import pytest
 from fluxaorm import AsyncContext, Context, Engine, Entity, RedisOptions, Registry, UInt64
 from fluxaorm.engine.cache_outages import CacheOutages
 from fluxaorm.errors import ContextClosedError, RegistryError, StaleGeneratedCodeError, UnknownPoolError
+from tests.support.insides import core
 from tests.unit.registry import models
 
 
 def _provider(engine: Engine, definition: type[Entity]) -> Any:
     """As much of a provider as a binding looks at."""
-    fingerprint = engine._core.schemas[definition.__name__].fingerprint
+    fingerprint = core(engine).schemas[definition.__name__].fingerprint
     members = {"entity_name": definition.__name__, "fingerprint": fingerprint, "entity_class": object}
     return type("HandMadeProvider", (), {**members, "enum_classes": {}})()
 
@@ -130,7 +131,7 @@ def test_a_provider_of_another_definition_is_stale() -> None:
     provider.fingerprint = "0123456789abcdef"
 
     with pytest.raises(StaleGeneratedCodeError, match=r"PlainEntity: .*fluxaorm generate"):
-        engine._core.binding(provider)
+        core(engine).binding(provider)
 
 
 def test_a_provider_of_an_unregistered_entity_is_refused() -> None:
@@ -138,7 +139,7 @@ def test_a_provider_of_an_unregistered_entity_is_refused() -> None:
     provider = _provider(_engine(models.PlainEntity), models.PlainEntity)
 
     with pytest.raises(RegistryError, match="PlainEntity is not registered with this engine"):
-        _engine()._core.binding(provider)
+        core(_engine()).binding(provider)
 
 
 def test_threads_get_one_binding() -> None:
@@ -149,28 +150,28 @@ def test_threads_get_one_binding() -> None:
 
     def bind(_: int) -> int:
         start.wait()
-        return id(engine._core.binding(provider))
+        return id(core(engine).binding(provider))
 
     with ThreadPoolExecutor(8) as threads:
         found = set(threads.map(bind, range(8)))
 
-    assert {id(engine._core.binding(provider))} == found
+    assert {id(core(engine).binding(provider))} == found
 
 
 def test_two_providers_of_one_entity_share_what_belongs_to_the_process() -> None:
     """The generated one and the one compiled in memory see each other's evictions and hand out no id twice."""
     engine = _engine(models.LocalEntity)
 
-    first, second = (engine._core.binding(_provider(engine, models.LocalEntity)) for _ in range(2))
+    first, second = (core(engine).binding(_provider(engine, models.LocalEntity)) for _ in range(2))
 
     assert first is not second
     assert first.local is second.local
     assert first.ids is second.ids
-    assert first is engine._core.binding_of("LocalEntity")
+    assert first is core(engine).binding_of("LocalEntity")
 
 
 def _keys(engine: Engine, definition: type[Entity]) -> str:
-    return engine._core.binding(_provider(engine, definition)).key_prefix
+    return core(engine).binding(_provider(engine, definition)).key_prefix
 
 
 @pytest.mark.parametrize(
@@ -222,7 +223,7 @@ def test_an_entity_uses_the_pools_of_its_options(
     entities: set[type[Entity]] = {models.PlainEntity, definition}
     engine = _engine(*entities, register=_redis(*codes))
 
-    binding = engine._core.binding(_provider(engine, definition))
+    binding = core(engine).binding(_provider(engine, definition))
 
     assert (cache_pool, id_pool) == (binding.redis_pool, binding.id_redis_pool)
 
@@ -237,8 +238,8 @@ def test_flushes_go_on_without_redis_only_where_the_options_say_so() -> None:
     engine = _engine(register=register)
 
     assert (False, True) == (
-        engine._core.writes_without_cache("default"),
-        engine._core.writes_without_cache("careless"),
+        core(engine).writes_without_cache("default"),
+        core(engine).writes_without_cache("careless"),
     )
 
 
@@ -271,9 +272,9 @@ def test_an_engine_reports_outages_of_its_pools() -> None:
     """Plans tell the engine, which counts."""
     engine = _engine(register=_redis("default"))
 
-    engine._core.cache_outage("default", ConnectionError("refused"))
+    core(engine).cache_outage("default", ConnectionError("refused"))
 
-    assert {"default": 1} == engine._core.cache_outages.counts()
+    assert {"default": 1} == core(engine).cache_outages.counts()
 
 
 def test_the_clock_is_aware_utc_and_can_be_replaced() -> None:
@@ -290,11 +291,11 @@ def test_the_clock_is_aware_utc_and_can_be_replaced() -> None:
 def test_contexts_are_made_until_the_engine_is_closed() -> None:
     """From the first one on nothing of the engine may be set up any more."""
     engine = _engine()
-    before = engine._core.has_contexts
+    before = core(engine).has_contexts
 
     assert isinstance(engine.new_context(), Context)
     assert isinstance(engine.new_async_context(), AsyncContext)
-    assert (False, True) == (before, engine._core.has_contexts)
+    assert (False, True) == (before, core(engine).has_contexts)
 
     engine.close()
     for make in (engine.new_context, engine.new_async_context):
@@ -309,7 +310,7 @@ def test_sql_on_an_engine_is_no_context_and_ends_with_it(tmp_path: Path) -> None
     engine = registry.validate()
 
     row = engine.mysql().query_row("SELECT ?", 1)
-    noted = engine._core.has_contexts
+    noted = core(engine).has_contexts
     engine.close()
 
     assert ((1,), False) == (row, noted)
@@ -364,17 +365,17 @@ def _held_elsewhere(lock: threading.RLock) -> Iterator[None]:
 def test_a_child_process_starts_with_nothing_its_parent_will_use() -> None:
     """The same tokens, ids or connections in two processes would break what each promises."""
     engine = _engine(models.LocalEntity, register=_redis("default"))
-    binding = engine._core.binding(_provider(engine, models.LocalEntity))
-    before = engine._core.tokens.take()[:16]
+    binding = core(engine).binding(_provider(engine, models.LocalEntity))
+    before = core(engine).tokens.take()[:16]
     binding.ids.add(1, 5)
     reader, writer = os.pipe()
 
-    with _held_elsewhere(engine._core.bindings._lock):
+    with _held_elsewhere(core(engine).bindings._lock):
         child = os.fork()
         if child == 0:
             signal.alarm(10)
-            engine._core.binding(_provider(engine, models.LocalEntity))
-            os.write(writer, f"{engine._core.tokens.take()[:16]} {binding.ids.take(0.0)}".encode())
+            core(engine).binding(_provider(engine, models.LocalEntity))
+            os.write(writer, f"{core(engine).tokens.take()[:16]} {binding.ids.take(0.0)}".encode())
             os._exit(0)
     _, status = os.waitpid(child, 0)
     os.close(writer)
@@ -384,7 +385,7 @@ def test_a_child_process_starts_with_nothing_its_parent_will_use() -> None:
     assert 0 == status
     assert before != token
     assert "None" == taken
-    assert before == engine._core.tokens.take()[:16]
+    assert before == core(engine).tokens.take()[:16]
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")

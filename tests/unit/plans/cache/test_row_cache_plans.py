@@ -282,11 +282,12 @@ def test_inside_a_transaction_every_shared_cache_is_bypassed() -> None:
     from fluxaorm.plans.effects import Session
 
     world = World(local_limit=10)
-    world.unit_of_work._sessions = {"default": Session("default")}
+    session = Session("default")
+    world.unit_of_work._sessions = {"default": session}
 
     thing, effects = run(get_by_id_plan(world.identity_map, 7), (FetchRows, [ROW]))
     more, _ = run(get_by_ids_plan(world.identity_map, [8]), (FetchRows, [(b"8", b"eight", b"")]))
 
-    assert world.unit_of_work._sessions["default"] is effects[0].target
+    assert session is effects[0].target
     assert ("seven", "eight") == (thing.name, more[0].name)
     assert len(world.identity_map.binding.local or ()) == 0

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from fluxaorm.entity.schema import IndexSchema
 from fluxaorm.plans.writes.save_order import in_lock_order, key_of
+from tests.support.insides import row_of
 from tests.unit.plans.world import World
 
 NAME = IndexSchema(name="name", fields=("name",), columns=("name",), positions=(1,), unique=True)
@@ -47,7 +48,7 @@ def test_those_who_save_the_same_rows_write_them_in_the_same_order(names: list[s
     """Two that came in opposite orders would each hold what the other one waits for."""
     shuffled = chance.sample(names, len(names))
 
-    first, second = ([entity._row[1] for entity in _ordered(_rows(*given))] for given in (names, shuffled))
+    first, second = ([row_of(entity)[1] for entity in _ordered(_rows(*given))] for given in (names, shuffled))
 
     assert first == second
 
@@ -58,7 +59,7 @@ def test_rows_that_set_the_same_columns_stay_together() -> None:
 
     ordered = _ordered(entities, [[1], [1, 2], [1], [1, 2]])
 
-    assert ["b", "d", "a", "c"] == [entity._row[1] for entity in ordered]
+    assert ["b", "d", "a", "c"] == [row_of(entity)[1] for entity in ordered]
 
 
 def test_rows_with_more_than_one_key_keep_their_order() -> None:

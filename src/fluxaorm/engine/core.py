@@ -22,7 +22,7 @@ from fluxaorm.observe.failing_handlers import FailingHandlers
 from fluxaorm.observe.secret_arguments import SecretArguments
 from fluxaorm.plans.commits.unknown_commits import kill_later
 from fluxaorm.plans.state.tokens import TokenSource
-from fluxaorm.plans.writes.foreign_keys import KnownForeignKeys
+from fluxaorm.plans.writes.order.foreign_keys import KnownForeignKeys
 from fluxaorm.pools.base.forks import run_each
 from fluxaorm.runners.asyncio import AsyncRunner
 from fluxaorm.runners.sync import SyncRunner

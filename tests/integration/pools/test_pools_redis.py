@@ -29,6 +29,12 @@ from tests.support.private_servers import StartServer
 from tests.support.redis_servers import RedisServer
 
 
+async def _turns() -> None:
+    # one to look what can be read, one to read it, one to act on it
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
 @dataclass(slots=True)
 class Driven:
     """A pool, and the world its round trips are made in; ``loop`` is None for threads."""
@@ -50,11 +56,9 @@ class Driven:
         return self.round_trip(*commands).values
 
     def turn(self) -> None:
-        """Let the loop notice what the network did."""
+        """Let the loop read what has arrived; a thread sees it when it looks."""
         if self.loop is not None:
-            self.loop.run_until_complete(asyncio.sleep(0.02))
-        else:
-            time.sleep(0.02)
+            self.loop.run_until_complete(_turns())
 
     def close(self) -> None:
         """Close the pool and the loop."""

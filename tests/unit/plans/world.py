@@ -18,7 +18,7 @@ from fluxaorm.plans.state.bound_entity import BoundEntity
 from fluxaorm.plans.state.tokens import TokenSource
 from fluxaorm.plans.state.tracked import TrackedEntity
 from fluxaorm.plans.state.unit_of_work import IdentityMap, UnitOfWork
-from fluxaorm.plans.writes.foreign_keys import KnownForeignKeys
+from fluxaorm.plans.writes.order.foreign_keys import KnownForeignKeys
 from fluxaorm.runtime.entity import EntityBase
 
 T = TypeVar("T")

@@ -44,8 +44,8 @@ from fluxaorm.plans.effects import (
 from fluxaorm.plans.state.unit_of_work import UnitOfWork
 from fluxaorm.plans.writes.changed_keys import add_write
 from fluxaorm.plans.writes.flush_work import FlushWork
+from fluxaorm.plans.writes.order.pools import Precedence, in_commit_order
 from fluxaorm.plans.writes.pipelines import PipelineHandle
-from fluxaorm.plans.writes.pool_order import Precedence, in_commit_order
 from fluxaorm.plans.writes.statements import statements_plan
 from fluxaorm.query.own_sql.raw_statements import Reach
 

@@ -22,9 +22,9 @@ from fluxaorm.plans.writes.auto_values import AutoValues
 from fluxaorm.plans.writes.creation import check_chosen_id, draft
 from fluxaorm.plans.writes.entity_write import StatementTag
 from fluxaorm.plans.writes.key_lookups import Keys, ids_of_keys_plan, landed_plan, still_there_plan
+from fluxaorm.plans.writes.order.saves import in_lock_order, key_of
 from fluxaorm.plans.writes.row_params import Params, parts_of
 from fluxaorm.plans.writes.row_statements import missing_values
-from fluxaorm.plans.writes.save_order import in_lock_order, key_of
 from fluxaorm.plans.writes.statements import statements_plan
 from fluxaorm.query.own_sql.params import with_article
 

@@ -41,7 +41,7 @@ from fluxaorm.plans.writes.dangling import check_references_plan, referred_ids
 from fluxaorm.plans.writes.duplicates import explained_plan, note_holder
 from fluxaorm.plans.writes.entity_write import EntityWrite, StatementTag
 from fluxaorm.plans.writes.flush_work import FlushResult, FlushWork, PoolWork, collect
-from fluxaorm.plans.writes.foreign_keys import known_foreign_keys
+from fluxaorm.plans.writes.order.foreign_keys import known_foreign_keys
 from fluxaorm.plans.writes.pipelines import PipelineHandle, delete_keys_plan, pipelines_of
 from fluxaorm.plans.writes.statements import problem_of, statements_plan
 from fluxaorm.query.own_sql.raw_statements import Reach, reach_of

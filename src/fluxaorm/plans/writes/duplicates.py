@@ -13,8 +13,8 @@ from fluxaorm.plans.effects import FetchRows, Plan, Target
 from fluxaorm.plans.ids.new_ids import drop_block_plan
 from fluxaorm.plans.state.tracked import TrackedEntity
 from fluxaorm.plans.writes.entity_write import EntityWrite, StatementTag
+from fluxaorm.plans.writes.order.rows import comparable
 from fluxaorm.plans.writes.row_statements import encoded
-from fluxaorm.plans.writes.write_order import comparable
 
 _IDS_AT_ONCE: Final = 1_000
 _ROWS_AT_ONCE: Final = 200

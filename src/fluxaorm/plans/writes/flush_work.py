@@ -1,6 +1,6 @@
 """What a flush writes: pending entities turned into statements, in order.
 
-Pure; nothing is changed until the flush succeeded. In which order rows are written, ``write_order`` says.
+Pure; nothing is changed until the flush succeeded. In which order rows are written, ``order.rows`` says.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from fluxaorm.plans.state.tracked import DELETING, GONE, NEW, STORED, TrackedEnt
 from fluxaorm.plans.state.unit_of_work import UnitOfWork
 from fluxaorm.plans.writes.auto_values import AutoValues
 from fluxaorm.plans.writes.entity_write import EntityWrite
+from fluxaorm.plans.writes.order.pools import Precedence, in_commit_order, precedences
+from fluxaorm.plans.writes.order.rows import DELETE, INSERT, MARK, UPDATE, arranged
 from fluxaorm.plans.writes.pipelines import Pipelines
-from fluxaorm.plans.writes.pool_order import Precedence, in_commit_order, precedences
 from fluxaorm.plans.writes.row_statements import statements_of
-from fluxaorm.plans.writes.write_order import DELETE, INSERT, MARK, UPDATE, arranged
 
 if TYPE_CHECKING:
-    from fluxaorm.plans.writes.foreign_keys import KnownForeignKeys
+    from fluxaorm.plans.writes.order.foreign_keys import KnownForeignKeys
 
 
 class FlushResult(msgspec.Struct, frozen=True):

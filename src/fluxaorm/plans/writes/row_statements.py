@@ -13,15 +13,15 @@ from fluxaorm.errors import MissingValueError
 from fluxaorm.plans.effects import Statement
 from fluxaorm.plans.state.bound_entity import BoundEntity
 from fluxaorm.plans.writes.entity_write import EntityWrite, StatementTag
+from fluxaorm.plans.writes.order.rows import DELETE, INSERT, MARK, UPDATE
 from fluxaorm.plans.writes.row_params import ROWS_A_STATEMENT, Params, UnsetValueError, cut, parts_of
-from fluxaorm.plans.writes.write_order import DELETE, INSERT, MARK, UPDATE
 
 ROWS_A_CASE: Final = 200
 """Rows an UPDATE with CASE changes: the server looks through the branches one by one."""
 
 
 def statements_of(binding: BoundEntity, kind: int, writes: list[EntityWrite]) -> list[Statement]:
-    """What writes these rows of one entity. ``kind``: of ``write_order``. MissingValueError for an INSERT."""
+    """What writes these rows of one entity. ``kind``: of ``order.rows``. MissingValueError for an INSERT."""
     return _STATEMENTS[kind](binding, writes)
 
 

@@ -1,7 +1,7 @@
 """The foreign keys that an engine's databases have, and which of two entities comes first. Decides; does no I/O itself.
 
 The library makes no foreign keys, and most databases have none: nobody asks for them before a server refused a
-statement because of one. From then on flushes of that pool write row by row as they want it (see ``write_order``).
+statement because of one. From then on flushes of that pool write row by row as they want it (see ``rows``).
 Until then tables go by the references that are declared, which is the right order of nearly all.
 """
 

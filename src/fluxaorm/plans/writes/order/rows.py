@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from fluxaorm.entity.schema import EntitySchema
     from fluxaorm.plans.state.bound_entity import BoundEntity
     from fluxaorm.plans.writes.entity_write import EntityWrite
-    from fluxaorm.plans.writes.foreign_keys import ForeignKey, KnownForeignKeys
+    from fluxaorm.plans.writes.order.foreign_keys import ForeignKey, KnownForeignKeys
 
 DELETE: Final = 0
 MARK: Final = 1

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fluxaorm.entity.schema import IndexSchema
-from fluxaorm.plans.writes.save_order import in_lock_order, key_of
+from fluxaorm.plans.writes.order.saves import in_lock_order, key_of
 from tests.support.insides import row_of
 from tests.unit.plans.world import World
 

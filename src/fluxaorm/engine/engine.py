@@ -19,9 +19,7 @@ from fluxaorm.engine.mysql import AsyncEngineMySQL, EngineMySQL
 from fluxaorm.engine.redis import EngineRedis
 from fluxaorm.entity import Entity
 from fluxaorm.entity.values.not_copied import NotCopied
-from fluxaorm.errors import (
-    RegistryError,
-)
+from fluxaorm.errors import RegistryError
 from fluxaorm.plans.tables.deployment_check import check_plan
 from fluxaorm.runtime.schema import EngineSchema
 

@@ -1,4 +1,4 @@
-"""Look-ups by id and by unique index: identity map, caches, MySQL, and what must not be missing."""
+"""Look-ups by id: identity map, caches, MySQL, and what must not be missing."""
 
 from __future__ import annotations
 

@@ -91,6 +91,13 @@ class TwoEngines:
     shell: Shell
     id: int
 
+    @property
+    def channel(self) -> str:
+        """Where changes of the row are published."""
+        found = core(self.reader).binding(self.reader.provider(SeatEntity)).channel
+        assert found is not None
+        return found
+
     def take(self, taken_by: int) -> None:
         """Change the row."""
         seats: Any = self.writer.provider(SeatEntity)
@@ -140,7 +147,7 @@ def test_local_caches_follow_the_channel_to_its_next_owner(two_engines: Any, kin
     """Whoever listens to the old one would hear nothing any more, and keep what others change."""
     cluster, engines = two_engines(kind)
     engines.wait_until_kept(0)
-    channel = core(engines.reader).binding(engines.reader.provider(SeatEntity)).channel
+    channel = engines.channel
     slot = slot_of(cluster, channel)
     owner = owner_of(cluster, slot)
     target = next(server for server in cluster.primaries if server is not owner)
@@ -157,7 +164,7 @@ def test_local_caches_are_shut_while_the_owner_of_their_channel_is_gone(two_engi
     """What is published meanwhile reaches nobody."""
     cluster, engines = two_engines()
     engines.wait_until_kept(0)
-    channel = core(engines.reader).binding(engines.reader.provider(SeatEntity)).channel
+    channel = engines.channel
     owner = owner_of(cluster, slot_of(cluster, channel))
 
     owner.kill()

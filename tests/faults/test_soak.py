@@ -134,7 +134,7 @@ class Size:
         with open("/proc/self/statm", encoding="ascii") as statm:
             self.memory = int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
         self.descriptors = len(os.listdir("/proc/self/fd"))
-        self.connections = core(engine).mysql_pool().stats().open, engine.redis()._pool.stats().open
+        self.connections = core(engine).mysql_pool().stats().open, core(engine).redis_pool().stats().open
 
 
 def driven(work: Coroutine[Any, Any, None]) -> None:

@@ -130,7 +130,7 @@ def ended_threads(make: Callable[[], Engine]) -> list[Any]:
             thread.start()
             thread.join()
         use(engine)
-        return [core(engine).mysql_pool().stats().open, engine.redis()._pool.stats().open]
+        return [core(engine).mysql_pool().stats().open, core(engine).redis_pool().stats().open]
 
 
 def hanging(make: Callable[[], Engine], close: bool) -> None:

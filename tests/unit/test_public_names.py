@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,3 +56,26 @@ def test_an_engine_shows_what_an_application_does_with_it(engine: fx.Engine) -> 
 def test_a_query_shows_how_it_is_built() -> None:
     """What it holds is its compiler's business."""
     assert QUERY == _names(fx.Query())
+
+
+def _private_names(tree: ast.Module) -> Iterator[str]:
+    """Attributes behind an underscore that its assertions look at, but for a test's own."""
+    asserted = (node for each in ast.walk(tree) if isinstance(each, ast.Assert) for node in ast.walk(each))
+    for node in asserted:
+        if not isinstance(node, ast.Attribute) or not node.attr.startswith("_") or node.attr.endswith("__"):
+            continue
+        if not isinstance(node.value, ast.Name) or node.value.id != "self":
+            yield f"{ast.unparse(node)}, line {node.lineno}"
+
+
+def test_tests_assert_what_users_can_see() -> None:
+    """What is asserted of the inside stands in the way of every change of it; ``support/insides.py`` has the rest."""
+    tests = Path(__file__).parents[1]
+
+    found = {
+        str(path.relative_to(tests)): names
+        for path in tests.rglob("test_*.py")
+        if (names := list(_private_names(ast.parse(path.read_text()))))
+    }
+
+    assert {} == found

@@ -39,7 +39,7 @@ def _connection_id(engine: Engine) -> int:
 
 
 def _client_id(engine: Engine) -> int:
-    return int(engine.redis()._pool.sync.round_trip([("CLIENT", "ID")]).values[0])
+    return int(core(engine).redis_pool().sync.round_trip([("CLIENT", "ID")]).values[0])
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")

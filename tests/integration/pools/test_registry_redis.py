@@ -13,6 +13,7 @@ from devstack.wire import redis_command
 from fluxaorm import Engine, RedisOptions, Registry
 from fluxaorm.errors import PoolConnectError, RegistryError
 from tests.support.impostor import impostor
+from tests.support.insides import core
 from tests.support.private_servers import StartServer
 from tests.support.redis_servers import RedisServer
 
@@ -157,7 +158,7 @@ def test_an_engine_serves_asyncio_after_a_blocking_validation(redis_server: Redi
 
     async def main() -> bool:
         async with engine:
-            replies = await engine.redis()._pool.asyncio.round_trip([("PING",)])
+            replies = await core(engine).redis_pool().asyncio.round_trip([("PING",)])
             return bool(replies.values)
 
     assert asyncio.run(main())

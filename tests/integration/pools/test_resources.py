@@ -181,7 +181,7 @@ def test_an_interruption_in_the_middle_of_closing_leaves_nothing_open(
     shell.close(engine)
     shell.close(engine)
 
-    assert 0 == core(engine).mysql_pool().stats().open + engine.redis()._pool.stats().open
+    assert 0 == core(engine).mysql_pool().stats().open + core(engine).redis_pool().stats().open
     with pytest.raises(ContextClosedError):
         engine.new_context()
 

@@ -152,7 +152,7 @@ def test_a_server_that_repeats_what_it_was_sent_is_not_quoted(shell: Shell) -> N
 
         starting = shown_by(registry.validate)[0]
         trip = shown_by(lambda: _round_trip(engine, shell))[0]
-        listening = shown_by(engine.redis()._pool.subscription)[0]
+        listening = shown_by(core(engine).redis_pool().subscription)[0]
         shell.close(engine)
 
     assert "unknown command 'AUTH'" in starting
@@ -161,11 +161,11 @@ def test_a_server_that_repeats_what_it_was_sent_is_not_quoted(shell: Shell) -> N
 
 def _round_trip(engine: Any, shell: Shell) -> None:
     if shell.name == "sync":
-        engine.redis()._pool.sync.round_trip([("PING",)])
+        core(engine).redis_pool().sync.round_trip([("PING",)])
         return
 
     async def trip() -> None:
-        await engine.redis()._pool.asyncio.round_trip([("PING",)])
+        await core(engine).redis_pool().asyncio.round_trip([("PING",)])
 
     shell.do(trip())
 

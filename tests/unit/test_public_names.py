@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,14 @@ def test_an_engine_shows_what_an_application_does_with_it(engine: fx.Engine) -> 
 def test_a_query_shows_how_it_is_built() -> None:
     """What it holds is its compiler's business."""
     assert QUERY == _names(fx.Query())
+
+
+def test_no_two_classes_share_a_name() -> None:
+    """Who searches for one finds it, and who reads its name in a traceback knows which."""
+    trees = [ast.parse(path.read_text()) for path in Path(fx.__file__).parent.rglob("*.py")]
+    names = Counter(node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+
+    assert [] == [name for name, times in names.items() if times > 1]
 
 
 def _private_names(tree: ast.Module) -> Iterator[str]:

@@ -17,7 +17,7 @@ from fluxaorm.errors import FluxaError
 from fluxaorm.plans.effects import Plan
 from fluxaorm.pools.base.threads import wait_for_end
 
-Step: TypeAlias = "Callable[[], Plan[bool]]"
+FinishStep: TypeAlias = "Callable[[], Plan[bool]]"
 
 FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 5.0
@@ -31,7 +31,7 @@ logger = logging.getLogger("fluxaorm.engine.background")
 
 @dataclass(slots=True)
 class _Task:
-    step: Step
+    step: FinishStep
     due: float
     pause: float = FIRST_PAUSE
     failure: tuple[Any, ...] | None = None
@@ -54,7 +54,7 @@ class Background:
         self._left = 0
         """Steps that ``close`` gave up."""
 
-    def add(self, step: Step) -> None:
+    def add(self, step: FinishStep) -> None:
         """Run ``step`` at once and again until it is done. After ``close`` it is dropped."""
         with self._changed:
             if self._closed:

@@ -9,13 +9,13 @@ from typing import Any, Literal, TypeAlias
 from rich.console import Console
 from rich.table import Table
 
-from fluxaorm.cli.demo.tally import Counts, Step, Tally
+from fluxaorm.cli.demo.tally import Counts, Tally, TourStep
 from fluxaorm.cli.demo.tour import Findings
 
 Json: TypeAlias = "dict[str, Any]"
 
 
-def show_load(console: Console, steps: Iterable[Step]) -> None:
+def show_load(console: Console, steps: Iterable[TourStep]) -> None:
     """What each table took to load."""
     table = _table("Loading", "Table", ">Rows", ">Seconds", ">Rows/s", ">SQL round trips", ">Redis round trips")
     for step in steps:
@@ -31,7 +31,7 @@ def show_load(console: Console, steps: Iterable[Step]) -> None:
     console.print(table)
 
 
-def show_steps(console: Console, steps: Iterable[Step]) -> None:
+def show_steps(console: Console, steps: Iterable[TourStep]) -> None:
     """What each step took, and who had the rows."""
     columns = ("Step", ">Rows", ">process", ">Redis", ">SQL", ">Trips", ">ms", ">µs/row")
     table = _table("Reading, searching, writing: where rows came from; round trips, Redis + SQL", *columns)
@@ -67,7 +67,7 @@ def show_findings(console: Console, findings: Findings) -> None:
     )
 
 
-def show_log(console: Console, steps: Iterable[Step]) -> None:
+def show_log(console: Console, steps: Iterable[TourStep]) -> None:
     """The last entries of the query log of some steps, each."""
     for step in steps:
         table = _table(f"Query log: {step.name}", "=Store", "Query", ">Rows", ">ms")

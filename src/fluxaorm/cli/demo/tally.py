@@ -54,7 +54,7 @@ class Counts:
 
 
 @dataclass(slots=True)
-class Step:
+class TourStep:
     """One line of the report."""
 
     name: str
@@ -79,17 +79,17 @@ class Tally:
 
     def __init__(self) -> None:
         self.total = Counts()
-        self.steps: list[Step] = []
-        self._step = Step("")
+        self.steps: list[TourStep] = []
+        self._step = TourStep("")
 
     def watch(self, ctx: Any) -> None:
         """Count what this context sends."""
         ctx.register_query_logger(self._note)
 
     @contextmanager
-    def step(self, name: str, rows: int = 0) -> Generator[Step]:
+    def step(self, name: str, rows: int = 0) -> Generator[TourStep]:
         """Count and time what happens inside as one step."""
-        self._step = step = Step(name, rows)
+        self._step = step = TourStep(name, rows)
         self.steps.append(step)
         started = time.perf_counter()
         try:
@@ -97,7 +97,7 @@ class Tally:
         finally:
             step.counts.seconds = time.perf_counter() - started
             self.total.seconds += step.counts.seconds
-            self._step = Step("")
+            self._step = TourStep("")
 
     def _note(self, ctx: Any, entry: QueryLogEntry) -> None:
         self.total.add(entry)

@@ -13,7 +13,7 @@ from typing import Any, Final
 import fluxaorm as fx
 from fluxaorm.cli.demo.concurrent import TOGETHER, read_together
 from fluxaorm.cli.demo.source import SOURCES
-from fluxaorm.cli.demo.tally import Step, Tally
+from fluxaorm.cli.demo.tally import Tally, TourStep
 from fluxaorm.engine import Engine
 from fluxaorm.errors import FluxaError
 
@@ -41,7 +41,7 @@ class Findings:
     """Airline, flights that arrived, mean delay in minutes; the latest first."""
     far_hours: float = 0.0
     """In the air on the flights of more than 2,500 miles."""
-    log: list[Step] = field(default_factory=list[Step])
+    log: list[TourStep] = field(default_factory=list[TourStep])
     """Steps whose query log is worth a look."""
 
 
@@ -195,7 +195,7 @@ class Tour:
         self._change(ids, -1, "the change taken back")
         _must(self._tally.steps[-1], self._seats(ids, f"{CHANGED} planes after that"), before)
 
-    def _change(self, ids: Iterable[int], by: int, name: str) -> Step:
+    def _change(self, ids: Iterable[int], by: int, name: str) -> TourStep:
         with self._context() as ctx:
             planes = self._planes.get_by_ids(ctx, *ids)
             for plane in planes:
@@ -242,6 +242,6 @@ def _rows(entities: Iterable[Any]) -> list[dict[str, Any]]:
     return [entity.to_dict() for entity in entities]
 
 
-def _must(step: Step, actual: Any, expected: Any) -> None:
+def _must(step: TourStep, actual: Any, expected: Any) -> None:
     if actual != expected:
         raise DemoError(f"the step '{step.name}' gave {str(actual)[:200]} and not {str(expected)[:200]}")

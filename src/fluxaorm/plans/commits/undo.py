@@ -58,7 +58,7 @@ class _Document:
         return JsonValue(self.raw, self.value)
 
 
-class _Waiting:
+class _PendingEntity:
     """One entity that waits for a flush, as it is."""
 
     def __init__(self, entity: TrackedEntity) -> None:
@@ -85,7 +85,7 @@ class Unsaved:
 
     def __init__(self, unit_of_work: UnitOfWork) -> None:
         unit_of_work._note_json_changes()
-        self._entities = [_Waiting(entity) for entity in unit_of_work._pending]
+        self._entities = [_PendingEntity(entity) for entity in unit_of_work._pending]
         self._chosen_ids = tuple(unit_of_work._chosen_ids)
         queued = pipelines_of(unit_of_work)
         self._pipelines = queued.copy() if queued is not None else None

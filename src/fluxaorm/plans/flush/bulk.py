@@ -31,10 +31,10 @@ class Outcome(Generic[T]):
     ids: Collection[int]
 
 
-Step: TypeAlias = "Callable[[Session], Plan[Outcome[T]]]"
+WriteStep: TypeAlias = "Callable[[Session], Plan[Outcome[T]]]"
 
 
-def written_plan(identity_map: IdentityMap, step: Step[T]) -> Plan[T]:
+def written_plan(identity_map: IdentityMap, step: WriteStep[T]) -> Plan[T]:
     """Run a step as part of the open transaction, or in one of its own; what it gives.
 
     Raises what the step raises (nothing is written then), and as a flush: DeadlockError, MySQLConnectionError,
@@ -46,7 +46,7 @@ def written_plan(identity_map: IdentityMap, step: Step[T]) -> Plan[T]:
     return (yield from retried_plan(lambda: _own_plan(identity_map, step)))
 
 
-def _own_plan(identity_map: IdentityMap, step: Step[T]) -> Plan[T]:
+def _own_plan(identity_map: IdentityMap, step: WriteStep[T]) -> Plan[T]:
     unit_of_work, session = identity_map.unit_of_work, Session(identity_map.binding.mysql_pool)
     try:
         yield from Begin(session)
@@ -70,7 +70,7 @@ def _own_plan(identity_map: IdentityMap, step: Step[T]) -> Plan[T]:
     return outcome.value
 
 
-def _joined_plan(identity_map: IdentityMap, transaction: Transaction, step: Step[T]) -> Plan[T]:
+def _joined_plan(identity_map: IdentityMap, transaction: Transaction, step: WriteStep[T]) -> Plan[T]:
     session = transaction.sessions[identity_map.binding.mysql_pool]
     yield from Execute(session, f"SAVEPOINT {FLUSH_SAVEPOINT}")
     try:

@@ -413,17 +413,17 @@ class Unshown(str):
 class MySQLError(FluxaError):
     """The server refused a statement. ``errno``: its error number; ``pool``: the pool's code."""
 
-    failed_statement: int | None = None
+    _failed_statement: int | None = None
     """Which statement of a batch it was, counted from 0."""
-    ended_transaction = False
+    _ended_transaction = False
     """Whether the connection itself saw that the server has rolled the whole transaction back."""
-    transaction_goes_on = False
+    _transaction_goes_on = False
     """Whether a statement that met somebody's lock was given up alone, and its transaction is as it was."""
-    was_killed = False
+    _was_killed = False
     """Whether the server stopped the statement in the middle: a COMMIT may be done."""
-    hung_up = False
+    _hung_up = False
     """Whether the server has ended the connection."""
-    refused_login = False
+    _refused_login = False
     """Whether the server answered, but not for this user, or not for this database."""
 
     _told: str
@@ -508,7 +508,7 @@ class PartialCommitError(FluxaError):
         ended = f"committed on {done}, with all that its transaction had written; the rest was not run: {cause}"
         super().__init__(ended if failed in committed else f"committed on {done}, but not on {failed}: {cause}")
 
-    def note_failures(self, failures: Sequence[Exception]) -> None:
+    def _note_failures(self, failures: Sequence[Exception]) -> None:
         """Tell also what failed of what followed the commit."""
         self.failures = tuple(failures)
         for failure in failures:

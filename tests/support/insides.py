@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from fluxaorm.alters import Alter
+from fluxaorm.dialects.port import Dialect
 from fluxaorm.engine.core import EngineCore
 
 
@@ -62,3 +64,25 @@ def values_of(query: Any) -> tuple[Any, ...]:
 def kept_statements(compiler: Any) -> int:
     """How many statements a compiler of queries keeps."""
     return len(compiler._kept)
+
+
+def dialect_of(engine: Any) -> Dialect:
+    """What the server of its MySQL pool understands."""
+    return core(engine).mysql_pools["default"].dialect
+
+
+def failed_statement_of(error: BaseException) -> int | None:
+    """Which statement of a batch it was, counted from 0."""
+    position: int | None = getattr(error, "_failed_statement", None)
+    return position
+
+
+def told_by_number(error: BaseException) -> set[str]:
+    """What runners and transactions read of a MySQLError that only its number tells."""
+    names = ("was_killed", "hung_up", "refused_login", "transaction_goes_on")
+    return {name for name in names if getattr(error, f"_{name}")}
+
+
+def neighbours_of(alter: Alter) -> tuple[str, ...]:
+    """Tables that foreign keys tie to its own."""
+    return alter._neighbours

@@ -25,6 +25,19 @@ QUERY = {
     "filter", "filter_where", "for_update", "group_by", "include_deleted", "limit", "offset", "pager", "sort_by_asc",
     "sort_by_desc", "use_index",
 }  # fmt: skip
+ERROR = {"add_note", "args", "errno", "pool", "reason", "statement", "with_traceback"}
+ALTER = {
+    "algorithm", "broken", "copies", "description", "entity", "exec", "kind", "kinds", "pool", "precheck", "reason",
+    "safety", "sql", "statements", "table",
+}  # fmt: skip
+
+
+class NamedEntity(fx.Entity, table="named"):
+    """What fields and conditions are made of."""
+
+    id: fx.UInt32
+    name: str
+    number: int
 
 
 def _names(of: object) -> set[str]:
@@ -37,6 +50,7 @@ def engine() -> Any:
     registry = fx.Registry()
     registry.register_mysql("sqlite://:memory:")
     registry.register_redis("localhost:6379")
+    registry.register_entity(NamedEntity)
     with registry.validate(connect=False) as engine:
         yield engine
 
@@ -57,6 +71,48 @@ def test_an_engine_shows_what_an_application_does_with_it(engine: fx.Engine) -> 
 def test_a_query_shows_how_it_is_built() -> None:
     """What it holds is its compiler's business."""
     assert QUERY == _names(fx.Query())
+
+
+def test_conditions_and_expressions_show_nothing(engine: fx.Engine) -> None:
+    """They are made and handed on; who reads their parts depends on how a query is held."""
+    fields = engine.provider(NamedEntity).fields
+    name, number = fields.name == "a", fields.number > 1
+    made = [name, name & number, ~name, fx.or_([name, number]), fx.sum_(fields.number), fx.count()]
+    made += [fields.number + 1, fields.number.coalesce(0), fields.name + "a", fx.Query().group_by(fields.name)]
+    shown = {repr(each): _names(each) for each in made}
+
+    assert {each: set() for each in shown} == shown
+    assert {"append", "parameters"} == _names(fx.Where("1 = 1"))
+
+
+def test_what_waits_for_a_flush_shows_its_result_alone(engine: fx.Engine) -> None:
+    """A handle that can be told a result could say what never was."""
+    with engine.new_context() as ctx:
+        handle = ctx.mysql_pipeline().add("DELETE FROM named")
+        shown = [_names(each) for each in (handle, ctx.mysql_pipeline(), ctx.redis_pipeline())]
+        ctx.clear_flush()
+
+    assert [{"is_done", "result"}, {"add"}, {"add"}] == shown
+
+
+def test_a_pool_shows_how_sql_is_run_on_it(engine: fx.Engine) -> None:
+    """What its server understands is asked by the library."""
+    expected = {"address", "begin", "code", "collation", "database", "exec", "limits", "query", "query_row"}
+
+    assert expected == _names(engine.mysql()) == _names(engine.async_mysql())
+
+
+def test_errors_show_what_a_program_can_act_on() -> None:
+    """What tells the library whether to repeat a statement tells a program nothing that its class does not."""
+    assert ERROR == _names(fx.MySQLError("message"))
+    assert {*ERROR, "entity", "index", "values"} == _names(fx.DuplicateKeyError("X", "name"))
+
+
+def test_an_alter_shows_what_a_person_decides_by() -> None:
+    """How it is run is its maker's business."""
+    alter = fx.Alter("add", "missing", "default", "X", "x", "create_table", "safe")
+
+    assert ALTER == _names(alter)
 
 
 def test_no_two_classes_share_a_name() -> None:

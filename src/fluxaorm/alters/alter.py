@@ -92,15 +92,15 @@ class Alter:
     algorithm: Literal["", "instant", "inplace", "copy"] = ""
     """How the server makes it: only the table's description changes; rows are gone through while others write;
     the table is copied, and writes wait. "": not a change of a table that is there."""
-    neighbours: tuple[str, ...] = field(default=(), repr=False)
+    _neighbours: tuple[str, ...] = field(default=(), repr=False)
     """Tables that foreign keys tie to this one, in either direction."""
-    checks: tuple[Check, ...] = field(default=(), repr=False)
+    _checks: tuple[Check, ...] = field(default=(), repr=False)
     """What ``precheck`` asks."""
     broken: tuple[Finding, ...] = field(default=(), repr=False)
     """Triggers and views that it breaks; ``precheck`` tells them, too."""
-    key: str | None = field(default=None, repr=False)
+    _key: str | None = field(default=None, repr=False)
     """The single column of the table's primary key."""
-    plans: AlterPlans | None = field(default=None, repr=False, compare=False)
+    _plans: AlterPlans | None = field(default=None, repr=False, compare=False)
     """How it is run; given by whoever made it."""
 
     @property
@@ -140,7 +140,7 @@ class Alter:
             raise ContextMisuseError(
                 f"{self.pool}.{self.table}: alters wait for transactions that use the table, so run it outside of one"
             )
-        return ctx._run(self._plans.run(self, allow_destructive=allow_destructive, lock_timeout=lock_timeout))
+        return ctx._run(self._store.run(self, allow_destructive=allow_destructive, lock_timeout=lock_timeout))
 
     @overload
     def precheck(self, ctx: BlockingContext) -> list[Finding]: ...
@@ -152,12 +152,12 @@ class Alter:
         Found by reading whole tables; nothing is changed. Empty when nothing is lost or broken and nothing is in the
         way. Raises MySQLError.
         """
-        return ctx._run(self._plans.precheck(self))
+        return ctx._run(self._store.precheck(self))
 
     @property
-    def _plans(self) -> AlterPlans:
-        assert self.plans is not None, "whoever makes alters gives them their plans"
-        return self.plans
+    def _store(self) -> AlterPlans:
+        assert self._plans is not None, "whoever makes alters gives them their plans"
+        return self._plans
 
 
 def split_alters(alters: Iterable[Alter]) -> tuple[list[Alter], list[Alter]]:

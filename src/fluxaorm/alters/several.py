@@ -17,7 +17,7 @@ def may_run_after(alter: Alter, failed: Iterable[Alter]) -> bool:
 
 
 def _are_tied(one: Alter, other: Alter) -> bool:
-    same = one.table == other.table or one.table in other.neighbours or other.table in one.neighbours
+    same = one.table == other.table or one.table in other._neighbours or other.table in one._neighbours
     return one.pool == other.pool and same
 
 

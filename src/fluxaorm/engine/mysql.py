@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fluxaorm.context import AsyncContext, Context
-    from fluxaorm.dialects.port import Dialect
     from fluxaorm.plans.effects import ExecResult, QueryRows
     from fluxaorm.pools.base.sql_ports import PoolLimits, SQLPool
     from fluxaorm.query.where import Where
@@ -42,11 +41,6 @@ class _PoolView:
     def database(self) -> str:
         """The database's name."""
         return self._pool.database
-
-    @property
-    def dialect(self) -> Dialect:
-        """What the server understands."""
-        return self._pool.dialect
 
     @property
     def limits(self) -> PoolLimits:

@@ -56,7 +56,7 @@ def read_database(dsn: str) -> Database:
     try:
         engine = registry.validate()
     except PoolConnectError as error:
-        if isinstance(error.__cause__, MySQLError) and error.__cause__.refused_login:
+        if isinstance(error.__cause__, MySQLError) and error.__cause__._refused_login:
             raise UsageError(f"{address}: {error.cause}") from None
         raise
     with engine, engine.new_context() as ctx:

@@ -234,7 +234,7 @@ class Execute(Effect[ExecResult]):
 class ExecuteBatch(Effect[list[ExecResult]]):
     """Run statements in order inside a transaction, in as few round trips as the server and 1 MiB a packet allow.
 
-    The first that fails ends it: the runner raises its error with ``failed_statement`` set to its position.
+    The first that fails ends it: the runner raises its error with ``_failed_statement`` set to its position.
     ``reach`` as in ``FetchTable``.
     """
 

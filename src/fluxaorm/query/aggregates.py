@@ -33,16 +33,16 @@ _NUMBERS: Final = (
 
 
 class Aggregate:
-    """A function of a field over rows; ``field`` is None for a count of rows."""
+    """A function of a field over rows, or the count of rows; ``aggregate`` takes it."""
 
-    __slots__ = ("field", "function")
+    __slots__ = ("_field", "_function")
 
     def __init__(self, function: Function, field: FieldKey | None = None) -> None:
-        self.function: Function = function
-        self.field = field
+        self._function: Function = function
+        self._field = field
 
     def __repr__(self) -> str:
-        return f"{self.function}({self.field or ''})"
+        return f"{self._function}({self._field or ''})"
 
 
 def count(field: QueryField[Any, Any] | None = None) -> Aggregate:

@@ -59,7 +59,7 @@ class Condition(ABC):
         return or_([self, other])
 
     def __invert__(self) -> Condition:
-        return self.part if isinstance(self, Negation) else Negation(self)
+        return self._part if isinstance(self, Negation) else Negation(self)
 
     def __bool__(self) -> bool:
         raise QueryError(
@@ -81,87 +81,87 @@ def _depth_of(parts: Iterable[Condition]) -> int:
 class Comparison(Condition):
     """A field and values. The number of values is part of the shape."""
 
-    __slots__ = ("field", "operator", "values")
+    __slots__ = ("_field", "_operator", "_values")
 
     def __init__(self, field: FieldKey, operator: Operator, values: tuple[Any, ...] = ()) -> None:
-        self.field, self.values = field, values
-        self.operator: Operator = operator
+        self._field, self._values = field, values
+        self._operator: Operator = operator
 
     @property
     def _shape(self) -> Shape:
-        return self.operator, self.field, len(self.values)
+        return self._operator, self._field, len(self._values)
 
     def _collect(self, values: list[Any]) -> None:
-        values.extend(self.values)
+        values.extend(self._values)
 
     def __repr__(self) -> str:
         """Shows no value: it may be a secret."""
-        symbol = _SYMBOLS.get(self.operator)
+        symbol = _SYMBOLS.get(self._operator)
         if symbol is not None:
-            return f"{self.field} {symbol} ?"
-        return f"{self.field}.{self.operator}({', '.join('?' * len(self.values))})"
+            return f"{self._field} {symbol} ?"
+        return f"{self._field}.{self._operator}({', '.join('?' * len(self._values))})"
 
 
 class Combination(Condition):
     """All (``and``) or any (``or``) of some conditions; of none: true, and false."""
 
-    __slots__ = ("_depth", "operator", "parts")
+    __slots__ = ("_depth", "_operator", "_parts")
 
     def __init__(self, operator: Literal["and", "or"], parts: tuple[Condition, ...]) -> None:
         self._depth = _depth_of(parts)
-        self.operator: Literal["and", "or"] = operator
-        self.parts = parts
+        self._operator: Literal["and", "or"] = operator
+        self._parts = parts
 
     @property
     def _shape(self) -> Shape:
-        return self.operator, *[part._shape for part in self.parts]
+        return self._operator, *[part._shape for part in self._parts]
 
     def _collect(self, values: list[Any]) -> None:
-        for part in self.parts:
+        for part in self._parts:
             part._collect(values)
 
     def __repr__(self) -> str:
-        sign = " & " if self.operator == "and" else " | "
-        return f"({sign.join(map(repr, self.parts))})"
+        sign = " & " if self._operator == "and" else " | "
+        return f"({sign.join(map(repr, self._parts))})"
 
 
 class Negation(Condition):
     """Not the condition."""
 
-    __slots__ = ("_depth", "part")
+    __slots__ = ("_depth", "_part")
 
     def __init__(self, part: Condition) -> None:
         self._depth = _depth_of((part,))
-        self.part = part
+        self._part = part
 
     @property
     def _shape(self) -> Shape:
-        return "not", self.part._shape
+        return "not", self._part._shape
 
     def _collect(self, values: list[Any]) -> None:
-        self.part._collect(values)
+        self._part._collect(values)
 
     def __repr__(self) -> str:
-        return f"~{self.part!r}"
+        return f"~{self._part!r}"
 
 
 class RawCondition(Condition):
     """The user's own SQL; no other store understands it."""
 
-    __slots__ = ("parameters", "sql")
+    __slots__ = ("_parameters", "_sql")
 
     def __init__(self, where: Where) -> None:
-        self.sql, self.parameters = str(where), where.parameters
+        self._sql, self._parameters = str(where), where.parameters
 
     @property
     def _shape(self) -> Shape:
-        return "raw", self.sql, len(self.parameters)
+        return "raw", self._sql, len(self._parameters)
 
     def _collect(self, values: list[Any]) -> None:
-        values.extend(self.parameters)
+        values.extend(self._parameters)
 
     def __repr__(self) -> str:
-        return f"Where({self.sql!r})"
+        return f"Where({self._sql!r})"
 
 
 def open_condition(sql: object) -> QueryError:
@@ -184,8 +184,8 @@ def _combine(operator: Literal["and", "or"], conditions: Sequence[Condition]) ->
         return conditions[0]
     parts: list[Condition] = []
     for condition in conditions:
-        if isinstance(condition, Combination) and condition.operator == operator:
-            parts += condition.parts
+        if isinstance(condition, Combination) and condition._operator == operator:
+            parts += condition._parts
         else:
             parts.append(condition)
     return Combination(operator, tuple(parts))

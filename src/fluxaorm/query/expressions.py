@@ -80,8 +80,8 @@ class Computed(Numeric[V, O], Generic[V, O]):
     """Two operands and what is done with them."""
 
     def __init__(self, sign: Sign, left: Any, right: Any, takes: tuple[type[Any], ...], words: str) -> None:
-        self.sign: Sign = sign
-        self.left, self.right = left, right
+        self._sign: Sign = sign
+        self._left, self._right = left, right
         self._types = (takes, words)
 
     def _operand_types(self) -> tuple[tuple[type[Any], ...], str]:
@@ -95,12 +95,12 @@ class Computed(Numeric[V, O], Generic[V, O]):
 
     def _operands(self) -> Iterator[FieldKey]:
         """Every field it needs."""
-        return _fields_of(self.left, self.right)
+        return _fields_of(self._left, self._right)
 
     def __repr__(self) -> str:
         """Shows no value: it may be a secret."""
-        left, right = (_shown(part) for part in (self.left, self.right))
-        return f"({left} {self.sign} {right})"
+        left, right = (_shown(part) for part in (self._left, self._right))
+        return f"({left} {self._sign} {right})"
 
 
 class Divisible(Numeric[V, O], Generic[V, O]):
@@ -117,17 +117,17 @@ class Coalesced(Expression[V_co], Generic[V_co]):
         """``takes``, ``words``: what the other may be, as ``QueryField`` has them."""
         if not isinstance(other, (Expression, *takes)) or (type(other) is bool and bool not in takes):
             raise QueryError(f"{words} or such a field is wanted here, not {with_article(other)}")
-        self.field = field
-        self.other: Any = other
+        self._field = field
+        self._other: Any = other
         self._types = (takes, words)
 
     def _operands(self) -> Iterator[FieldKey]:
         """Every field it needs."""
-        return _fields_of(self.field, self.other)
+        return _fields_of(self._field, self._other)
 
     def __repr__(self) -> str:
         """Shows no value: it may be a secret."""
-        return f"coalesce({_shown(self.field)}, {_shown(self.other)})"
+        return f"coalesce({_shown(self._field)}, {_shown(self._other)})"
 
 
 class CoalescedNumber(Coalesced[V], Divisible[V, O], Generic[V, O]):
@@ -162,15 +162,15 @@ class Joined(Textual[T_co], Generic[T_co]):
         for part in (left, right):
             if not isinstance(part, (str, Textual)):
                 raise QueryError(f"a str or a text field is wanted here, not {with_article(part)}")
-        self.left, self.right = left, right
+        self._left, self._right = left, right
 
     def _operands(self) -> Iterator[FieldKey]:
         """Every field it needs."""
-        return _fields_of(self.left, self.right)
+        return _fields_of(self._left, self._right)
 
     def __repr__(self) -> str:
         """Shows no value: it may be a secret."""
-        return f"({_shown(self.left)} + {_shown(self.right)})"
+        return f"({_shown(self._left)} + {_shown(self._right)})"
 
 
 class CoalescedText(Coalesced[str], Textual[str]):
@@ -194,18 +194,18 @@ class Moved(Moment[V_co], Generic[V_co]):
     """A moment and by how much it is moved."""
 
     def __init__(self, moment: Moment[V_co], by: timedelta) -> None:
-        self.moment = moment
-        self.by = _duration(by)
+        self._moment = moment
+        self._by = _duration(by)
         if isinstance(moment, Moved):
-            self.moment, self.by = moment.moment, moment.by + self.by
+            self._moment, self._by = moment._moment, moment._by + self._by
 
     def _operands(self) -> Iterator[FieldKey]:
         """Every field it needs."""
-        return self.moment._operands()
+        return self._moment._operands()
 
     def __repr__(self) -> str:
         """Shows no value: it may be a secret."""
-        return f"({_shown(self.moment)} + '?')"
+        return f"({_shown(self._moment)} + '?')"
 
 
 def _duration(value: Any) -> timedelta:

@@ -185,13 +185,13 @@ class Query:
 class GroupedQuery:
     """A query whose rows are put together by fields; only ``aggregate`` takes it."""
 
-    __slots__ = ("groups", "query")
+    __slots__ = ("_groups", "_query")
 
     def __init__(self, query: Query, groups: tuple[FieldKey, ...]) -> None:
-        self.query, self.groups = query, groups
+        self._query, self._groups = query, groups
 
     def __repr__(self) -> str:
-        return f"<GroupedQuery {self.query!r} by {', '.join(map(str, self.groups))}>"
+        return f"<GroupedQuery {self._query!r} by {', '.join(map(str, self._groups))}>"
 
 
 def _pager(page: object, size: int | None) -> Pager:
@@ -207,7 +207,7 @@ def _pager(page: object, size: int | None) -> Pager:
 def _raw_condition(where: object) -> RawCondition:
     if not isinstance(where, Where):
         raise QueryError(f"filter_where() takes a Where, not {type(where).__name__}: filter_where(Where(sql, *params))")
-    where.check_rows("filter_where()")
+    where._check_rows("filter_where()")
     if not str(where).strip():
         raise QueryError("filter_where() got an empty Where")
     if has_several_statements(str(where)):

@@ -47,7 +47,7 @@ class Where:
         self._new += _new_ones(params)
         return self
 
-    def check_rows(self, caller: str) -> None:
+    def _check_rows(self, caller: str) -> None:
         """QueryError when a value is a new entity. A statement may well write its id; a search finds nothing by it."""
         for entity in self._new:
             if entity.is_new:

@@ -37,7 +37,7 @@ def unknown_outcome(
         if isinstance(error.__cause__, UnicodeDecodeError):
             # what could not be read is the answer
             return _unknown(error.reason, 0, connection, pool, what)
-        if not isinstance(error, MySQLConnectionError) and not error.was_killed:
+        if not isinstance(error, MySQLConnectionError) and not error._was_killed:
             return None
         reason, errno = error.reason, error.errno
     elif isinstance(error, Exception):
@@ -59,7 +59,7 @@ def _unknown(reason: str, errno: int, connection: Any, pool: str, what: str) -> 
 
 def note_doubt(session: Session, reach: Reach, error: BaseException, connection: Any) -> None:
     """Tell the plan of a statement in a transaction that may have ended it, and of whose end nobody heard."""
-    if reach is Reach.TRANSACTION and not (isinstance(error, MySQLError) and error.was_killed):
+    if reach is Reach.TRANSACTION and not (isinstance(error, MySQLError) and error._was_killed):
         session.doubt = unknown_outcome(error, connection, session.pool, "a statement that may commit")
 
 
@@ -69,7 +69,7 @@ def is_dead(error: MySQLConnectionError, connection: Any) -> bool:
     Not when it was cut off at a deadline or by a time limit, or had been at it for a while.
     """
     return (
-        error.hung_up
+        error._hung_up
         and connection.lost
         # a fresh one was never idle
         and 0 < connection.taken > monotonic() - _AT_ONCE

@@ -28,6 +28,7 @@ from fluxaorm.plans.effects import Begin, Commit, Execute, ExecuteBatch, FetchRo
 from fluxaorm.pools.base.ports import PoolStats
 from fluxaorm.runners.asyncio import AsyncRunner
 from tests.support.driven_pools import Driven, OpenPool, each_driver
+from tests.support.insides import failed_statement_of
 from tests.support.network import MakeProxy
 from tests.support.server_threads import threads_at, threads_of
 from tests.support.sql_servers import Database
@@ -174,7 +175,7 @@ def test_a_statement_lost_inside_a_transaction_wrote_nothing(
     with pytest.raises(MySQLConnectionError) as caught:
         through.run(plan())
 
-    assert 0 == caught.value.failed_statement
+    assert 0 == failed_statement_of(caught.value)
     assert [10, 20] == amounts(sql_database)
     assert PoolStats(0, 0, 0) == through.stats()
 

@@ -23,6 +23,7 @@ from fluxaorm.plans.effects import (
     Statement,
 )
 from tests.support.driven_pools import Driven, OpenPool, each_driver
+from tests.support.insides import failed_statement_of
 from tests.support.passwords import new_password
 from tests.support.sql_servers import Database
 
@@ -161,7 +162,7 @@ def test_a_failing_batch_tells_which_statement_it_was(things: Driven, position: 
 
     error, changed = things.run(plan())
 
-    assert position == error.failed_statement
+    assert position == failed_statement_of(error)
     assert statements[position].sql == error.statement
     assert max(0, position - 1) == int(changed)
     assert [10, 20, 30] == [int(cell) for cell in things.column("SELECT amount FROM thing ORDER BY id")]

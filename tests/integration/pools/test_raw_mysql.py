@@ -17,7 +17,7 @@ import fluxaorm as fx
 from fluxaorm.errors import ContextMisuseError, MySQLError, QueryError, UnknownPoolError
 from fluxaorm.plans.effects import ExecResult
 from tests.support.blocks import Undo, block
-from tests.support.insides import core
+from tests.support.insides import core, dialect_of
 from tests.support.shells import open_shell
 from tests.support.shop_engines import Shop, open_engine
 from tests.support.sql_servers import Database, SqlServer
@@ -240,7 +240,7 @@ def test_sql_on_an_engine_never_joins_an_open_transaction(things: Shop) -> None:
     ctx = things.context()
     db = on_engine(things)
     # SQLite has one writer at a time
-    writes = db.dialect.name != "sqlite"
+    writes = dialect_of(things.engine).name != "sqlite"
 
     with block(things, ctx):
         things.do(ctx.mysql().exec("DELETE FROM thing WHERE id = ?", 1))

@@ -8,7 +8,7 @@ import pytest
 
 from fluxaorm import Engine, RedisOptions, Registry
 from tests.seed.entities import CategoryEntity, OrderEntity, ProductEntity, UserEntity
-from tests.support.insides import core
+from tests.support.insides import core, dialect_of
 from tests.support.redis_servers import RedisServer
 from tests.support.sql_servers import Database
 
@@ -26,7 +26,7 @@ def _engine(database: Database, redis: RedisServer) -> Engine:
 def test_the_first_snippet_of_the_page_on_real_servers(mysql_database: Database, redis_server: RedisServer) -> None:
     """On each MySQL with each Redis: what a newcomer runs first."""
     with _engine(mysql_database, redis_server) as engine, engine.new_context():
-        assert mysql_database.server.kind == engine.mysql().dialect.name
+        assert mysql_database.server.kind == dialect_of(engine).name
         assert mysql_database.name == engine.mysql().database
 
 

@@ -172,23 +172,23 @@ def _order_key(value: Any) -> tuple[bool, Any]:
 def holds(condition: Condition, row: dict[str, Any]) -> bool | None:
     """The three-valued truth of a condition for a row: None where NULL leaves it open."""
     if isinstance(condition, Negation):
-        truth = holds(condition.part, row)
+        truth = holds(condition._part, row)
         return None if truth is None else not truth
     if isinstance(condition, Combination):
-        truths = {holds(part, row) for part in condition.parts}
-        decisive = condition.operator == "or"
+        truths = {holds(part, row) for part in condition._parts}
+        decisive = condition._operator == "or"
         return decisive if decisive in truths else None if None in truths else not decisive
     assert isinstance(condition, Comparison)
-    return _compare(condition.operator, _value(condition, row), condition.values)
+    return _compare(condition._operator, _value(condition, row), condition._values)
 
 
 def _value(condition: Comparison, row: dict[str, Any]) -> Any:
     schema, values = PRODUCT, row
-    for step in condition.field.path:
+    for step in condition._field.path:
         schema = SCHEMAS[schema.by_field[step].reference or ""]
         name, parent = CATEGORIES.get(values[step], (None, None))
         values = {"id": values[step] if name else None, "name": name, "parent": parent}
-    value = values[condition.field.field]
+    value = values[condition._field.field]
     return value.lower() if type(value) is str else value
 
 

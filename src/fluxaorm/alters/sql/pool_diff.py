@@ -79,9 +79,9 @@ class PoolDiff:
 
     def _owned_alters(self, owned: Owned, away: _Away, neighbours: tuple[str, ...]) -> Iterator[Alter]:
         if owned.renamed:
-            yield replace(self._rename(owned.wanted, owned.found), neighbours=neighbours)
+            yield replace(self._rename(owned.wanted, owned.found), _neighbours=neighbours)
         for alter in self._changes(owned, away):
-            yield replace(alter, neighbours=neighbours)
+            yield replace(alter, _neighbours=neighbours)
 
     def _rename(self, wanted: WantedTable, old: TableDefinition) -> Alter:
         reason = (
@@ -148,7 +148,7 @@ class PoolDiff:
                 ("drop_foreign_key",),
                 self.dialect.algorithm(found, changes),
                 known.neighbours(table),
-                plans=self.plans,
+                _plans=self.plans,
             )
 
     def _drop(self, table: TableDefinition, neighbours: tuple[str, ...]) -> Alter:
@@ -162,10 +162,10 @@ class PoolDiff:
             DESTRUCTIVE,
             self.dialect.drop_table(table.name),
             ("drop_table",),
-            neighbours=neighbours,
-            checks=dropped_rows(self.dialect, table),
+            _neighbours=neighbours,
+            _checks=dropped_rows(self.dialect, table),
             broken=broken_without(table, "goes"),
-            plans=self.plans,
+            _plans=self.plans,
         )
 
     def _alter(
@@ -193,9 +193,9 @@ class PoolDiff:
             statements,
             kinds,
             algorithm,
-            checks=checks,
-            key=wanted.table.primary_key[0],
-            plans=self.plans,
+            _checks=checks,
+            _key=wanted.table.primary_key[0],
+            _plans=self.plans,
         )
 
 

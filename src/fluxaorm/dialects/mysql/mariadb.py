@@ -44,7 +44,7 @@ class MariaDB(MySQLFamily):
 
     def in_transaction_sql(self, error: MySQLError) -> str:
         """With innodb_rollback_on_timeout a lock that NOWAIT finds taken ends the transaction, as a wait in vain."""
-        return "SELECT @@in_transaction" if error.transaction_goes_on else ""
+        return "SELECT @@in_transaction" if error._transaction_goes_on else ""
 
     def rolled_back_error(self, error: MySQLError) -> DeadlockError:
         """A wait in vain."""

@@ -175,8 +175,8 @@ class Transaction:
 
     def note(self, session: Session, error: BaseException) -> None:
         """The same where nothing is to be asked."""
-        ended = isinstance(error, MySQLError) and error.ended_transaction
-        lost = isinstance(error, MySQLConnectionError | DeadlockError) and not error.transaction_goes_on
+        ended = isinstance(error, MySQLError) and error._ended_transaction
+        lost = isinstance(error, MySQLConnectionError | DeadlockError) and not error._transaction_goes_on
         left = isinstance(error, DeadlineExceededError) or not isinstance(error, Exception)
         if session in self.begun and (ended or lost or left):
             self.fail(error)
@@ -362,7 +362,7 @@ def _hidden_commit_plan(transaction: Transaction, work: FlushWork | None, error:
         follow.append(mark_work_written(unit_of_work, work, pools=pools, statements_done=done, undo=undo))
     transaction.intents.evict_local()
     _ = yield from transaction.intents.release_or_later_plan()
-    error.note_failures((yield from follow_part_plan(unit_of_work, follow, error.committed)))
+    error._note_failures((yield from follow_part_plan(unit_of_work, follow, error.committed)))
 
 
 def undo_flush_plan(transaction: Transaction, started: list[Session]) -> Plan[None]:

@@ -48,14 +48,14 @@ def queued_plan(session: Session, statements: Sequence[Statement], dialect: Dial
         try:
             (result,) = yield from ExecuteBatch(session, [statement], reach=reach)
         except BaseException as error:
-            told = yield from _judged_plan(session, dialect, reach, handle.what, error)
+            told = yield from _judged_plan(session, dialect, reach, handle._what, error)
             if told is None:
                 raise
             raise _counted(told, position) from error
-        handle.keep(result)
+        handle._keep(result)
         looks = is_last or reach is Reach.TRANSACTION
         after = (*((_RELEASE,) if looks else ()), *(() if is_last or not looks else (GUARD,)), *_utf8(dialect, reach))
-        if told := (yield from _look_plan(session, dialect, after, handle.what)):
+        if told := (yield from _look_plan(session, dialect, after, handle._what)):
             raise _counted(told, position + 1)
 
 

@@ -70,4 +70,4 @@ def finish_part_plan(unit_of_work: UnitOfWork, work: FlushWork, error: PartialCo
     """What is written of the pools that committed is done with; the rest waits for another flush, commands too."""
     pools, done = error.committed, error.statements_done
     after = mark_work_written(unit_of_work, work, pools=pools, statements_done=done)
-    error.note_failures((yield from follow_part_plan(unit_of_work, [after], pools)))
+    error._note_failures((yield from follow_part_plan(unit_of_work, [after], pools)))

@@ -182,7 +182,7 @@ def _commit_plan(transaction: Transaction) -> Plan[None]:
     except PartialCommitError as error:
         follow = list(after_commit)
         _take_back(transaction, whole, done=error.committed)
-        error.note_failures((yield from follow_part_plan(unit_of_work, follow, error.committed)))
+        error._note_failures((yield from follow_part_plan(unit_of_work, follow, error.committed)))
         raise
     except BaseException:
         _take_back(transaction, whole)

@@ -29,7 +29,7 @@ def aggregate_plan(
     rows = yield from _aggregate_plan(identity_map, GroupedQuery(check_search(identity_map, query), ()), aggregates)
     if rows:
         return rows[0]
-    return {name: 0 if aggregate.function == "count" else None for name, aggregate in aggregates.items()}
+    return {name: 0 if aggregate._function == "count" else None for name, aggregate in aggregates.items()}
 
 
 def aggregate_groups_plan(
@@ -42,12 +42,12 @@ def aggregate_groups_plan(
 def _aggregate_plan(
     identity_map: IdentityMap, grouped: GroupedQuery, aggregates: Mapping[str, Aggregate]
 ) -> Plan[list[dict[str, Any]]]:
-    _ = check_search(identity_map, grouped.query)
-    names = [".".join((*key.path, key.field)) for key in grouped.groups]
+    _ = check_search(identity_map, grouped._query)
+    names = [".".join((*key.path, key.field)) for key in grouped._groups]
     _check(aggregates, names)
-    select = tuple(SQLExpression(aggregate.function, aggregate.field) for aggregate in aggregates.values())
-    bound = identity_map.binding.queries.bind(grouped.query, Form("aggregates", select, grouped.groups))
-    decoders = [decoder_of(identity_map, key) for key in grouped.groups]
+    select = tuple(SQLExpression(aggregate._function, aggregate._field) for aggregate in aggregates.values())
+    bound = identity_map.binding.queries.bind(grouped._query, Form("aggregates", select, grouped._groups))
+    decoders = [decoder_of(identity_map, key) for key in grouped._groups]
     decoders += [_result_decoder(identity_map, aggregate) for aggregate in aggregates.values()]
     if bound is None:
         return []
@@ -63,8 +63,8 @@ def _aggregate_plan(
         ]
     except UNFIT:
         pass
-    fields = [each.field if each.function in ("min", "max") else None for each in aggregates.values()]
-    raise unfit_value(identity_map, [*grouped.groups, *fields], rows)
+    fields = [each._field if each._function in ("min", "max") else None for each in aggregates.values()]
+    raise unfit_value(identity_map, [*grouped._groups, *fields], rows)
 
 
 def _check(aggregates: Mapping[str, object], names: list[str]) -> None:
@@ -78,17 +78,17 @@ def _check(aggregates: Mapping[str, object], names: list[str]) -> None:
 
 
 def _result_decoder(identity_map: IdentityMap, aggregate: Aggregate) -> Callable[[Any], Any]:
-    key = aggregate.field
-    if key is None or aggregate.function == "count":
+    key = aggregate._field
+    if key is None or aggregate._function == "count":
         return int
-    if aggregate.function in ("min", "max"):
+    if aggregate._function in ("min", "max"):
         decode: Callable[[Any], Any] = decoder_of(identity_map, key)
         return decode
     _, column = identity_map.binding.queries.resolve(key)
     if column.kind.startswith("float"):
         return float
     scale = _scale(column)
-    if aggregate.function == "avg":
+    if aggregate._function == "avg":
         return lambda raw: _decimal(raw, scale + _AVERAGE_DIGITS)
     return (lambda raw: _decimal(raw, scale)) if column.kind == "decimal" else (lambda raw: int(_decimal(raw, 0)))
 

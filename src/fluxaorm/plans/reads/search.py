@@ -108,7 +108,7 @@ def select_plan(
 def from_sql_plan(identity_map: IdentityMap, sql: str, args: Sequence[Any]) -> Plan[list[Any]]:
     """Entities of the rows of a SELECT of the user's own, which must have all columns of the entity by their names."""
     where = Where(sql, *args)
-    where.check_rows("from_sql()")
+    where._check_rows("from_sql()")
     escapes = identity_map.binding.dialect.backslash_escapes
     wrapped, lock = wrap_select(identity_map.binding.select_list, str(where), escapes=escapes), locks_rows(str(where))
     if lock:
@@ -245,11 +245,11 @@ def _unique_look_up(identity_map: IdentityMap, query: Query) -> tuple[str, list[
     equal: dict[str, Any] = {}
     conditions = [part for condition in query._conditions for part in _parts(condition)]
     for condition in conditions:
-        if not isinstance(condition, Comparison) or condition.operator != "eq" or condition.field.path:
+        if not isinstance(condition, Comparison) or condition._operator != "eq" or condition._field.path:
             return None
-        if condition.field.entity != identity_map.schema.name:
+        if condition._field.entity != identity_map.schema.name:
             return None
-        equal[condition.field.field] = condition.values[0]
+        equal[condition._field.field] = condition._values[0]
     for index in identity_map.schema.indexes:
         if index.unique and index.cached and len(conditions) == len(equal) and set(index.fields) == equal.keys():
             return index.name, [equal[field] for field in index.fields]
@@ -257,5 +257,5 @@ def _unique_look_up(identity_map: IdentityMap, query: Query) -> tuple[str, list[
 
 
 def _parts(condition: Condition) -> tuple[Condition, ...]:
-    is_all = isinstance(condition, Combination) and condition.operator == "and"
-    return condition.parts if isinstance(condition, Combination) and is_all else (condition,)
+    is_all = isinstance(condition, Combination) and condition._operator == "and"
+    return condition._parts if isinstance(condition, Combination) and is_all else (condition,)

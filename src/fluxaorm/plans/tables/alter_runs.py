@@ -182,16 +182,16 @@ def _blocking_plan(alter: Alter, dialect: Dialect, error: MySQLError) -> Plan[li
         return []
     if counted or not dialect.is_refused_value(error):
         return counted
-    unsure = {check.what for check in alter.checks if check.unsure}
+    unsure = {check.what for check in alter._checks if check.unsure}
     return [replace(finding, blocking=True) for finding in findings if finding.what in unsure]
 
 
 def _counted_row_plan(alter: Alter, dialect: Dialect, error: MySQLError) -> Plan[list[Finding]]:
     """``Data truncated for column 'a' at row 3``: rows are read in the order of their keys."""
     position = dialect.row_in_message(error.reason)
-    if position is None or alter.key is None:
+    if position is None or alter._key is None:
         return []
-    key, table = dialect.quote(alter.key), dialect.quote(alter.table)
+    key, table = dialect.quote(alter._key), dialect.quote(alter.table)
     sql = f"SELECT {key} FROM {table} ORDER BY {key} {dialect.limit_clause(1, position - 1)}"
     rows = yield from FetchRows(alter.pool, sql)
     keys = tuple(shown_value(row[0]) for row in rows)
@@ -204,7 +204,7 @@ def _counted_row_plan(alter: Alter, dialect: Dialect, error: MySQLError) -> Plan
 def precheck_plan(alter: Alter, dialect: Dialect) -> Plan[list[Finding]]:
     """What an alter would lose or run against; see ``Alter.precheck``."""
     findings: list[Finding] = []
-    for check in alter.checks:
+    for check in alter._checks:
         rows = yield from _asked_plan(alter.pool, check, dialect)
         finding = check.finding(rows)
         if finding is not None:

@@ -66,5 +66,5 @@ def _create(
         "safe",
         statements,
         ("create_table",),
-        plans=plans,
+        _plans=plans,
     )

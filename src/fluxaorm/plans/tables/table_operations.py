@@ -57,7 +57,7 @@ def update_schema_plan(
 
 
 def _alter_plan(alter: Alter) -> Plan[None]:
-    yield from alter._plans.run(alter, allow_destructive=True, lock_timeout=LOCK_TIMEOUT)
+    yield from alter._store.run(alter, allow_destructive=True, lock_timeout=LOCK_TIMEOUT)
 
 
 def update_schema_and_truncate_plan(

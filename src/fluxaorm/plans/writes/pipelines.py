@@ -43,14 +43,13 @@ _NOT_SHARED: Final = frozenset(
 class PipelineHandle(Generic[T]):
     """What a queued statement or command gave, known once a flush has run it."""
 
-    __slots__ = ("_reply", "is_done", "table", "what")
+    __slots__ = ("_reply", "_table", "_what", "is_done")
 
     def __init__(self, what: str, table: str | None = None) -> None:
-        self.what = what
+        self._what, self._table = what, table
         self._reply: Any = None
         self.is_done = False
-        """Whether a flush has run it."""
-        self.table = table
+        """Whether a flush has run it, and was not rolled back."""
 
     @property
     def result(self) -> T:
@@ -59,18 +58,18 @@ class PipelineHandle(Generic[T]):
         Raises QueryError as long as no flush has run it.
         """
         if not self.is_done:
-            raise QueryError(f"{self.what} was not run yet, or was rolled back; ctx.flush() runs what is queued")
+            raise QueryError(f"{self._what} was not run yet, or was rolled back; ctx.flush() runs what is queued")
         if isinstance(self._reply, RedisError):
             raise self._reply
         reply: T = self._reply
         return reply
 
-    def keep(self, reply: Any) -> None:
+    def _keep(self, reply: Any) -> None:
         """Remember the reply; it counts when the flush has succeeded."""
         self._reply = reply
 
     def __repr__(self) -> str:
-        return f"<PipelineHandle {self.what}{' done' if self.is_done else ''}>"
+        return f"<PipelineHandle {self._what}{' done' if self.is_done else ''}>"
 
 
 class Pipelines:
@@ -143,6 +142,11 @@ class MySQLPipeline:
     def __init__(self, unit_of_work: UnitOfWork, pool: str) -> None:
         self._unit_of_work, self._pool = unit_of_work, pool
 
+    def __repr__(self) -> str:
+        """How many wait; shows no statement and no value."""
+        queued = pipelines_of(self._unit_of_work)
+        return _pipeline_repr(self, self._pool, 0 if queued is None else len(queued.statements.get(self._pool, ())))
+
     def add(self, sql: str, *args: Any, table: str | None = None) -> PipelineHandle[ExecResult]:
         """Queue one statement with ``?`` for values; a list stands for a list in parentheses.
 
@@ -177,6 +181,11 @@ class RedisPipeline:
     def __init__(self, unit_of_work: UnitOfWork, pool: str) -> None:
         self._unit_of_work, self._pool = unit_of_work, pool
 
+    def __repr__(self) -> str:
+        """How many wait; shows no command and no value."""
+        queued = pipelines_of(self._unit_of_work)
+        return _pipeline_repr(self, self._pool, 0 if queued is None else len(queued.commands.get(self._pool, ())))
+
     def add(self, *command: str | bytes | int | float) -> PipelineHandle[Any]:
         """Queue one command, word by word: ``add("SET", "key", "value", "EX", 60)``.
 
@@ -194,6 +203,10 @@ class RedisPipeline:
         handle: PipelineHandle[Any] = PipelineHandle(f"the command {name}")
         queue_of(self._unit_of_work).commands.setdefault(self._pool, []).append((words, handle))
         return handle
+
+
+def _pipeline_repr(pipeline: object, pool: str, count: int) -> str:
+    return f"<{type(pipeline).__name__} '{pool}' {count} waiting>"
 
 
 def _word(word: object) -> str | bytes | int:
@@ -258,6 +271,6 @@ def send_plan(
         else:
             failures += [reply for reply in replies if isinstance(reply, RedisError)]
         for (_, handle), reply in zip(sent, replies, strict=True):
-            handle.keep(reply)
+            handle._keep(reply)
             handle.is_done = True
     return failures

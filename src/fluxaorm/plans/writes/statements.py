@@ -22,7 +22,7 @@ def statements_plan(
     try:
         results = yield from ExecuteBatch(session, [*map(Statement, before), *statements, *map(Statement, after)])
     except MySQLError as error:
-        position = error.failed_statement
+        position = error._failed_statement
         if position is None or not ahead <= position < ahead + len(statements):
             raise
         raise (yield from explained_plan(session, error, statements[position - ahead].tag)) from error
@@ -38,7 +38,7 @@ def problem_of(statement: Statement, result: ExecResult) -> Exception | None:
     """What a statement's count of rows says: an UPDATE of entities that found none is an error."""
     tag: StatementTag | PipelineHandle[ExecResult] = statement.tag
     if isinstance(tag, PipelineHandle):
-        tag.keep(result)
+        tag._keep(result)
         return None
     version = tag.binding.schema.version_position
     if result.rows_affected or tag.verb == "insert" or (tag.verb == "delete" and version is None):

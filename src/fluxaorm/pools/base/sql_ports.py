@@ -103,7 +103,7 @@ class SyncSQLConnection(Pooled, Protocol):
         ...
 
     def execute_batch(self, statements: Sequence[Statement]) -> list[ExecResult]:
-        """Run statements in order, in as few packets as they fit; an error has its position in ``failed_statement``."""
+        """Run statements in order, in as few packets as they fit; an error says in ``_failed_statement`` which."""
         ...
 
     def begin(self, isolation: str | None = None, read_only: bool = False) -> None:

@@ -225,7 +225,7 @@ class AsyncmyConnection(MySQLConnectionState):
         except MySQLError as error:
             position = min(len(results), last - 1)
             failure = self.failure(error, statements[position].sql)
-            failure.failed_statement = position
+            failure._failed_statement = position
             raise failure from error
         except UnicodeDecodeError as error:
             raise self.undecodable(error, statements[packet.first].sql) from error

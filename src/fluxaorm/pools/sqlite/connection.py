@@ -207,7 +207,7 @@ class SQLiteCore:
         if isinstance(mapped, MySQLConnectionError):
             self.usable = False
         # OR ROLLBACK, RAISE(ROLLBACK) and some failures of SQLite's own do that; what follows would commit by itself
-        mapped.ended_transaction = self._begun and not self._raw.in_transaction
+        mapped._ended_transaction = self._begun and not self._raw.in_transaction
         return mapped
 
     def touch(self) -> None:
@@ -290,7 +290,7 @@ class SQLiteConnection(SQLiteCore):
             try:
                 results.append(self.change(statement.sql, statement.args, statement.rows))
             except MySQLError as error:
-                error.failed_statement = position
+                error._failed_statement = position
                 raise
         return results
 
@@ -332,7 +332,7 @@ class AsyncSQLiteConnection(SQLiteCore):
             try:
                 return attempt()
             except DeadlockError as error:
-                if error.errno == _SNAPSHOT_OUTDATED or error.ended_transaction or loop.time() >= deadline:
+                if error.errno == _SNAPSHOT_OUTDATED or error._ended_transaction or loop.time() >= deadline:
                     raise
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
@@ -375,7 +375,7 @@ class AsyncSQLiteConnection(SQLiteCore):
             try:
                 results.append(await self.execute(statement.sql, statement.args, statement.rows))
             except MySQLError as error:
-                error.failed_statement = position
+                error._failed_statement = position
                 raise
         return results
 

@@ -45,11 +45,11 @@ class SQLPart(NamedTuple):
 def field_keys(condition: Condition) -> Iterator[FieldKey]:
     """Every field that a condition is about."""
     if isinstance(condition, Comparison):
-        yield condition.field
+        yield condition._field
     elif isinstance(condition, Negation):
-        yield from field_keys(condition.part)
+        yield from field_keys(condition._part)
     elif isinstance(condition, Combination):
-        for part in condition.parts:
+        for part in condition._parts:
             yield from field_keys(part)
 
 
@@ -66,7 +66,7 @@ class ConditionCompiler:
             case Comparison():
                 return self._comparison(condition)
             case Combination():
-                return self.combine(condition.operator, [self.compile(part) for part in condition.parts])
+                return self.combine(condition._operator, [self.compile(part) for part in condition._parts])
             case Negation():
                 return self._negation(condition)
             case RawCondition():
@@ -86,26 +86,28 @@ class ConditionCompiler:
         return SQLPart(sql, tuple(pick for part in kept for pick in part.picks), operator)
 
     def _negation(self, condition: Negation) -> SQLPart:
-        part = self.compile(condition.part)
+        part = self.compile(condition._part)
         if isinstance(part.sql, bool):
             return SQLPart(not part.sql)
         return SQLPart(f"NOT ({part.sql})", part.picks)
 
     def _raw(self, condition: RawCondition) -> SQLPart:
-        if not is_closed(condition.sql, escapes=self._dialect.backslash_escapes):
-            raise open_condition(condition.sql)
-        closing = "\n)" if "--" in condition.sql or "#" in condition.sql else ")"
-        return SQLPart(f"({condition.sql}{closing}", tuple(Pick(at, as_is) for at in self._take(condition.parameters)))
+        if not is_closed(condition._sql, escapes=self._dialect.backslash_escapes):
+            raise open_condition(condition._sql)
+        closing = "\n)" if "--" in condition._sql or "#" in condition._sql else ")"
+        return SQLPart(
+            f"({condition._sql}{closing}", tuple(Pick(at, as_is) for at in self._take(condition._parameters))
+        )
 
     def _comparison(self, condition: Comparison) -> SQLPart:
-        found = self._tables.find(condition.field)
-        count = len(condition.values)
-        sql = self._comparison_sql(condition.operator, found.sql, count)
-        positions = self._take(condition.values)
+        found = self._tables.find(condition._field)
+        count = len(condition._values)
+        sql = self._comparison_sql(condition._operator, found.sql, count)
+        positions = self._take(condition._values)
         if isinstance(sql, bool):
             return SQLPart(sql)
-        bind = binder_for(found.column, condition.operator, condition.field)
-        joined_by = "or" if condition.operator == "has_any" and count > 1 else ""
+        bind = binder_for(found.column, condition._operator, condition._field)
+        joined_by = "or" if condition._operator == "has_any" and count > 1 else ""
         return SQLPart(sql, tuple(Pick(at, bind) for at in positions), joined_by)
 
     def _comparison_sql(self, operator: str, column: str, count: int) -> str | bool:

@@ -34,17 +34,17 @@ class Terms:
         """A term and its values. QueryError, NotSupportedError."""
         if isinstance(term, Computed):
             self._check_number(self._target)
-            return f"({self.sql(term.left)} {term.sign} {self.sql(term.right)})"
+            return f"({self.sql(term._left)} {term._sign} {self.sql(term._right)})"
         if isinstance(term, Joined):
             if self._target.kind != "str":
                 raise QueryError(f"{self._name(self._target)} is no text: it cannot be joined of texts")
-            return self._dialect.computed.concat(self.sql(term.left), self.sql(term.right))
+            return self._dialect.computed.concat(self.sql(term._left), self.sql(term._right))
         if isinstance(term, Moved):
             return self._moved(term)
         if isinstance(term, Coalesced):
             if self._target.kind in NUMBERS:
                 self._check_number(self._target)
-            return f"COALESCE({self.sql(term.field)}, {self.sql(term.other)})"
+            return f"COALESCE({self.sql(term._field)}, {self.sql(term._other)})"
         return self._field(term) if isinstance(term, Expression) else self._value(term)
 
     def _field(self, field: Expression[Any]) -> str:
@@ -70,14 +70,14 @@ class Terms:
         column = self._target
         if column.kind not in MOMENTS:
             raise QueryError(f"{self._name(column)} is no date and no datetime: it cannot be moved")
-        micros = term.by // _MICROSECOND
+        micros = term._by // _MICROSECOND
         if micros % _smallest(column):
             raise QueryError(f"{self._name(column)} is a {column.mysql_type}: what is finer would be rounded")
         pattern, number = self._dialect.computed.later(column, micros)
         before, *between = pattern.split("{0}")
         sql = before
         for part in between:
-            sql += self.sql(term.moment) + part
+            sql += self.sql(term._moment) + part
             if "?" in part:
                 self.args.append(number)
         return sql

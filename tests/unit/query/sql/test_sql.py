@@ -198,7 +198,7 @@ FORMS: list[tuple[str, Query, Form, str, list[Any]]] = [
     (
         "aggregates",
         Query().filter(F.stock > 1),
-        Form("aggregates", tuple(SQLExpression(a.function, a.field) for a in (sum_(F.price), count(), min_(F.day)))),
+        Form("aggregates", tuple(SQLExpression(a._function, a._field) for a in (sum_(F.price), count(), min_(F.day)))),
         f"SELECT SUM(`price`), COUNT(*), MIN(`day`) FROM `product` WHERE `stock` > ?{ALIVE}",
         [1],
     ),
@@ -207,7 +207,7 @@ FORMS: list[tuple[str, Query, Form, str, list[Any]]] = [
         Query().sort_by_desc(F.status).limit(2),
         Form(
             "aggregates",
-            tuple(SQLExpression(a.function, a.field) for a in (avg_(F.stock), max_(F.id), count(F.rating))),
+            tuple(SQLExpression(a._function, a._field) for a in (avg_(F.stock), max_(F.id), count(F.rating))),
             (F.status._key,),
         ),
         f"SELECT `status`, AVG(`stock`), MAX(`id`), COUNT(`rating`) {P} GROUP BY `status` "

@@ -216,6 +216,31 @@ def shown_value(value: object, limit: int = 80) -> str:
         return f"<{type(value).__name__}>"
 
 
+def named_with_article(name: str) -> str:
+    """A class's name in a sentence: ``a str``, ``an AuthorEntity``."""
+    return f"{'an' if name.lstrip('_')[:1] in {*'aeiouAEIOU'} else 'a'} {name}"
+
+
+def with_article(value: object) -> str:
+    """What a value is, for errors: ``a str``, ``an int``."""
+    return named_with_article(type(value).__name__)
+
+
+def described(value: object) -> str:
+    """The same where somebody may have given nothing, or a class in the place of an object."""
+    if value is None:
+        return "None"
+    return f"the class {value.__name__}" if isinstance(value, type) else with_article(value)
+
+
+def no_context(where: str, given: object) -> ContextMisuseError:
+    """For a call that is given something else in the place of a context."""
+    return ContextMisuseError(
+        f"{where} takes a context first, as engine.new_context() or engine.new_async_context() makes it, "
+        f"not {described(given)}"
+    )
+
+
 def _shorten(text: str, limit: int = 80) -> str:
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
@@ -378,7 +403,7 @@ class IdExhaustedError(EntityError):
 
 
 class ContextMisuseError(FluxaError):
-    """One context is used by two threads or tasks in a way it does not allow."""
+    """One context is used by two threads or tasks in a way it does not allow, or something else in its place."""
 
 
 class ContextClosedError(ContextMisuseError):

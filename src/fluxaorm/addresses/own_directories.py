@@ -9,7 +9,7 @@ import os
 import stat
 from pathlib import Path
 
-from fluxaorm.errors import ConfigError
+from fluxaorm.errors import ConfigError, described
 
 
 def own_directory(directory: str | os.PathLike[str], what: str) -> Path:
@@ -17,7 +17,10 @@ def own_directory(directory: str | os.PathLike[str], what: str) -> Path:
 
     ConfigError when it cannot be made, or belongs to another user. ``what``: who wants it, for the error.
     """
-    root = Path(directory).absolute()
+    try:
+        root = Path(directory).absolute()
+    except TypeError:
+        raise ConfigError(f"{what}: a directory is wanted, not {described(directory)}") from None
     try:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = root.stat()

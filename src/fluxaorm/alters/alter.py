@@ -8,7 +8,8 @@ from typing import Any, Final, Literal, Protocol, TypeAlias, overload
 
 from fluxaorm.alters.sql.checks import Check
 from fluxaorm.alters.sql.finding import Finding
-from fluxaorm.errors import ContextMisuseError
+from fluxaorm.entity.values.guards import is_iterable
+from fluxaorm.errors import AlterError, ContextMisuseError, described, no_context
 
 LOCK_TIMEOUT: Final = 10.0
 """Seconds; while an ALTER waits for a table, everybody who comes after it waits too."""
@@ -136,6 +137,7 @@ class Alter:
         CommitUnknownError when the connection was lost meanwhile, MySQLError when the server refuses otherwise,
         ContextMisuseError inside ``ctx.transaction()``: it would wait for what the transaction has read.
         """
+        _check_context("exec()", ctx)
         if ctx.in_transaction:
             raise ContextMisuseError(
                 f"{self.pool}.{self.table}: alters wait for transactions that use the table, so run it outside of one"
@@ -152,6 +154,7 @@ class Alter:
         Found by reading whole tables; nothing is changed. Empty when nothing is lost or broken and nothing is in the
         way. Raises MySQLError.
         """
+        _check_context("precheck()", ctx)
         return ctx._run(self._store.precheck(self))
 
     @property
@@ -160,10 +163,22 @@ class Alter:
         return self._plans
 
 
+def _check_context(asker: str, given: object) -> None:
+    if not hasattr(given, "in_transaction"):
+        raise no_context(asker, given)
+
+
 def split_alters(alters: Iterable[Alter]) -> tuple[list[Alter], list[Alter]]:
-    """The safe alters, to apply before the new version is rolled out, and the rest, each in order."""
+    """The safe alters, to apply before the new version is rolled out, and the rest, each in order.
+
+    AlterError for anything else.
+    """
     safe: list[Alter] = []
     rest: list[Alter] = []
-    for alter in alters:
+    for alter in alters if is_iterable(alters) else (alters,):
+        if not isinstance(alter, Alter):
+            raise AlterError(
+                f"split_alters() takes a list of alters, as get_alters(ctx) gives it, not {described(alter)}"
+            )
         (safe if alter.safety == "safe" else rest).append(alter)
     return safe, rest

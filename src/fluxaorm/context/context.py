@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from itertools import islice
 from threading import get_ident
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
 from fluxaorm.context.raw_mysql import AsyncRawMySQL, RawMySQL
 from fluxaorm.context.transaction import AsyncTransactionBlock, TransactionBlock, run_repeatedly, run_repeatedly_async
@@ -25,6 +25,8 @@ from fluxaorm.errors import (
     ForeignEntityError,
     ReentrantFlushError,
     UnflushedChangesWarning,
+    described,
+    shown_value,
 )
 from fluxaorm.observe.query_log import QueryLogEntry, QueryLoggers
 from fluxaorm.plans.commits.transactions import inside_plan, transaction_of, turn_plan
@@ -32,6 +34,7 @@ from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.flush.blocks import close_streams_plan, roll_back_plan
 from fluxaorm.plans.flush.flush import clear_flush, flush_plan
 from fluxaorm.plans.reads.by_id import reload_plan
+from fluxaorm.plans.state.tracked import check_entity
 from fluxaorm.plans.state.unit_of_work import AsyncUnitOfWork, Batches, SyncUnitOfWork, UnitOfWork
 from fluxaorm.plans.writes.creation import track_new
 from fluxaorm.plans.writes.flush_work import FlushResult
@@ -70,6 +73,7 @@ class _ContextBase(NotCopied, UnitOfWork):
         id meanwhile.
         """
         for entity in entities:
+            check_entity("track()", entity)
             if entity._identity_map.unit_of_work is not self:
                 raise ForeignEntityError(entity._identity_map.schema.name, entity.id)
             if entity.is_new:
@@ -118,7 +122,13 @@ class _ContextBase(NotCopied, UnitOfWork):
         self._forget_all()
 
     def set_context_cache_ttl(self, seconds: float | None) -> None:
-        """Read a clean entity again, in place, when it is older than ``seconds``; None: never (the default)."""
+        """Read a clean entity again, in place, when it is older than ``seconds``; None: never (the default).
+
+        ContextMisuseError for what is no number of seconds.
+        """
+        given = cast("object", seconds)
+        if given is not None and not (isinstance(given, int | float) and given >= 0):
+            raise ContextMisuseError(f"a TTL is a number of seconds, at least 0, or None, got {shown_value(given)}")
         self._identity_ttl = seconds
         self._note_identity_mode()
 
@@ -147,9 +157,11 @@ class _ContextBase(NotCopied, UnitOfWork):
     ) -> None:
         """Call ``handler(ctx, entry)`` after each statement and Redis round trip of this context.
 
-        What it raises is logged once (logger ``fluxaorm.observe``) and changes nothing. ContextMisuseError: it is a
-        coroutine function, which nobody would await.
+        What it raises is logged once (logger ``fluxaorm.observe``) and changes nothing. ContextMisuseError: it cannot
+        be called, or is a coroutine function, which nobody would await.
         """
+        if not callable(handler):
+            raise ContextMisuseError(f"a query logger is a function of (ctx, entry), not {described(handler)}")
         if inspect.iscoroutinefunction(handler):
             raise ContextMisuseError(f"the query logger {handler!r} is a coroutine function: it must be a plain one")
         if self._observer is None:

@@ -44,7 +44,8 @@ class _BlockBase:
         self._block = enter(self._unit_of_work, self._isolation, self._read_only)
 
     def _leave_plan(self, failed: bool) -> Plan[None]:
-        assert self._block is not None, "a block is entered before it is left"
+        if self._block is None:
+            raise ContextMisuseError("this transaction's block was never entered: use it in a `with` statement")
         return leave_plan(self._unit_of_work, self._block, failed)
 
 

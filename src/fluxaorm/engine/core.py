@@ -200,7 +200,8 @@ def pool_of(kind: str, pools: Mapping[str, T], code: str) -> T:
     """The pool of a code; UnknownPoolError lists the known ones."""
     try:
         return pools[code]
-    except KeyError:
+    except (KeyError, TypeError):
+        # a list has no place among the keys
         raise UnknownPoolError(kind, code, sorted(pools)) from None
 
 

@@ -11,15 +11,16 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
 from fluxaorm.context import AsyncContext, Context
 from fluxaorm.engine.core import EngineCore, pool_of
 from fluxaorm.engine.mysql import AsyncEngineMySQL, EngineMySQL
 from fluxaorm.engine.redis import EngineRedis
 from fluxaorm.entity import Entity
+from fluxaorm.entity.values.guards import is_iterable
 from fluxaorm.entity.values.not_copied import NotCopied
-from fluxaorm.errors import RegistryError
+from fluxaorm.errors import RegistryError, described, no_context
 from fluxaorm.plans.tables.deployment_check import check_plan
 from fluxaorm.runtime.schema import EngineSchema
 
@@ -152,6 +153,9 @@ class Engine(NotCopied):
 
         RegistryError when it is not registered.
         """
+        given = cast("object", definition)
+        if not isinstance(given, type):
+            raise RegistryError([f"an entity is asked for by its class, such as ProductEntity, not {described(given)}"])
         schema = self._schemas.get(definition.__name__)
         if schema is None or (issubclass(definition, Entity) and schema.metadata.definition is not definition):
             raise RegistryError([f"{definition.__name__} is not registered; register_entity({definition.__name__})"])
@@ -171,6 +175,8 @@ class Engine(NotCopied):
 
     @clock.setter
     def clock(self, clock: Callable[[], datetime]) -> None:
+        if not callable(clock):
+            raise RegistryError([f"engine.clock is a function that gives a datetime, not {described(clock)}"])
         self._core.clock = clock
 
     @overload
@@ -185,6 +191,12 @@ class Engine(NotCopied):
         A few round trips a table, for the time of a deployment. Raises MySQLConnectionError, and MySQLError when the
         tables cannot be looked at.
         """
+        if not hasattr(ctx, "_run"):
+            raise no_context("check()", ctx)
+        given: object = providers
+        for provider in given if is_iterable(given) else (given,):
+            if not hasattr(provider, "entity_name"):
+                raise RegistryError([f"check() takes a list of providers, as ALL_PROVIDERS, not {described(provider)}"])
         return ctx._run(check_plan(self._core, tuple(providers)))
 
     def option(self, key: str, default: Any = None) -> Any:

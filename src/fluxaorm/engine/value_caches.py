@@ -8,6 +8,8 @@ from typing import Any
 
 import cachebox
 
+from fluxaorm.errors import QueryError, shown_value
+
 
 @dataclass(frozen=True, slots=True)
 class CacheUsage:
@@ -20,7 +22,10 @@ class CacheUsage:
 
 
 class LocalCache:
-    """A cache of at most ``limit`` values, of which the least recently used go first; 0: of any number."""
+    """A cache of at most ``limit`` values, of which the least recently used go first; 0: of any number.
+
+    QueryError for a key that cannot be one, such as a list.
+    """
 
     __slots__ = ("_hits", "_misses", "_values", "code", "limit")
 
@@ -35,7 +40,10 @@ class LocalCache:
 
     def get(self, key: Hashable, default: Any = None) -> Any:
         """The value of a key, or ``default``."""
-        found = self._values.get(key, _MISSING)
+        try:
+            found = self._values.get(key, _MISSING)
+        except TypeError as error:
+            raise self._refused(key, error) from None
         if found is _MISSING:
             self._misses += 1
             return default
@@ -44,12 +52,18 @@ class LocalCache:
 
     def set(self, key: Hashable, value: Any) -> None:
         """Keep a value."""
-        self._values[key] = value
+        try:
+            self._values[key] = value
+        except TypeError as error:
+            raise self._refused(key, error) from None
 
     def remove(self, *keys: Hashable) -> None:
         """Forget keys; those that are not there do not matter."""
         for key in keys:
-            self._values.pop(key, None)
+            try:
+                self._values.pop(key, None)
+            except TypeError as error:
+                raise self._refused(key, error) from None
 
     def clear(self) -> None:
         """Forget everything."""
@@ -59,7 +73,20 @@ class LocalCache:
         return len(self._values)
 
     def __contains__(self, key: Hashable) -> bool:
-        return key in self._values
+        try:
+            return key in self._values
+        except TypeError as error:
+            raise self._refused(key, error) from None
+
+    def _refused(self, key: Hashable, error: TypeError) -> Exception:
+        """What a failed access raises: the error itself where the key can be hashed, and says no more."""
+        try:
+            _ = hash(key)
+        except TypeError:
+            return QueryError(
+                f"local cache '{self.code}': {shown_value(key)} is no key: {error}; take a str or a tuple"
+            )
+        return error
 
     def usage(self) -> CacheUsage:
         """Size, limit, hits and misses since it was made."""

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
+from fluxaorm.entity.values.guards import is_iterable
 from fluxaorm.errors import QueryError
 from fluxaorm.query.where import Where
 
@@ -169,14 +170,24 @@ def open_condition(sql: object) -> QueryError:
     return QueryError(f"filter_where() takes one whole condition; a parenthesis, quote or comment is open: {sql}")
 
 
-def and_(conditions: Iterable[Condition]) -> Condition:
-    """All of the conditions; true when there are none. Raises QueryError for what is no condition."""
-    return _combine("and", check_conditions("and_", conditions))
+def and_(*conditions: Condition | Iterable[Condition]) -> Condition:
+    """All of the conditions, given one by one or as one list; true when there are none.
+
+    Raises QueryError for what is no condition.
+    """
+    return _combine("and", check_conditions("and_", _one_list(conditions)))
 
 
-def or_(conditions: Iterable[Condition]) -> Condition:
-    """Any of the conditions; matches nothing when there are none. Raises QueryError for what is no condition."""
-    return _combine("or", check_conditions("or_", conditions))
+def or_(*conditions: Condition | Iterable[Condition]) -> Condition:
+    """Any of the conditions, given one by one or as one list; matches nothing when there are none.
+
+    Raises QueryError for what is no condition.
+    """
+    return _combine("or", check_conditions("or_", _one_list(conditions)))
+
+
+def _one_list(given: tuple[object, ...]) -> Iterable[object]:
+    return given[0] if len(given) == 1 and is_iterable(given[0]) else given
 
 
 def _combine(operator: Literal["and", "or"], conditions: Sequence[Condition]) -> Condition:

@@ -13,9 +13,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, Generic, Literal, TypeAlias, TypeVar, overload
 
-from fluxaorm.errors import QueryError
+from fluxaorm.errors import QueryError, with_article
 from fluxaorm.query.conditions import FieldKey
-from fluxaorm.query.own_sql.params import with_article
 
 V = TypeVar("V")
 V_co = TypeVar("V_co", covariant=True)

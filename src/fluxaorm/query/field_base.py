@@ -12,10 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
-from fluxaorm.errors import QueryError
+from fluxaorm.errors import QueryError, with_article
 from fluxaorm.query.conditions import Comparison, Condition, FieldKey, Operator, and_, or_
 from fluxaorm.query.expressions import Expression
-from fluxaorm.query.own_sql.params import with_article
 
 V = TypeVar("V")
 """What ``select`` gives for the field."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, Self, TypeAlias
+from typing import Any, Literal, NamedTuple, Self, TypeAlias, cast
 
-from fluxaorm.errors import QueryError
+from fluxaorm.errors import QueryError, shown_value
 from fluxaorm.query.conditions import Condition, FieldKey, RawCondition, Shape, check_conditions, open_condition
 from fluxaorm.query.fields import QueryField, key_of
 from fluxaorm.query.own_sql.placeholders import has_several_statements, is_closed
@@ -135,7 +135,10 @@ class Query:
         return made
 
     def use_index(self, name: str) -> Self:
-        """Read through this index of the entity, where the server takes such advice."""
+        """Read through this index of the entity, where the server takes such advice. QueryError for what is no name."""
+        given = cast("object", name)
+        if not isinstance(given, str) or not given:
+            raise QueryError(f"use_index() takes the name of an index, not {shown_value(given)}")
         made = self._copy()
         made._index = name
         return made

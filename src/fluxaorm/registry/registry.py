@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 from urllib.parse import quote
 
 from msgspec.structs import replace
@@ -26,7 +26,7 @@ from fluxaorm.addresses.own_directories import own_directory
 from fluxaorm.config import Config, config_from_yaml
 from fluxaorm.engine import Engine
 from fluxaorm.entity import Entity
-from fluxaorm.errors import ConfigError, MissingExtraError
+from fluxaorm.errors import ConfigError, MissingExtraError, described
 from fluxaorm.options import (
     AsyncFlushOptions,
     ClickhouseOptions,
@@ -203,6 +203,10 @@ class Registry:
 
     def register_entities_from(self, module: ModuleType) -> None:
         """Add every entity that a module, or a package with its modules, defines. ConfigError when there is none."""
+        given = cast("object", module)
+        if not isinstance(given, ModuleType):
+            named = f": import {given}, and give that" if isinstance(given, str) else ""
+            raise ConfigError(f"register_entities_from: a module is wanted, not {described(given)}{named}")
         found = dict.fromkeys(each for each in vars(module).values() if _is_defined_in(each, module.__name__))
         if not found:
             raise ConfigError(f"register_entities_from: the module {module.__name__} defines no entity")

@@ -21,7 +21,7 @@ from fluxaorm.plans.reads.by_id import FURTHER, entity_at_hand, get_by_id_plan, 
 from fluxaorm.plans.state.tracked import DELETING, GONE, NEW, SNAPSHOT, STORED, Change, TrackedEntity
 from fluxaorm.plans.writes.soft_delete import zero_id_error
 from fluxaorm.runtime.provider_identity import ProviderIdentity
-from fluxaorm.runtime.sync_or_async import ready, run_plan
+from fluxaorm.runtime.sync_or_async import identity_map_of, ready, run_plan
 
 _BRIEF: Final = Repr()
 """How values are shown in the repr of an entity."""
@@ -230,8 +230,15 @@ class EntityBase(NotCopied, TrackedEntity):
     def _reference(self, ctx: Any, provider: ProviderIdentity[R], position: int) -> R | None:
         id = self._decoded(position)
         if id is None:
-            return ready(ctx, None)
-        identity_map = ctx._identity_maps.get(provider) or ctx._identity_map_of(provider)
+            try:
+                return ready(ctx, None)
+            except AttributeError:
+                _ = identity_map_of(ctx, provider)
+                raise
+        try:
+            identity_map = ctx._identity_maps.get(provider) or ctx._identity_map_of(provider)
+        except AttributeError:
+            identity_map = identity_map_of(ctx, provider)
         # an old order still shows its customer
         entity = entity_at_hand(identity_map, id, True)
         if entity is FURTHER:
@@ -243,7 +250,7 @@ class EntityBase(NotCopied, TrackedEntity):
         if id is None:
             column = self._identity_map.schema.columns[position]
             raise EntityNotFoundError(column.reference or "", None, {column.attribute: None})
-        identity_map = ctx._identity_map_of(provider)
+        identity_map = identity_map_of(ctx, provider)
         entity = entity_at_hand(identity_map, id, True)
         if entity is FURTHER:
             return run_plan(ctx, get_by_id_plan(identity_map, id, must=True, include_deleted=True))
@@ -251,7 +258,7 @@ class EntityBase(NotCopied, TrackedEntity):
 
     def _references(self, ctx: Any, provider: ProviderIdentity[R], position: int) -> list[R]:
         return run_plan(
-            ctx, get_by_ids_plan(ctx._identity_map_of(provider), self._json(position) or (), include_deleted=True)
+            ctx, get_by_ids_plan(identity_map_of(ctx, provider), self._json(position) or (), include_deleted=True)
         )
 
     def __repr__(self) -> str:

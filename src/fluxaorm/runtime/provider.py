@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar, Unpack
 
+from fluxaorm.entity.values.guards import is_iterable
+from fluxaorm.errors import QueryError
 from fluxaorm.plans.cache import control as cache_control
 from fluxaorm.plans.flush.bulk_changes import delete_where_plan, update_where_plan
 from fluxaorm.plans.flush.get_or_create import get_or_create_plan
@@ -23,7 +25,7 @@ from fluxaorm.runtime.look_up import LookUp
 from fluxaorm.runtime.provider_callbacks import CallbackMethods
 from fluxaorm.runtime.provider_saves import SaveMethods
 from fluxaorm.runtime.provider_search import SearchMethods
-from fluxaorm.runtime.sync_or_async import AnyContext, ready, run_plan, sync_or_async
+from fluxaorm.runtime.sync_or_async import AnyContext, identity_map_of, ready, run_plan, sync_or_async
 
 E = TypeVar("E", bound=EntityBase)
 F = TypeVar("F")
@@ -65,7 +67,10 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
         what is no id and for a lock outside a transaction, UnsavedChangesError for a lock on an entity that has some,
         NotSupportedError where the server has no row locks, MySQLError, ContextClosedError.
         """
-        identity_map = ctx._identity_maps.get(self) or ctx._identity_map_of(self)
+        try:
+            identity_map = ctx._identity_maps.get(self) or ctx._identity_map_of(self)
+        except AttributeError:
+            identity_map = identity_map_of(ctx, self)
         if for_update:
             return run_plan(ctx, locked_reads.get_for_update_plan(identity_map, id, include_deleted=include_deleted))
         entity = reads.entity_at_hand(identity_map, id, include_deleted)
@@ -76,7 +81,10 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
     @sync_or_async
     def must_get_by_id(self, ctx: AnyContext, id: int, *, for_update: bool = False, include_deleted: bool = False) -> E:
         """The same, but EntityNotFoundError instead of None."""
-        identity_map = ctx._identity_maps.get(self) or ctx._identity_map_of(self)
+        try:
+            identity_map = ctx._identity_maps.get(self) or ctx._identity_map_of(self)
+        except AttributeError:
+            identity_map = identity_map_of(ctx, self)
         if for_update:
             return run_plan(
                 ctx, locked_reads.get_for_update_plan(identity_map, id, must=True, include_deleted=include_deleted)
@@ -94,7 +102,7 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
 
         Deleted ones and locks as in ``get_by_id``; rows are locked in the order of their ids.
         """
-        identity_map = ctx._identity_map_of(self)
+        identity_map = identity_map_of(ctx, self)
         if for_update:
             return run_plan(
                 ctx, locked_reads.get_many_for_update_plan(identity_map, ids, include_deleted=include_deleted)
@@ -107,12 +115,12 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
 
         ``include_deleted``: every row, from MySQL.
         """
-        return run_plan(ctx, all_ids.get_all_plan(ctx._identity_map_of(self), include_deleted))
+        return run_plan(ctx, all_ids.get_all_plan(identity_map_of(ctx, self), include_deleted))
 
     @sync_or_async
     def new_many(self, ctx: AnyContext, count: int) -> list[E]:
         """``count`` tracked new entities, their ids taken in one round trip; set their fields, then flush."""
-        return run_plan(ctx, new_many_plan(ctx._identity_map_of(self), count))
+        return run_plan(ctx, new_many_plan(identity_map_of(ctx, self), count))
 
     @sync_or_async
     def delete_where(self, ctx: AnyContext, query: Query, *, force: bool = False) -> int:
@@ -121,7 +129,7 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
         Written at once, in the open transaction or one of its own, and seen through every cache; entities of this
         context are read again by their next look-up. No callbacks run. Raises QueryError, and as ``ctx.flush()``.
         """
-        return run_plan(ctx, delete_where_plan(ctx._identity_map_of(self), query, force=force))
+        return run_plan(ctx, delete_where_plan(identity_map_of(ctx, self), query, force=force))
 
     @sync_or_async
     def invalidate(self, ctx: AnyContext, *ids: int) -> None:
@@ -129,17 +137,20 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
 
         Raises PostCommitError when Redis cannot be told.
         """
-        return run_plan(ctx, cache_control.invalidate_ids_plan(ctx._identity_map_of(self), ids))
+        return run_plan(ctx, cache_control.invalidate_ids_plan(identity_map_of(ctx, self), ids))
 
     @sync_or_async
     def clear_redis_cache(self, ctx: AnyContext) -> int:
         """Drop all cached rows of this entity; the number of keys."""
-        return run_plan(ctx, cache_control.clear_cache_plan(ctx, ctx._identity_map_of(self).binding))
+        return run_plan(ctx, cache_control.clear_cache_plan(ctx, identity_map_of(ctx, self).binding))
 
     # Called by generated methods, which say what a Context gets; ``sync_or_async`` says what an AsyncContext gets.
 
     def _new(self, ctx: Any, values: Mapping[str, Any]) -> E:
-        identity_map = ctx._identity_maps.get(self) or ctx._identity_map_of(self)
+        try:
+            identity_map = ctx._identity_maps.get(self) or ctx._identity_map_of(self)
+        except AttributeError:
+            identity_map = identity_map_of(ctx, self)
         id = None if ctx.closed or ctx._flushing else identity_map.binding.ids.take(ctx._engine.monotonic())
         return (
             run_plan(ctx, new_plan(identity_map, values))
@@ -148,23 +159,39 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
         )
 
     def _new_with_id(self, ctx: Any, id: int, values: Mapping[str, Any]) -> E:
-        return ready(ctx, new_with_id(ctx._identity_map_of(self), id, values))
+        return ready(ctx, new_with_id(identity_map_of(ctx, self), id, values))
 
     def _update_where(self, ctx: Any, query: Query, changes: Mapping[str, Any]) -> int:
-        return run_plan(ctx, update_where_plan(ctx._identity_map_of(self), query, changes))
+        return run_plan(ctx, update_where_plan(identity_map_of(ctx, self), query, changes))
 
     def _get_or_create(self, ctx: Any, unique: Mapping[str, Any], defaults: Mapping[str, Any]) -> tuple[E, bool]:
-        created: tuple[E, bool] = ctx._run_alone(get_or_create_plan(ctx._identity_map_of(self), unique, defaults))
+        identity_map = identity_map_of(ctx, self)
+        created: tuple[E, bool] = ctx._run_alone(get_or_create_plan(identity_map, unique, defaults))
         return created
 
     def _get_by_unique(self, ctx: Any, index: str, values: Sequence[Any], /, **how: Unpack[LookUp]) -> E | None:
-        return run_plan(ctx, unique_reads.get_by_unique_plan(ctx._identity_map_of(self), index, values, **how))
+        identity_map = identity_map_of(ctx, self)
+        try:
+            plan = unique_reads.get_by_unique_plan(identity_map, index, values, **how)
+        except TypeError:
+            raise _not_of_look_ups(self.entity_name, how) from None
+        return run_plan(ctx, plan)
 
     def _must_get_by_unique(self, ctx: Any, index: str, values: Sequence[Any], /, **how: Unpack[LookUp]) -> E:
-        return run_plan(ctx, unique_reads.must_get_by_unique_plan(ctx._identity_map_of(self), index, values, **how))
+        identity_map = identity_map_of(ctx, self)
+        try:
+            plan = unique_reads.must_get_by_unique_plan(identity_map, index, values, **how)
+        except TypeError:
+            raise _not_of_look_ups(self.entity_name, how) from None
+        return run_plan(ctx, plan)
 
     def _load(self, ctx: Any, position: int, provider: Provider[R, Any, Any], entities: Iterable[E]) -> list[R]:
-        plan = reads.load_reference_plan(
-            ctx._identity_map_of(self), position, ctx._identity_map_of(provider), list(entities)
-        )
-        return run_plan(ctx, plan)
+        identity_map = identity_map_of(ctx, self)
+        given: Any = list(entities) if is_iterable(entities) else entities
+        return run_plan(ctx, reads.load_reference_plan(identity_map, position, identity_map_of(ctx, provider), given))
+
+
+def _not_of_look_ups(entity: str, how: Mapping[str, Any]) -> QueryError:
+    """For keywords that a generated look-up hands on and nobody takes."""
+    unknown = ", ".join(sorted(how.keys() - LookUp.__annotations__.keys()))
+    return QueryError(f"{entity}: a look-up takes {' and '.join(LookUp.__annotations__)}, not {unknown}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from fluxaorm.errors import RegistryError
+from fluxaorm.errors import RegistryError, described
 from fluxaorm.plans.state.handlers import Event, Handler, Handlers
 from fluxaorm.plans.state.tracked import Change, TrackedEntity
 from fluxaorm.runtime.provider_identity import ProviderIdentity
@@ -51,15 +51,15 @@ class CallbackMethods(ProviderIdentity[E]):
 
     def on_before_insert(self, engine: HandlersEngine, handler: Callable[[Any, E], object]) -> None:
         """Call ``handler(ctx, entity)`` before a new entity is written; it may still set what is missing."""
-        self._on(engine, "before_insert").before.setdefault("insert", []).append(handler)
+        self._add_before(engine, "insert", handler)
 
     def on_before_update(self, engine: HandlersEngine, handler: Callable[[Any, E], object]) -> None:
         """Call ``handler(ctx, entity)`` before changes are written; ``entity.changes()`` says which."""
-        self._on(engine, "before_update").before.setdefault("update", []).append(handler)
+        self._add_before(engine, "update", handler)
 
     def on_before_delete(self, engine: HandlersEngine, handler: Callable[[Any, E], object]) -> None:
         """Call ``handler(ctx, entity)`` before a row is deleted or soft-deleted."""
-        self._on(engine, "before_delete").before.setdefault("delete", []).append(handler)
+        self._add_before(engine, "delete", handler)
 
     def on_after_insert(self, engine: HandlersEngine, handler: Callable[[Any, E], object]) -> None:
         """Call ``handler(ctx, row)`` after a row was inserted."""
@@ -79,11 +79,19 @@ class CallbackMethods(ProviderIdentity[E]):
         """Call ``handler(ctx, row)``, with the row as it was, after it was deleted or soft-deleted."""
         self._add_after(engine, "delete", handler)
 
-    def _add_after(self, engine: HandlersEngine, event: Event, handler: Handler) -> None:
-        self._on(engine, f"after_{event}").after.setdefault(event, []).append(handler)
+    def _add_before(self, engine: HandlersEngine, event: Event, handler: Handler) -> None:
+        self._on(engine, f"before_{event}", handler).before.setdefault(event, []).append(handler)
 
-    def _on(self, engine: HandlersEngine, event: str) -> Handlers:
-        if engine._core.has_contexts:
-            problem = f"{self.entity_name}.on_{event}: the engine has a context already; register handlers before"
-            raise RegistryError([problem])
-        return engine._core.binding(self).handlers
+    def _add_after(self, engine: HandlersEngine, event: Event, handler: Handler) -> None:
+        self._on(engine, f"after_{event}", handler).after.setdefault(event, []).append(handler)
+
+    def _on(self, engine: HandlersEngine, event: str, handler: object) -> Handlers:
+        where = f"{self.entity_name}.on_{event}"
+        core: HandlersCore | None = getattr(engine, "_core", None)
+        if core is None:
+            raise RegistryError([f"{where}: an engine is wanted first, not {described(engine)}"])
+        if not callable(handler):
+            raise RegistryError([f"{where}: a handler is a function, not {described(handler)}"])
+        if core.has_contexts:
+            raise RegistryError([f"{where}: the engine has a context already; register handlers before"])
+        return core.binding(self).handlers

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
 from fluxaorm.plans.flush.bulk_rows import OnConflict, save_many_plan
-from fluxaorm.runtime.sync_or_async import AnyContext, run_plan, sync_or_async
+from fluxaorm.runtime.sync_or_async import AnyContext, identity_map_of, run_plan, sync_or_async
 
 V = TypeVar("V")
 
@@ -28,4 +28,4 @@ class SaveMethods(Generic[V]):
         """
         provider: Any = self
         given: Any = rows
-        return run_plan(ctx, save_many_plan(ctx._identity_map_of(provider), given, on_conflict))
+        return run_plan(ctx, save_many_plan(identity_map_of(ctx, provider), given, on_conflict))

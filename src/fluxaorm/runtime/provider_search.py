@@ -10,7 +10,7 @@ from fluxaorm.plans.reads.aggregates import aggregate_groups_plan, aggregate_pla
 from fluxaorm.query.query import GroupedQuery, Query
 from fluxaorm.runtime.entity import EntityBase
 from fluxaorm.runtime.provider_identity import ProviderIdentity
-from fluxaorm.runtime.sync_or_async import AnyContext, run_plan, sync_or_async
+from fluxaorm.runtime.sync_or_async import AnyContext, identity_map_of, run_plan, sync_or_async
 
 if TYPE_CHECKING:
     from fluxaorm.plans.state.unit_of_work import AsyncUnitOfWork, SyncUnitOfWork
@@ -35,42 +35,42 @@ class SearchMethods(ProviderIdentity[E]):
     @sync_or_async
     def search_many(self, ctx: AnyContext, query: Query = ALL) -> list[E]:
         """Entities that match, in the query's order."""
-        return run_plan(ctx, search.search_many_plan(ctx._identity_map_of(self), query))
+        return run_plan(ctx, search.search_many_plan(identity_map_of(ctx, self), query))
 
     @sync_or_async
     def search_many_with_total(self, ctx: AnyContext, query: Query = ALL) -> tuple[list[E], int]:
         """The same with the number of all that match, whatever the page."""
-        return run_plan(ctx, search.search_many_with_total_plan(ctx._identity_map_of(self), query))
+        return run_plan(ctx, search.search_many_with_total_plan(identity_map_of(ctx, self), query))
 
     @sync_or_async
     def search_one(self, ctx: AnyContext, query: Query = ALL) -> E | None:
         """The first that matches, or None."""
-        return run_plan(ctx, search.search_one_plan(ctx._identity_map_of(self), query))
+        return run_plan(ctx, search.search_one_plan(identity_map_of(ctx, self), query))
 
     @sync_or_async
     def search_ids(self, ctx: AnyContext, query: Query = ALL) -> list[int]:
         """The ids of what matches."""
-        return run_plan(ctx, search.search_ids_plan(ctx._identity_map_of(self), query))
+        return run_plan(ctx, search.search_ids_plan(identity_map_of(ctx, self), query))
 
     @sync_or_async
     def search_ids_with_total(self, ctx: AnyContext, query: Query = ALL) -> tuple[list[int], int]:
         """The same with the number of all that match."""
-        return run_plan(ctx, search.search_ids_with_total_plan(ctx._identity_map_of(self), query))
+        return run_plan(ctx, search.search_ids_with_total_plan(identity_map_of(ctx, self), query))
 
     @sync_or_async
     def count(self, ctx: AnyContext, query: Query = ALL) -> int:
         """How many match."""
-        return run_plan(ctx, search.count_plan(ctx._identity_map_of(self), query))
+        return run_plan(ctx, search.count_plan(identity_map_of(ctx, self), query))
 
     @sync_or_async
     def exists(self, ctx: AnyContext, query: Query = ALL) -> bool:
         """Whether any matches."""
-        return run_plan(ctx, search.exists_plan(ctx._identity_map_of(self), query))
+        return run_plan(ctx, search.exists_plan(identity_map_of(ctx, self), query))
 
     @sync_or_async
     def from_sql(self, ctx: AnyContext, sql: str, *args: Any) -> list[E]:
         """Entities from your own SELECT (``?`` for values), which must return the entity's columns by their names."""
-        return run_plan(ctx, search.from_sql_plan(ctx._identity_map_of(self), sql, args))
+        return run_plan(ctx, search.from_sql_plan(identity_map_of(ctx, self), sql, args))
 
     @overload
     def select(self, ctx: SyncUnitOfWork, query: Query, f1: QueryField[V1, Any], /) -> list[tuple[V1]]: ...
@@ -136,7 +136,7 @@ class SearchMethods(ProviderIdentity[E]):
     ) -> Coroutine[Any, Any, list[tuple[Any, ...]]]: ...
     def select(self, ctx: AnyContext, query: Query, /, *fields: QueryField[Any, Any]) -> Any:
         """These columns only, a tuple for each row that matches; makes no entities."""
-        return ctx._run(search.select_plan(ctx._identity_map_of(self), query, fields))
+        return run_plan(ctx, search.select_plan(identity_map_of(ctx, self), query, fields))
 
     @overload
     def iterate(self, ctx: SyncUnitOfWork, query: Query | None = None, batch: int = 1_000) -> Iterator[E]: ...
@@ -148,7 +148,8 @@ class SearchMethods(ProviderIdentity[E]):
         A row written meanwhile is seen if its id is still to come; none comes twice. QueryError for a query with a
         sort.
         """
-        return ctx._iterate(search.Iteration(ctx._identity_map_of(self), Query() if query is None else query, batch))
+        identity_map = identity_map_of(ctx, self)
+        return ctx._iterate(search.Iteration(identity_map, Query() if query is None else query, batch))
 
     @overload
     def aggregate(self, ctx: SyncUnitOfWork, query: Query, **aggregates: Aggregate) -> dict[str, Any]: ...
@@ -167,7 +168,7 @@ class SearchMethods(ProviderIdentity[E]):
 
         A value for each name; of a query with ``group_by`` a list, each with the values it is grouped by.
         """
-        identity_map = ctx._identity_map_of(self)
+        identity_map = identity_map_of(ctx, self)
         if isinstance(query, GroupedQuery):
             return ctx._run(aggregate_groups_plan(identity_map, query, aggregates))
         return ctx._run(aggregate_plan(identity_map, query, aggregates))

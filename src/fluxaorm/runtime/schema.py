@@ -17,7 +17,7 @@ from fluxaorm.entity.schema import (
     IndexSchema,
     ReferenceSchema,
 )
-from fluxaorm.errors import ContextMisuseError, RegistryError
+from fluxaorm.errors import ContextMisuseError, RegistryError, no_context
 from fluxaorm.plans.cache.control import clear_cache_plan
 from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.state.bound_entity import BoundEntity, DisabledCaches
@@ -192,7 +192,11 @@ class EngineSchema:
             raise RegistryError([problem])
 
     def _checked(self, ctx: AnyContext) -> SchemaEnginePort:
-        if ctx._engine is not self._engine:
+        try:
+            engine = ctx._engine
+        except AttributeError:
+            raise no_context(self.name, ctx) from None
+        if engine is not self._engine:
             raise ContextMisuseError(f"{self.name}: the context is one of another engine")
         return self._engine
 

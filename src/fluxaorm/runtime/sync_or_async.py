@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, Self, TypeAlias, TypeVar, overload
 
+from fluxaorm.errors import no_context
+
 if TYPE_CHECKING:
     from fluxaorm.plans.effects import Plan
-    from fluxaorm.plans.state.unit_of_work import AsyncUnitOfWork, SyncUnitOfWork
+    from fluxaorm.plans.state.bound_entity import ProviderPort
+    from fluxaorm.plans.state.unit_of_work import AsyncUnitOfWork, IdentityMap, SyncUnitOfWork
 
 AnyContext: TypeAlias = "SyncUnitOfWork | AsyncUnitOfWork"
 """Either context: a ``Context`` or an ``AsyncContext``."""
@@ -49,6 +52,20 @@ else:
     def sync_or_async(method):
         """A method that takes a context; see the module."""
         return method
+
+
+def identity_map_of(ctx: Any, provider: ProviderPort) -> IdentityMap:
+    """The part of a context for an entity. ContextMisuseError for what is no context, ContextClosedError.
+
+    Looked at when it fails only: whoever gives a context pays nothing.
+    """
+    try:
+        identity_map: IdentityMap = ctx._identity_map_of(provider)
+    except AttributeError as error:
+        if error.obj is not ctx:
+            raise
+        raise no_context(provider.entity_name, ctx) from None
+    return identity_map
 
 
 def run_plan(ctx: Any, plan: Plan[T]) -> T:

@@ -62,6 +62,12 @@ AT_ONCE: list[tuple[str, Callable[[], Any], str]] = [
     ("and_ of a bool", lambda: and_([f.id > 1, True]), "and_ takes conditions such as F.age >= 18, not bool"),  # type: ignore[list-item]  # on purpose
     ("or with a bool", lambda: (f.id > 1) | True, "or_ takes conditions such as F.age >= 18, not bool"),
     ("or_ of a str", lambda: or_("ab"), "or_ takes conditions such as F.age >= 18, not str"),  # type: ignore[arg-type]  # on purpose
+    ("and_ of a number", lambda: and_(1), "and_ takes conditions such as F.age >= 18, not int"),  # type: ignore[arg-type]  # on purpose
+    ("and_ of two lists", lambda: and_([f.id > 1], [f.id > 2]), "and_ takes conditions such as F.age >= 18, not list"),
+    ("or_ with None", lambda: or_(f.id > 1, None), "or_ takes conditions such as F.age >= 18, not NoneType"),  # type: ignore[arg-type]  # on purpose
+    ("index in a list", lambda: q.use_index(["name"]), "use_index() takes the name of an index, not ['name']"),
+    ("no index", lambda: q.use_index(None), "use_index() takes the name of an index, not None"),
+    ("empty index", lambda: q.use_index(""), "use_index() takes the name of an index, not ''"),
     ("filter_where of text", lambda: q.filter_where("a = 1"),
      "filter_where() takes a Where, not str: filter_where(Where(sql, *params))"),
     ("empty Where", lambda: q.filter_where(Where(" ")), "filter_where() got an empty Where"),

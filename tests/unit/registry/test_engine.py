@@ -18,9 +18,16 @@ from typing import Any
 
 import pytest
 
+import fluxaorm as fx
 from fluxaorm import AsyncContext, Context, Engine, Entity, RedisOptions, Registry, UInt64
 from fluxaorm.engine.cache_outages import CacheOutages
-from fluxaorm.errors import ContextClosedError, RegistryError, StaleGeneratedCodeError, UnknownPoolError
+from fluxaorm.errors import (
+    ContextClosedError,
+    ContextMisuseError,
+    RegistryError,
+    StaleGeneratedCodeError,
+    UnknownPoolError,
+)
 from tests.support.insides import core
 from tests.unit.registry import models
 
@@ -402,3 +409,96 @@ def test_an_engine_that_nobody_uses_is_forgotten() -> None:
     if child == 0:
         os._exit(0)
     assert 0 == os.waitpid(child, 0)[1]
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"), [("PlainEntity", "a str"), (None, "None"), (3, "an int")], ids=["name", "None", "number"]
+)
+def test_an_entity_is_asked_for_by_its_class(given: Any, shown: str) -> None:
+    """A name looks right, and is what configuration files have."""
+    engine = _engine(models.PlainEntity)
+
+    for ask in (engine.schema, engine.provider):
+        with pytest.raises(RegistryError) as caught:
+            ask(given)
+        expected = f"an entity is asked for by its class, such as ProductEntity, not {shown}"
+        assert (expected,) == caught.value.problems
+
+
+def test_a_provider_is_no_class_of_an_entity() -> None:
+    """It is at hand wherever the entity is."""
+    engine = _engine(models.PlainEntity)
+    provider: Any = engine.provider(models.PlainEntity)
+
+    with pytest.raises(RegistryError, match="by its class, such as ProductEntity, not a _PlainProvider"):
+        engine.schema(provider)
+
+
+@pytest.mark.parametrize("clock", [None, datetime(2026, 1, 1, tzinfo=UTC), "now"])
+def test_a_clock_is_a_function(clock: Any) -> None:
+    """A moment in its place would be found by the next flush."""
+    engine = _engine(models.PlainEntity)
+    before = engine.clock
+
+    with pytest.raises(RegistryError, match=r"engine\.clock is a function that gives a datetime, not "):
+        engine.clock = clock
+
+    assert before is engine.clock
+
+
+def test_what_asks_the_servers_says_that_a_context_is_wanted() -> None:
+    """An engine in its place looks right, and None is what a forgotten return gives."""
+    engine = _engine(models.PlainEntity)
+    schema = engine.schema(models.PlainEntity)
+    calls: list[Callable[[Any], object]] = [
+        fx.get_alters,
+        fx.get_all_alters,
+        engine.check,
+        _ALTER.exec,
+        _ALTER.precheck,
+        schema.update_schema,
+        schema.update_schema_and_truncate,
+        schema.truncate_table,
+        schema.drop_table,
+        schema.clear_cache,
+    ]
+
+    for call in calls:
+        for given, shown in ((engine, "an Engine"), (None, "None")):
+            with pytest.raises(ContextMisuseError, match=f" takes a context first, .*, not {shown}$"):
+                call(given)
+
+
+_ALTER = fx.Alter("add", "why", "default", "PlainEntity", "plain", "add_column", "safe")
+
+
+@pytest.mark.parametrize(("given", "shown"), [(None, "None"), ([1], "an int"), (_ALTER, ""), ("ab", "a str")])
+def test_only_alters_are_split(given: Any, shown: str) -> None:
+    """On asyncio the list is easily a coroutine that nobody awaited."""
+    if not shown:
+        assert ([_ALTER], []) == fx.split_alters([given])
+        return
+
+    with pytest.raises(fx.AlterError) as caught:
+        fx.split_alters(given)
+
+    assert f"split_alters() takes a list of alters, as get_alters(ctx) gives it, not {shown}" == str(caught.value)
+
+
+def test_a_check_takes_generated_providers() -> None:
+    """The definition, or one provider alone, is at hand more often than the list of all."""
+    engine = _engine(models.PlainEntity)
+    provider = engine.provider(models.PlainEntity)
+    ctx = engine.new_context()
+    given: list[tuple[Any, str]] = [
+        ([models.PlainEntity], "the class PlainEntity"),
+        ([provider.entity_class], "the class PlainEntity"),
+        (models.PlainEntity, "the class PlainEntity"),
+        (None, "None"),
+        ([None], "None"),
+        ("PlainEntityProvider", "a str"),
+    ]
+
+    for providers, shown in given:
+        with pytest.raises(RegistryError, match=f"takes a list of providers, as ALL_PROVIDERS, not {shown}$"):
+            engine.check(ctx, providers)

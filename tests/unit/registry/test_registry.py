@@ -55,6 +55,9 @@ REFUSED: dict[str, Callable[[Registry], object]] = {
     "an instance": lambda registry: registry.register_entity("UserEntity"),  # type: ignore[arg-type]
     "Entity itself": lambda registry: registry.register_entity(Entity),
     "a module without entities": lambda registry: registry.register_entities_from(os),
+    "a module's name": lambda registry: registry.register_entities_from("app.models"),  # type: ignore[arg-type]
+    "no module": lambda registry: registry.register_entities_from(ANYTHING),
+    "a class for a module": lambda registry: registry.register_entities_from(models.PlainEntity),  # type: ignore[arg-type]
     "config's type": lambda registry: registry.init_by_config({}),  # type: ignore[arg-type]
     "a bad address in a config": lambda registry: registry.init_by_config(
         Config(mysql_pools=[ConfigMySQL(code="default", uri="root:hunter2@localhost")])
@@ -67,6 +70,8 @@ REFUSED: dict[str, Callable[[Registry], object]] = {
         )
     ),
     "a directory that cannot be made": lambda registry: Registry.embedded("/dev/null/x"),
+    "no directory": lambda registry: Registry.embedded(ANYTHING),
+    "a number for a directory": lambda registry: Registry.embedded(5),  # type: ignore[arg-type]
 }
 
 

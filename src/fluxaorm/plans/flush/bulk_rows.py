@@ -13,7 +13,8 @@ from itertools import groupby
 from typing import Any, Final, Literal, TypeAlias, cast
 
 from fluxaorm.entity.schema import UNSET, IndexSchema, Unset
-from fluxaorm.errors import FluxaError, QueryError
+from fluxaorm.entity.values.guards import is_iterable
+from fluxaorm.errors import FluxaError, QueryError, described, with_article
 from fluxaorm.plans.effects import Plan, Session, Statement
 from fluxaorm.plans.flush.bulk import Outcome, written_plan
 from fluxaorm.plans.ids.new_ids import keep_ids_above_plan, take_ids_plan
@@ -26,7 +27,6 @@ from fluxaorm.plans.writes.order.saves import in_lock_order, key_of
 from fluxaorm.plans.writes.row_params import Params, parts_of
 from fluxaorm.plans.writes.row_statements import missing_values
 from fluxaorm.plans.writes.statements import statements_plan
-from fluxaorm.query.own_sql.params import with_article
 
 OnConflict: TypeAlias = Literal["update", "ignore"]
 _WORDS: Final = ("update", "ignore")
@@ -58,6 +58,8 @@ def save_many_plan(
     """The ids of the rows, in their order. QueryError, FieldValueError, MissingValueError before anything is sent."""
     if on_conflict not in _WORDS:
         raise QueryError(f'on_conflict is "update" or "ignore", not {on_conflict!r}')
+    if not is_iterable(rows):
+        raise QueryError(f"{identity_map.schema.name}: save_many() takes a list of rows, not {described(rows)}")
     checker = _Checker(identity_map)
     saved = [checker.checked(row, number) for number, row in enumerate(rows)]
     if not saved:

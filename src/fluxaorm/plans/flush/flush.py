@@ -33,7 +33,7 @@ from fluxaorm.plans.effects import Begin, ExecResult, Execute, Plan, Session, St
 from fluxaorm.plans.ids.new_ids import lift_ids_plan
 from fluxaorm.plans.retries import retried_plan
 from fluxaorm.plans.state.keys import INTENT_MS
-from fluxaorm.plans.state.tracked import NEW, TrackedEntity
+from fluxaorm.plans.state.tracked import NEW, TrackedEntity, check_entity
 from fluxaorm.plans.state.unit_of_work import UnitOfWork
 from fluxaorm.plans.writes.callbacks import before_plan, has_before_handlers
 from fluxaorm.plans.writes.changed_keys import add_write
@@ -147,6 +147,7 @@ def with_new_references(unit_of_work: UnitOfWork, entities: Sequence[TrackedEnti
     }
     while waiting:
         entity = waiting.pop()
+        check_entity("flush()", entity)
         if entity._identity_map.unit_of_work is not unit_of_work:
             raise ForeignEntityError(entity._identity_map.schema.name, entity._row[0])
         if entity in chosen:

@@ -6,10 +6,10 @@ Two that make the same at once both succeed: the unique index lets one INSERT th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from fluxaorm.entity.schema import IndexSchema
-from fluxaorm.errors import DuplicateKeyError, QueryError
+from fluxaorm.errors import DuplicateKeyError, QueryError, described
 from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.flush.flush import flush_plan
 from fluxaorm.plans.reads.unique import row_holder_plan
@@ -56,7 +56,12 @@ def _forget(entity: Any) -> None:
 
 
 def _key(identity_map: IdentityMap, unique: Mapping[str, Any]) -> tuple[IndexSchema, list[Any]]:
-    by_name = identity_map.binding.by_name
+    by_name, given = identity_map.binding.by_name, cast("object", unique)
+    if not isinstance(given, Mapping):
+        raise QueryError(
+            f"{identity_map.schema.name}: get_or_create() takes the fields of a unique index as a dict, "
+            f"not {described(given)}"
+        )
     fields = {by_name[name].field if name in by_name else name: value for name, value in unique.items()}
     for index in identity_map.schema.indexes:
         if index.unique and set(index.fields) == fields.keys():

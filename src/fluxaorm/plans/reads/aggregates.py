@@ -8,12 +8,11 @@ from typing import Any, Final
 
 from fluxaorm.entity.schema import ColumnSchema
 from fluxaorm.entity.values.unfit_cell import UNFIT
-from fluxaorm.errors import QueryError
+from fluxaorm.errors import QueryError, with_article
 from fluxaorm.plans.effects import FetchRows, Plan
 from fluxaorm.plans.reads.search import check_search, decoder_of, unfit_value
 from fluxaorm.plans.state.unit_of_work import IdentityMap
 from fluxaorm.query.aggregates import Aggregate
-from fluxaorm.query.own_sql.params import with_article
 from fluxaorm.query.query import GroupedQuery, Query
 from fluxaorm.query.sql.select import Form, SQLExpression
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from fluxaorm.entity.values.guards import is_iterable
 from fluxaorm.errors import (
     EntityError,
     EntityGoneError,
     EntityNotFoundError,
     ForeignEntityError,
     NotPersistedError,
+    QueryError,
     ReadOnlyEntityError,
     UnsavedChangesError,
+    described,
+    named_with_article,
 )
 from fluxaorm.plans.cache.many_rows import BATCH, select_rows_plan
 from fluxaorm.plans.cache.one_row import read_row_past_local_plan
@@ -20,7 +24,7 @@ from fluxaorm.plans.effects import Plan, Row
 from fluxaorm.plans.reads.row_reader import find_row_plan, find_rows_plan
 from fluxaorm.plans.state.given_ids import LARGEST_ID, checked_ids
 from fluxaorm.plans.state.keys import ABSENT
-from fluxaorm.plans.state.tracked import GONE, NEW, SNAPSHOT, STORED, TrackedEntity
+from fluxaorm.plans.state.tracked import GONE, NEW, SNAPSHOT, STORED, TrackedEntity, check_entity
 from fluxaorm.plans.state.unit_of_work import IdentityMap, UnitOfWork
 
 _INT: Final = {int}
@@ -150,6 +154,7 @@ def reload_plan(unit_of_work: UnitOfWork, entities: Sequence[TrackedEntity], dis
 def _no_reload(
     unit_of_work: UnitOfWork, entity: TrackedEntity, discard: bool
 ) -> Callable[[str, int | None], EntityError] | None:
+    check_entity("reload()", entity)
     if entity._identity_map.unit_of_work is not unit_of_work:
         return ForeignEntityError
     if entity._state == NEW:
@@ -175,13 +180,29 @@ def _newest_rows_plan(identity_map: IdentityMap, ids: Sequence[int]) -> Plan[dic
     return rows
 
 
+def refuse_others(identity_map: IdentityMap, position: int, entities: object) -> None:
+    """QueryError unless these are several entities of the class that the reference belongs to."""
+    schema = identity_map.schema
+    where = f"{schema.name}: load_{schema.columns[position].field}()"
+    if not is_iterable(entities):
+        raise QueryError(f"{where} takes several {schema.name}, as a list, not {described(entities)}")
+    if set(map(type, entities)) <= {identity_map.binding.entity_class}:
+        return
+    for entity in entities:
+        check_entity(where, entity)
+        if entity._identity_map.schema.name != schema.name:
+            raise QueryError(f"{where} takes {schema.name} alone, not {named_with_article(entity._entity_name)}")
+
+
 def load_reference_plan(
     identity_map: IdentityMap, position: int, target: IdentityMap, entities: Sequence[Any]
 ) -> Plan[list[Any]]:
     """Load what a reference column of many entities refers to, deleted or not, in one batch; the distinct targets.
 
-    The context holds them, so that each entity's own look-up finds them, until ``ctx.clear()``.
+    The context holds them, so that each entity's own look-up finds them, until ``ctx.clear()``. QueryError for entities
+    of another class, which may have something else in that column.
     """
+    refuse_others(identity_map, position, entities)
     if identity_map.schema.columns[position].kind == "references":
         ids = [id for entity in entities for id in entity._json(position) or ()]
     else:

@@ -29,8 +29,10 @@ from fluxaorm.errors import (
     FieldValueError,
     ForeignEntityError,
     MissingValueError,
+    QueryError,
     ReadOnlyEntityError,
     StoredValueError,
+    described,
 )
 
 if TYPE_CHECKING:
@@ -270,6 +272,13 @@ class TrackedEntity:
             self._old = None
         if self._state == DELETING:
             self._state = STORED
+
+
+def check_entity(where: str, given: object) -> None:
+    """QueryError, which names who asks, for what is no entity."""
+    if not isinstance(given, TrackedEntity):
+        several = "; give several one by one: *entities" if is_iterable(given) else ""
+        raise QueryError(f"{where} takes entities, not {described(given)}{several}")
 
 
 def referred_id(column: ColumnSchema, target: TrackedEntity) -> Any:

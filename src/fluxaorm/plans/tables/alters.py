@@ -6,6 +6,7 @@ from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from fluxaorm.alters import Alter, PoolDiff, wanted_table
+from fluxaorm.errors import no_context
 from fluxaorm.plans.cache.identity import RedisNamespace
 from fluxaorm.plans.effects import Effect, FetchRows, Parallel, Plan
 from fluxaorm.plans.tables.alter_runs import SQLAlterPlans
@@ -61,7 +62,7 @@ def get_alters(ctx: SyncUnitOfWork | AsyncUnitOfWork, *, reorder: bool = False) 
     The library's own tables are made as all others, and never dropped. ``reorder``: also move columns into the order
     of the fields, which nothing depends on. Raises MySQLError.
     """
-    stores: Any = ctx._engine
+    stores = _stores_of(ctx, "get_alters()")
     return ctx._run(get_alters_plan(stores, reorder, own_tables=True))
 
 
@@ -74,8 +75,17 @@ def get_all_alters(ctx: SyncUnitOfWork | AsyncUnitOfWork, *, reorder: bool = Fal
 
     ``reorder``: as for ``get_alters``. Raises MySQLError.
     """
-    stores: Any = ctx._engine
+    stores = _stores_of(ctx, "get_all_alters()")
     return ctx._run(get_all_alters_plan(stores, reorder))
+
+
+def _stores_of(ctx: Any, asker: str) -> StoresPort:
+    """The engine of a context. ContextMisuseError for what is none."""
+    try:
+        stores: StoresPort = ctx._engine
+    except AttributeError:
+        raise no_context(asker, ctx) from None
+    return stores
 
 
 def get_all_alters_plan(engine: StoresPort, reorder: bool = False) -> Plan[list[Alter]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from fluxaorm.errors import RegistryError, described
+
 if TYPE_CHECKING:
     from fluxaorm.plans.state.bound_entity import BoundEntity
 
@@ -13,7 +15,10 @@ class AutoValues:
     """Times and first versions, worked out once an entity."""
 
     def __init__(self, now: datetime) -> None:
-        self._now = now.astimezone(UTC)
+        try:
+            self._now = now.astimezone(UTC)
+        except (AttributeError, TypeError):
+            raise RegistryError([f"engine.clock gives {described(now)}, not a datetime"]) from None
         self._inserted: dict[BoundEntity, list[tuple[int, Any]]] = {}
         self._updated: dict[BoundEntity, list[tuple[int, Any]]] = {}
 

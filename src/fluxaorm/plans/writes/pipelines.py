@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
-from fluxaorm.errors import CacheUnavailableError, QueryError, RedisError
+from fluxaorm.errors import CacheUnavailableError, QueryError, RedisError, with_article
 from fluxaorm.plans.effects import (
     ExecResult,
     Plan,
@@ -18,7 +18,6 @@ from fluxaorm.plans.effects import (
     ShieldedRedisRoundTrip,
     Statement,
 )
-from fluxaorm.query.own_sql.params import with_article
 from fluxaorm.query.own_sql.placeholders import has_several_statements
 from fluxaorm.query.own_sql.raw_statements import chooses_database, definition, procedure_call, transaction_control
 from fluxaorm.query.where import Where

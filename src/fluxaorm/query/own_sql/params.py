@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
 
-from fluxaorm.errors import QueryError
+from fluxaorm.errors import QueryError, with_article
 
 MOST_DIGITS: Final = 1000
 """Of a number before the point, and behind it; the servers know 65."""
@@ -49,12 +49,6 @@ def is_spellable(value: Decimal) -> bool:
     """Whether it is a number that is written in some digits: ten characters of an exponent can stand for gigabytes."""
     exponent = value.as_tuple().exponent if value.is_finite() else None
     return isinstance(exponent, int) and exponent >= -MOST_DIGITS and value.adjusted() <= MOST_DIGITS
-
-
-def with_article(value: object) -> str:
-    """What a value is, for errors: ``a str``, ``an int``."""
-    name = type(value).__name__
-    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
 def datetime_text(value: datetime) -> str:

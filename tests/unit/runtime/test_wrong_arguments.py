@@ -1,0 +1,245 @@
+"""Plausible slips in calls of generated code and of contexts: each is told in our words, at the call that made it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import fluxaorm as fx
+from fluxaorm import Engine, Entity, Field, Query, Reference, References, Registry, UInt64
+from tests.support.shells import Shell
+
+
+class AuthorEntity(Entity):
+    """Is referred to."""
+
+    id: UInt64
+    name: str = Field(unique=True, length=100)
+
+
+class BookEntity(Entity):
+    """Refers to others; its first column is a number, as ids are."""
+
+    id: UInt64
+    pages: UInt64 = 0
+    author: Reference[AuthorEntity] | None = None
+    others: References[AuthorEntity] = Field(default_factory=list)
+
+
+class ShelfEntity(Entity):
+    """Has a number where a book has its author."""
+
+    id: UInt64
+    width: UInt64 = 0
+    books: UInt64 = 0
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    """An engine that is connected to nothing: what is refused asks no server."""
+    registry = Registry()
+    registry.register_mysql("root@/app")
+    registry.register_entity(AuthorEntity, BookEntity, ShelfEntity)
+    with registry.validate(connect=False) as made:
+        yield made
+
+
+def _provider(engine: Engine, definition: type[Entity]) -> Any:
+    """Without its types: what a user does without a type checker."""
+    return engine.provider(definition)
+
+
+NO_CONTEXT: dict[str, Callable[[Any, Any], Any]] = {
+    "get_by_id": lambda authors, given: authors.get_by_id(given, 1),
+    "must_get_by_id": lambda authors, given: authors.must_get_by_id(given, 1),
+    "get_by_ids": lambda authors, given: authors.get_by_ids(given, 1, 2),
+    "get_all": lambda authors, given: authors.get_all(given),
+    "get_by_name": lambda authors, given: authors.get_by_name(given, "ann"),
+    "must_get_by_name": lambda authors, given: authors.must_get_by_name(given, "ann"),
+    "new": lambda authors, given: authors.new(given, name="ann"),
+    "new_with_id": lambda authors, given: authors.new_with_id(given, 1, name="ann"),
+    "new_many": lambda authors, given: authors.new_many(given, 2),
+    "save_many": lambda authors, given: authors.save_many(given, [{"name": "ann"}]),
+    "get_or_create": lambda authors, given: authors.get_or_create(given, {"name": "ann"}),
+    "update_where": lambda authors, given: authors.update_where(given, Query(), name="ann"),
+    "delete_where": lambda authors, given: authors.delete_where(given, Query()),
+    "search_many": lambda authors, given: authors.search_many(given),
+    "search_many_with_total": lambda authors, given: authors.search_many_with_total(given),
+    "search_one": lambda authors, given: authors.search_one(given),
+    "search_ids": lambda authors, given: authors.search_ids(given),
+    "search_ids_with_total": lambda authors, given: authors.search_ids_with_total(given),
+    "count": lambda authors, given: authors.count(given),
+    "exists": lambda authors, given: authors.exists(given),
+    "select": lambda authors, given: authors.select(given, Query(), authors.fields.name),
+    "aggregate": lambda authors, given: authors.aggregate(given, Query(), number=fx.count()),
+    "iterate": lambda authors, given: authors.iterate(given),
+    "from_sql": lambda authors, given: authors.from_sql(given, "SELECT * FROM AuthorEntity"),
+    "invalidate": lambda authors, given: authors.invalidate(given, 1),
+    "clear_redis_cache": lambda authors, given: authors.clear_redis_cache(given),
+}
+
+
+@pytest.mark.parametrize("call", NO_CONTEXT.values(), ids=NO_CONTEXT)
+def test_a_provider_says_that_a_context_is_wanted(engine: Engine, call: Callable[[Any, Any], Any]) -> None:
+    """Whoever forgets the context sees an attribute that nobody has heard of otherwise."""
+    authors = _provider(engine, AuthorEntity)
+
+    for given, shown in ((engine, "an Engine"), (None, "None"), (Query(), "a Query"), (authors, "an _AuthorProvider")):
+        with pytest.raises(fx.ContextMisuseError) as caught:
+            call(authors, given)
+
+        assert str(caught.value) == (
+            "AuthorEntity takes a context first, as engine.new_context() or engine.new_async_context() makes it, "
+            f"not {shown}"
+        )
+        assert caught.value.__suppress_context__
+
+
+def test_the_providers_calls_are_all_there() -> None:
+    """A call that is added later is to be told too."""
+    methods = {name for name in dir(_provider_class()) if not name.startswith(("_", "on_", "load_"))}
+
+    assert {"entity_class", "entity_name", "enum_classes", "fields", "fingerprint", "table_name"} == (
+        methods - NO_CONTEXT.keys()
+    )
+
+
+def _provider_class() -> Any:
+    registry = Registry()
+    registry.register_mysql("root@/app")
+    registry.register_entity(AuthorEntity)
+    with registry.validate(connect=False) as engine:
+        found: Any = type(_provider(engine, AuthorEntity))
+        return found
+
+
+@pytest.mark.parametrize("method", ["get_author", "must_get_author", "get_others"])
+@pytest.mark.parametrize("is_set", [False, True])
+def test_an_entity_says_that_a_context_is_wanted(engine: Engine, method: str, is_set: bool) -> None:
+    """An engine looks much the same, and nothing is asked of a server when there is no reference."""
+    ctx = engine.new_context()
+    book = _provider(engine, BookEntity).new_with_id(ctx, 1, author=7 if is_set else None)
+    wanted = fx.EntityNotFoundError if method == "must_get_author" and not is_set else fx.ContextMisuseError
+
+    for given in (engine, None):
+        with pytest.raises(wanted):
+            getattr(book, method)(given)
+    ctx.clear_flush()
+
+
+def _stored(engine: Engine, shell: Shell) -> tuple[Any, dict[str, Any]]:
+    """A context, and an entity of each kind."""
+    ctx = shell.context(engine)
+    made = [
+        shell.do(_provider(engine, AuthorEntity).new_with_id(ctx, 1, name="ann")),
+        shell.do(_provider(engine, BookEntity).new_with_id(ctx, 2, pages=3, author=1)),
+        shell.do(_provider(engine, ShelfEntity).new_with_id(ctx, 3, width=4, books=5)),
+    ]
+    return ctx, {type(entity).__name__: entity for entity in made}
+
+
+def test_a_load_takes_entities_of_its_own_class(engine: Engine, shell: Shell) -> None:
+    """Another class has something else in that column: it would be taken for an id."""
+    ctx, made = _stored(engine, shell)
+    books = _provider(engine, BookEntity)
+    author, book, shelf = made.values()
+    load = "BookEntity: load_author()"
+
+    for given, text in (
+        ([book, shelf], f"{load} takes BookEntity alone, not a ShelfEntity"),
+        ([author], f"{load} takes BookEntity alone, not an AuthorEntity"),
+        ([None], f"{load} takes entities, not None"),
+        (["abc"], f"{load} takes entities, not a str"),
+        ([BookEntity], f"{load} takes entities, not the class BookEntity"),
+        ([[book]], f"{load} takes entities, not a list; give several one by one: *entities"),
+        (book, f"{load} takes several BookEntity, as a list, not a BookEntity"),
+        (None, f"{load} takes several BookEntity, as a list, not None"),
+        ("abc", f"{load} takes several BookEntity, as a list, not a str"),
+    ):
+        with pytest.raises(fx.QueryError) as caught:
+            shell.do(books.load_author(ctx, given))
+        assert text == str(caught.value)
+
+    with pytest.raises(fx.QueryError, match=r"BookEntity: load_others\(\) takes BookEntity alone, not a ShelfEntity"):
+        shell.do(books.load_others(ctx, [shelf]))
+    with pytest.raises(fx.ContextMisuseError):
+        books.load_author(engine, [book])
+    assert [] == shell.do(books.load_author(ctx, []))
+
+
+@pytest.mark.parametrize("method", ["flush", "reload", "track"])
+def test_what_takes_entities_says_so(engine: Engine, shell: Shell, method: str) -> None:
+    """A list in the place of several arguments is the natural slip; nothing is written or forgotten."""
+    ctx, made = _stored(engine, shell)
+    author = made["AuthorEntity"]
+
+    slips: list[tuple[Any, str]] = [
+        ([author], "a list; give several one by one: *entities"),
+        ((author,), "a tuple; give several one by one: *entities"),
+        (None, "None"),
+        ("x", "a str"),
+        (type(author), "the class AuthorEntity"),
+    ]
+    for given, shown in slips:
+        with pytest.raises(fx.QueryError) as caught:
+            shell.do(getattr(ctx, method)(given))
+
+        assert f"{method}() takes entities, not {shown}" == str(caught.value)
+    assert author.is_new
+    assert author.is_dirty
+
+
+def test_a_look_up_names_the_keyword_that_it_does_not_take(engine: Engine, shell: Shell) -> None:
+    """The name of a function of ours says nothing to a user."""
+    ctx = shell.context(engine)
+    authors = _provider(engine, AuthorEntity)
+
+    for look_up in (authors.get_by_name, authors.must_get_by_name):
+        with pytest.raises(fx.QueryError) as caught:
+            look_up(ctx, "ann", foo=1, for_update=True)
+        assert "AuthorEntity: a look-up takes for_update and include_deleted, not foo" == str(caught.value)
+
+
+def test_bulk_calls_say_what_they_take(engine: Engine, shell: Shell) -> None:
+    """None is what a forgotten return gives."""
+    ctx = shell.context(engine)
+    authors = _provider(engine, AuthorEntity)
+
+    calls: list[tuple[Callable[[], Any], str]] = [
+        (lambda: authors.save_many(ctx, None), "AuthorEntity: save_many() takes a list of rows, not None"),
+        (lambda: authors.save_many(ctx, "ab"), "AuthorEntity: save_many() takes a list of rows, not a str"),
+        (lambda: authors.save_many(ctx, 3), "AuthorEntity: save_many() takes a list of rows, not an int"),
+        (
+            lambda: authors.get_or_create(ctx, None),
+            "AuthorEntity: get_or_create() takes the fields of a unique index as a dict, not None",
+        ),
+        (
+            lambda: authors.get_or_create(ctx, "ann"),
+            "AuthorEntity: get_or_create() takes the fields of a unique index as a dict, not a str",
+        ),
+    ]
+    for call, text in calls:
+        with pytest.raises(fx.QueryError) as caught:
+            shell.do(call())
+        assert text == str(caught.value)
+
+
+def test_handlers_are_functions_and_belong_to_an_engine(engine: Engine) -> None:
+    """Otherwise the first flush fails, far from the line with the mistake."""
+    authors = _provider(engine, AuthorEntity)
+    other = engine.new_async_context()
+    events = [name for name in dir(authors) if name.startswith("on_")]
+
+    for event in events:
+        for given, handler, text in (
+            (None, print, "an engine is wanted first, not None"),
+            (other, print, "an engine is wanted first, not an AsyncContext"),
+            (engine, None, "a handler is a function, not None"),
+            (engine, "print", "a handler is a function, not a str"),
+        ):
+            with pytest.raises(fx.RegistryError) as caught:
+                getattr(authors, event)(given, handler)
+            assert (f"AuthorEntity.{event}: {text}",) == caught.value.problems
+    assert 6 == len(events)

@@ -29,6 +29,7 @@ from fluxaorm.pools.base.ports import PoolStats
 from fluxaorm.runners.asyncio import AsyncRunner
 from tests.support.driven_pools import Driven, OpenPool, each_driver
 from tests.support.insides import failed_statement_of
+from tests.support.kills import kill_all
 from tests.support.network import MakeProxy
 from tests.support.server_threads import threads_at, threads_of
 from tests.support.sql_servers import Database
@@ -51,14 +52,6 @@ def through(open_pool: OpenPool, sql_database: Database, proxy: Proxy) -> Iterat
     driven.execute("INSERT INTO thing VALUES ", rows=[(1, 10), (2, 20)])
     yield driven
     proxy.resume()
-
-
-def kill_all(database: Database) -> int:
-    """Ends every connection to a database, as an administrator would; how many there were."""
-    ids = threads_of(database)
-    for each in ids:
-        database.server.execute(f"KILL {each}")
-    return len(ids)
 
 
 def amounts(database: Database) -> list[int]:

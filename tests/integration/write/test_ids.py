@@ -173,6 +173,24 @@ def test_a_small_id_type_gives_all_its_ids_and_then_says_that_none_is_left(make_
     ctx.clear_flush()
 
 
+def test_asking_for_more_ids_than_there_are_spends_none(make_shop: Any, valkey: RedisServer) -> None:
+    """A slip of one call must not end a table's life: ids that nobody got are there for the next one."""
+    shop = make_shop(valkey.host_port, valkey.namespace, entities=(SlotEntity,))
+    provider: Any = shop.engine.provider(SlotEntity)
+    ctx = shop.context()
+
+    for count in (256, 10**12):
+        with pytest.raises(IdExhaustedError, match="255"):
+            shop.do(provider.new_many(ctx, count))
+    first = shop.do(provider.new(ctx)).id
+    with pytest.raises(IdExhaustedError, match="255"):
+        shop.do(provider.new_many(ctx, 255))
+    ids = [entity.id for entity in shop.do(provider.new_many(ctx, 254))]
+    ctx.clear_flush()
+
+    assert (1, list(range(2, 256))) == (first, ids)
+
+
 def test_the_widest_id_type_ends_with_the_same_error(cached_shop: Shop) -> None:
     """The database's own arithmetic overflows there; what comes out is still the library's error."""
     highest = 2**63 - 1 if cached_shop.url.startswith("sqlite") else 2**64 - 1

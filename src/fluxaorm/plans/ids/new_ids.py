@@ -49,12 +49,18 @@ def take_id_plan(unit_of_work: UnitOfWork, binding: BoundEntity) -> Plan[int]:
 def take_ids_plan(unit_of_work: UnitOfWork, binding: BoundEntity, count: int) -> Plan[list[int]]:
     """``count`` new ids, in one round trip to Redis, or two to MySQL when they are a block or more.
 
-    Four at the end of a block.
+    Four at the end of a block. IdExhaustedError: those that were left stay in the process's hand.
     """
+    if count > binding.schema.id_maximum:
+        raise IdExhaustedError(binding.schema.name, binding.schema.id_maximum)
     ids = binding.ids.take_many(count)
-    while len(ids) < count:
-        yield from _refill_plan(unit_of_work, binding, count - len(ids), whole=True)
-        ids += binding.ids.take_many(count - len(ids))
+    try:
+        while len(ids) < count:
+            yield from _refill_plan(unit_of_work, binding, count - len(ids), whole=True)
+            ids += binding.ids.take_many(count - len(ids))
+    except BaseException:
+        binding.ids.put_back(ids)
+        raise
     return ids
 
 

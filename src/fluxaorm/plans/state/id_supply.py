@@ -70,6 +70,17 @@ class IdSupply:
         with self._lock:
             self._ranges.extend(ranges)
 
+    def put_back(self, ids: Iterable[int]) -> None:
+        """Put ids that were taken, and are nobody's after all, in hand again: the next ones to be taken."""
+        runs: list[tuple[int, int]] = []
+        for id in ids:
+            if runs and runs[-1][1] == id - 1:
+                runs[-1] = (runs[-1][0], id)
+            else:
+                runs.append((id, id))
+        with self._lock:
+            self._ranges.extendleft(reversed(runs))
+
     def drop(self) -> None:
         """Give none of those in hand to anybody."""
         with self._lock:

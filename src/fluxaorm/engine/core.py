@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 from fluxaorm.engine.bindings import Bindings
 from fluxaorm.engine.cache_outages import CacheOutages
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+LONGEST_TIMEOUT: Final = 1_000_000
+"""Seconds. What waits with such a limit on a socket, or in a thread, can wait for no more than some weeks."""
 
 
 class _Forkable(Protocol):
@@ -206,8 +208,11 @@ def pool_of(kind: str, pools: Mapping[str, T], code: str) -> T:
 
 
 def _limit(seconds: float) -> TimeLimit:
-    if seconds <= 0:
-        raise ContextMisuseError(f"a timeout is a positive number of seconds, got {seconds!r}")
+    is_number = isinstance(cast("object", seconds), int | float) and not isinstance(seconds, bool)
+    if not is_number or not 0 < seconds <= LONGEST_TIMEOUT:
+        raise ContextMisuseError(
+            f"a timeout is a number of seconds above 0 and up to {LONGEST_TIMEOUT:,}, or None, got {seconds!r}"
+        )
     return TimeLimit(seconds)
 
 

@@ -100,7 +100,7 @@ class Engine(NotCopied):
         ``timeout``: seconds from now for everything done through it. When they are over, what is under way is ended
         (a statement is killed on the server) with DeadlineExceededError, but no COMMIT, no lone statement, no clean-up:
         those have ten seconds more, after which CommitUnknownError tells of a server that does not answer.
-        ContextMisuseError when it is not positive.
+        ContextMisuseError when it is not a number above 0 and up to 1,000,000.
         """
         self._core.note_context()
         return Context(self, timeout)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import math
 import os
 import signal
 import threading
@@ -293,6 +294,17 @@ def test_the_clock_is_aware_utc_and_can_be_replaced() -> None:
     engine.clock = lambda: frozen
 
     assert frozen == engine.clock()
+
+
+@pytest.mark.parametrize("timeout", [0, -1, True, "5", math.nan, math.inf, 1e10])
+def test_a_timeout_that_is_none_is_refused(timeout: Any) -> None:
+    """One that nothing can wait for would end what watches over all the others."""
+    engine = _engine()
+    ctx, async_ctx = engine.new_context(), engine.new_async_context()
+
+    for make in (engine.new_context, engine.new_async_context, ctx.clone, async_ctx.clone):
+        with pytest.raises(ContextMisuseError, match="seconds above 0 and up to 1,000,000"):
+            make(timeout=timeout)
 
 
 def test_contexts_are_made_until_the_engine_is_closed() -> None:

@@ -141,7 +141,7 @@ class Watchdog:
                 left = self._watches[0][0] - monotonic()
                 if left <= 0:
                     return heapq.heappop(self._watches)[2]
-                self._changed.wait(left)
+                self._changed.wait(min(left, threading.TIMEOUT_MAX))
 
     def close(self) -> None:
         """End the thread as soon as it has nothing to watch; whoever is under way is watched to the end."""

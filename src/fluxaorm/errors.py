@@ -311,7 +311,7 @@ class EntityNotFoundError(EntityError):
 
 
 class EntityGoneError(EntityError):
-    """An UPDATE or reload matched no row; the transaction was rolled back."""
+    """An UPDATE or reload matched no row, and nothing was written; or what has no row any more is changed."""
 
     def __init__(self, entity: str, id: int | None) -> None:
         super().__init__(entity, id, "the row is gone; nothing was written")
@@ -567,4 +567,4 @@ class CacheUnavailableError(RedisError, TryAgainError):
 
 
 class UnflushedChangesWarning(UserWarning):
-    """A ``with`` block of a context ended with changes that were not flushed."""
+    """A context was left with changes that were not flushed, or in an open transaction: both are lost."""

@@ -101,7 +101,7 @@ class EntityBase(NotCopied, TrackedEntity):
         delete of the id 0, which would mean that the row is alive.
         """
         position = self._identity_map.schema.soft_delete_position
-        if position is None or self._state == NEW:
+        if position is None or self._state in (NEW, GONE):
             self._force_delete()
         elif not self._row[0]:
             raise zero_id_error(self._identity_map.schema.name)

@@ -240,6 +240,25 @@ def test_a_failed_flush_keeps_its_changes_for_the_next(cached_shop: Shop) -> Non
     )
 
 
+def test_what_is_deleted_cannot_be_changed_any_more(cached_shop: Shop) -> None:
+    """No flush would write it: the change would be lost, and the entity be dirty for ever."""
+    ctx = cached_shop.context()
+    counter = cached_shop.do(cached_shop.counters.new(ctx, label="a"))
+    product = cached_shop.do(cached_shop.products.new(ctx, name="A"))
+    cached_shop.do(ctx.flush())
+    counter.delete()
+    product.force_delete()
+    cached_shop.do(ctx.flush())
+
+    for change in (lambda: counter.set(hits=7), product.restore, lambda: product.set(name="B")):
+        with pytest.raises(EntityGoneError):
+            change()
+    product.delete()
+
+    assert (False, False, True) == (counter.is_dirty, product.is_dirty, product.is_deleted)
+    assert fx.FlushResult() == cached_shop.do(ctx.flush())
+
+
 def test_updating_rows_of_which_one_is_gone_writes_none(cached_shop: Shop) -> None:
     """An UPDATE that finds no row means that somebody deleted it: all of the flush is undone and the row is named."""
     ctx = cached_shop.context()

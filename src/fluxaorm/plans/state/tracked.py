@@ -26,6 +26,8 @@ from fluxaorm.entity.values.json_value import JsonValue
 from fluxaorm.entity.values.unfit_cell import UNFIT, UnfitCell
 from fluxaorm.errors import (
     DetachedEntityError,
+    EntityError,
+    EntityGoneError,
     FieldValueError,
     ForeignEntityError,
     MissingValueError,
@@ -148,7 +150,8 @@ class TrackedEntity:
     def _assign(self, position: int, value: Any) -> None:
         """Check ``value``, compare it with what is there, and mark the column dirty or clean again.
 
-        Raises FieldValueError when it does not fit, DetachedEntityError when the context is closed.
+        Raises FieldValueError when it does not fit, DetachedEntityError when the context is closed, EntityGoneError
+        when the row is deleted, ReadOnlyEntityError for a snapshot.
         """
         self._refuse_detached()
         self._take(position, self._checked(self._identity_map.schema.columns[position], value))
@@ -217,8 +220,8 @@ class TrackedEntity:
         return value
 
     def _replace(self, position: int, current: Any, checked: Any) -> None:
-        if self._state == SNAPSHOT:
-            raise ReadOnlyEntityError(self._identity_map.schema.name, self._id_or_none())
+        if self._state > DELETING:
+            raise self._unwritable()
         old = self._old
         if old is not None and position in old:
             if same_value(old[position], checked):
@@ -234,6 +237,11 @@ class TrackedEntity:
         old[position] = current
         self._row[position] = checked
         self._identity_map.unit_of_work._pending[self] = None
+
+    def _unwritable(self) -> EntityError:
+        """Why no flush would write a change of it."""
+        error = ReadOnlyEntityError if self._state == SNAPSHOT else EntityGoneError
+        return error(self._identity_map.schema.name, self._id_or_none())
 
     def _forget_if_clean(self) -> None:
         """Forget an entity whose last change was taken back."""

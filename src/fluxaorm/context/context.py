@@ -182,42 +182,50 @@ class _ContextBase(NotCopied, UnitOfWork):
         self._note_identity_mode()
         return self
 
-    def _close(self, *, failing: bool) -> None:
-        """``failing``: for a reason that tells already why nothing was flushed."""
-        if not self.closed and not failing:
-            self._warn_of_unflushed(stacklevel=4)
+    def _close(self) -> None:
         self.closed = True
         self._pipelines = self._json_held = self._held = None
         self._identity_maps.clear()
         self._pending.clear()
         self._json_read.clear()
 
-    def _warn_of_unflushed(self, stacklevel: int) -> None:
+    def _warn_of_loss(self, stacklevel: int) -> None:
+        """Tell what is given up with the context: an open transaction, what waits for a flush."""
         if self._json_read or self._json_held:
             self._note_json_changes()
-        if not self._pending and not self._pipelines:
+        transaction = transaction_of(self)
+        if transaction is not None and (transaction.begun or self._pending):
+            unflushed = f" with {self._unflushed()}" if self._pending or self._pipelines else ""
+            message = (
+                f"a context was left in an open transaction{unflushed}, which is rolled back; leave its block first"
+            )
+        elif self._pending or self._pipelines:
+            message = f"a context was left with {self._unflushed()}; call flush() or clear_flush()"
+        else:
             return
+        warnings.warn(message, UnflushedChangesWarning, stacklevel=stacklevel)
+
+    def _unflushed(self) -> str:
         queued = pipelines_of(self)
         left = [repr(entity) for entity in islice(self._pending, ENTITIES_NAMED)]
         if len(self._pending) > len(left):
             left.append(f"{len(self._pending) - len(left)} more")
         if queued:
             left.append(f"{len(queued)} in pipelines")
-        unflushed = len(self._pending) + len(queued or ())
-        message = f"a context was left with {unflushed} unflushed changes ({', '.join(left)}); "
-        warnings.warn(f"{message}call flush() or clear_flush()", UnflushedChangesWarning, stacklevel=stacklevel)
+        return f"{len(self._pending) + len(queued or ())} unflushed changes ({', '.join(left)})"
 
     def __del__(self) -> None:
         # what is missing: __init__ raised
         if not getattr(self, "closed", True) and not sys.is_finalizing():
             self._give_up_transaction()
-            self._warn_of_unflushed(stacklevel=2)
+            self._warn_of_loss(stacklevel=2)
 
     def _give_up_transaction(self) -> None:
         """Nobody can end it any more: its connections would be nobody's for ever."""
         if [session for session in self._sessions.values() if session.abandon()]:
             message = "a context was forgotten in an open transaction, which the server rolls back; "
             warnings.warn(f"{message}use a `with` block, or close() the context", ResourceWarning, stacklevel=3)
+            self._open_transaction = None
 
 
 class Context(_ContextBase, SyncUnitOfWork):
@@ -325,11 +333,20 @@ class Context(_ContextBase, SyncUnitOfWork):
     def close(self) -> None:
         """End the unit of work and roll an open transaction back; entities can still be read. Safe to call twice.
 
-        UnflushedChangesWarning when something waits for a flush, unless an exception is being handled.
+        UnflushedChangesWarning when something waits for a flush or a transaction is open, unless an exception is being
+        handled. Inside a transaction's block, the block's end raises ContextClosedError.
         """
-        self._close_streams()
-        self._roll_back()
-        self._close(failing=sys.exception() is not None)
+        self._end(failing=sys.exception() is not None)
+
+    def _end(self, *, failing: bool) -> None:
+        """``failing``: for a reason that tells already why something is lost."""
+        try:
+            if not self.closed and not failing:
+                self._warn_of_loss(stacklevel=4)
+        finally:
+            self._close_streams()
+            self._roll_back()
+            self._close()
 
     def _close_streams(self) -> None:
         if self._streams:
@@ -345,11 +362,7 @@ class Context(_ContextBase, SyncUnitOfWork):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._streams:
-            self._close_streams()
-        if self._sessions:
-            self._roll_back()
-        self._close(failing=kind is not None)
+        self._end(failing=kind is not None)
 
 
 class AsyncContext(_ContextBase, AsyncUnitOfWork):
@@ -373,15 +386,14 @@ class AsyncContext(_ContextBase, AsyncUnitOfWork):
 
     def _in_turn(self, plan: Plan[T]) -> Plan[T]:
         """See SharedContext."""
-        self._check_turn(plan)
+        self._check_turn()
         return self._joined(plan)
 
-    def _check_turn(self, plan: Plan[T], *, alone: bool = False) -> None:
+    def _check_turn(self, *, alone: bool = False) -> None:
         outer = self._in_use_by
         if outer is not None and outer is asyncio.current_task():
             self._check_reentrance()
         elif outer is not None or (alone and self._running):
-            plan.close()
             raise ContextMisuseError("a flush runs beside something else on this context; await one after the other")
 
     def _joined(self, plan: Plan[T]) -> Plan[T]:
@@ -398,7 +410,7 @@ class AsyncContext(_ContextBase, AsyncUnitOfWork):
         return self._drive(plan, alone=True)
 
     async def _drive(self, plan: Plan[T], *, alone: bool = False, inside: bool = True) -> T:
-        self._check_turn(plan, alone=alone)
+        self._check_turn(alone=alone)
         outer = self._in_use_by
         self._running += 1
         if alone:
@@ -457,9 +469,16 @@ class AsyncContext(_ContextBase, AsyncUnitOfWork):
 
     async def aclose(self) -> None:
         """As ``Context.close``."""
-        await self._close_streams()
-        await self._roll_back()
-        self._close(failing=sys.exception() is not None)
+        await self._end(failing=sys.exception() is not None)
+
+    async def _end(self, *, failing: bool) -> None:
+        try:
+            if not self.closed and not failing:
+                self._warn_of_loss(stacklevel=4)
+        finally:
+            await self._close_streams()
+            await self._roll_back()
+            self._close()
 
     async def _close_streams(self) -> None:
         if self._streams:
@@ -475,8 +494,4 @@ class AsyncContext(_ContextBase, AsyncUnitOfWork):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._streams:
-            await self._close_streams()
-        if self._sessions:
-            await self._roll_back()
-        self._close(failing=kind is not None)
+        await self._end(failing=kind is not None)

@@ -8,9 +8,15 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from fluxaorm.errors import ContextMisuseError, DeadlockError, MySQLConnectionError, TransactionLostError
+from fluxaorm.errors import (
+    ContextClosedError,
+    ContextMisuseError,
+    DeadlockError,
+    MySQLConnectionError,
+    TransactionLostError,
+)
 from fluxaorm.plans.effects import Plan
-from fluxaorm.plans.flush.blocks import Block, check_options, enter, leave_plan
+from fluxaorm.plans.flush.blocks import Block, check_options, enter, leave_early, leave_plan
 from fluxaorm.plans.retries import Retries
 from fluxaorm.plans.state.unit_of_work import AsyncUnitOfWork, SyncUnitOfWork, UnitOfWork
 
@@ -43,10 +49,22 @@ class _BlockBase:
         self._used = True
         self._block = enter(self._unit_of_work, self._isolation, self._read_only)
 
-    def _leave_plan(self, failed: bool) -> Plan[None]:
+    def _leave_plan(self, failed: bool) -> Plan[None] | None:
+        """None: the context was closed inside the block."""
         if self._block is None:
             raise ContextMisuseError("this transaction's block was never entered: use it in a `with` statement")
-        return leave_plan(self._unit_of_work, self._block, failed)
+        if not self._unit_of_work.closed:
+            return leave_plan(self._unit_of_work, self._block, failed)
+        if failed:
+            return None
+        raise ContextClosedError("the context was closed inside the transaction, which was rolled back")
+
+    def _refused(self, error: ContextMisuseError, failed: bool) -> None:
+        """The block is left while something else is under way on its context."""
+        assert self._block is not None
+        leave_early(self._block)
+        if not failed:
+            raise error
 
 
 class TransactionBlock(_BlockBase, Generic[C]):
@@ -64,8 +82,15 @@ class TransactionBlock(_BlockBase, Generic[C]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if not self._ctx.closed:
-            self._ctx._run(self._leave_plan(kind is not None), inside=False)
+        plan = self._leave_plan(kind is not None)
+        if plan is None:
+            return
+        try:
+            self._ctx._check_alone()
+        except ContextMisuseError as misuse:
+            self._refused(misuse, kind is not None)
+        else:
+            self._ctx._run(plan, inside=False)
 
 
 class AsyncTransactionBlock(_BlockBase, Generic[A]):
@@ -83,8 +108,15 @@ class AsyncTransactionBlock(_BlockBase, Generic[A]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if not self._ctx.closed:
-            await self._ctx._drive(self._leave_plan(kind is not None), alone=True, inside=False)
+        plan = self._leave_plan(kind is not None)
+        if plan is None:
+            return
+        try:
+            self._ctx._check_turn(alone=True)
+        except ContextMisuseError as misuse:
+            self._refused(misuse, kind is not None)
+        else:
+            await self._ctx._drive(plan, alone=True, inside=False)
 
 
 class Attempts:

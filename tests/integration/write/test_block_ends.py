@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 import fluxaorm as fx
-from fluxaorm.errors import DuplicateKeyError, MissingValueError, UnflushedChangesWarning
+from fluxaorm.errors import (
+    ContextMisuseError,
+    DuplicateKeyError,
+    MissingValueError,
+    UnflushedChangesWarning,
+)
 from tests.support.blocks import Undo, block
+from tests.support.shells import Shell
+from tests.support.shop import CounterEntity
 from tests.support.shop_engines import Shop
 
 
@@ -134,6 +144,147 @@ def test_a_function_run_in_a_transaction_need_not_flush(plain_shop: Shop) -> Non
 
     assert fx.FlushResult() == plain_shop.do(ctx.flush())
     assert ["kept"] == labels(plain_shop)
+
+
+def enter(shop: Shop, opened: Any) -> Any:
+    opened.__enter__() if shop.shell.name == "sync" else shop.do(opened.__aenter__())
+    return opened
+
+
+def leave(shop: Shop, opened: Any) -> None:
+    opened.__exit__(None, None, None) if shop.shell.name == "sync" else shop.do(opened.__aexit__(None, None, None))
+
+
+def test_blocks_left_in_another_order_keep_nothing(plain_shop: Shop) -> None:
+    """Two tasks that share a context: each believes in a transaction of its own, and neither may be told of success."""
+    ctx = plain_shop.context()
+    waited = counter(plain_shop, ctx, "before")
+    first = enter(plain_shop, ctx.transaction())
+    counter(plain_shop, ctx, "a")
+    second = enter(plain_shop, ctx.transaction())
+    counter(plain_shop, ctx, "b")
+    plain_shop.do(ctx.flush())
+
+    with pytest.raises(ContextMisuseError, match="all of it is rolled back"):
+        leave(plain_shop, first)
+    still_open = ctx.in_transaction
+    with pytest.raises(ContextMisuseError, match="all of it is rolled back"):
+        plain_shop.do(plain_shop.counters.count(ctx, fx.Query()))
+    with pytest.raises(ContextMisuseError, match="all of it is rolled back"):
+        leave(plain_shop, second)
+
+    assert (True, False, True) == (still_open, ctx.in_transaction, waited.is_dirty)
+    assert [] == labels(plain_shop)
+    plain_shop.do(ctx.flush())
+    assert ["before"] == labels(plain_shop)
+
+
+def test_three_blocks_left_in_another_order_end_with_the_last(plain_shop: Shop) -> None:
+    """Nobody else would give the connection back."""
+    ctx = plain_shop.context()
+    blocks = [enter(plain_shop, ctx.transaction()) for _ in range(3)]
+    counter(plain_shop, ctx, "a")
+    plain_shop.do(ctx.flush())
+
+    for each in (blocks[1], blocks[0], blocks[2]):
+        with pytest.raises(ContextMisuseError):
+            leave(plain_shop, each)
+
+    assert (False, []) == (ctx.in_transaction, labels(plain_shop))
+    counter(plain_shop, ctx, "b")
+    plain_shop.do(ctx.flush())
+    assert ["b"] == labels(plain_shop)
+
+
+def test_a_block_is_left_once_and_not_before_it_is_entered(plain_shop: Shop) -> None:
+    """By hand one can do both; neither may end another one's transaction."""
+    ctx = plain_shop.context()
+
+    with pytest.raises(ContextMisuseError, match="never entered"):
+        leave(plain_shop, ctx.transaction())
+    once = enter(plain_shop, ctx.transaction())
+    leave(plain_shop, once)
+    with block(plain_shop, ctx):
+        counter(plain_shop, ctx, "a")
+        with pytest.raises(ContextMisuseError, match="left already"):
+            leave(plain_shop, once)
+
+    assert ["a"] == labels(plain_shop)
+
+
+def test_a_block_left_beside_a_flush_keeps_nothing(make_shop: Any, shell: Shell) -> None:
+    """Its own task has gone on while another one writes: what that writes was not meant to be committed by itself."""
+    beside = _leave_beside_a_task if shell.name == "asyncio" else _leave_beside_a_thread
+
+    shop, ctx, left, flushed = beside(make_shop)
+    with pytest.raises(ContextMisuseError, match="all of it is rolled back"):
+        shop.do(shop.counters.count(ctx))
+    with pytest.warns(UnflushedChangesWarning, match="open transaction"):
+        close(shop, ctx)
+
+    assert (ContextMisuseError, ContextMisuseError) == (type(left), type(flushed))
+    assert [] == labels(shop)
+
+
+def before_insert(handler: Any) -> Any:
+    """What registers it for counters."""
+    return lambda engine: engine.provider(CounterEntity).on_before_insert(engine, handler)
+
+
+def _leave_beside_a_task(make_shop: Any) -> tuple[Shop, Any, BaseException | None, BaseException | None]:
+    flushing, has_left = asyncio.Event(), asyncio.Event()
+
+    async def wait(_: Any, __: Any) -> None:
+        flushing.set()
+        await has_left.wait()
+
+    async def leave_it(ctx: Any, opened: Any) -> tuple[BaseException | None, BaseException | None]:
+        flush = asyncio.ensure_future(ctx.flush())
+        await flushing.wait()
+        leaving = asyncio.ensure_future(opened.__aexit__(None, None, None))
+        await asyncio.wait([leaving])
+        has_left.set()
+        await asyncio.wait([flush])
+        return leaving.exception(), flush.exception()
+
+    shop: Shop = make_shop(prepare=before_insert(wait))
+    ctx = shop.context()
+    opened = enter(shop, ctx.transaction())
+    counter(shop, ctx, "a")
+    return (shop, ctx, *shop.do(leave_it(ctx, opened)))
+
+
+def _leave_beside_a_thread(make_shop: Any) -> tuple[Shop, Any, BaseException | None, BaseException | None]:
+    flushing, has_left = threading.Event(), threading.Event()
+
+    def wait(_: Any, __: Any) -> None:
+        flushing.set()
+        assert has_left.wait(30)
+
+    shop: Shop = make_shop(prepare=before_insert(wait))
+    ctx = shop.context()
+    opened = enter(shop, ctx.transaction())
+    counter(shop, ctx, "a")
+    with ThreadPoolExecutor() as threads:
+        flush = threads.submit(ctx.flush)
+        assert flushing.wait(30)
+        left = threads.submit(opened.__exit__, None, None, None).exception()
+        has_left.set()
+        return shop, ctx, left, flush.exception()
+
+
+def test_a_context_left_in_an_open_transaction_warns(plain_shop: Shop) -> None:
+    """What was flushed in it is lost, and nothing else would say so."""
+    ctx = plain_shop.context()
+    enter(plain_shop, ctx.transaction())
+    counter(plain_shop, ctx, "flushed")
+    plain_shop.do(ctx.flush())
+    counter(plain_shop, ctx, "waiting")
+
+    with pytest.warns(UnflushedChangesWarning, match="open transaction with 1 unflushed changes .*rolled back"):
+        close(plain_shop, ctx)
+
+    assert [] == labels(plain_shop)
 
 
 def test_a_warning_of_unflushed_changes_names_them(plain_shop: Shop) -> None:

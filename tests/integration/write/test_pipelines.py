@@ -10,6 +10,7 @@ import pytest
 import fluxaorm as fx
 from fluxaorm.errors import (
     CacheUnavailableError,
+    ContextClosedError,
     DuplicateKeyError,
     MySQLError,
     PartialCommitError,
@@ -357,3 +358,17 @@ def test_a_session_that_queued_statements_changed_serves_nobody_else(server_shop
     assert 1 == counted.result.rows_affected
     assert [("5",)] == server_shop.sql("SELECT id FROM CategoryEntity")
     assert (None,) == server_shop.do(server_shop.context().mysql().query_row("SELECT @mine"))
+
+
+def test_nothing_is_queued_in_a_closed_context(cached_shop: Shop) -> None:
+    """No flush would run it, and nobody would be told."""
+    ctx = cached_shop.context()
+    mysql, redis = ctx.mysql_pipeline(), ctx.redis_pipeline()
+    cached_shop.do(ctx.aclose()) if cached_shop.shell.name == "asyncio" else ctx.close()
+
+    with pytest.raises(ContextClosedError):
+        mysql.add("UPDATE CounterEntity SET hits = 1")
+    with pytest.raises(ContextClosedError):
+        redis.add("SET", "a", 1)
+    with pytest.raises(ContextClosedError):
+        ctx.invalidate_key("a")

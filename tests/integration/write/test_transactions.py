@@ -8,10 +8,12 @@ import pytest
 
 import fluxaorm as fx
 from fluxaorm.errors import (
+    ContextClosedError,
     ContextMisuseError,
     DeadlockError,
     DuplicateKeyError,
     QueryError,
+    UnflushedChangesWarning,
 )
 from tests.support.blocks import Undo, block
 from tests.support.insides import pending
@@ -210,11 +212,16 @@ def test_a_block_that_touches_nothing_costs_nothing(cached_shop: Shop) -> None:
 
 def test_a_closed_context_rolls_back(plain_shop: Shop) -> None:
     """A request that is cut short leaves no lock and no half of its work."""
-    ctx = plain_shop.context()
-    with block(plain_shop, ctx):
-        plain_shop.do(plain_shop.counters.new(ctx, label="a"))
-        plain_shop.do(ctx.flush())
-        plain_shop.do(ctx.aclose()) if plain_shop.shell.name == "asyncio" else ctx.close()
+
+    def work() -> None:
+        with block(plain_shop, ctx := plain_shop.context()):
+            plain_shop.do(plain_shop.counters.new(ctx, label="a"))
+            plain_shop.do(ctx.flush())
+            with pytest.warns(UnflushedChangesWarning, match="open transaction"):
+                plain_shop.do(ctx.aclose()) if plain_shop.shell.name == "asyncio" else ctx.close()
+
+    with pytest.raises(ContextClosedError, match="closed inside the transaction"):
+        work()
 
     with block(plain_shop, other := plain_shop.context()):
         plain_shop.do(plain_shop.counters.new(other, label="a"))

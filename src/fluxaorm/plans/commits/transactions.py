@@ -66,6 +66,8 @@ class Transaction:
         """Those that have a transaction on a server, with the number of their savepoints."""
         self.depth = 0
         """Nested blocks that are open."""
+        self.left_early: set[int] = set()
+        """Depths of blocks that were left while one within them was open: all of it is rolled back in the end."""
         self.intents = Intents(unit_of_work._engine)
         self.before = Unsaved(unit_of_work)
         """What waited for a flush when it began."""
@@ -120,12 +122,12 @@ class Transaction:
     def check(self) -> None:
         """TransactionLostError when the server has ended the transaction already; a deadline stays what it is.
 
-        So does what says that some of it is written, or may be: nobody is to repeat that.
+        So do misuse, and what says that some of it is written, or may be: nobody is to repeat that.
         """
         if isinstance(self.failure, PartialCommitError | CommitUnknownError):
             raise self.failure
-        if isinstance(self.failure, DeadlineExceededError):
-            raise DeadlineExceededError(str(self.failure)) from self.failure
+        if isinstance(self.failure, DeadlineExceededError | ContextMisuseError):
+            raise type(self.failure)(str(self.failure)) from self.failure
         if self.failure is not None:
             raise TransactionLostError(str(self.failure)) from self.failure
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Final
 
 from fluxaorm.dialects.port import ISOLATIONS
 from fluxaorm.errors import CommitUnknownError, ContextMisuseError, MySQLError, PartialCommitError, QueryError
@@ -20,11 +21,17 @@ from fluxaorm.plans.effects import CloseStream, Execute, Plan
 from fluxaorm.plans.flush.flush import flush_plan
 from fluxaorm.plans.state.unit_of_work import NO_SESSIONS, UnitOfWork
 
+_ANOTHER_ORDER: Final = (
+    "a block of the transaction was left before what began within it was over, and all of it is rolled back: "
+    "a context serves one flow of work; ctx.clone() makes one for another task or thread"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
     """A block: its depth (0: the outermost), what waited for a flush when it began, and how much had been done."""
 
+    transaction: Transaction
     depth: int
     before: Unsaved
     written: int = 0
@@ -48,8 +55,9 @@ def enter(unit_of_work: UnitOfWork, isolation: str | None, read_only: bool) -> B
         transaction = Transaction(unit_of_work, isolation, read_only)
         unit_of_work._make_stale()
         unit_of_work._open_transaction, unit_of_work._sessions = transaction, transaction.sessions
-        return Block(0, transaction.before)
+        return Block(transaction, 0, transaction.before)
     block = Block(
+        transaction,
         transaction.depth + 1,
         Unsaved(unit_of_work),
         len(transaction.written),
@@ -64,14 +72,40 @@ def enter(unit_of_work: UnitOfWork, isolation: str | None, read_only: bool) -> B
 def leave_plan(unit_of_work: UnitOfWork, block: Block, failed: bool) -> Plan[None]:
     """Close a block: flush what waits and keep what was done, or undo it.
 
-    Raises as a flush and ``commit_plan``, TransactionLostError, PostCommitError.
+    Raises as a flush and ``commit_plan``, TransactionLostError, PostCommitError; ContextMisuseError when blocks are not
+    left in the order in which they were entered, as tasks do that share a context: nothing of any of them is kept.
     """
-    transaction = transaction_of(unit_of_work)
-    if transaction is None:
-        # the context was closed inside the block
-        return
+    transaction = block.transaction
+    if transaction is not transaction_of(unit_of_work):
+        raise ContextMisuseError("this block of a transaction was left already")
     if block.depth != transaction.depth:
-        raise ContextMisuseError("transactions are left in another order than they were entered")
+        leave_early(block)
+        if failed:
+            return
+        transaction.check()
+    try:
+        yield from _left_plan(transaction, block, failed)
+    finally:
+        yield from _leave_around_plan(transaction)
+
+
+def leave_early(block: Block) -> None:
+    """Note that a block was left in the midst of something else: the transaction fails, and its last block ends it."""
+    block.transaction.left_early.add(block.depth)
+    block.transaction.fail(ContextMisuseError(_ANOTHER_ORDER))
+
+
+def _leave_around_plan(transaction: Transaction) -> Plan[None]:
+    """Leave the blocks around one, when that was all they waited for."""
+    while transaction.depth in transaction.left_early:
+        transaction.left_early.remove(transaction.depth)
+        if transaction.depth == 0:
+            yield from roll_back_plan(transaction)
+        else:
+            _to_block_around(transaction)
+
+
+def _left_plan(transaction: Transaction, block: Block, failed: bool) -> Plan[None]:
     yield from _close_streams_plan(transaction)
     if failed:
         yield from _undo_plan(transaction, block)
@@ -162,7 +196,7 @@ def roll_back_plan(transaction: Transaction) -> Plan[None]:
     """End the transaction and undo all of it."""
     yield from _close_streams_plan(transaction)
     _end(transaction)
-    _take_back(transaction, Block(0, transaction.before))
+    _take_back(transaction, Block(transaction, 0, transaction.before))
     yield from rollback_plan(list(transaction.begun))
     _ = yield from transaction.intents.release_or_later_plan()
     for effect in transaction.apart:
@@ -170,7 +204,7 @@ def roll_back_plan(transaction: Transaction) -> Plan[None]:
 
 
 def _commit_plan(transaction: Transaction) -> Plan[None]:
-    unit_of_work, whole = transaction.unit_of_work, Block(0, transaction.before)
+    unit_of_work, whole = transaction.unit_of_work, Block(transaction, 0, transaction.before)
     after_commit = transaction.after_commit
     _end(transaction)
     try:

@@ -152,6 +152,10 @@ class AsyncUnitOfWork(UnitOfWork):
         """What the batches hold."""
         raise NotImplementedError
 
+    def _check_turn(self, *, alone: bool = False) -> None:
+        """ContextMisuseError where a plan may not be run; ``alone``: one that flushes or ends a transaction."""
+        raise NotImplementedError
+
     def _check_alone(self) -> None:
         """ContextClosedError, ContextMisuseError where a transaction may not begin."""
         raise NotImplementedError

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
-from fluxaorm.errors import CacheUnavailableError, QueryError, RedisError, with_article
+from fluxaorm.errors import CacheUnavailableError, ContextClosedError, QueryError, RedisError, with_article
 from fluxaorm.plans.effects import (
     ExecResult,
     Plan,
@@ -128,7 +128,9 @@ def pipelines_of(unit_of_work: UnitOfWork) -> Pipelines | None:
 
 
 def queue_of(unit_of_work: UnitOfWork) -> Pipelines:
-    """The same, made when nothing waits yet."""
+    """The same, made when nothing waits yet. ContextClosedError when no flush will come."""
+    if unit_of_work.closed:
+        raise ContextClosedError("the context is closed, and nothing queued here would be run; make another")
     queued = pipelines_of(unit_of_work)
     if queued is None:
         queued = unit_of_work._pipelines = Pipelines()

@@ -1,6 +1,20 @@
 """FluxaORM: a code-generating ORM for MySQL and Redis, with one API for threads and asyncio.
 
 The public names, nothing else.
+
+Column types are aliases of ``Annotated``, of which ``help()`` knows nothing:
+
+=============================  ================================================
+``Int8``, ``UInt8``            tinyint: -128 to 127, 0 to 255
+``Int16``, ``UInt16``          smallint: -32,768 to 32,767, 0 to 65,535
+``MediumInt``, ``UMediumInt``  mediumint: -8,388,608 to 8,388,607, 0 to 16,777,215
+``Int32``, ``UInt32``          int: -2**31 to 2**31 - 1, 0 to 2**32 - 1
+``Int64``, ``UInt64``          bigint: -2**63 to 2**63 - 1, 0 to 2**64 - 1; a plain ``int`` is an ``Int64``
+``Float32``                    float, a binary32 number; a plain ``float`` is a double
+``Json[T]``                    json, any value of the type T
+``Reference[T]``               the id of a row of the entity T; setters take an id or a T
+``References[T]``              a json list of such ids
+=============================  ================================================
 """
 
 from fluxaorm.alters import Alter, Finding, split_alters
@@ -121,6 +135,12 @@ from fluxaorm.runtime.schema import EngineSchema
 from fluxaorm.version import VERSION
 
 __version__ = VERSION
+
+
+def __dir__() -> list[str]:
+    """What ``dir()`` and completion show: the public names, and not the folders they come from."""
+    return [*__all__, *(name for name in globals() if name.startswith("__"))]
+
 
 __all__ = [
     "DEFAULT_POOL_CODE",

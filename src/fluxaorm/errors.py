@@ -567,4 +567,8 @@ class CacheUnavailableError(RedisError, TryAgainError):
 
 
 class UnflushedChangesWarning(UserWarning):
-    """A context was left with changes that were not flushed, or in an open transaction: both are lost."""
+    """A context was left with changes that were not flushed, or in an open transaction: both are lost.
+
+    Its ``with`` block ended, it was closed or forgotten. Not given when an exception is on its way, which tells already
+    why nothing was flushed.
+    """

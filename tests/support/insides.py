@@ -86,3 +86,20 @@ def told_by_number(error: BaseException) -> set[str]:
 def neighbours_of(alter: Alter) -> tuple[str, ...]:
     """Tables that foreign keys tie to its own."""
     return alter._neighbours
+
+
+def fingerprint_of(provider: Any) -> str:
+    """Of the definition that a provider's code was generated from."""
+    fingerprint: str = provider._fingerprint
+    return fingerprint
+
+
+def entity_class_of(provider: Any) -> type[Any]:
+    """The generated class of a provider's entities."""
+    made: type[Any] = provider._entity_class
+    return made
+
+
+def enum_classes_of(provider: Any) -> list[type[Any]]:
+    """The generated classes of a provider's enums that came from a Literal."""
+    return list(provider._enum_classes.values())

@@ -1,7 +1,8 @@
 """Type checkers on generated packages and on what users write against them: what is right passes, mistakes are refused.
 
-Both checkers run once for everything: the golden packages, ``accepted.py``, and copies of ``rejected/*.txt`` (which are
-not Python files, so that checking the tests does not stumble over them), whose wrong lines end in ``# expect-error``.
+Both checkers run once for everything: the golden packages, ``accepted.py``, the README's example, and copies of
+``rejected/*.txt`` (which are not Python files, so that checking the tests does not stumble over them), whose wrong
+lines end in ``# expect-error``.
 """
 
 from __future__ import annotations
@@ -32,7 +33,10 @@ def _copies(directory: Path) -> list[Path]:
     copies = [directory / f"{source.stem}.py" for source in REJECTED]
     for source, copy in zip(REJECTED, copies, strict=True):
         copy.write_bytes(source.read_bytes())
-    return copies
+    example = directory / "readme_example.py"
+    (code,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    example.write_text(code, "utf-8")
+    return [*copies, example]
 
 
 def _output(*command: str | Path, cwd: Path = ROOT) -> str:

@@ -38,6 +38,7 @@ class NamedEntity(fx.Entity, table="named"):
     id: fx.UInt32
     name: str
     number: int
+    year: int | None
 
 
 def _names(of: object) -> set[str]:
@@ -78,7 +79,7 @@ def test_conditions_and_expressions_show_nothing(engine: fx.Engine) -> None:
     fields = engine.provider(NamedEntity).fields
     name, number = fields.name == "a", fields.number > 1
     made = [name, name & number, ~name, fx.or_([name, number]), fx.sum_(fields.number), fx.count()]
-    made += [fields.number + 1, fields.number.coalesce(0), fields.name + "a", fx.Query().group_by(fields.name)]
+    made += [fields.number + 1, fields.year.coalesce(0), fields.name + "a", fx.Query().group_by(fields.name)]
     shown = {repr(each): _names(each) for each in made}
 
     assert {each: set() for each in shown} == shown

@@ -84,12 +84,15 @@ class Alter:
     entity: str | None
     """Name of the entity, or None when no entity owns the table."""
     table: str
+    """Its name in the database."""
     kind: Kind
     """Of its weightiest change; ``kinds`` has them all."""
     safety: Safety
+    """``safe``: what runs now goes on working; ``destructive``: it may lose rows or break that; ``manual``: not run."""
     statements: tuple[str, ...] = ()
     """The SQL statements in order; they hold their values and take no parameters."""
     kinds: tuple[Kind, ...] = ()
+    """Of all its changes."""
     algorithm: Literal["", "instant", "inplace", "copy"] = ""
     """How the server makes it: only the table's description changes; rows are gone through while others write;
     the table is copied, and writes wait. "": not a change of a table that is there."""

@@ -19,7 +19,7 @@ from fluxaorm.codegen.package_model import ClassNames, package_model
 from fluxaorm.codegen.render import GeneratedSource, render_entity, render_enums
 from fluxaorm.entity.schema import EntitySchema
 from fluxaorm.runtime.lazy_module import LazyModule
-from fluxaorm.runtime.provider import Provider
+from fluxaorm.runtime.provider import MemoryProvider
 
 _PACKAGE = "fluxaorm.in_memory"
 
@@ -38,10 +38,10 @@ class MemoryPackage:
         """In a child process: another thread of the parent may have held the lock."""
         self._lock = threading.RLock()
 
-    def provider(self, entity: str) -> Provider[Any, Any, Any]:
+    def provider(self, entity: str) -> MemoryProvider:
         """The provider of an entity, by its name; the same object each time. Raises CodegenError."""
         names = ClassNames(entity)
-        provider: Provider[Any, Any, Any] = getattr(self.module(names.module), names.provider)
+        provider: MemoryProvider = getattr(self.module(names.module), names.provider)
         return provider
 
     def module(self, name: str) -> ModuleType:

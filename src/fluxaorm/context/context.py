@@ -437,38 +437,58 @@ class AsyncContext(_ContextBase, AsyncUnitOfWork):
                 yield entity
 
     async def flush(self, *entities: EntityBase) -> FlushResult:
-        """As ``Context.flush``; ContextMisuseError when anything else of this context is under way."""
+        """Write everything pending, or only ``entities`` and the new ones they refer to; one transaction a MySQL pool.
+
+        ContextMisuseError when anything else of this context is under way. Handlers may be coroutine functions; the
+        rest, the errors too, as ``Context.flush``.
+        """
         if self.closed:
             raise ContextClosedError("the context is closed; make another with engine.new_async_context()")
         return await self._drive(flush_plan(self, entities), alone=True)
 
     async def reload(self, *entities: EntityBase, discard: bool = False) -> None:
-        """As ``Context.reload``."""
+        """Read entities again from MySQL, in place, in the open transaction if there is one; all of them or none.
+
+        UnsavedChangesError unless ``discard``, EntityGoneError, NotPersistedError for new ones, ForeignEntityError.
+        """
         await self._run(reload_plan(self, entities, discard))
 
     def transaction(
         self, *, isolation: str | None = None, read_only: bool = False
     ) -> AsyncTransactionBlock[AsyncContext]:
-        """As ``Context.transaction``, with ``async with``; look-ups of several tasks wait for one another."""
+        """A block whose flushes and reads are one transaction, for ``async with``: its end flushes and commits.
+
+        An exception rolls back. Look-ups of several tasks in it wait for one another; all else, the errors too, as
+        ``Context.transaction``.
+        """
         return AsyncTransactionBlock(self, isolation, read_only)
 
     async def run_in_transaction(
         self, function: Callable[[AsyncContext], Awaitable[T]], *, isolation: str | None = None, read_only: bool = False
     ) -> T:
-        """As ``Context.run_in_transaction``; ``function`` is a coroutine function."""
+        """What ``await function(ctx)`` gives, in a ``transaction``; again after a deadlock or a connection lost early.
+
+        How often, and what it raises: as ``Context.run_in_transaction``.
+        """
         return await run_repeatedly_async(self, function, {"isolation": isolation, "read_only": read_only})
 
     def mysql(self, pool: str = "default") -> AsyncRawMySQL[AsyncContext]:
-        """As ``Context.mysql``; its calls are awaited."""
+        """SQL of your own on a pool, awaited, in the open transaction if there is one. UnknownPoolError lists pools."""
         self._engine.mysql_pool(pool)
         return AsyncRawMySQL(self, pool)
 
     def clone(self, *, timeout: float | None = None) -> AsyncContext:
-        """As ``Context.clone``."""
+        """A fresh unit of work with the same metadata, query loggers and cache settings.
+
+        It is outside an open transaction and has a time of its own: ``timeout`` as in ``Engine.new_async_context``.
+        """
         return self.engine.new_async_context(timeout=timeout)._take_over(self)
 
     async def aclose(self) -> None:
-        """As ``Context.close``."""
+        """End the unit of work and roll an open transaction back; entities can still be read. Safe to call twice.
+
+        UnflushedChangesWarning when something waits for a flush, unless an exception is being handled.
+        """
         await self._end(failing=sys.exception() is not None)
 
     async def _end(self, *, failing: bool) -> None:

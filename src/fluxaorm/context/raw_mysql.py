@@ -210,12 +210,13 @@ class RawMySQL(_RawBase, Generic[C]):
         Inside one, a procedure or its like that ends the transaction is found out: PartialCommitError, or
         CommitUnknownError when it is not known whether it committed. Then the block can only be left.
 
-        Rows that entities have cached are not noticed: tell ``Provider.invalidate(ctx, *ids)``.
+        Rows that entities have cached are not noticed: tell ``Provider.invalidate(ctx, *ids)``. Raises also QueryError,
+        MySQLError, ContextClosedError.
         """
         return self._ctx._run(self._exec_plan(sql, args))
 
     def query_row(self, sql: str | Where, *args: Any) -> tuple[Any, ...] | None:
-        """The first row, or None."""
+        """The first row, or None. Raises QueryError, MySQLError, ContextClosedError."""
         return self._ctx._run(self._query_row_plan(sql, args))
 
     @overload
@@ -223,29 +224,39 @@ class RawMySQL(_RawBase, Generic[C]):
     @overload
     def query(self, sql: str | Where, *args: Any, stream: Literal[True]) -> RowStream: ...
     def query(self, sql: str | Where, *args: Any, stream: bool = False) -> QueryRows | RowStream:
-        """All rows, a list of tuples with ``columns``; with ``stream`` an iterator that needs constant memory."""
+        """All rows, a list of tuples with ``columns``; with ``stream`` an iterator that needs constant memory.
+
+        Raises QueryError, MySQLError, ContextClosedError.
+        """
         if stream:
             return RowStream(self._ctx, self._ctx._run(self._stream_plan(sql, args)))
         return self._ctx._run(self._query_plan(sql, args))
 
     def begin(self, *, isolation: str | None = None, read_only: bool = False) -> TransactionBlock[C]:
-        """``ctx.transaction()``."""
+        """A transaction of the context, or in one a savepoint, for ``with``: ``ctx.transaction()`` by another name."""
         return TransactionBlock(self._ctx, isolation, read_only)
 
 
 class AsyncRawMySQL(_RawBase, Generic[A]):
-    """Raw SQL of an AsyncContext: as RawMySQL, awaited."""
+    """Raw SQL of an AsyncContext: calls are awaited. All raise QueryError for SQL that cannot be taken, MySQLError."""
 
     def __init__(self, ctx: A, pool: str) -> None:
         super().__init__(ctx, pool)
         self._ctx = ctx
 
     async def exec(self, sql: str | Where, *args: Any) -> ExecResult:
-        """As RawMySQL.exec."""
+        """Run a statement without rows. CommitUnknownError when the connection is lost on it outside a transaction.
+
+        Inside one, a procedure or its like that ends the transaction is found out: PartialCommitError, or
+        CommitUnknownError when it is not known whether it committed. Then the block can only be left.
+
+        Rows that entities have cached are not noticed: tell ``Provider.invalidate(ctx, *ids)``. Raises also QueryError,
+        MySQLError, ContextClosedError.
+        """
         return await self._ctx._run(self._exec_plan(sql, args))
 
     async def query_row(self, sql: str | Where, *args: Any) -> tuple[Any, ...] | None:
-        """As RawMySQL.query_row."""
+        """The first row, or None. Raises QueryError, MySQLError, ContextClosedError."""
         return await self._ctx._run(self._query_row_plan(sql, args))
 
     @overload
@@ -253,11 +264,14 @@ class AsyncRawMySQL(_RawBase, Generic[A]):
     @overload
     async def query(self, sql: str | Where, *args: Any, stream: Literal[True]) -> AsyncRowStream: ...
     async def query(self, sql: str | Where, *args: Any, stream: bool = False) -> QueryRows | AsyncRowStream:
-        """As RawMySQL.query; a stream is for ``async for``."""
+        """All rows, a list of tuples with ``columns``; with ``stream`` an async iterator, in constant memory.
+
+        Raises QueryError, MySQLError, ContextClosedError.
+        """
         if stream:
             return AsyncRowStream(self._ctx, await self._ctx._run(self._stream_plan(sql, args)))
         return await self._ctx._run(self._query_plan(sql, args))
 
     def begin(self, *, isolation: str | None = None, read_only: bool = False) -> AsyncTransactionBlock[A]:
-        """``ctx.transaction()``."""
+        """A transaction of the context, or in one a savepoint, for ``async with``: ``ctx.transaction()``."""
         return AsyncTransactionBlock(self._ctx, isolation, read_only)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fluxaorm.engine.change_listener import ChangeListener
 from fluxaorm.errors import RegistryError, StaleGeneratedCodeError
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fluxaorm.plans.state.engine_port import EnginePort
     from fluxaorm.pools.base.redis_ports import RedisPool
     from fluxaorm.pools.base.sql_ports import SQLPool
-    from fluxaorm.runtime.provider import Provider
+    from fluxaorm.runtime.provider import MemoryProvider
 
 
 class Bindings:
@@ -57,7 +57,7 @@ class Bindings:
         self.listeners = self._made_listeners(note_outage)
         """By Redis pool: what keeps the local caches in step with other processes."""
 
-    def provider(self, entity_name: str) -> Provider[Any, Any, Any]:
+    def provider(self, entity_name: str) -> MemoryProvider:
         """The provider of an entity, compiled in memory from the templates of generated code, once an engine."""
         with self._lock:
             if self._memory_package is None:
@@ -82,7 +82,7 @@ class Bindings:
         schema = self.schemas.get(provider.entity_name)
         if schema is None:
             raise RegistryError([f"{provider.entity_name} is not registered with this engine; register_entity(...)"])
-        if schema.fingerprint != provider.fingerprint:
+        if schema.fingerprint != provider._fingerprint:
             raise StaleGeneratedCodeError(schema.name)
         binding = self._made_binding(schema, provider)
         binding.disable(self._disabled_caches.get(schema.name, DisabledCaches()))

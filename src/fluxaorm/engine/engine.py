@@ -30,21 +30,27 @@ if TYPE_CHECKING:
     from fluxaorm.pools.base.redis_ports import RedisPool
     from fluxaorm.pools.base.sql_ports import SQLPool
     from fluxaorm.registry.registrations import ClickhouseRegistration, KafkaRegistration
-    from fluxaorm.runtime.provider import Provider
+    from fluxaorm.runtime.provider import MemoryProvider
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class RegistryView:
-    """What an engine was made of, by pool code; read-only. ``entities``: definition classes by name."""
+    """What an engine was made of, by pool code; read-only."""
 
     mysql_pools: Mapping[str, SQLPool]
+    """MySQL pools, and SQLite ones that stand for them."""
     redis_pools: Mapping[str, RedisPool]
+    """Redis and Valkey pools."""
     local_cache_pools: Mapping[str, LocalCache]
+    """Local caches for values of your own."""
     clickhouse_pools: Mapping[str, ClickhouseRegistration]
+    """What was registered for ClickHouse."""
     kafka_pools: Mapping[str, KafkaRegistration]
+    """What was registered for Kafka."""
     entities: Mapping[str, type[Any]]
+    """Definition classes by name."""
 
 
 class Engine(NotCopied):
@@ -106,7 +112,11 @@ class Engine(NotCopied):
         return Context(self, timeout)
 
     def new_async_context(self, *, timeout: float | None = None) -> AsyncContext:
-        """A unit of work for asyncio, best in an ``async with`` block; all as ``new_context``."""
+        """A unit of work for asyncio, best in an ``async with`` block. ContextClosedError when the engine is closed.
+
+        ``timeout``: seconds from now for everything done through it, as in ``new_context``; ContextMisuseError when it
+        is not positive.
+        """
         self._core.note_context()
         return AsyncContext(self, timeout)
 
@@ -116,10 +126,12 @@ class Engine(NotCopied):
         """A MySQL pool: SQL of your own on it, outside every transaction. UnknownPoolError lists the known ones."""
         return pool_of("MySQL", self._raw_mysql, pool)
 
-    db = mysql
+    def db(self, pool: str = "default") -> EngineMySQL:
+        """``engine.mysql(pool)`` by a shorter name. UnknownPoolError lists the known pools."""
+        return self.mysql(pool)
 
     def async_mysql(self, pool: str = "default") -> AsyncEngineMySQL:
-        """The same for asyncio; its calls are awaited."""
+        """A MySQL pool for asyncio: SQL of your own on it, awaited, outside every transaction. UnknownPoolError."""
         return pool_of("MySQL", self._raw_async_mysql, pool)
 
     def _raw_context(self) -> Context:
@@ -161,10 +173,11 @@ class Engine(NotCopied):
             raise RegistryError([f"{definition.__name__} is not registered; register_entity({definition.__name__})"])
         return schema
 
-    def provider(self, definition: type[Any]) -> Provider[Any, Any, Any]:
+    def provider(self, definition: type[Any]) -> MemoryProvider:
         """The provider of an entity, compiled in memory from the templates of generated code, once an engine.
 
-        RegistryError when the entity is not registered.
+        Type checkers know what all providers have, and take the rest (``new``, ``get_by_<unique index>``) as Any.
+        Raises RegistryError when the entity is not registered.
         """
         return self._core.bindings.provider(self.schema(definition).name)
 

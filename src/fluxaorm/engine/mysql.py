@@ -67,14 +67,15 @@ class EngineMySQL(_PoolView):
         return RawMySQL(self._make_context(), self.code)
 
     def exec(self, sql: str | Where, *args: Any) -> ExecResult:
-        """Run a statement without rows, committed at once. CommitUnknownError when the connection is lost on it.
+        """Run a statement without rows, committed at once.
 
-        Rows that entities have cached are not noticed: tell ``Provider.invalidate(ctx, *ids)``.
+        Rows that entities have cached are not noticed: tell ``Provider.invalidate(ctx, *ids)``. Raises QueryError,
+        MySQLError, CommitUnknownError when the connection is lost on it, ContextClosedError.
         """
         return self._raw().exec(sql, *args)
 
     def query_row(self, sql: str | Where, *args: Any) -> tuple[Any, ...] | None:
-        """The first row, or None."""
+        """The first row, or None. Raises QueryError, MySQLError, ContextClosedError."""
         return self._raw().query_row(sql, *args)
 
     @overload
@@ -82,7 +83,10 @@ class EngineMySQL(_PoolView):
     @overload
     def query(self, sql: str | Where, *args: Any, stream: Literal[True]) -> RowStream: ...
     def query(self, sql: str | Where, *args: Any, stream: bool = False) -> QueryRows | RowStream:
-        """All rows, a list of tuples with ``columns``; with ``stream`` an iterator that needs constant memory."""
+        """All rows, a list of tuples with ``columns``; with ``stream`` an iterator that needs constant memory.
+
+        Raises QueryError, MySQLError, ContextClosedError.
+        """
         raw = self._raw()
         return raw.query(sql, *args, stream=True) if stream else raw.query(sql, *args)
 
@@ -101,7 +105,7 @@ class EngineMySQL(_PoolView):
 
 
 class AsyncEngineMySQL(_PoolView):
-    """A pool for asyncio: as EngineMySQL, awaited."""
+    """A pool for asyncio: calls are awaited. All raise QueryError for SQL that cannot be taken, MySQLError."""
 
     def __init__(self, pool: SQLPool, make_context: Callable[[], AsyncContext]) -> None:
         super().__init__(pool)
@@ -111,11 +115,15 @@ class AsyncEngineMySQL(_PoolView):
         return AsyncRawMySQL(self._make_context(), self.code)
 
     async def exec(self, sql: str | Where, *args: Any) -> ExecResult:
-        """As EngineMySQL.exec."""
+        """Run a statement without rows, committed at once.
+
+        Rows that entities have cached are not noticed: tell ``Provider.invalidate(ctx, *ids)``. Raises QueryError,
+        MySQLError, CommitUnknownError when the connection is lost on it, ContextClosedError.
+        """
         return await self._raw().exec(sql, *args)
 
     async def query_row(self, sql: str | Where, *args: Any) -> tuple[Any, ...] | None:
-        """As EngineMySQL.query_row."""
+        """The first row, or None. Raises QueryError, MySQLError, ContextClosedError."""
         return await self._raw().query_row(sql, *args)
 
     @overload
@@ -123,7 +131,10 @@ class AsyncEngineMySQL(_PoolView):
     @overload
     async def query(self, sql: str | Where, *args: Any, stream: Literal[True]) -> AsyncRowStream: ...
     async def query(self, sql: str | Where, *args: Any, stream: bool = False) -> QueryRows | AsyncRowStream:
-        """As EngineMySQL.query; a stream is for ``async for``."""
+        """All rows, a list of tuples with ``columns``; with ``stream`` an async iterator, in constant memory.
+
+        Raises QueryError, MySQLError, ContextClosedError.
+        """
         raw = self._raw()
         return await (raw.query(sql, *args, stream=True) if stream else raw.query(sql, *args))
 
@@ -131,7 +142,11 @@ class AsyncEngineMySQL(_PoolView):
     async def begin(
         self, *, isolation: str | None = None, read_only: bool = False
     ) -> AsyncGenerator[AsyncRawMySQL[AsyncContext], None]:
-        """As EngineMySQL.begin, with ``async with``."""
+        """``async with engine.async_mysql().begin() as tx:`` a transaction of its own, run through ``tx``.
+
+        Committed at the block's end, rolled back by an exception; ``tx.begin()`` nests a savepoint. ``isolation`` and
+        what its end raises: as ``ctx.transaction``.
+        """
         ctx = self._make_context()
         async with ctx, ctx.transaction(isolation=isolation, read_only=read_only):
             yield AsyncRawMySQL(ctx, self.code)

@@ -13,12 +13,16 @@ from fluxaorm.errors import QueryError, shown_value
 
 @dataclass(frozen=True, slots=True)
 class CacheUsage:
-    """How full a cache is and how it does. ``limit`` 0: no eviction."""
+    """How full a cache is and how it does."""
 
     size: int
+    """Values in it."""
     limit: int
+    """Values it holds at most; 0: any number."""
     hits: int
+    """How often ``get`` found a value."""
     misses: int
+    """How often it found none."""
 
 
 class LocalCache:
@@ -31,7 +35,9 @@ class LocalCache:
 
     def __init__(self, code: str, limit: int) -> None:
         self.code = code
+        """The code it was registered under."""
         self.limit = limit
+        """Values it holds at most; 0: any number."""
         self._values: cachebox.LRUCache[Hashable, Any] = cachebox.LRUCache(limit)
         self._hits = self._misses = 0
 

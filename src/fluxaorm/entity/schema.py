@@ -171,21 +171,35 @@ class EntitySchema:
     name: str
     """Class name of definition and generated entity."""
     table: str
+    """The table's name."""
     mysql_pool: str
+    """Code of the MySQL pool."""
     columns: tuple[ColumnSchema, ...]
+    """In the order of the row, the id first."""
     indexes: tuple[IndexSchema, ...]
+    """Besides the primary key."""
     references: tuple[ReferenceSchema, ...]
+    """Fields that refer to other entities."""
     groups: tuple[GroupSchema, ...]
+    """Embedded and list fields."""
     cache: CacheSchema
+    """The cache options as declared."""
     fingerprint: str
     """16 hex digits: a hash of everything that generated code and cached rows depend on."""
     definition: type[Any]
+    """The class that declares it, as it was registered."""
     id_maximum: int
+    """The greatest id that the type of ``id`` holds."""
     soft_delete: bool = False
+    """Whether a deleted row stays, marked."""
     soft_delete_position: int | None = None
+    """Position of ``fake_delete`` in the row; like the next three None where there is no such column."""
     version_position: int | None = None
+    """Position of the field that is ``Field(version=True)``."""
     created_at_position: int | None = None
+    """Position of ``created_at``."""
     updated_at_position: int | None = None
+    """Position of ``updated_at``."""
     id_pool: str | None = None
     """Redis pool that shares id blocks out, "mysql" for blocks straight from MySQL; None: the cache's pool,
     else "default" when registered, else MySQL."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from fluxaorm.errors import RedisError
 from fluxaorm.observe.failing_handlers import FailingHandlers
@@ -28,9 +28,6 @@ from fluxaorm.plans.effects import (
 )
 from fluxaorm.plans.state.keys import is_value
 
-if TYPE_CHECKING:
-    pass
-
 METRICS_META_KEY: Final = "metrics_source"
 """The metadata whose value is the label ``source`` of a context's metrics."""
 
@@ -45,13 +42,17 @@ class QueryLogEntry:
     """One statement, packet of statements or Redis round trip."""
 
     store: Store
+    """``mysql`` or ``redis``."""
     pool: str
+    """The pool's code."""
     operation: str
     """``SELECT``, ``INSERT``, ``BEGIN``, ``MGET``, ``FCALL``, ..."""
     query: str
+    """The statement with its placeholders, or the commands."""
     args: Sequence[Any]
     """Masked where the statement names a secret field."""
     microseconds: int
+    """How long it took."""
     started: float
     """Monotonic seconds."""
     rows: int | None
@@ -61,6 +62,7 @@ class QueryLogEntry:
     error: str | None
     """Why it failed; of a Redis round trip also the first command that was refused."""
     meta: dict[str, str] = field(default_factory=dict[str, str])
+    """The context's ``meta_data``."""
     operations: tuple[str, ...] = ()
     """The operation of each statement or command, in order."""
     hits: int = 0
@@ -166,6 +168,7 @@ class _Seen:
     misses: int
     failure: str | None
     microseconds: int
+    """How long it took."""
     started: float
 
     def entry(self, ctx: Any, secrets: SecretArguments) -> QueryLogEntry:

@@ -84,11 +84,11 @@ class Query:
         return made
 
     def sort_by_asc(self, *fields: QueryField[Any, Any]) -> Self:
-        """Then by these fields, smallest first (NULL before all)."""
+        """Then by these fields, smallest first (NULL before all). Raises QueryError for what is no field."""
         return self._sorted(fields, descending=False)
 
     def sort_by_desc(self, *fields: QueryField[Any, Any]) -> Self:
-        """Then by these fields, greatest first (NULL after all)."""
+        """Then by these fields, greatest first (NULL after all). Raises QueryError for what is no field."""
         return self._sorted(fields, descending=True)
 
     def _sorted(self, fields: tuple[QueryField[Any, Any], ...], *, descending: bool) -> Self:
@@ -97,7 +97,10 @@ class Query:
         return made
 
     def pager(self, page: int | Pager, size: int | None = None) -> Self:
-        """Page ``page`` (from 1) of pages of ``size`` rows, or a Pager; instead of an earlier limit and offset."""
+        """Page ``page`` (from 1) of pages of ``size`` rows, or a Pager; instead of an earlier limit and offset.
+
+        Raises QueryError when they are not positive ints, or too great for a server.
+        """
         chosen = _pager(page, size)
         made = self._copy()
         made._limit_value = chosen.page_size
@@ -105,13 +108,16 @@ class Query:
         return made
 
     def limit(self, count: int) -> Self:
-        """At most ``count`` rows (at least 1)."""
+        """At most ``count`` rows. Raises QueryError when it is less than 1, or no int."""
         made = self._copy()
         made._limit_value = check_count("limit", count, 1)
         return made
 
     def offset(self, count: int) -> Self:
-        """Leave ``count`` rows out before the first. The server reads what it skips: ``iterate`` reads everything."""
+        """Leave ``count`` rows out before the first. The server reads what it skips: ``iterate`` reads everything.
+
+        Raises QueryError when it is negative, or no int.
+        """
         made = self._copy()
         made._offset_value = check_count("offset", count, 0)
         return made
@@ -120,7 +126,8 @@ class Query:
         """Lock the rows until the transaction ends; a search outside one is a QueryError.
 
         Entities that the context has of them are refreshed; one with unsaved changes is an UnsavedChangesError.
-        ``nowait``: an error instead of waiting for a lock; ``skip_locked``: leave locked rows out.
+        ``nowait``: DeadlockError instead of waiting for a lock; ``skip_locked``: leave locked rows out; QueryError for
+        both. The search raises NotSupportedError where the server has no row locks.
         """
         if nowait and skip_locked:
             raise QueryError("for_update: nowait and skip_locked exclude each other")
@@ -135,7 +142,10 @@ class Query:
         return made
 
     def use_index(self, name: str) -> Self:
-        """Read through this index of the entity, where the server takes such advice. QueryError for what is no name."""
+        """Read through this index of the entity, where the server takes such advice.
+
+        Raises QueryError for what is no name; what takes the query raises it when the entity has no such index.
+        """
         given = cast("object", name)
         if not isinstance(given, str) or not given:
             raise QueryError(f"use_index() takes the name of an index, not {shown_value(given)}")
@@ -144,7 +154,10 @@ class Query:
         return made
 
     def group_by(self, *fields: QueryField[Any, Any]) -> GroupedQuery:
-        """For ``aggregate``: one result for each combination of these fields' values."""
+        """For ``aggregate``: one result for each combination of these fields' values.
+
+        Raises QueryError without a field, or for what is none.
+        """
         if not fields:
             raise QueryError("group_by() needs a field")
         return GroupedQuery(self, tuple(map(key_of, fields)))

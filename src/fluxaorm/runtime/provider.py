@@ -7,7 +7,7 @@ A provider is a stateless singleton. The context that a call is given decides wh
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Generic, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack
 
 from fluxaorm.entity.values.guards import is_iterable
 from fluxaorm.errors import QueryError
@@ -36,18 +36,25 @@ V = TypeVar("V")
 class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, F, V]):
     """Queries of one entity. Generated subclasses add the fields and what takes values of the entity's own types.
 
-    What generated methods do, and raise beside ContextClosedError:
+    Every method may raise MySQLError and ContextClosedError; RegistryError when the entity is not registered with the
+    context's engine, StaleGeneratedCodeError when it was registered with another definition. What generated methods do,
+    and raise besides:
 
-    ``new``: takes an id, which is asked for when none is at hand (MySQLError, IdExhaustedError), and checks the values
+    ``new``: takes an id, which is asked for when none is at hand (IdExhaustedError), and checks the values
     (FieldValueError, UnsettableFieldError). Nothing is written before the next flush, which runs the handlers.
     ``new_with_id``: takes yours; QueryError for what cannot be one, or when the context has an entity of it.
 
-    ``update_where``: written at once, as ``delete_where``. ``get_or_create``: what it makes is flushed by itself, with
-    its handlers, and the rest of the context stays pending. QueryError for what are not the values of one unique index,
-    and as ``ctx.flush()``.
+    ``update_where``: changes all rows that match and returns their number. Written at once, in the open transaction or
+    one of its own, and seen through every cache; entities of this context are read again by their next look-up. No
+    callbacks run. QueryError, FieldValueError, UnsettableFieldError, and as ``ctx.flush()``.
+
+    ``get_or_create``: the entity with these unique values and False, or a new one and True. What it makes is flushed by
+    itself, with its handlers, and the rest of the context stays pending. QueryError for what are not the values of one
+    unique index, FieldValueError, and as ``ctx.flush()``.
 
     ``get_by_<unique index>`` and ``must_get_by_...``: past the context cache, through Redis where the index is cached.
-    QueryError for a value that its column cannot hold, MySQLError; EntityNotFoundError where one must be.
+    QueryError for a value that its column cannot hold, EntityNotFoundError where one must be; with ``for_update`` as
+    ``get_by_id``.
 
     ``load_<reference>``: what it loads is held by the context until ``clear()``, so that ``get_<reference>`` of each
     entity finds it.
@@ -80,7 +87,10 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
 
     @sync_or_async
     def must_get_by_id(self, ctx: AnyContext, id: int, *, for_update: bool = False, include_deleted: bool = False) -> E:
-        """The same, but EntityNotFoundError instead of None."""
+        """The entity of ``id``, from the cache or database that has it first.
+
+        EntityNotFoundError when there is none; the rest as ``get_by_id``, locks and errors too.
+        """
         try:
             identity_map = ctx._identity_maps.get(self) or ctx._identity_map_of(self)
         except AttributeError:
@@ -100,7 +110,7 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
     ) -> list[E]:
         """The found entities in the order of ``ids``, duplicates once; in one step a cache tier.
 
-        Deleted ones and locks as in ``get_by_id``; rows are locked in the order of their ids.
+        Deleted ones, locks and errors as in ``get_by_id``; rows are locked in the order of their ids.
         """
         identity_map = identity_map_of(ctx, self)
         if for_update:
@@ -113,13 +123,16 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
     def get_all(self, ctx: AnyContext, *, include_deleted: bool = False) -> list[E]:
         """Every living row, by id: for small tables. With ``cache_all`` the ids and rows come through the caches.
 
-        ``include_deleted``: every row, from MySQL.
+        ``include_deleted``: every row, from MySQL. Raises MySQLError, ContextClosedError.
         """
         return run_plan(ctx, all_ids.get_all_plan(identity_map_of(ctx, self), include_deleted))
 
     @sync_or_async
     def new_many(self, ctx: AnyContext, count: int) -> list[E]:
-        """``count`` tracked new entities, their ids taken in one round trip; set their fields, then flush."""
+        """``count`` tracked new entities, their ids taken in one round trip; set their fields, then flush.
+
+        Raises QueryError for what is no count, IdExhaustedError, MySQLError, ContextClosedError.
+        """
         return run_plan(ctx, new_many_plan(identity_map_of(ctx, self), count))
 
     @sync_or_async
@@ -127,7 +140,8 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
         """Delete all rows that match, with soft delete mark them deleted (``force``: remove them); their number.
 
         Written at once, in the open transaction or one of its own, and seen through every cache; entities of this
-        context are read again by their next look-up. No callbacks run. Raises QueryError, and as ``ctx.flush()``.
+        context are read again by their next look-up. No callbacks run. Raises QueryError, NotSupportedError for soft
+        delete of the id 0, and as ``ctx.flush()``.
         """
         return run_plan(ctx, delete_where_plan(identity_map_of(ctx, self), query, force=force))
 
@@ -135,13 +149,18 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
     def invalidate(self, ctx: AnyContext, *ids: int) -> None:
         """Drop rows from every cache, after SQL that went past the library.
 
-        Raises PostCommitError when Redis cannot be told.
+        At once, not with the next flush. Raises QueryError for what is no id, PostCommitError when Redis cannot be
+        told, ContextClosedError.
         """
         return run_plan(ctx, cache_control.invalidate_ids_plan(identity_map_of(ctx, self), ids))
 
     @sync_or_async
     def clear_redis_cache(self, ctx: AnyContext) -> int:
-        """Drop all cached rows of this entity; the number of keys."""
+        """Drop all that is cached of this entity, here and in Redis, at once; the number of keys.
+
+        Raises CacheUnavailableError or RedisError when Redis cannot be reached, PostCommitError when it was lost
+        half-way, ContextClosedError.
+        """
         return run_plan(ctx, cache_control.clear_cache_plan(ctx, identity_map_of(ctx, self).binding))
 
     # Called by generated methods, which say what a Context gets; ``sync_or_async`` says what an AsyncContext gets.
@@ -195,3 +214,16 @@ def _not_of_look_ups(entity: str, how: Mapping[str, Any]) -> QueryError:
     """For keywords that a generated look-up hands on and nobody takes."""
     unknown = ", ".join(sorted(how.keys() - LookUp.__annotations__.keys()))
     return QueryError(f"{entity}: a look-up takes {' and '.join(LookUp.__annotations__)}, not {unknown}")
+
+
+if TYPE_CHECKING:
+
+    class MemoryProvider(Provider[Any, Any, Any]):
+        """A provider that was compiled in memory: what is generated for its entity, no type checker has seen."""
+
+        def __getattr__(self, name: str) -> Any:
+            """``new``, ``get_by_<unique index>`` and the like."""
+            ...
+
+else:
+    MemoryProvider = Provider

@@ -50,19 +50,19 @@ class CallbackMethods(ProviderIdentity[E]):
     """
 
     def on_before_insert(self, engine: HandlersEngine, handler: Callable[[Any, E], object]) -> None:
-        """Call ``handler(ctx, entity)`` before a new entity is written; it may still set what is missing."""
+        """Call ``handler(ctx, entity)`` before a new entity is written; it may set what is missing. RegistryError."""
         self._add_before(engine, "insert", handler)
 
     def on_before_update(self, engine: HandlersEngine, handler: Callable[[Any, E], object]) -> None:
-        """Call ``handler(ctx, entity)`` before changes are written; ``entity.changes()`` says which."""
+        """Call ``handler(ctx, entity)`` before changes are written; ``entity.changes()`` says which. RegistryError."""
         self._add_before(engine, "update", handler)
 
     def on_before_delete(self, engine: HandlersEngine, handler: Callable[[Any, E], object]) -> None:
-        """Call ``handler(ctx, entity)`` before a row is deleted or soft-deleted."""
+        """Call ``handler(ctx, entity)`` before a row is deleted or soft-deleted. RegistryError."""
         self._add_before(engine, "delete", handler)
 
     def on_after_insert(self, engine: HandlersEngine, handler: Callable[[Any, E], object]) -> None:
-        """Call ``handler(ctx, row)`` after a row was inserted."""
+        """Call ``handler(ctx, row)`` after a row was inserted and committed. RegistryError."""
         self._add_after(engine, "insert", handler)
 
     def on_after_update(
@@ -71,12 +71,12 @@ class CallbackMethods(ProviderIdentity[E]):
         """Call ``handler(ctx, row, changes)`` after a row was updated.
 
         ``changes``: attribute -> ``Change(old, new)`` of what the program set: no automatic timestamps, and nothing for
-        a restored row but what was set with it.
+        a restored row but what was set with it. RegistryError.
         """
         self._add_after(engine, "update", handler)
 
     def on_after_delete(self, engine: HandlersEngine, handler: Callable[[Any, E], object]) -> None:
-        """Call ``handler(ctx, row)``, with the row as it was, after it was deleted or soft-deleted."""
+        """Call ``handler(ctx, row)``, with the row as it was, after it was deleted or soft-deleted. RegistryError."""
         self._add_after(engine, "delete", handler)
 
     def _add_before(self, engine: HandlersEngine, event: Event, handler: Handler) -> None:

@@ -15,12 +15,14 @@ class ProviderIdentity(Generic[E]):
     """Which entity it is about, and the definition its code was generated from; see ``ProviderPort``."""
 
     entity_name: ClassVar[str]
+    """Class name of definition and generated entity."""
     table_name: ClassVar[str]
-    fingerprint: ClassVar[str]
-    entity_class: ClassVar[type[TrackedEntity]]
-    enum_classes: ClassVar[Mapping[int, type[Any]]] = {}
+    """The table's name."""
+    _fingerprint: ClassVar[str]
+    _entity_class: ClassVar[type[TrackedEntity]]
+    _enum_classes: ClassVar[Mapping[int, type[Any]]] = {}
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        if "entity_class" in cls.__dict__:
-            cls.entity_name = cls.entity_class.__name__
+        if "_entity_class" in cls.__dict__:
+            cls.entity_name = cls._entity_class.__name__

@@ -34,42 +34,48 @@ class SearchMethods(ProviderIdentity[E]):
 
     @sync_or_async
     def search_many(self, ctx: AnyContext, query: Query = ALL) -> list[E]:
-        """Entities that match, in the query's order."""
+        """Entities that match, in the query's order. QueryError, MySQLError; UnsavedChangesError when it locks."""
         return run_plan(ctx, search.search_many_plan(identity_map_of(ctx, self), query))
 
     @sync_or_async
     def search_many_with_total(self, ctx: AnyContext, query: Query = ALL) -> tuple[list[E], int]:
-        """The same with the number of all that match, whatever the page."""
+        """Entities that match, in the query's order, and the number of all that match, whatever the page.
+
+        Raises as ``search_many``.
+        """
         return run_plan(ctx, search.search_many_with_total_plan(identity_map_of(ctx, self), query))
 
     @sync_or_async
     def search_one(self, ctx: AnyContext, query: Query = ALL) -> E | None:
-        """The first that matches, or None."""
+        """The first that matches, or None. Raises as ``search_many``."""
         return run_plan(ctx, search.search_one_plan(identity_map_of(ctx, self), query))
 
     @sync_or_async
     def search_ids(self, ctx: AnyContext, query: Query = ALL) -> list[int]:
-        """The ids of what matches."""
+        """The ids of what matches, in the query's order. Raises QueryError, MySQLError."""
         return run_plan(ctx, search.search_ids_plan(identity_map_of(ctx, self), query))
 
     @sync_or_async
     def search_ids_with_total(self, ctx: AnyContext, query: Query = ALL) -> tuple[list[int], int]:
-        """The same with the number of all that match."""
+        """The ids of what matches, in the query's order, and the number of all that match. QueryError, MySQLError."""
         return run_plan(ctx, search.search_ids_with_total_plan(identity_map_of(ctx, self), query))
 
     @sync_or_async
     def count(self, ctx: AnyContext, query: Query = ALL) -> int:
-        """How many match."""
+        """How many match, whatever the page. Raises QueryError, MySQLError."""
         return run_plan(ctx, search.count_plan(identity_map_of(ctx, self), query))
 
     @sync_or_async
     def exists(self, ctx: AnyContext, query: Query = ALL) -> bool:
-        """Whether any matches."""
+        """Whether any matches. Raises QueryError, MySQLError."""
         return run_plan(ctx, search.exists_plan(identity_map_of(ctx, self), query))
 
     @sync_or_async
     def from_sql(self, ctx: AnyContext, sql: str, *args: Any) -> list[E]:
-        """Entities from your own SELECT (``?`` for values), which must return the entity's columns by their names."""
+        """Entities from your own SELECT (``?`` for values), which must return the entity's columns by their names.
+
+        Raises QueryError, MySQLError.
+        """
         return run_plan(ctx, search.from_sql_plan(identity_map_of(ctx, self), sql, args))
 
     @overload
@@ -135,7 +141,7 @@ class SearchMethods(ProviderIdentity[E]):
         self, ctx: AsyncUnitOfWork, query: Query, /, *fields: QueryField[Any, Any]
     ) -> Coroutine[Any, Any, list[tuple[Any, ...]]]: ...
     def select(self, ctx: AnyContext, query: Query, /, *fields: QueryField[Any, Any]) -> Any:
-        """These columns only, a tuple for each row that matches; makes no entities."""
+        """These columns only, a tuple for each row that matches; makes no entities. Raises QueryError, MySQLError."""
         return run_plan(ctx, search.select_plan(identity_map_of(ctx, self), query, fields))
 
     @overload
@@ -145,8 +151,8 @@ class SearchMethods(ProviderIdentity[E]):
     def iterate(self, ctx: AnyContext, query: Query | None = None, batch: int = 1_000) -> Any:
         """Everything that matches, by id, ``batch`` rows a round trip, in constant memory.
 
-        A row written meanwhile is seen if its id is still to come; none comes twice. QueryError for a query with a
-        sort.
+        A row written meanwhile is seen if its id is still to come; none comes twice. Raises QueryError, also for a
+        query with a sort, and MySQLError.
         """
         identity_map = identity_map_of(ctx, self)
         return ctx._iterate(search.Iteration(identity_map, Query() if query is None else query, batch))
@@ -166,7 +172,8 @@ class SearchMethods(ProviderIdentity[E]):
     def aggregate(self, ctx: AnyContext, query: Query | GroupedQuery, **aggregates: Aggregate) -> Any:
         """What the server computes of the rows that match: ``aggregate(ctx, q, total=sum_(F.price), n=count())``.
 
-        A value for each name; of a query with ``group_by`` a list, each with the values it is grouped by.
+        A value for each name; of a query with ``group_by`` a list, each with the values it is grouped by. Raises
+        QueryError, MySQLError.
         """
         identity_map = identity_map_of(ctx, self)
         if isinstance(query, GroupedQuery):

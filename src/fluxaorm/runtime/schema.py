@@ -51,52 +51,56 @@ class EngineSchema:
 
     def __init__(self, engine: SchemaEnginePort, metadata: EntitySchema) -> None:
         self._engine = engine
-        self.metadata = metadata
-        """Everything that was resolved from the definition; immutable."""
+        self._metadata = metadata
         self._options: dict[str, Any] = {}
 
     def __repr__(self) -> str:
         return f"<EngineSchema {self.name} table={self.table_name!r} columns={len(self.columns)}>"
 
     @property
+    def metadata(self) -> EntitySchema:
+        """Everything that was resolved from the definition; immutable."""
+        return self._metadata
+
+    @property
     def name(self) -> str:
         """Class name of definition and generated entity."""
-        return self.metadata.name
+        return self._metadata.name
 
     @property
     def table_name(self) -> str:
         """The table's name."""
-        return self.metadata.table
+        return self._metadata.table
 
     @property
     def mysql_pool(self) -> str:
         """Code of the MySQL pool."""
-        return self.metadata.mysql_pool
+        return self._metadata.mysql_pool
 
     @property
     def columns(self) -> tuple[ColumnSchema, ...]:
         """Every column, the id first."""
-        return self.metadata.columns
+        return self._metadata.columns
 
     @property
     def by_field(self) -> Mapping[str, ColumnSchema]:
         """Columns by field name."""
-        return self.metadata.by_field
+        return self._metadata.by_field
 
     @property
     def indexes(self) -> tuple[IndexSchema, ...]:
         """Every index besides the primary key."""
-        return self.metadata.indexes
+        return self._metadata.indexes
 
     @property
     def unique_indexes(self) -> tuple[IndexSchema, ...]:
         """The unique ones of them."""
-        return self.metadata.unique_indexes
+        return self._metadata.unique_indexes
 
     @property
     def references(self) -> tuple[ReferenceSchema, ...]:
         """Fields that refer to other entities."""
-        return self.metadata.references
+        return self._metadata.references
 
     @property
     def enums(self) -> Mapping[str, EnumSchema]:
@@ -106,12 +110,12 @@ class EngineSchema:
     @property
     def cache(self) -> CacheSchema:
         """The cache options as declared."""
-        return self.metadata.cache
+        return self._metadata.cache
 
     @property
     def fingerprint(self) -> str:
         """A hash of everything that generated code and cached rows depend on."""
-        return self.metadata.fingerprint
+        return self._metadata.fingerprint
 
     # the table
 
@@ -123,7 +127,7 @@ class EngineSchema:
         ``allow_destructive`` runs them too. Raises as ``Alter.exec`` does; alters that were run before stay.
         """
         engine = self._checked_outside(ctx)
-        return run_plan(ctx, table_operations.update_schema_plan(ctx, engine, self.metadata, allow_destructive))
+        return run_plan(ctx, table_operations.update_schema_plan(ctx, engine, self._metadata, allow_destructive))
 
     @sync_or_async
     def update_schema_and_truncate(self, ctx: AnyContext) -> None:

@@ -74,7 +74,7 @@ def test_a_value_that_does_not_fit_is_refused_and_the_old_one_stays(
 ) -> None:
     """The error says which entity and field, what was given and what would fit."""
     case, row = FIELDS[name], kinds_subject().rows[0]
-    entity: Any = engine.provider(KindsEntity).new(ctx, **row)  # type: ignore[attr-defined]  # generated
+    entity: Any = engine.provider(KindsEntity).new(ctx, **row)
     if not new:
         ctx.flush()
     before = getattr(entity, attribute(name))

@@ -153,7 +153,7 @@ def test_generated_code_of_another_definition_is_told(engine: Engine, shell: She
     _applied(engine)
     schema = engine.schema(ParcelEntity).metadata
     provider = MemoryPackage({schema.name: schema}).provider(schema.name)
-    type(provider).fingerprint = "0" * 16
+    type(provider)._fingerprint = "0" * 16
 
     (problem,) = shell.do(engine.check(shell.context(engine), [provider]))
 

@@ -18,6 +18,7 @@ from fluxaorm.codegen.render import GeneratedSource, render_entity
 from fluxaorm.entity.resolve.definitions import resolve_entities
 from fluxaorm.errors import CodegenError
 from tests.golden.cases import PACKAGES, Case
+from tests.support.insides import entity_class_of, enum_classes_of, fingerprint_of
 
 
 def _package(*entities: type[Any]) -> MemoryPackage:
@@ -52,7 +53,7 @@ def test_every_golden_package_also_compiles_in_memory(case: Case) -> None:
 
     providers = {name: package.provider(name) for name in schemas}
     assert {name: schema.fingerprint for name, schema in schemas.items()} == {
-        name: provider.fingerprint for name, provider in providers.items()
+        name: fingerprint_of(provider) for name, provider in providers.items()
     }
 
 
@@ -91,7 +92,7 @@ def test_enums_of_a_package_are_shared_by_its_modules() -> None:
     provider = package.provider("CarEntity")
 
     enums: Any = package.module("enums")
-    assert [enums.CarColour] == list(provider.enum_classes.values())
+    assert [enums.CarColour] == enum_classes_of(provider)
     assert ["green", "grey"] == list(enums.OwnerColour)
 
 
@@ -112,13 +113,14 @@ def test_definitions_made_in_a_function_work() -> None:
 
     provider = _package(RideEntity).provider("RideEntity")
 
-    assert ("RideEntity", "RideEntity") == (provider.entity_name, provider.entity_class.__name__)
+    assert ("RideEntity", "RideEntity") == (provider.entity_name, entity_class_of(provider).__name__)
 
 
 def test_tracebacks_show_the_source() -> None:
     """An error inside generated code must not end at an invisible line."""
     provider: Any = _package(CarEntity, OwnerEntity).provider("CarEntity")
-    entity = provider.entity_class.__new__(provider.entity_class)
+    entity_class: Any = entity_class_of(provider)
+    entity = entity_class.__new__(entity_class)
 
     with pytest.raises(AttributeError) as caught:
         _ = entity.name
@@ -137,7 +139,7 @@ def test_nothing_is_put_where_others_could_import_it_from() -> None:
     first, second = _package(CarEntity, OwnerEntity), _package(CarEntity, OwnerEntity)
 
     assert first.provider("CarEntity") is not second.provider("CarEntity")
-    assert first.provider("CarEntity").entity_class is not second.provider("CarEntity").entity_class
+    assert entity_class_of(first.provider("CarEntity")) is not entity_class_of(second.provider("CarEntity"))
     assert set() == {name for name in set(sys.modules) - before if "car_entity" in name or "enums" in name}
 
 

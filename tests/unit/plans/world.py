@@ -69,9 +69,9 @@ class ThingProvider:
     """What a binding needs of a provider."""
 
     entity_name: ClassVar[str] = "Thing"
-    fingerprint: ClassVar[str] = "f" * 16
-    entity_class: ClassVar[type[TrackedEntity]] = Thing
-    enum_classes: ClassVar[Mapping[int, type[Any]]] = {}
+    _fingerprint: ClassVar[str] = "f" * 16
+    _entity_class: ClassVar[type[TrackedEntity]] = Thing
+    _enum_classes: ClassVar[Mapping[int, type[Any]]] = {}
 
 
 class StateOnlyEngine:

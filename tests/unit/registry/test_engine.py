@@ -36,8 +36,8 @@ from tests.unit.registry import models
 def _provider(engine: Engine, definition: type[Entity]) -> Any:
     """As much of a provider as a binding looks at."""
     fingerprint = core(engine).schemas[definition.__name__].fingerprint
-    members = {"entity_name": definition.__name__, "fingerprint": fingerprint, "entity_class": object}
-    return type("HandMadeProvider", (), {**members, "enum_classes": {}})()
+    members = {"entity_name": definition.__name__, "_fingerprint": fingerprint, "_entity_class": object}
+    return type("HandMadeProvider", (), {**members, "_enum_classes": {}})()
 
 
 def _engine(*entities: type[Entity], register: Callable[[Registry], object] = lambda registry: None) -> Engine:
@@ -136,7 +136,7 @@ def test_a_provider_of_another_definition_is_stale() -> None:
     """Code that was generated before the definition changed would read the wrong columns."""
     engine = _engine(models.PlainEntity)
     provider = _provider(engine, models.PlainEntity)
-    provider.fingerprint = "0123456789abcdef"
+    provider._fingerprint = "0123456789abcdef"
 
     with pytest.raises(StaleGeneratedCodeError, match=r"PlainEntity: .*fluxaorm generate"):
         core(engine).binding(provider)

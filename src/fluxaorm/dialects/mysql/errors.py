@@ -167,11 +167,8 @@ def error_of(errno: int, message: str, pool: str, statement: str) -> MySQLError:
     kind = DeadlockError if errno in DEADLOCKS else MySQLConnectionError if errno in CONNECTION_ERRORS else MySQLError
     error = kind(reason, errno=errno, pool=pool, statement=statement)
     error._transaction_goes_on = errno == LOCK_NOT_FREE
-    error._was_killed, error._hung_up, error._refused_login = (
-        errno in KILLED,
-        errno in HANG_UPS,
-        errno in REFUSED_LOGINS,
-    )
+    error._was_killed, error._hung_up = errno in KILLED, errno in HANG_UPS
+    error._refused_login = errno in REFUSED_LOGINS
     return error
 
 

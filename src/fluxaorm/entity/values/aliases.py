@@ -56,19 +56,33 @@ class JsonMarker:
 
 
 Int8: TypeAlias = Annotated[int, _signed("Int8", "tinyint", 8)]
+"""tinyint: -128 to 127."""
 Int16: TypeAlias = Annotated[int, _signed("Int16", "smallint", 16)]
+"""smallint: -32,768 to 32,767."""
 MediumInt: TypeAlias = Annotated[int, _signed("MediumInt", "mediumint", 24)]
+"""mediumint: -8,388,608 to 8,388,607."""
 Int32: TypeAlias = Annotated[int, _signed("Int32", "int", 32)]
+"""int: -2**31 to 2**31 - 1."""
 Int64: TypeAlias = Annotated[int, _signed("Int64", "bigint", 64)]
+"""bigint: -2**63 to 2**63 - 1; a plain ``int`` is this."""
 UInt8: TypeAlias = Annotated[int, _unsigned("UInt8", "tinyint", 8)]
+"""tinyint unsigned: 0 to 255."""
 UInt16: TypeAlias = Annotated[int, _unsigned("UInt16", "smallint", 16)]
+"""smallint unsigned: 0 to 65,535."""
 UMediumInt: TypeAlias = Annotated[int, _unsigned("UMediumInt", "mediumint", 24)]
+"""mediumint unsigned: 0 to 16,777,215."""
 UInt32: TypeAlias = Annotated[int, _unsigned("UInt32", "int", 32)]
+"""int unsigned: 0 to 2**32 - 1."""
 UInt64: TypeAlias = Annotated[int, _unsigned("UInt64", "bigint", 64)]
+"""bigint unsigned: 0 to 2**64 - 1."""
 Float32: TypeAlias = Annotated[float, Float32Marker()]
+"""float: a binary32 number; a plain ``float`` is a double."""
 Reference: TypeAlias = Annotated[int | T, ReferenceMarker()]
+"""The id of a row of T; setters take an id or a T."""
 References: TypeAlias = Annotated[list[int | T], ReferencesMarker()]
+"""A JSON list of ids of T; setters take ids and Ts."""
 Json: TypeAlias = Annotated[T, JsonMarker()]
+"""json: any value of the type T."""
 
 INT64 = _signed("Int64", "bigint", 64)
 UINT64 = _unsigned("UInt64", "bigint", 64)

@@ -36,11 +36,11 @@ class ProviderPort(Protocol):
     """What a binding needs of a provider."""
 
     entity_name: ClassVar[str]
-    fingerprint: ClassVar[str]
+    _fingerprint: ClassVar[str]
     """Of the definition the code was generated from."""
-    entity_class: ClassVar[type[Any]]
+    _entity_class: ClassVar[type[Any]]
     """The generated class, a ``TrackedEntity``."""
-    enum_classes: ClassVar[Mapping[int, type[Any]]]
+    _enum_classes: ClassVar[Mapping[int, type[Any]]]
     """Position -> generated StrEnum, for columns whose enum came from a Literal."""
 
 
@@ -110,7 +110,7 @@ class BoundEntity:
         self.lone_intent_ms = int(1_000 * (_lock_waits(schema, schemas) * dialect.lock_seconds + SPARE_SECONDS))
         """How long the intents of a statement on one row last: longer than it can, also when nobody renews them."""
         self.width = len(schema.columns)
-        self.entity_class = provider.entity_class
+        self.entity_class = provider._entity_class
         self.local = self._make_local(monotonic, trust)
         self.counts = CacheCounts()
         self.reader: RowReaderPort | None = None
@@ -129,7 +129,7 @@ class BoundEntity:
         unique = [position for index in schema.indexes if index.unique for position in index.positions]
         self.key_positions = tuple(dict.fromkeys(unique))
         """Columns of unique indexes."""
-        self.shaped = frozenset((*self.json_positions, *provider.enum_classes))
+        self.shaped = frozenset((*self.json_positions, *provider._enum_classes))
         """Columns whose rows keep another shape than ``check`` gives."""
         self.encoders = tuple(None if column.encode is as_is else column.encode for column in schema.columns)
         """Position -> Python form to Param; None where they are the same."""
@@ -170,7 +170,7 @@ class BoundEntity:
         return LocalRows(cache.local_limit, cache.local_ttl_ms / 1000, monotonic, trust)
 
     def _decoder(self, column: ColumnSchema) -> Callable[[Any], Any]:
-        enum_class = self.provider.enum_classes.get(column.index)
+        enum_class = self.provider._enum_classes.get(column.index)
         if enum_class is None or column.enum is None:
             return column.decode
         members = {text: enum_class(text) for text in column.enum.members}

@@ -60,6 +60,7 @@ class UnitOfWork:
         self._plain_identity = True
         """Whether an entity found in the identity map may be handed out without a further look."""
         self.closed = False
+        """Whether it was closed; nothing can be read or written through it any more."""
         self._in_use_by: Any = None
         """The thread whose plan runs, or the task whose flush does; None: nobody."""
         self._identity_maps: dict[Any, IdentityMap] = {}

@@ -60,7 +60,7 @@ def _stale(schemas: Mapping[str, EntitySchema], providers: Iterable[ProviderPort
         schema = schemas.get(provider.entity_name)
         if schema is None:
             yield f"{provider.entity_name}: there is generated code of it, and no definition is registered"
-        elif schema.fingerprint != provider.fingerprint:
+        elif schema.fingerprint != provider._fingerprint:
             yield f"{schema.name}: its generated code is out of date; run 'fluxaorm generate'"
 
 

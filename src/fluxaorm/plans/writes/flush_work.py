@@ -32,8 +32,11 @@ class FlushResult(msgspec.Struct, frozen=True):
     """How many rows a flush inserted, updated and deleted; a soft delete counts as deleted."""
 
     inserted: int = 0
+    """Rows that were new."""
     updated: int = 0
+    """Rows that were changed, restored ones among them."""
     deleted: int = 0
+    """Rows that were removed or marked deleted."""
 
 
 @dataclass(slots=True)

@@ -30,7 +30,7 @@ class BackslashEntity(EntityBase):
     __slots__ = ()
 
     def set(self, /, **values: Unpack[BackslashValues]) -> Self:
-        """Assign several fields, or none when one is refused: FieldValueError."""
+        """Assign several fields or none: FieldValueError, DetachedEntityError."""
         return self._set(values)
 
 
@@ -41,11 +41,11 @@ class BackslashFields(fields.Fields, entity="BackslashEntity"):
 
 
 class _BackslashProvider(Provider[BackslashEntity, BackslashFields, BackslashRow]):
-    """Queries of BackslashEntity."""
+    """Queries of BackslashEntity. Each may raise MySQLError, ContextClosedError."""
 
     table_name = "BackslashEntity"
-    fingerprint = "2945b8be9ea3e3ad"
-    entity_class = BackslashEntity
+    _fingerprint = "2945b8be9ea3e3ad"
+    _entity_class = BackslashEntity
     fields = BackslashFields()
 
     @sync_or_async
@@ -55,7 +55,7 @@ class _BackslashProvider(Provider[BackslashEntity, BackslashFields, BackslashRow
         /,
         **values: Unpack[BackslashValues],
     ) -> BackslashEntity:
-        """A new entity with an id; the next flush inserts it. FieldValueError."""
+        """A new entity for the next flush. FieldValueError, IdExhaustedError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -66,7 +66,7 @@ class _BackslashProvider(Provider[BackslashEntity, BackslashFields, BackslashRow
         id: int,
         **values: Unpack[BackslashValues],
     ) -> BackslashEntity:
-        """The same with an id of your own. QueryError for what cannot be one."""
+        """A new entity with this id. QueryError, FieldValueError, IdExhaustedError."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -77,7 +77,7 @@ class _BackslashProvider(Provider[BackslashEntity, BackslashFields, BackslashRow
         /,
         **changes: Unpack[BackslashChanges],
     ) -> int:
-        """Change all rows that match at once, without callbacks; their number."""
+        """Change all that match at once, no callbacks. QueryError, as `ctx.flush()`."""
         return self._update_where(ctx, query, changes)
 
 

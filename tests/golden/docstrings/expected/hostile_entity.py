@@ -32,7 +32,7 @@ class HostileEntity(EntityBase):
     __slots__ = ()
 
     def set(self, /, **values: Unpack[HostileValues]) -> Self:
-        """Assign several fields, or none when one is refused: FieldValueError."""
+        """Assign several fields or none: FieldValueError, DetachedEntityError."""
         return self._set(values)
 
 
@@ -43,16 +43,16 @@ class HostileFields(fields.Fields, entity="HostileEntity"):
 
 
 class _HostileProvider(Provider[HostileEntity, HostileFields, HostileRow]):
-    """Queries of HostileEntity."""
+    """Queries of HostileEntity. Each may raise MySQLError, ContextClosedError."""
 
     table_name = "HostileEntity"
-    fingerprint = "b6e88cf525a4ed82"
-    entity_class = HostileEntity
+    _fingerprint = "b6e88cf525a4ed82"
+    _entity_class = HostileEntity
     fields = HostileFields()
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[HostileValues]) -> HostileEntity:
-        """A new entity with an id; the next flush inserts it. FieldValueError."""
+        """A new entity for the next flush. FieldValueError, IdExhaustedError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -63,7 +63,7 @@ class _HostileProvider(Provider[HostileEntity, HostileFields, HostileRow]):
         id: int,
         **values: Unpack[HostileValues],
     ) -> HostileEntity:
-        """The same with an id of your own. QueryError for what cannot be one."""
+        """A new entity with this id. QueryError, FieldValueError, IdExhaustedError."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -74,7 +74,7 @@ class _HostileProvider(Provider[HostileEntity, HostileFields, HostileRow]):
         /,
         **changes: Unpack[HostileChanges],
     ) -> int:
-        """Change all rows that match at once, without callbacks; their number."""
+        """Change all that match at once, no callbacks. QueryError, as `ctx.flush()`."""
         return self._update_where(ctx, query, changes)
 
 

@@ -39,7 +39,7 @@ class LongEntity(EntityBase):
     __slots__ = ()
 
     def set(self, /, **values: Unpack[LongValues]) -> Self:
-        """Assign several fields, or none when one is refused: FieldValueError."""
+        """Assign several fields or none: FieldValueError, DetachedEntityError."""
         return self._set(values)
 
 
@@ -50,16 +50,16 @@ class LongFields(fields.Fields, entity="LongEntity"):
 
 
 class _LongProvider(Provider[LongEntity, LongFields, LongRow]):
-    """Queries of LongEntity."""
+    """Queries of LongEntity. Each may raise MySQLError, ContextClosedError."""
 
     table_name = "LongEntity"
-    fingerprint = "06f745c4c9596154"
-    entity_class = LongEntity
+    _fingerprint = "06f745c4c9596154"
+    _entity_class = LongEntity
     fields = LongFields()
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[LongValues]) -> LongEntity:
-        """A new entity with an id; the next flush inserts it. FieldValueError."""
+        """A new entity for the next flush. FieldValueError, IdExhaustedError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -70,7 +70,7 @@ class _LongProvider(Provider[LongEntity, LongFields, LongRow]):
         id: int,
         **values: Unpack[LongValues],
     ) -> LongEntity:
-        """The same with an id of your own. QueryError for what cannot be one."""
+        """A new entity with this id. QueryError, FieldValueError, IdExhaustedError."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -81,7 +81,7 @@ class _LongProvider(Provider[LongEntity, LongFields, LongRow]):
         /,
         **changes: Unpack[LongChanges],
     ) -> int:
-        """Change all rows that match at once, without callbacks; their number."""
+        """Change all that match at once, no callbacks. QueryError, as `ctx.flush()`."""
         return self._update_where(ctx, query, changes)
 
 

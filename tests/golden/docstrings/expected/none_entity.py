@@ -30,7 +30,7 @@ class NoneEntity(EntityBase):
     __slots__ = ()
 
     def set(self, /, **values: Unpack[NoneValues]) -> Self:
-        """Assign several fields, or none when one is refused: FieldValueError."""
+        """Assign several fields or none: FieldValueError, DetachedEntityError."""
         return self._set(values)
 
 
@@ -41,16 +41,16 @@ class NoneFields(fields.Fields, entity="NoneEntity"):
 
 
 class _NoneProvider(Provider[NoneEntity, NoneFields, NoneRow]):
-    """Queries of NoneEntity."""
+    """Queries of NoneEntity. Each may raise MySQLError, ContextClosedError."""
 
     table_name = "NoneEntity"
-    fingerprint = "f5e074070f99dc37"
-    entity_class = NoneEntity
+    _fingerprint = "f5e074070f99dc37"
+    _entity_class = NoneEntity
     fields = NoneFields()
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[NoneValues]) -> NoneEntity:
-        """A new entity with an id; the next flush inserts it. FieldValueError."""
+        """A new entity for the next flush. FieldValueError, IdExhaustedError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -61,7 +61,7 @@ class _NoneProvider(Provider[NoneEntity, NoneFields, NoneRow]):
         id: int,
         **values: Unpack[NoneValues],
     ) -> NoneEntity:
-        """The same with an id of your own. QueryError for what cannot be one."""
+        """A new entity with this id. QueryError, FieldValueError, IdExhaustedError."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -72,7 +72,7 @@ class _NoneProvider(Provider[NoneEntity, NoneFields, NoneRow]):
         /,
         **changes: Unpack[NoneChanges],
     ) -> int:
-        """Change all rows that match at once, without callbacks; their number."""
+        """Change all that match at once, no callbacks. QueryError, as `ctx.flush()`."""
         return self._update_where(ctx, query, changes)
 
 

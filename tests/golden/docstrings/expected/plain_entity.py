@@ -30,7 +30,7 @@ class PlainEntity(EntityBase):
     __slots__ = ()
 
     def set(self, /, **values: Unpack[PlainValues]) -> Self:
-        """Assign several fields, or none when one is refused: FieldValueError."""
+        """Assign several fields or none: FieldValueError, DetachedEntityError."""
         return self._set(values)
 
 
@@ -41,16 +41,16 @@ class PlainFields(fields.Fields, entity="PlainEntity"):
 
 
 class _PlainProvider(Provider[PlainEntity, PlainFields, PlainRow]):
-    """Queries of PlainEntity."""
+    """Queries of PlainEntity. Each may raise MySQLError, ContextClosedError."""
 
     table_name = "PlainEntity"
-    fingerprint = "4fea068010ef14a1"
-    entity_class = PlainEntity
+    _fingerprint = "4fea068010ef14a1"
+    _entity_class = PlainEntity
     fields = PlainFields()
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[PlainValues]) -> PlainEntity:
-        """A new entity with an id; the next flush inserts it. FieldValueError."""
+        """A new entity for the next flush. FieldValueError, IdExhaustedError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -61,7 +61,7 @@ class _PlainProvider(Provider[PlainEntity, PlainFields, PlainRow]):
         id: int,
         **values: Unpack[PlainValues],
     ) -> PlainEntity:
-        """The same with an id of your own. QueryError for what cannot be one."""
+        """A new entity with this id. QueryError, FieldValueError, IdExhaustedError."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -72,7 +72,7 @@ class _PlainProvider(Provider[PlainEntity, PlainFields, PlainRow]):
         /,
         **changes: Unpack[PlainChanges],
     ) -> int:
-        """Change all rows that match at once, without callbacks; their number."""
+        """Change all that match at once, no callbacks. QueryError, as `ctx.flush()`."""
         return self._update_where(ctx, query, changes)
 
 

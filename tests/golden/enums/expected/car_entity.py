@@ -153,7 +153,7 @@ class CarEntity(EntityBase):
         self._assign(9, value)
 
     def set(self, /, **values: Unpack[CarValues]) -> Self:
-        """Assign several fields, or none when one is refused: FieldValueError."""
+        """Assign several fields or none: FieldValueError, DetachedEntityError."""
         return self._set(values)
 
 
@@ -173,12 +173,12 @@ class CarFields(fields.Fields, entity="CarEntity"):
 
 
 class _CarProvider(Provider[CarEntity, CarFields, CarRow]):
-    """Queries of CarEntity."""
+    """Queries of CarEntity. Each may raise MySQLError, ContextClosedError."""
 
     table_name = "CarEntity"
-    fingerprint = "cd6e7846772ec606"
-    entity_class = CarEntity
-    enum_classes = MappingProxyType(
+    _fingerprint = "cd6e7846772ec606"
+    _entity_class = CarEntity
+    _enum_classes = MappingProxyType(
         {
             1: CarStatus,
             2: CarMood,
@@ -191,7 +191,7 @@ class _CarProvider(Provider[CarEntity, CarFields, CarRow]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[CarValues]) -> CarEntity:
-        """A new entity with an id; the next flush inserts it. FieldValueError."""
+        """A new entity for the next flush. FieldValueError, IdExhaustedError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -202,7 +202,7 @@ class _CarProvider(Provider[CarEntity, CarFields, CarRow]):
         id: int,
         **values: Unpack[CarValues],
     ) -> CarEntity:
-        """The same with an id of your own. QueryError for what cannot be one."""
+        """A new entity with this id. QueryError, FieldValueError, IdExhaustedError."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -213,7 +213,7 @@ class _CarProvider(Provider[CarEntity, CarFields, CarRow]):
         /,
         **changes: Unpack[CarChanges],
     ) -> int:
-        """Change all rows that match at once, without callbacks; their number."""
+        """Change all that match at once, no callbacks. QueryError, as `ctx.flush()`."""
         return self._update_where(ctx, query, changes)
 
 

@@ -59,7 +59,7 @@ class TaskEntity(EntityBase):
         self._assign(2, value)
 
     def set(self, /, **values: Unpack[TaskValues]) -> Self:
-        """Assign several fields, or none when one is refused: FieldValueError."""
+        """Assign several fields or none: FieldValueError, DetachedEntityError."""
         return self._set(values)
 
 
@@ -72,17 +72,17 @@ class TaskFields(fields.Fields, entity="TaskEntity"):
 
 
 class _TaskProvider(Provider[TaskEntity, TaskFields, TaskRow]):
-    """Queries of TaskEntity."""
+    """Queries of TaskEntity. Each may raise MySQLError, ContextClosedError."""
 
     table_name = "TaskEntity"
-    fingerprint = "a0466f6cb4a11fe2"
-    entity_class = TaskEntity
-    enum_classes = MappingProxyType({1: Priority, 2: TaskOdd})
+    _fingerprint = "a0466f6cb4a11fe2"
+    _entity_class = TaskEntity
+    _enum_classes = MappingProxyType({1: Priority, 2: TaskOdd})
     fields = TaskFields()
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[TaskValues]) -> TaskEntity:
-        """A new entity with an id; the next flush inserts it. FieldValueError."""
+        """A new entity for the next flush. FieldValueError, IdExhaustedError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -93,7 +93,7 @@ class _TaskProvider(Provider[TaskEntity, TaskFields, TaskRow]):
         id: int,
         **values: Unpack[TaskValues],
     ) -> TaskEntity:
-        """The same with an id of your own. QueryError for what cannot be one."""
+        """A new entity with this id. QueryError, FieldValueError, IdExhaustedError."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -104,7 +104,7 @@ class _TaskProvider(Provider[TaskEntity, TaskFields, TaskRow]):
         /,
         **changes: Unpack[TaskChanges],
     ) -> int:
-        """Change all rows that match at once, without callbacks; their number."""
+        """Change all that match at once, no callbacks. QueryError, as `ctx.flush()`."""
         return self._update_where(ctx, query, changes)
 
 

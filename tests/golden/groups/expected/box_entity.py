@@ -313,26 +313,26 @@ class BoxEntity(EntityBase):
 
     @sync_or_async
     def get_shelves_1(self, ctx: AnyContext) -> ShelfEntity | None:
-        """What `shelves_1` refers to, or None."""
+        """What `shelves_1` refers to, or None. MySQLError, ContextClosedError."""
         return self._reference(ctx, shelf_entity.ShelfEntityProvider, 11)
 
     @sync_or_async
     def must_get_shelves_1(self, ctx: AnyContext) -> ShelfEntity:
-        """The same, or EntityNotFoundError."""
+        """What `shelves_1` refers to. EntityNotFoundError, as `get_shelves_1`."""
         return self._must_reference(ctx, shelf_entity.ShelfEntityProvider, 11)
 
     @sync_or_async
     def get_shelves_2(self, ctx: AnyContext) -> ShelfEntity | None:
-        """What `shelves_2` refers to, or None."""
+        """What `shelves_2` refers to, or None. MySQLError, ContextClosedError."""
         return self._reference(ctx, shelf_entity.ShelfEntityProvider, 12)
 
     @sync_or_async
     def must_get_shelves_2(self, ctx: AnyContext) -> ShelfEntity:
-        """The same, or EntityNotFoundError."""
+        """What `shelves_2` refers to. EntityNotFoundError, as `get_shelves_2`."""
         return self._must_reference(ctx, shelf_entity.ShelfEntityProvider, 12)
 
     def set(self, /, **values: Unpack[BoxValues]) -> Self:
-        """Assign several fields, or none when one is refused: FieldValueError."""
+        """Assign several fields or none: FieldValueError, DetachedEntityError."""
         return self._set(values)
 
 
@@ -365,12 +365,12 @@ class BoxFields(fields.Fields, entity="BoxEntity"):
 
 
 class _BoxProvider(Provider[BoxEntity, BoxFields, BoxRow]):
-    """Queries of BoxEntity."""
+    """Queries of BoxEntity. Each may raise MySQLError, ContextClosedError."""
 
     table_name = "BoxEntity"
-    fingerprint = "2ad509b6a2653325"
-    entity_class = BoxEntity
-    enum_classes = MappingProxyType(
+    _fingerprint = "2ad509b6a2653325"
+    _entity_class = BoxEntity
+    _enum_classes = MappingProxyType(
         {
             4: BoxSenderCountryContinent,
             9: BoxKinds,
@@ -381,7 +381,7 @@ class _BoxProvider(Provider[BoxEntity, BoxFields, BoxRow]):
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[BoxValues]) -> BoxEntity:
-        """A new entity with an id; the next flush inserts it. FieldValueError."""
+        """A new entity for the next flush. FieldValueError, IdExhaustedError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -392,7 +392,7 @@ class _BoxProvider(Provider[BoxEntity, BoxFields, BoxRow]):
         id: int,
         **values: Unpack[BoxValues],
     ) -> BoxEntity:
-        """The same with an id of your own. QueryError for what cannot be one."""
+        """A new entity with this id. QueryError, FieldValueError, IdExhaustedError."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -403,7 +403,7 @@ class _BoxProvider(Provider[BoxEntity, BoxFields, BoxRow]):
         /,
         **changes: Unpack[BoxChanges],
     ) -> int:
-        """Change all rows that match at once, without callbacks; their number."""
+        """Change all that match at once, no callbacks. QueryError, as `ctx.flush()`."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async

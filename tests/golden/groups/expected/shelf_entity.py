@@ -30,7 +30,7 @@ class ShelfEntity(EntityBase):
     __slots__ = ()
 
     def set(self, /, **values: Unpack[ShelfValues]) -> Self:
-        """Assign several fields, or none when one is refused: FieldValueError."""
+        """Assign several fields or none: FieldValueError, DetachedEntityError."""
         return self._set(values)
 
 
@@ -45,16 +45,16 @@ class ShelfReference(ShelfFields, fields.ReferenceField[ShelfEntity, fields.IdVa
 
 
 class _ShelfProvider(Provider[ShelfEntity, ShelfFields, ShelfRow]):
-    """Queries of ShelfEntity."""
+    """Queries of ShelfEntity. Each may raise MySQLError, ContextClosedError."""
 
     table_name = "ShelfEntity"
-    fingerprint = "79039825f495464d"
-    entity_class = ShelfEntity
+    _fingerprint = "79039825f495464d"
+    _entity_class = ShelfEntity
     fields = ShelfFields()
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[ShelfValues]) -> ShelfEntity:
-        """A new entity with an id; the next flush inserts it. FieldValueError."""
+        """A new entity for the next flush. FieldValueError, IdExhaustedError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -65,7 +65,7 @@ class _ShelfProvider(Provider[ShelfEntity, ShelfFields, ShelfRow]):
         id: int,
         **values: Unpack[ShelfValues],
     ) -> ShelfEntity:
-        """The same with an id of your own. QueryError for what cannot be one."""
+        """A new entity with this id. QueryError, FieldValueError, IdExhaustedError."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -76,7 +76,7 @@ class _ShelfProvider(Provider[ShelfEntity, ShelfFields, ShelfRow]):
         /,
         **changes: Unpack[ShelfChanges],
     ) -> int:
-        """Change all rows that match at once, without callbacks; their number."""
+        """Change all that match at once, no callbacks. QueryError, as `ctx.flush()`."""
         return self._update_where(ctx, query, changes)
 
 

@@ -119,7 +119,7 @@ class MapEntity(EntityBase):
         self._assign(7, value)
 
     def set(self, /, **values: Unpack[MapValues]) -> Self:
-        """Assign several fields, or none when one is refused: FieldValueError."""
+        """Assign several fields or none: FieldValueError, DetachedEntityError."""
         return self._set(values)
 
 
@@ -137,16 +137,16 @@ class MapFields(fields.Fields, entity="MapEntity"):
 
 
 class _MapProvider(Provider[MapEntity, MapFields, MapRow]):
-    """Queries of MapEntity."""
+    """Queries of MapEntity. Each may raise MySQLError, ContextClosedError."""
 
     table_name = "MapEntity"
-    fingerprint = "85e5731259e0ad76"
-    entity_class = MapEntity
+    _fingerprint = "85e5731259e0ad76"
+    _entity_class = MapEntity
     fields = MapFields()
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[MapValues]) -> MapEntity:
-        """A new entity with an id; the next flush inserts it. FieldValueError."""
+        """A new entity for the next flush. FieldValueError, IdExhaustedError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -157,7 +157,7 @@ class _MapProvider(Provider[MapEntity, MapFields, MapRow]):
         id: int,
         **values: Unpack[MapValues],
     ) -> MapEntity:
-        """The same with an id of your own. QueryError for what cannot be one."""
+        """A new entity with this id. QueryError, FieldValueError, IdExhaustedError."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -168,7 +168,7 @@ class _MapProvider(Provider[MapEntity, MapFields, MapRow]):
         /,
         **changes: Unpack[MapChanges],
     ) -> int:
-        """Change all rows that match at once, without callbacks; their number."""
+        """Change all that match at once, no callbacks. QueryError, as `ctx.flush()`."""
         return self._update_where(ctx, query, changes)
 
 

@@ -107,7 +107,7 @@ class AccountEntity(EntityBase):
         self._assign(7, value)
 
     def set(self, /, **values: Unpack[AccountValues]) -> Self:
-        """Assign several fields, or none when one is refused: FieldValueError."""
+        """Assign several fields or none: FieldValueError, DetachedEntityError."""
         return self._set(values)
 
     def force_delete(self) -> None:
@@ -134,16 +134,16 @@ class AccountFields(fields.Fields, entity="AccountEntity"):
 
 
 class _AccountProvider(Provider[AccountEntity, AccountFields, AccountRow]):
-    """Queries of AccountEntity."""
+    """Queries of AccountEntity. Each may raise MySQLError, ContextClosedError."""
 
     table_name = "accounts"
-    fingerprint = "72eac12e71ef2355"
-    entity_class = AccountEntity
+    _fingerprint = "72eac12e71ef2355"
+    _entity_class = AccountEntity
     fields = AccountFields()
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[AccountValues]) -> AccountEntity:
-        """A new entity with an id; the next flush inserts it. FieldValueError."""
+        """A new entity for the next flush. FieldValueError, IdExhaustedError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -154,7 +154,7 @@ class _AccountProvider(Provider[AccountEntity, AccountFields, AccountRow]):
         id: int,
         **values: Unpack[AccountValues],
     ) -> AccountEntity:
-        """The same with an id of your own. QueryError for what cannot be one."""
+        """A new entity with this id. QueryError, FieldValueError, IdExhaustedError."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -165,7 +165,7 @@ class _AccountProvider(Provider[AccountEntity, AccountFields, AccountRow]):
         /,
         **changes: Unpack[AccountChanges],
     ) -> int:
-        """Change all rows that match at once, without callbacks; their number."""
+        """Change all that match at once, no callbacks. QueryError, as `ctx.flush()`."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async
@@ -176,7 +176,7 @@ class _AccountProvider(Provider[AccountEntity, AccountFields, AccountRow]):
         /,
         **defaults: Unpack[AccountValues],
     ) -> tuple[AccountEntity, bool]:
-        """The one with these unique values, or a new one: then True, and flushed."""
+        """By unique values, or new, flushed, and True. QueryError, as `ctx.flush()`."""
         return self._get_or_create(ctx, unique, defaults)
 
     @sync_or_async
@@ -186,7 +186,7 @@ class _AccountProvider(Provider[AccountEntity, AccountFields, AccountRow]):
         email: str,
         **_: Unpack[LookUp],
     ) -> AccountEntity | None:
-        """The one with this email, or None."""
+        """The one with this email, or None. QueryError."""
         return self._get_by_unique(ctx, "email", (email,), **_)
 
     @sync_or_async
@@ -196,7 +196,7 @@ class _AccountProvider(Provider[AccountEntity, AccountFields, AccountRow]):
         email: str,
         **_: Unpack[LookUp],
     ) -> AccountEntity:
-        """The same, or EntityNotFoundError."""
+        """The one with this email. EntityNotFoundError, QueryError."""
         return self._must_get_by_unique(ctx, "email", (email,), **_)
 
     @sync_or_async
@@ -207,7 +207,7 @@ class _AccountProvider(Provider[AccountEntity, AccountFields, AccountRow]):
         region: str,
         **_: Unpack[LookUp],
     ) -> AccountEntity | None:
-        """The one with this name and region, or None."""
+        """The one with this name and region, or None. QueryError."""
         return self._get_by_unique(ctx, "Person_1", (name, region), **_)
 
     @sync_or_async
@@ -218,7 +218,7 @@ class _AccountProvider(Provider[AccountEntity, AccountFields, AccountRow]):
         region: str,
         **_: Unpack[LookUp],
     ) -> AccountEntity:
-        """The same, or EntityNotFoundError."""
+        """The one with this name and region. EntityNotFoundError, QueryError."""
         return self._must_get_by_unique(ctx, "Person_1", (name, region), **_)
 
 

@@ -134,7 +134,9 @@ class CustomerShippingAddressVerificationEntity(EntityBase):
         self,
         ctx: AnyContext,
     ) -> CustomerSupportRepresentativeEntity | None:
-        """What `verified_by_customer_support_representative` refers to, or None."""
+        """What `verified_by_customer_support_representative` refers to, or None.
+        MySQLError, ContextClosedError.
+        """
         return self._reference(
             ctx,
             customer_support_representative_entity.CustomerSupportRepresentativeEntityProvider,
@@ -146,7 +148,9 @@ class CustomerShippingAddressVerificationEntity(EntityBase):
         self,
         ctx: AnyContext,
     ) -> CustomerSupportRepresentativeEntity:
-        """The same, or EntityNotFoundError."""
+        """What `verified_by_customer_support_representative` refers to.
+        EntityNotFoundError, as `get_verified_by_customer_support_representative`.
+        """
         return self._must_reference(
             ctx,
             customer_support_representative_entity.CustomerSupportRepresentativeEntityProvider,
@@ -158,7 +162,7 @@ class CustomerShippingAddressVerificationEntity(EntityBase):
         /,
         **values: Unpack[CustomerShippingAddressVerificationValues],
     ) -> Self:
-        """Assign several fields, or none when one is refused: FieldValueError."""
+        """Assign several fields or none: FieldValueError, DetachedEntityError."""
         return self._set(values)
 
 
@@ -184,12 +188,14 @@ class _CustomerShippingAddressVerificationProvider(
         CustomerShippingAddressVerificationRow,
     ],
 ):
-    """Queries of CustomerShippingAddressVerificationEntity."""
+    """Queries of CustomerShippingAddressVerificationEntity. Each may raise
+    MySQLError, ContextClosedError.
+    """
 
     table_name = "CustomerShippingAddressVerificationEntity"
-    fingerprint = "931dcd8019d6cb34"
-    entity_class = CustomerShippingAddressVerificationEntity
-    enum_classes = MappingProxyType({1: CustomerShippingAddressVerificationStatus})
+    _fingerprint = "931dcd8019d6cb34"
+    _entity_class = CustomerShippingAddressVerificationEntity
+    _enum_classes = MappingProxyType({1: CustomerShippingAddressVerificationStatus})
     fields = CustomerShippingAddressVerificationFields()
 
     @sync_or_async
@@ -199,7 +205,7 @@ class _CustomerShippingAddressVerificationProvider(
         /,
         **values: Unpack[CustomerShippingAddressVerificationValues],
     ) -> CustomerShippingAddressVerificationEntity:
-        """A new entity with an id; the next flush inserts it. FieldValueError."""
+        """A new entity for the next flush. FieldValueError, IdExhaustedError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -210,7 +216,7 @@ class _CustomerShippingAddressVerificationProvider(
         id: int,
         **values: Unpack[CustomerShippingAddressVerificationValues],
     ) -> CustomerShippingAddressVerificationEntity:
-        """The same with an id of your own. QueryError for what cannot be one."""
+        """A new entity with this id. QueryError, FieldValueError, IdExhaustedError."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -221,7 +227,7 @@ class _CustomerShippingAddressVerificationProvider(
         /,
         **changes: Unpack[CustomerShippingAddressVerificationChanges],
     ) -> int:
-        """Change all rows that match at once, without callbacks; their number."""
+        """Change all that match at once, no callbacks. QueryError, as `ctx.flush()`."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async
@@ -232,7 +238,7 @@ class _CustomerShippingAddressVerificationProvider(
         /,
         **defaults: Unpack[CustomerShippingAddressVerificationValues],
     ) -> tuple[CustomerShippingAddressVerificationEntity, bool]:
-        """The one with these unique values, or a new one: then True, and flushed."""
+        """By unique values, or new, flushed, and True. QueryError, as `ctx.flush()`."""
         return self._get_or_create(ctx, unique, defaults)
 
     @sync_or_async
@@ -245,7 +251,7 @@ class _CustomerShippingAddressVerificationProvider(
         **_: Unpack[LookUp],
     ) -> CustomerShippingAddressVerificationEntity | None:  # fmt: skip
         """The one with this verified_by_customer_support_representative and
-        verification_status and number, or None.
+        verification_status and number, or None. QueryError.
         """
         return self._get_by_unique(
             ctx,
@@ -263,7 +269,9 @@ class _CustomerShippingAddressVerificationProvider(
         number: int,
         **_: Unpack[LookUp],
     ) -> CustomerShippingAddressVerificationEntity:  # fmt: skip
-        """The same, or EntityNotFoundError."""
+        """The one with this verified_by_customer_support_representative and
+        verification_status and number. EntityNotFoundError, QueryError.
+        """
         return self._must_get_by_unique(
             ctx,
             "representative_status",

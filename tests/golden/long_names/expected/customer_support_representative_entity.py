@@ -33,7 +33,7 @@ class CustomerSupportRepresentativeEntity(EntityBase):
     __slots__ = ()
 
     def set(self, /, **values: Unpack[CustomerSupportRepresentativeValues]) -> Self:
-        """Assign several fields, or none when one is refused: FieldValueError."""
+        """Assign several fields or none: FieldValueError, DetachedEntityError."""
         return self._set(values)
 
 
@@ -60,11 +60,13 @@ class _CustomerSupportRepresentativeProvider(
         CustomerSupportRepresentativeRow,
     ],
 ):
-    """Queries of CustomerSupportRepresentativeEntity."""
+    """Queries of CustomerSupportRepresentativeEntity. Each may raise MySQLError,
+    ContextClosedError.
+    """
 
     table_name = "CustomerSupportRepresentativeEntity"
-    fingerprint = "0931cbd420f2794a"
-    entity_class = CustomerSupportRepresentativeEntity
+    _fingerprint = "0931cbd420f2794a"
+    _entity_class = CustomerSupportRepresentativeEntity
     fields = CustomerSupportRepresentativeFields()
 
     @sync_or_async
@@ -74,7 +76,7 @@ class _CustomerSupportRepresentativeProvider(
         /,
         **values: Unpack[CustomerSupportRepresentativeValues],
     ) -> CustomerSupportRepresentativeEntity:
-        """A new entity with an id; the next flush inserts it. FieldValueError."""
+        """A new entity for the next flush. FieldValueError, IdExhaustedError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -85,7 +87,7 @@ class _CustomerSupportRepresentativeProvider(
         id: int,
         **values: Unpack[CustomerSupportRepresentativeValues],
     ) -> CustomerSupportRepresentativeEntity:
-        """The same with an id of your own. QueryError for what cannot be one."""
+        """A new entity with this id. QueryError, FieldValueError, IdExhaustedError."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -96,7 +98,7 @@ class _CustomerSupportRepresentativeProvider(
         /,
         **changes: Unpack[CustomerSupportRepresentativeChanges],
     ) -> int:
-        """Change all rows that match at once, without callbacks; their number."""
+        """Change all that match at once, no callbacks. QueryError, as `ctx.flush()`."""
         return self._update_where(ctx, query, changes)
 
 

@@ -147,7 +147,7 @@ class WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX(EntityBase
         ctx: AnyContext,
     ) -> WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX | None:
         """What `warehouse_fulfilment_centre_assignment_parent_of_the_northern_re`
-        refers to, or None.
+        refers to, or None. MySQLError, ContextClosedError.
         """
         return self._reference(
             ctx,
@@ -160,7 +160,10 @@ class WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX(EntityBase
         self,
         ctx: AnyContext,
     ) -> WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX:
-        """The same, or EntityNotFoundError."""
+        """What `warehouse_fulfilment_centre_assignment_parent_of_the_northern_re`
+        refers to. EntityNotFoundError, as
+        `get_warehouse_fulfilment_centre_assignment_parent_of_the_northern_re`.
+        """
         return self._must_reference(
             ctx,
             WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXProvider,
@@ -172,7 +175,7 @@ class WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX(EntityBase
         /,
         **values: Unpack[WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXValues],
     ) -> Self:  # fmt: skip
-        """Assign several fields, or none when one is refused: FieldValueError."""
+        """Assign several fields or none: FieldValueError, DetachedEntityError."""
         return self._set(values)
 
 
@@ -209,11 +212,13 @@ class _WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXProvider(
         WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXRow,
     ],
 ):
-    """Queries of WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX."""
+    """Queries of WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX.
+    Each may raise MySQLError, ContextClosedError.
+    """
 
     table_name = "WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX"
-    fingerprint = "16780b3984adffdb"
-    entity_class = WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX
+    _fingerprint = "16780b3984adffdb"
+    _entity_class = WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX
     fields = WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXFields()
 
     @sync_or_async
@@ -223,7 +228,7 @@ class _WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXProvider(
         /,
         **values: Unpack[WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXValues],
     ) -> WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX:  # fmt: skip
-        """A new entity with an id; the next flush inserts it. FieldValueError."""
+        """A new entity for the next flush. FieldValueError, IdExhaustedError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -234,7 +239,7 @@ class _WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXProvider(
         id: int,
         **values: Unpack[WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXValues],
     ) -> WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX:  # fmt: skip
-        """The same with an id of your own. QueryError for what cannot be one."""
+        """A new entity with this id. QueryError, FieldValueError, IdExhaustedError."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -245,7 +250,7 @@ class _WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXProvider(
         /,
         **changes: Unpack[WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXChanges],
     ) -> int:  # fmt: skip
-        """Change all rows that match at once, without callbacks; their number."""
+        """Change all that match at once, no callbacks. QueryError, as `ctx.flush()`."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async

@@ -89,7 +89,7 @@ class WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX(EntityBase
         ctx: AnyContext,
     ) -> WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX | None:
         """What `warehouse_fulfilment_centre_assignment_entity_of_the_northern_re`
-        refers to, or None.
+        refers to, or None. MySQLError, ContextClosedError.
         """
         return self._reference(
             ctx,
@@ -102,7 +102,10 @@ class WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX(EntityBase
         self,
         ctx: AnyContext,
     ) -> WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX:
-        """The same, or EntityNotFoundError."""
+        """What `warehouse_fulfilment_centre_assignment_entity_of_the_northern_re`
+        refers to. EntityNotFoundError, as
+        `get_warehouse_fulfilment_centre_assignment_entity_of_the_northern_re`.
+        """
         return self._must_reference(
             ctx,
             warehouse_fulfilment_centre_assignment_entity_of_the_northern_region_of_x.WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfXProvider,
@@ -114,7 +117,7 @@ class WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX(EntityBase
         /,
         **values: Unpack[WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXValues],
     ) -> Self:  # fmt: skip
-        """Assign several fields, or none when one is refused: FieldValueError."""
+        """Assign several fields or none: FieldValueError, DetachedEntityError."""
         return self._set(values)
 
 
@@ -137,11 +140,13 @@ class _WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXProvider(
         WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXRow,
     ],
 ):
-    """Queries of WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX."""
+    """Queries of WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX.
+    Each may raise MySQLError, ContextClosedError.
+    """
 
     table_name = "WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX"
-    fingerprint = "bfafa457f9db32c5"
-    entity_class = WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX
+    _fingerprint = "bfafa457f9db32c5"
+    _entity_class = WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX
     fields = WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXFields()
 
     @sync_or_async
@@ -151,7 +156,7 @@ class _WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXProvider(
         /,
         **values: Unpack[WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXValues],
     ) -> WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX:  # fmt: skip
-        """A new entity with an id; the next flush inserts it. FieldValueError."""
+        """A new entity for the next flush. FieldValueError, IdExhaustedError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -162,7 +167,7 @@ class _WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXProvider(
         id: int,
         **values: Unpack[WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXValues],
     ) -> WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX:  # fmt: skip
-        """The same with an id of your own. QueryError for what cannot be one."""
+        """A new entity with this id. QueryError, FieldValueError, IdExhaustedError."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -173,7 +178,7 @@ class _WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXProvider(
         /,
         **changes: Unpack[WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXChanges],
     ) -> int:  # fmt: skip
-        """Change all rows that match at once, without callbacks; their number."""
+        """Change all that match at once, no callbacks. QueryError, as `ctx.flush()`."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async
@@ -184,7 +189,7 @@ class _WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXProvider(
         /,
         **defaults: Unpack[WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXValues],
     ) -> tuple[WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX, bool]:  # fmt: skip
-        """The one with these unique values, or a new one: then True, and flushed."""
+        """By unique values, or new, flushed, and True. QueryError, as `ctx.flush()`."""
         return self._get_or_create(ctx, unique, defaults)
 
     @sync_or_async
@@ -196,6 +201,7 @@ class _WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXProvider(
     ) -> WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX | None:  # fmt: skip
         """The one with this
         warehouse_fulfilment_centre_assignment_entity_of_the_northern_re, or None.
+        QueryError.
         """
         return self._get_by_unique(
             ctx,
@@ -211,7 +217,10 @@ class _WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfXProvider(
         warehouse_fulfilment_centre_assignment_entity_of_the_northern_re: int | WarehouseFulfilmentCentreAssignmentEntityOfTheNorthernRegionOfX,
         **_: Unpack[LookUp],
     ) -> WarehouseFulfilmentCentreAssignmentPalletOfTheNorthernRegionOfX:  # fmt: skip
-        """The same, or EntityNotFoundError."""
+        """The one with this
+        warehouse_fulfilment_centre_assignment_entity_of_the_northern_re.
+        EntityNotFoundError, QueryError.
+        """
         return self._must_get_by_unique(
             ctx,
             "warehouse_fulfilment_centre_assignment_entity_of_the_northern_re",

@@ -452,16 +452,16 @@ class AnyEntity(EntityBase):
 
     @sync_or_async
     def get_Class(self, ctx: _AnyContext) -> _Class | None:
-        """What `Class` refers to, or None."""
+        """What `Class` refers to, or None. MySQLError, ContextClosedError."""
         return self._reference(ctx, class_.ClassProvider, 17)
 
     @sync_or_async
     def must_get_Class(self, ctx: _AnyContext) -> _Class:
-        """The same, or EntityNotFoundError."""
+        """What `Class` refers to. EntityNotFoundError, as `get_Class`."""
         return self._must_reference(ctx, class_.ClassProvider, 17)
 
     def set(self, /, **values: _Unpack[AnyValues]) -> _Self:
-        """Assign several fields, or none when one is refused: FieldValueError."""
+        """Assign several fields or none: FieldValueError, DetachedEntityError."""
         return self._set(values)
 
 
@@ -507,17 +507,17 @@ class AnyFields(_fields.Fields, entity="AnyEntity"):
 
 
 class _AnyProvider(_Provider[AnyEntity, AnyFields, AnyRow]):
-    """Queries of AnyEntity."""
+    """Queries of AnyEntity. Each may raise MySQLError, ContextClosedError."""
 
     table_name = "AnyEntity"
-    fingerprint = "c7d9ab47e910b843"
-    entity_class = AnyEntity
-    enum_classes = MappingProxyType({10: AnyList, 11: AnyDict})
+    _fingerprint = "c7d9ab47e910b843"
+    _entity_class = AnyEntity
+    _enum_classes = MappingProxyType({10: AnyList, 11: AnyDict})
     fields = AnyFields()
 
     @sync_or_async
     def new(self, ctx: _AnyContext, /, **values: _Unpack[AnyValues]) -> AnyEntity:
-        """A new entity with an id; the next flush inserts it. FieldValueError."""
+        """A new entity for the next flush. FieldValueError, IdExhaustedError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -528,7 +528,7 @@ class _AnyProvider(_Provider[AnyEntity, AnyFields, AnyRow]):
         id: _int,
         **values: _Unpack[AnyValues],
     ) -> AnyEntity:
-        """The same with an id of your own. QueryError for what cannot be one."""
+        """A new entity with this id. QueryError, FieldValueError, IdExhaustedError."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -539,7 +539,7 @@ class _AnyProvider(_Provider[AnyEntity, AnyFields, AnyRow]):
         /,
         **changes: _Unpack[AnyChanges],
     ) -> _int:
-        """Change all rows that match at once, without callbacks; their number."""
+        """Change all that match at once, no callbacks. QueryError, as `ctx.flush()`."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async
@@ -550,7 +550,7 @@ class _AnyProvider(_Provider[AnyEntity, AnyFields, AnyRow]):
         /,
         **defaults: _Unpack[AnyValues],
     ) -> _tuple[AnyEntity, _bool]:
-        """The one with these unique values, or a new one: then True, and flushed."""
+        """By unique values, or new, flushed, and True. QueryError, as `ctx.flush()`."""
         return self._get_or_create(ctx, unique, defaults)
 
     @sync_or_async
@@ -562,7 +562,7 @@ class _AnyProvider(_Provider[AnyEntity, AnyFields, AnyRow]):
         date: _datetime,
         **_: _Unpack[LookUp],
     ) -> AnyEntity | None:
-        """The one with this value and int and date, or None."""
+        """The one with this value and int and date, or None. QueryError."""
         return self._get_by_unique(ctx, "value_int_date", (value, int, date), **_)
 
     @sync_or_async
@@ -574,7 +574,7 @@ class _AnyProvider(_Provider[AnyEntity, AnyFields, AnyRow]):
         date: _datetime,
         **_: _Unpack[LookUp],
     ) -> AnyEntity:
-        """The same, or EntityNotFoundError."""
+        """The one with this value and int and date. EntityNotFoundError, QueryError."""
         return self._must_get_by_unique(ctx, "value_int_date", (value, int, date), **_)
 
     @sync_or_async

@@ -30,7 +30,7 @@ class Class(EntityBase):
     __slots__ = ()
 
     def set(self, /, **values: Unpack[ClassValues]) -> Self:
-        """Assign several fields, or none when one is refused: FieldValueError."""
+        """Assign several fields or none: FieldValueError, DetachedEntityError."""
         return self._set(values)
 
 
@@ -45,16 +45,16 @@ class ClassReference(ClassFields, fields.ReferenceField[Class, fields.IdValue]):
 
 
 class _ClassProvider(Provider[Class, ClassFields, ClassRow]):
-    """Queries of Class."""
+    """Queries of Class. Each may raise MySQLError, ContextClosedError."""
 
     table_name = "Class"
-    fingerprint = "80c00fce6ef46c90"
-    entity_class = Class
+    _fingerprint = "80c00fce6ef46c90"
+    _entity_class = Class
     fields = ClassFields()
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[ClassValues]) -> Class:
-        """A new entity with an id; the next flush inserts it. FieldValueError."""
+        """A new entity for the next flush. FieldValueError, IdExhaustedError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -65,7 +65,7 @@ class _ClassProvider(Provider[Class, ClassFields, ClassRow]):
         id: int,
         **values: Unpack[ClassValues],
     ) -> Class:
-        """The same with an id of your own. QueryError for what cannot be one."""
+        """A new entity with this id. QueryError, FieldValueError, IdExhaustedError."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -76,7 +76,7 @@ class _ClassProvider(Provider[Class, ClassFields, ClassRow]):
         /,
         **changes: Unpack[ClassChanges],
     ) -> int:
-        """Change all rows that match at once, without callbacks; their number."""
+        """Change all that match at once, no callbacks. QueryError, as `ctx.flush()`."""
         return self._update_where(ctx, query, changes)
 
 

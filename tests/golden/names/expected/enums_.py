@@ -30,7 +30,7 @@ class enums(EntityBase):
     __slots__ = ()
 
     def set(self, /, **values: Unpack[enumsValues]) -> Self:
-        """Assign several fields, or none when one is refused: FieldValueError."""
+        """Assign several fields or none: FieldValueError, DetachedEntityError."""
         return self._set(values)
 
 
@@ -41,16 +41,16 @@ class enumsFields(fields.Fields, entity="enums"):
 
 
 class _enumsProvider(Provider[enums, enumsFields, enumsRow]):
-    """Queries of enums."""
+    """Queries of enums. Each may raise MySQLError, ContextClosedError."""
 
     table_name = "enums"
-    fingerprint = "b61e7883c02cbdc9"
-    entity_class = enums
+    _fingerprint = "b61e7883c02cbdc9"
+    _entity_class = enums
     fields = enumsFields()
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[enumsValues]) -> enums:
-        """A new entity with an id; the next flush inserts it. FieldValueError."""
+        """A new entity for the next flush. FieldValueError, IdExhaustedError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -61,7 +61,7 @@ class _enumsProvider(Provider[enums, enumsFields, enumsRow]):
         id: int,
         **values: Unpack[enumsValues],
     ) -> enums:
-        """The same with an id of your own. QueryError for what cannot be one."""
+        """A new entity with this id. QueryError, FieldValueError, IdExhaustedError."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -72,7 +72,7 @@ class _enumsProvider(Provider[enums, enumsFields, enumsRow]):
         /,
         **changes: Unpack[enumsChanges],
     ) -> int:
-        """Change all rows that match at once, without callbacks; their number."""
+        """Change all that match at once, no callbacks. QueryError, as `ctx.flush()`."""
         return self._update_where(ctx, query, changes)
 
 

@@ -54,16 +54,16 @@ class HTTPLog2Entity(EntityBase):
 
     @sync_or_async
     def get_Any(self, ctx: AnyContext) -> _Provider | None:
-        """What `Any` refers to, or None."""
+        """What `Any` refers to, or None. MySQLError, ContextClosedError."""
         return self._reference(ctx, provider.ProviderProvider, 1)
 
     @sync_or_async
     def must_get_Any(self, ctx: AnyContext) -> _Provider:
-        """The same, or EntityNotFoundError."""
+        """What `Any` refers to. EntityNotFoundError, as `get_Any`."""
         return self._must_reference(ctx, provider.ProviderProvider, 1)
 
     def set(self, /, **values: Unpack[HTTPLog2Values]) -> Self:
-        """Assign several fields, or none when one is refused: FieldValueError."""
+        """Assign several fields or none: FieldValueError, DetachedEntityError."""
         return self._set(values)
 
 
@@ -78,11 +78,11 @@ class HTTPLog2Fields(fields.Fields, entity="HTTPLog2Entity"):
 
 
 class _HTTPLog2Provider(Provider[HTTPLog2Entity, HTTPLog2Fields, HTTPLog2Row]):
-    """Queries of HTTPLog2Entity."""
+    """Queries of HTTPLog2Entity. Each may raise MySQLError, ContextClosedError."""
 
     table_name = "HTTPLog2Entity"
-    fingerprint = "ff8da43c4198eda1"
-    entity_class = HTTPLog2Entity
+    _fingerprint = "ff8da43c4198eda1"
+    _entity_class = HTTPLog2Entity
     fields = HTTPLog2Fields()
 
     @sync_or_async
@@ -92,7 +92,7 @@ class _HTTPLog2Provider(Provider[HTTPLog2Entity, HTTPLog2Fields, HTTPLog2Row]):
         /,
         **values: Unpack[HTTPLog2Values],
     ) -> HTTPLog2Entity:
-        """A new entity with an id; the next flush inserts it. FieldValueError."""
+        """A new entity for the next flush. FieldValueError, IdExhaustedError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -103,7 +103,7 @@ class _HTTPLog2Provider(Provider[HTTPLog2Entity, HTTPLog2Fields, HTTPLog2Row]):
         id: int,
         **values: Unpack[HTTPLog2Values],
     ) -> HTTPLog2Entity:
-        """The same with an id of your own. QueryError for what cannot be one."""
+        """A new entity with this id. QueryError, FieldValueError, IdExhaustedError."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -114,7 +114,7 @@ class _HTTPLog2Provider(Provider[HTTPLog2Entity, HTTPLog2Fields, HTTPLog2Row]):
         /,
         **changes: Unpack[HTTPLog2Changes],
     ) -> int:
-        """Change all rows that match at once, without callbacks; their number."""
+        """Change all that match at once, no callbacks. QueryError, as `ctx.flush()`."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async

@@ -53,16 +53,16 @@ class Provider(EntityBase):
 
     @sync_or_async
     def get_owner(self, ctx: AnyContext) -> Class | None:
-        """What `owner` refers to, or None."""
+        """What `owner` refers to, or None. MySQLError, ContextClosedError."""
         return self._reference(ctx, class_.ClassProvider, 1)
 
     @sync_or_async
     def must_get_owner(self, ctx: AnyContext) -> Class:
-        """The same, or EntityNotFoundError."""
+        """What `owner` refers to. EntityNotFoundError, as `get_owner`."""
         return self._must_reference(ctx, class_.ClassProvider, 1)
 
     def set(self, /, **values: Unpack[ProviderValues]) -> Self:
-        """Assign several fields, or none when one is refused: FieldValueError."""
+        """Assign several fields or none: FieldValueError, DetachedEntityError."""
         return self._set(values)
 
 
@@ -83,16 +83,16 @@ class ProviderReference(
 
 
 class _ProviderProvider(_Provider[Provider, ProviderFields, ProviderRow]):
-    """Queries of Provider."""
+    """Queries of Provider. Each may raise MySQLError, ContextClosedError."""
 
     table_name = "Provider"
-    fingerprint = "c01650d71e702d6e"
-    entity_class = Provider
+    _fingerprint = "c01650d71e702d6e"
+    _entity_class = Provider
     fields = ProviderFields()
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[ProviderValues]) -> Provider:
-        """A new entity with an id; the next flush inserts it. FieldValueError."""
+        """A new entity for the next flush. FieldValueError, IdExhaustedError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -103,7 +103,7 @@ class _ProviderProvider(_Provider[Provider, ProviderFields, ProviderRow]):
         id: int,
         **values: Unpack[ProviderValues],
     ) -> Provider:
-        """The same with an id of your own. QueryError for what cannot be one."""
+        """A new entity with this id. QueryError, FieldValueError, IdExhaustedError."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -114,7 +114,7 @@ class _ProviderProvider(_Provider[Provider, ProviderFields, ProviderRow]):
         /,
         **changes: Unpack[ProviderChanges],
     ) -> int:
-        """Change all rows that match at once, without callbacks; their number."""
+        """Change all that match at once, no callbacks. QueryError, as `ctx.flush()`."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async

@@ -30,7 +30,7 @@ class MarkEntity(EntityBase):
     __slots__ = ()
 
     def set(self, /, **values: Unpack[MarkValues]) -> Self:
-        """Assign several fields, or none when one is refused: FieldValueError."""
+        """Assign several fields or none: FieldValueError, DetachedEntityError."""
         return self._set(values)
 
 
@@ -41,16 +41,16 @@ class MarkFields(fields.Fields, entity="MarkEntity"):
 
 
 class _MarkProvider(Provider[MarkEntity, MarkFields, MarkRow]):
-    """Queries of MarkEntity."""
+    """Queries of MarkEntity. Each may raise MySQLError, ContextClosedError."""
 
     table_name = "MarkEntity"
-    fingerprint = "19e0abf16a79b028"
-    entity_class = MarkEntity
+    _fingerprint = "19e0abf16a79b028"
+    _entity_class = MarkEntity
     fields = MarkFields()
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[MarkValues]) -> MarkEntity:
-        """A new entity with an id; the next flush inserts it. FieldValueError."""
+        """A new entity for the next flush. FieldValueError, IdExhaustedError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -61,7 +61,7 @@ class _MarkProvider(Provider[MarkEntity, MarkFields, MarkRow]):
         id: int,
         **values: Unpack[MarkValues],
     ) -> MarkEntity:
-        """The same with an id of your own. QueryError for what cannot be one."""
+        """A new entity with this id. QueryError, FieldValueError, IdExhaustedError."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -72,7 +72,7 @@ class _MarkProvider(Provider[MarkEntity, MarkFields, MarkRow]):
         /,
         **changes: Unpack[MarkChanges],
     ) -> int:
-        """Change all rows that match at once, without callbacks; their number."""
+        """Change all that match at once, no callbacks. QueryError, as `ctx.flush()`."""
         return self._update_where(ctx, query, changes)
 
 

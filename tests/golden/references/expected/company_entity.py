@@ -138,51 +138,51 @@ class CompanyEntity(EntityBase):
 
     @sync_or_async
     def get_owner(self, ctx: AnyContext) -> PersonEntity | None:
-        """What `owner` refers to, or None."""
+        """What `owner` refers to, or None. MySQLError, ContextClosedError."""
         return self._reference(ctx, person_entity.PersonEntityProvider, 1)
 
     @sync_or_async
     def must_get_owner(self, ctx: AnyContext) -> PersonEntity:
-        """The same, or EntityNotFoundError."""
+        """What `owner` refers to. EntityNotFoundError, as `get_owner`."""
         return self._must_reference(ctx, person_entity.PersonEntityProvider, 1)
 
     @sync_or_async
     def get_tags(self, ctx: AnyContext) -> list[TagEntity]:
-        """What `tags` refers to, in order; missing ones are left out."""
+        """What `tags` refers to, in order, missing ones left out. MySQLError."""
         return self._references(ctx, tag_entity.TagEntityProvider, 2)
 
     @sync_or_async
     def get_offices_1(self, ctx: AnyContext) -> OfficeEntity | None:
-        """What `offices_1` refers to, or None."""
+        """What `offices_1` refers to, or None. MySQLError, ContextClosedError."""
         return self._reference(ctx, office_entity.OfficeEntityProvider, 3)
 
     @sync_or_async
     def must_get_offices_1(self, ctx: AnyContext) -> OfficeEntity:
-        """The same, or EntityNotFoundError."""
+        """What `offices_1` refers to. EntityNotFoundError, as `get_offices_1`."""
         return self._must_reference(ctx, office_entity.OfficeEntityProvider, 3)
 
     @sync_or_async
     def get_offices_2(self, ctx: AnyContext) -> OfficeEntity | None:
-        """What `offices_2` refers to, or None."""
+        """What `offices_2` refers to, or None. MySQLError, ContextClosedError."""
         return self._reference(ctx, office_entity.OfficeEntityProvider, 4)
 
     @sync_or_async
     def must_get_offices_2(self, ctx: AnyContext) -> OfficeEntity:
-        """The same, or EntityNotFoundError."""
+        """What `offices_2` refers to. EntityNotFoundError, as `get_offices_2`."""
         return self._must_reference(ctx, office_entity.OfficeEntityProvider, 4)
 
     @sync_or_async
     def get_main(self, ctx: AnyContext) -> OfficeEntity | None:
-        """What `main` refers to, or None."""
+        """What `main` refers to, or None. MySQLError, ContextClosedError."""
         return self._reference(ctx, office_entity.OfficeEntityProvider, 5)
 
     @sync_or_async
     def must_get_main(self, ctx: AnyContext) -> OfficeEntity:
-        """The same, or EntityNotFoundError."""
+        """What `main` refers to. EntityNotFoundError, as `get_main`."""
         return self._must_reference(ctx, office_entity.OfficeEntityProvider, 5)
 
     def set(self, /, **values: Unpack[CompanyValues]) -> Self:
-        """Assign several fields, or none when one is refused: FieldValueError."""
+        """Assign several fields or none: FieldValueError, DetachedEntityError."""
         return self._set(values)
 
 
@@ -217,16 +217,16 @@ class CompanyReference(
 
 
 class _CompanyProvider(Provider[CompanyEntity, CompanyFields, CompanyRow]):
-    """Queries of CompanyEntity."""
+    """Queries of CompanyEntity. Each may raise MySQLError, ContextClosedError."""
 
     table_name = "CompanyEntity"
-    fingerprint = "7190249944403fad"
-    entity_class = CompanyEntity
+    _fingerprint = "7190249944403fad"
+    _entity_class = CompanyEntity
     fields = CompanyFields()
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[CompanyValues]) -> CompanyEntity:
-        """A new entity with an id; the next flush inserts it. FieldValueError."""
+        """A new entity for the next flush. FieldValueError, IdExhaustedError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -237,7 +237,7 @@ class _CompanyProvider(Provider[CompanyEntity, CompanyFields, CompanyRow]):
         id: int,
         **values: Unpack[CompanyValues],
     ) -> CompanyEntity:
-        """The same with an id of your own. QueryError for what cannot be one."""
+        """A new entity with this id. QueryError, FieldValueError, IdExhaustedError."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -248,7 +248,7 @@ class _CompanyProvider(Provider[CompanyEntity, CompanyFields, CompanyRow]):
         /,
         **changes: Unpack[CompanyChanges],
     ) -> int:
-        """Change all rows that match at once, without callbacks; their number."""
+        """Change all that match at once, no callbacks. QueryError, as `ctx.flush()`."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async
@@ -259,7 +259,7 @@ class _CompanyProvider(Provider[CompanyEntity, CompanyFields, CompanyRow]):
         /,
         **defaults: Unpack[CompanyValues],
     ) -> tuple[CompanyEntity, bool]:
-        """The one with these unique values, or a new one: then True, and flushed."""
+        """By unique values, or new, flushed, and True. QueryError, as `ctx.flush()`."""
         return self._get_or_create(ctx, unique, defaults)
 
     @sync_or_async
@@ -269,7 +269,7 @@ class _CompanyProvider(Provider[CompanyEntity, CompanyFields, CompanyRow]):
         owner: int | PersonEntity | None,
         **_: Unpack[LookUp],
     ) -> CompanyEntity | None:
-        """The one with this owner, or None."""
+        """The one with this owner, or None. QueryError."""
         return self._get_by_unique(ctx, "owner", (owner,), **_)
 
     @sync_or_async
@@ -279,7 +279,7 @@ class _CompanyProvider(Provider[CompanyEntity, CompanyFields, CompanyRow]):
         owner: int | PersonEntity | None,
         **_: Unpack[LookUp],
     ) -> CompanyEntity:
-        """The same, or EntityNotFoundError."""
+        """The one with this owner. EntityNotFoundError, QueryError."""
         return self._must_get_by_unique(ctx, "owner", (owner,), **_)
 
     @sync_or_async
@@ -290,7 +290,7 @@ class _CompanyProvider(Provider[CompanyEntity, CompanyFields, CompanyRow]):
         main: int | OfficeEntity,
         **_: Unpack[LookUp],
     ) -> CompanyEntity | None:
-        """The one with this name and main, or None."""
+        """The one with this name and main, or None. QueryError."""
         return self._get_by_unique(ctx, "name_main", (name, main), **_)
 
     @sync_or_async
@@ -301,7 +301,7 @@ class _CompanyProvider(Provider[CompanyEntity, CompanyFields, CompanyRow]):
         main: int | OfficeEntity,
         **_: Unpack[LookUp],
     ) -> CompanyEntity:
-        """The same, or EntityNotFoundError."""
+        """The one with this name and main. EntityNotFoundError, QueryError."""
         return self._must_get_by_unique(ctx, "name_main", (name, main), **_)
 
     @sync_or_async

@@ -30,7 +30,7 @@ class OfficeEntity(EntityBase):
     __slots__ = ()
 
     def set(self, /, **values: Unpack[OfficeValues]) -> Self:
-        """Assign several fields, or none when one is refused: FieldValueError."""
+        """Assign several fields or none: FieldValueError, DetachedEntityError."""
         return self._set(values)
 
 
@@ -48,16 +48,16 @@ class OfficeReference(
 
 
 class _OfficeProvider(Provider[OfficeEntity, OfficeFields, OfficeRow]):
-    """Queries of OfficeEntity."""
+    """Queries of OfficeEntity. Each may raise MySQLError, ContextClosedError."""
 
     table_name = "OfficeEntity"
-    fingerprint = "e69731046b539e39"
-    entity_class = OfficeEntity
+    _fingerprint = "e69731046b539e39"
+    _entity_class = OfficeEntity
     fields = OfficeFields()
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[OfficeValues]) -> OfficeEntity:
-        """A new entity with an id; the next flush inserts it. FieldValueError."""
+        """A new entity for the next flush. FieldValueError, IdExhaustedError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -68,7 +68,7 @@ class _OfficeProvider(Provider[OfficeEntity, OfficeFields, OfficeRow]):
         id: int,
         **values: Unpack[OfficeValues],
     ) -> OfficeEntity:
-        """The same with an id of your own. QueryError for what cannot be one."""
+        """A new entity with this id. QueryError, FieldValueError, IdExhaustedError."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -79,7 +79,7 @@ class _OfficeProvider(Provider[OfficeEntity, OfficeFields, OfficeRow]):
         /,
         **changes: Unpack[OfficeChanges],
     ) -> int:
-        """Change all rows that match at once, without callbacks; their number."""
+        """Change all that match at once, no callbacks. QueryError, as `ctx.flush()`."""
         return self._update_where(ctx, query, changes)
 
 

@@ -78,31 +78,31 @@ class PersonEntity(EntityBase):
 
     @sync_or_async
     def get_parent(self, ctx: AnyContext) -> PersonEntity | None:
-        """What `parent` refers to, or None."""
+        """What `parent` refers to, or None. MySQLError, ContextClosedError."""
         return self._reference(ctx, PersonEntityProvider, 1)
 
     @sync_or_async
     def must_get_parent(self, ctx: AnyContext) -> PersonEntity:
-        """The same, or EntityNotFoundError."""
+        """What `parent` refers to. EntityNotFoundError, as `get_parent`."""
         return self._must_reference(ctx, PersonEntityProvider, 1)
 
     @sync_or_async
     def get_employer(self, ctx: AnyContext) -> CompanyEntity | None:
-        """What `employer` refers to, or None."""
+        """What `employer` refers to, or None. MySQLError, ContextClosedError."""
         return self._reference(ctx, company_entity.CompanyEntityProvider, 2)
 
     @sync_or_async
     def must_get_employer(self, ctx: AnyContext) -> CompanyEntity:
-        """The same, or EntityNotFoundError."""
+        """What `employer` refers to. EntityNotFoundError, as `get_employer`."""
         return self._must_reference(ctx, company_entity.CompanyEntityProvider, 2)
 
     @sync_or_async
     def get_friends(self, ctx: AnyContext) -> list[PersonEntity]:
-        """What `friends` refers to, in order; missing ones are left out."""
+        """What `friends` refers to, in order, missing ones left out. MySQLError."""
         return self._references(ctx, PersonEntityProvider, 3)
 
     def set(self, /, **values: Unpack[PersonValues]) -> Self:
-        """Assign several fields, or none when one is refused: FieldValueError."""
+        """Assign several fields or none: FieldValueError, DetachedEntityError."""
         return self._set(values)
 
 
@@ -128,16 +128,16 @@ class PersonReference(
 
 
 class _PersonProvider(Provider[PersonEntity, PersonFields, PersonRow]):
-    """Queries of PersonEntity."""
+    """Queries of PersonEntity. Each may raise MySQLError, ContextClosedError."""
 
     table_name = "PersonEntity"
-    fingerprint = "acc727fd852fbdb0"
-    entity_class = PersonEntity
+    _fingerprint = "acc727fd852fbdb0"
+    _entity_class = PersonEntity
     fields = PersonFields()
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[PersonValues]) -> PersonEntity:
-        """A new entity with an id; the next flush inserts it. FieldValueError."""
+        """A new entity for the next flush. FieldValueError, IdExhaustedError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -148,7 +148,7 @@ class _PersonProvider(Provider[PersonEntity, PersonFields, PersonRow]):
         id: int,
         **values: Unpack[PersonValues],
     ) -> PersonEntity:
-        """The same with an id of your own. QueryError for what cannot be one."""
+        """A new entity with this id. QueryError, FieldValueError, IdExhaustedError."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -159,7 +159,7 @@ class _PersonProvider(Provider[PersonEntity, PersonFields, PersonRow]):
         /,
         **changes: Unpack[PersonChanges],
     ) -> int:
-        """Change all rows that match at once, without callbacks; their number."""
+        """Change all that match at once, no callbacks. QueryError, as `ctx.flush()`."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async

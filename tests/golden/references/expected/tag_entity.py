@@ -30,7 +30,7 @@ class TagEntity(EntityBase):
     __slots__ = ()
 
     def set(self, /, **values: Unpack[TagValues]) -> Self:
-        """Assign several fields, or none when one is refused: FieldValueError."""
+        """Assign several fields or none: FieldValueError, DetachedEntityError."""
         return self._set(values)
 
 
@@ -41,16 +41,16 @@ class TagFields(fields.Fields, entity="TagEntity"):
 
 
 class _TagProvider(Provider[TagEntity, TagFields, TagRow]):
-    """Queries of TagEntity."""
+    """Queries of TagEntity. Each may raise MySQLError, ContextClosedError."""
 
     table_name = "TagEntity"
-    fingerprint = "de78ad1e297893fd"
-    entity_class = TagEntity
+    _fingerprint = "de78ad1e297893fd"
+    _entity_class = TagEntity
     fields = TagFields()
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[TagValues]) -> TagEntity:
-        """A new entity with an id; the next flush inserts it. FieldValueError."""
+        """A new entity for the next flush. FieldValueError, IdExhaustedError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -61,7 +61,7 @@ class _TagProvider(Provider[TagEntity, TagFields, TagRow]):
         id: int,
         **values: Unpack[TagValues],
     ) -> TagEntity:
-        """The same with an id of your own. QueryError for what cannot be one."""
+        """A new entity with this id. QueryError, FieldValueError, IdExhaustedError."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -72,7 +72,7 @@ class _TagProvider(Provider[TagEntity, TagFields, TagRow]):
         /,
         **changes: Unpack[TagChanges],
     ) -> int:
-        """Change all rows that match at once, without callbacks; their number."""
+        """Change all that match at once, no callbacks. QueryError, as `ctx.flush()`."""
         return self._update_where(ctx, query, changes)
 
 

@@ -192,7 +192,7 @@ class NullableEntity(EntityBase):
         self._assign(13, value)
 
     def set(self, /, **values: Unpack[NullableValues]) -> Self:
-        """Assign several fields, or none when one is refused: FieldValueError."""
+        """Assign several fields or none: FieldValueError, DetachedEntityError."""
         return self._set(values)
 
 
@@ -216,11 +216,11 @@ class NullableFields(fields.Fields, entity="NullableEntity"):
 
 
 class _NullableProvider(Provider[NullableEntity, NullableFields, NullableRow]):
-    """Queries of NullableEntity."""
+    """Queries of NullableEntity. Each may raise MySQLError, ContextClosedError."""
 
     table_name = "NullableEntity"
-    fingerprint = "735355a0b9a4795a"
-    entity_class = NullableEntity
+    _fingerprint = "735355a0b9a4795a"
+    _entity_class = NullableEntity
     fields = NullableFields()
 
     @sync_or_async
@@ -230,7 +230,7 @@ class _NullableProvider(Provider[NullableEntity, NullableFields, NullableRow]):
         /,
         **values: Unpack[NullableValues],
     ) -> NullableEntity:
-        """A new entity with an id; the next flush inserts it. FieldValueError."""
+        """A new entity for the next flush. FieldValueError, IdExhaustedError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -241,7 +241,7 @@ class _NullableProvider(Provider[NullableEntity, NullableFields, NullableRow]):
         id: int,
         **values: Unpack[NullableValues],
     ) -> NullableEntity:
-        """The same with an id of your own. QueryError for what cannot be one."""
+        """A new entity with this id. QueryError, FieldValueError, IdExhaustedError."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -252,7 +252,7 @@ class _NullableProvider(Provider[NullableEntity, NullableFields, NullableRow]):
         /,
         **changes: Unpack[NullableChanges],
     ) -> int:
-        """Change all rows that match at once, without callbacks; their number."""
+        """Change all that match at once, no callbacks. QueryError, as `ctx.flush()`."""
         return self._update_where(ctx, query, changes)
 
 

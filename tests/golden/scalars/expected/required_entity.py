@@ -359,7 +359,7 @@ class RequiredEntity(EntityBase):
         self._assign(29, value)
 
     def set(self, /, **values: Unpack[RequiredValues]) -> Self:
-        """Assign several fields, or none when one is refused: FieldValueError."""
+        """Assign several fields or none: FieldValueError, DetachedEntityError."""
         return self._set(values)
 
 
@@ -399,11 +399,11 @@ class RequiredFields(fields.Fields, entity="RequiredEntity"):
 
 
 class _RequiredProvider(Provider[RequiredEntity, RequiredFields, RequiredRow]):
-    """Queries of RequiredEntity."""
+    """Queries of RequiredEntity. Each may raise MySQLError, ContextClosedError."""
 
     table_name = "RequiredEntity"
-    fingerprint = "12ea179186848c99"
-    entity_class = RequiredEntity
+    _fingerprint = "12ea179186848c99"
+    _entity_class = RequiredEntity
     fields = RequiredFields()
 
     @sync_or_async
@@ -413,7 +413,7 @@ class _RequiredProvider(Provider[RequiredEntity, RequiredFields, RequiredRow]):
         /,
         **values: Unpack[RequiredValues],
     ) -> RequiredEntity:
-        """A new entity with an id; the next flush inserts it. FieldValueError."""
+        """A new entity for the next flush. FieldValueError, IdExhaustedError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -424,7 +424,7 @@ class _RequiredProvider(Provider[RequiredEntity, RequiredFields, RequiredRow]):
         id: int,
         **values: Unpack[RequiredValues],
     ) -> RequiredEntity:
-        """The same with an id of your own. QueryError for what cannot be one."""
+        """A new entity with this id. QueryError, FieldValueError, IdExhaustedError."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -435,7 +435,7 @@ class _RequiredProvider(Provider[RequiredEntity, RequiredFields, RequiredRow]):
         /,
         **changes: Unpack[RequiredChanges],
     ) -> int:
-        """Change all rows that match at once, without callbacks; their number."""
+        """Change all that match at once, no callbacks. QueryError, as `ctx.flush()`."""
         return self._update_where(ctx, query, changes)
 
 

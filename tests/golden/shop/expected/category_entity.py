@@ -43,7 +43,7 @@ class CategoryEntity(EntityBase):
         self._assign(1, value)
 
     def set(self, /, **values: Unpack[CategoryValues]) -> Self:
-        """Assign several fields, or none when one is refused: FieldValueError."""
+        """Assign several fields or none: FieldValueError, DetachedEntityError."""
         return self._set(values)
 
 
@@ -62,11 +62,11 @@ class CategoryReference(
 
 
 class _CategoryProvider(Provider[CategoryEntity, CategoryFields, CategoryRow]):
-    """Queries of CategoryEntity."""
+    """Queries of CategoryEntity. Each may raise MySQLError, ContextClosedError."""
 
     table_name = "CategoryEntity"
-    fingerprint = "312acb56f67cea5a"
-    entity_class = CategoryEntity
+    _fingerprint = "312acb56f67cea5a"
+    _entity_class = CategoryEntity
     fields = CategoryFields()
 
     @sync_or_async
@@ -76,7 +76,7 @@ class _CategoryProvider(Provider[CategoryEntity, CategoryFields, CategoryRow]):
         /,
         **values: Unpack[CategoryValues],
     ) -> CategoryEntity:
-        """A new entity with an id; the next flush inserts it. FieldValueError."""
+        """A new entity for the next flush. FieldValueError, IdExhaustedError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -87,7 +87,7 @@ class _CategoryProvider(Provider[CategoryEntity, CategoryFields, CategoryRow]):
         id: int,
         **values: Unpack[CategoryValues],
     ) -> CategoryEntity:
-        """The same with an id of your own. QueryError for what cannot be one."""
+        """A new entity with this id. QueryError, FieldValueError, IdExhaustedError."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -98,7 +98,7 @@ class _CategoryProvider(Provider[CategoryEntity, CategoryFields, CategoryRow]):
         /,
         **changes: Unpack[CategoryChanges],
     ) -> int:
-        """Change all rows that match at once, without callbacks; their number."""
+        """Change all that match at once, no callbacks. QueryError, as `ctx.flush()`."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async
@@ -109,7 +109,7 @@ class _CategoryProvider(Provider[CategoryEntity, CategoryFields, CategoryRow]):
         /,
         **defaults: Unpack[CategoryValues],
     ) -> tuple[CategoryEntity, bool]:
-        """The one with these unique values, or a new one: then True, and flushed."""
+        """By unique values, or new, flushed, and True. QueryError, as `ctx.flush()`."""
         return self._get_or_create(ctx, unique, defaults)
 
     @sync_or_async
@@ -119,7 +119,7 @@ class _CategoryProvider(Provider[CategoryEntity, CategoryFields, CategoryRow]):
         name: str,
         **_: Unpack[LookUp],
     ) -> CategoryEntity | None:
-        """The one with this name, or None."""
+        """The one with this name, or None. QueryError."""
         return self._get_by_unique(ctx, "name", (name,), **_)
 
     @sync_or_async
@@ -129,7 +129,7 @@ class _CategoryProvider(Provider[CategoryEntity, CategoryFields, CategoryRow]):
         name: str,
         **_: Unpack[LookUp],
     ) -> CategoryEntity:
-        """The same, or EntityNotFoundError."""
+        """The one with this name. EntityNotFoundError, QueryError."""
         return self._must_get_by_unique(ctx, "name", (name,), **_)
 
 

@@ -89,26 +89,26 @@ class OrderEntity(EntityBase):
 
     @sync_or_async
     def get_user(self, ctx: AnyContext) -> UserEntity | None:
-        """What `user` refers to, or None."""
+        """What `user` refers to, or None. MySQLError, ContextClosedError."""
         return self._reference(ctx, user_entity.UserEntityProvider, 1)
 
     @sync_or_async
     def must_get_user(self, ctx: AnyContext) -> UserEntity:
-        """The same, or EntityNotFoundError."""
+        """What `user` refers to. EntityNotFoundError, as `get_user`."""
         return self._must_reference(ctx, user_entity.UserEntityProvider, 1)
 
     @sync_or_async
     def get_product(self, ctx: AnyContext) -> ProductEntity | None:
-        """What `product` refers to, or None."""
+        """What `product` refers to, or None. MySQLError, ContextClosedError."""
         return self._reference(ctx, product_entity.ProductEntityProvider, 2)
 
     @sync_or_async
     def must_get_product(self, ctx: AnyContext) -> ProductEntity:
-        """The same, or EntityNotFoundError."""
+        """What `product` refers to. EntityNotFoundError, as `get_product`."""
         return self._must_reference(ctx, product_entity.ProductEntityProvider, 2)
 
     def set(self, /, **values: Unpack[OrderValues]) -> Self:
-        """Assign several fields, or none when one is refused: FieldValueError."""
+        """Assign several fields or none: FieldValueError, DetachedEntityError."""
         return self._set(values)
 
 
@@ -127,16 +127,16 @@ class OrderFields(fields.Fields, entity="OrderEntity"):
 
 
 class _OrderProvider(Provider[OrderEntity, OrderFields, OrderRow]):
-    """Queries of OrderEntity."""
+    """Queries of OrderEntity. Each may raise MySQLError, ContextClosedError."""
 
     table_name = "orders"
-    fingerprint = "2f1cf7d888fe0e40"
-    entity_class = OrderEntity
+    _fingerprint = "2f1cf7d888fe0e40"
+    _entity_class = OrderEntity
     fields = OrderFields()
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[OrderValues]) -> OrderEntity:
-        """A new entity with an id; the next flush inserts it. FieldValueError."""
+        """A new entity for the next flush. FieldValueError, IdExhaustedError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -147,7 +147,7 @@ class _OrderProvider(Provider[OrderEntity, OrderFields, OrderRow]):
         id: int,
         **values: Unpack[OrderValues],
     ) -> OrderEntity:
-        """The same with an id of your own. QueryError for what cannot be one."""
+        """A new entity with this id. QueryError, FieldValueError, IdExhaustedError."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -158,7 +158,7 @@ class _OrderProvider(Provider[OrderEntity, OrderFields, OrderRow]):
         /,
         **changes: Unpack[OrderChanges],
     ) -> int:
-        """Change all rows that match at once, without callbacks; their number."""
+        """Change all that match at once, no callbacks. QueryError, as `ctx.flush()`."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async

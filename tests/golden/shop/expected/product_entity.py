@@ -169,16 +169,16 @@ class ProductEntity(EntityBase):
 
     @sync_or_async
     def get_category(self, ctx: AnyContext) -> CategoryEntity | None:
-        """What `category` refers to, or None."""
+        """What `category` refers to, or None. MySQLError, ContextClosedError."""
         return self._reference(ctx, category_entity.CategoryEntityProvider, 3)
 
     @sync_or_async
     def must_get_category(self, ctx: AnyContext) -> CategoryEntity:
-        """The same, or EntityNotFoundError."""
+        """What `category` refers to. EntityNotFoundError, as `get_category`."""
         return self._must_reference(ctx, category_entity.CategoryEntityProvider, 3)
 
     def set(self, /, **values: Unpack[ProductValues]) -> Self:
-        """Assign several fields, or none when one is refused: FieldValueError."""
+        """Assign several fields or none: FieldValueError, DetachedEntityError."""
         return self._set(values)
 
     def force_delete(self) -> None:
@@ -216,17 +216,17 @@ class ProductReference(
 
 
 class _ProductProvider(Provider[ProductEntity, ProductFields, ProductRow]):
-    """Queries of ProductEntity."""
+    """Queries of ProductEntity. Each may raise MySQLError, ContextClosedError."""
 
     table_name = "ProductEntity"
-    fingerprint = "b5fc49d756bbe9e6"
-    entity_class = ProductEntity
-    enum_classes = MappingProxyType({4: ProductStatus, 5: ProductTags})
+    _fingerprint = "b5fc49d756bbe9e6"
+    _entity_class = ProductEntity
+    _enum_classes = MappingProxyType({4: ProductStatus, 5: ProductTags})
     fields = ProductFields()
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[ProductValues]) -> ProductEntity:
-        """A new entity with an id; the next flush inserts it. FieldValueError."""
+        """A new entity for the next flush. FieldValueError, IdExhaustedError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -237,7 +237,7 @@ class _ProductProvider(Provider[ProductEntity, ProductFields, ProductRow]):
         id: int,
         **values: Unpack[ProductValues],
     ) -> ProductEntity:
-        """The same with an id of your own. QueryError for what cannot be one."""
+        """A new entity with this id. QueryError, FieldValueError, IdExhaustedError."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -248,7 +248,7 @@ class _ProductProvider(Provider[ProductEntity, ProductFields, ProductRow]):
         /,
         **changes: Unpack[ProductChanges],
     ) -> int:
-        """Change all rows that match at once, without callbacks; their number."""
+        """Change all that match at once, no callbacks. QueryError, as `ctx.flush()`."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async
@@ -259,7 +259,7 @@ class _ProductProvider(Provider[ProductEntity, ProductFields, ProductRow]):
         /,
         **defaults: Unpack[ProductValues],
     ) -> tuple[ProductEntity, bool]:
-        """The one with these unique values, or a new one: then True, and flushed."""
+        """By unique values, or new, flushed, and True. QueryError, as `ctx.flush()`."""
         return self._get_or_create(ctx, unique, defaults)
 
     @sync_or_async
@@ -270,7 +270,7 @@ class _ProductProvider(Provider[ProductEntity, ProductFields, ProductRow]):
         category: int | CategoryEntity,
         **_: Unpack[LookUp],
     ) -> ProductEntity | None:
-        """The one with this name and category, or None."""
+        """The one with this name and category, or None. QueryError."""
         return self._get_by_unique(ctx, "name_category", (name, category), **_)
 
     @sync_or_async
@@ -281,7 +281,7 @@ class _ProductProvider(Provider[ProductEntity, ProductFields, ProductRow]):
         category: int | CategoryEntity,
         **_: Unpack[LookUp],
     ) -> ProductEntity:
-        """The same, or EntityNotFoundError."""
+        """The one with this name and category. EntityNotFoundError, QueryError."""
         return self._must_get_by_unique(ctx, "name_category", (name, category), **_)
 
     @sync_or_async

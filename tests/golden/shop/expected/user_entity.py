@@ -139,7 +139,7 @@ class UserEntity(EntityBase):
         self._assign(8, value)
 
     def set(self, /, **values: Unpack[UserValues]) -> Self:
-        """Assign several fields, or none when one is refused: FieldValueError."""
+        """Assign several fields or none: FieldValueError, DetachedEntityError."""
         return self._set(values)
 
 
@@ -162,16 +162,16 @@ class UserReference(UserFields, fields.ReferenceField[UserEntity, fields.IdValue
 
 
 class _UserProvider(Provider[UserEntity, UserFields, UserRow]):
-    """Queries of UserEntity."""
+    """Queries of UserEntity. Each may raise MySQLError, ContextClosedError."""
 
     table_name = "UserEntity"
-    fingerprint = "6b309a466823a8b8"
-    entity_class = UserEntity
+    _fingerprint = "6b309a466823a8b8"
+    _entity_class = UserEntity
     fields = UserFields()
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[UserValues]) -> UserEntity:
-        """A new entity with an id; the next flush inserts it. FieldValueError."""
+        """A new entity for the next flush. FieldValueError, IdExhaustedError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -182,7 +182,7 @@ class _UserProvider(Provider[UserEntity, UserFields, UserRow]):
         id: int,
         **values: Unpack[UserValues],
     ) -> UserEntity:
-        """The same with an id of your own. QueryError for what cannot be one."""
+        """A new entity with this id. QueryError, FieldValueError, IdExhaustedError."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -193,7 +193,7 @@ class _UserProvider(Provider[UserEntity, UserFields, UserRow]):
         /,
         **changes: Unpack[UserChanges],
     ) -> int:
-        """Change all rows that match at once, without callbacks; their number."""
+        """Change all that match at once, no callbacks. QueryError, as `ctx.flush()`."""
         return self._update_where(ctx, query, changes)
 
     @sync_or_async
@@ -204,7 +204,7 @@ class _UserProvider(Provider[UserEntity, UserFields, UserRow]):
         /,
         **defaults: Unpack[UserValues],
     ) -> tuple[UserEntity, bool]:
-        """The one with these unique values, or a new one: then True, and flushed."""
+        """By unique values, or new, flushed, and True. QueryError, as `ctx.flush()`."""
         return self._get_or_create(ctx, unique, defaults)
 
     @sync_or_async
@@ -214,7 +214,7 @@ class _UserProvider(Provider[UserEntity, UserFields, UserRow]):
         email: str,
         **_: Unpack[LookUp],
     ) -> UserEntity | None:
-        """The one with this email, or None."""
+        """The one with this email, or None. QueryError."""
         return self._get_by_unique(ctx, "email", (email,), **_)
 
     @sync_or_async
@@ -224,7 +224,7 @@ class _UserProvider(Provider[UserEntity, UserFields, UserRow]):
         email: str,
         **_: Unpack[LookUp],
     ) -> UserEntity:
-        """The same, or EntityNotFoundError."""
+        """The one with this email. EntityNotFoundError, QueryError."""
         return self._must_get_by_unique(ctx, "email", (email,), **_)
 
 

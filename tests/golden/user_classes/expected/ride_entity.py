@@ -133,7 +133,7 @@ class RideEntity(EntityBase):
         self._assign(7, value)
 
     def set(self, /, **values: Unpack[RideValues]) -> Self:
-        """Assign several fields, or none when one is refused: FieldValueError."""
+        """Assign several fields or none: FieldValueError, DetachedEntityError."""
         return self._set(values)
 
 
@@ -151,16 +151,16 @@ class RideFields(fields.Fields, entity="RideEntity"):
 
 
 class _RideProvider(Provider[RideEntity, RideFields, RideRow]):
-    """Queries of RideEntity."""
+    """Queries of RideEntity. Each may raise MySQLError, ContextClosedError."""
 
     table_name = "RideEntity"
-    fingerprint = "7d791ecbf1391ea0"
-    entity_class = RideEntity
+    _fingerprint = "7d791ecbf1391ea0"
+    _entity_class = RideEntity
     fields = RideFields()
 
     @sync_or_async
     def new(self, ctx: AnyContext, /, **values: Unpack[RideValues]) -> RideEntity:
-        """A new entity with an id; the next flush inserts it. FieldValueError."""
+        """A new entity for the next flush. FieldValueError, IdExhaustedError."""
         return self._new(ctx, values)
 
     @sync_or_async
@@ -171,7 +171,7 @@ class _RideProvider(Provider[RideEntity, RideFields, RideRow]):
         id: int,
         **values: Unpack[RideValues],
     ) -> RideEntity:
-        """The same with an id of your own. QueryError for what cannot be one."""
+        """A new entity with this id. QueryError, FieldValueError, IdExhaustedError."""
         return self._new_with_id(ctx, id, values)
 
     @sync_or_async
@@ -182,7 +182,7 @@ class _RideProvider(Provider[RideEntity, RideFields, RideRow]):
         /,
         **changes: Unpack[RideChanges],
     ) -> int:
-        """Change all rows that match at once, without callbacks; their number."""
+        """Change all that match at once, no callbacks. QueryError, as `ctx.flush()`."""
         return self._update_where(ctx, query, changes)
 
 

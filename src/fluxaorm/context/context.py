@@ -487,7 +487,8 @@ class AsyncContext(_ContextBase, AsyncUnitOfWork):
     async def aclose(self) -> None:
         """End the unit of work and roll an open transaction back; entities can still be read. Safe to call twice.
 
-        UnflushedChangesWarning when something waits for a flush, unless an exception is being handled.
+        UnflushedChangesWarning when something waits for a flush or a transaction is open, unless an exception is being
+        handled. Inside a transaction's block, the block's end raises ContextClosedError.
         """
         await self._end(failing=sys.exception() is not None)
 

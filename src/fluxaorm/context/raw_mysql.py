@@ -163,7 +163,11 @@ class RowStream(Iterator[tuple[Any, ...]]):
 
 
 class AsyncRowStream(AsyncIterator[tuple[Any, ...]]):
-    """As RowStream, for ``async for`` and ``async with``."""
+    """Rows that are read while they are used, in constant memory, by ``async for``. Close one not read to its end.
+
+    It holds a connection, at the longest until its context is left; inside a transaction nothing else runs there until
+    it ends or is closed.
+    """
 
     def __init__(self, ctx: AsyncUnitOfWork, stream: Stream) -> None:
         self._ctx, self._stream = ctx, stream

@@ -241,7 +241,10 @@ class Engine(NotCopied):
         self._core.resources.close()
 
     async def aclose(self) -> None:
-        """As ``close``, and closes the pools' connections of the running loop."""
+        """End its threads and close the pools' connections of threads and of the running loop.
+
+        Safe to call twice, and beside queries; contexts cannot be made any more. The rest as ``close``.
+        """
         await self._core.resources.aclose()
 
     def __enter__(self) -> Self:

@@ -29,7 +29,7 @@ from fluxaorm.errors import (
     StaleGeneratedCodeError,
     UnknownPoolError,
 )
-from tests.support.insides import core
+from tests.support.insides import core, entity_class_of
 from tests.unit.registry import models
 
 
@@ -504,7 +504,7 @@ def test_a_check_takes_generated_providers() -> None:
     ctx = engine.new_context()
     given: list[tuple[Any, str]] = [
         ([models.PlainEntity], "the class PlainEntity"),
-        ([provider.entity_class], "the class PlainEntity"),
+        ([entity_class_of(provider)], "the class PlainEntity"),
         (models.PlainEntity, "the class PlainEntity"),
         (None, "None"),
         ([None], "None"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import inspect
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,7 +38,7 @@ class NamedEntity(fx.Entity, table="named"):
     """What fields and conditions are made of."""
 
     id: fx.UInt32
-    name: str
+    name: str = fx.Field(unique=True, length=100)
     number: int
     year: int | None
 
@@ -114,6 +116,46 @@ def test_an_alter_shows_what_a_person_decides_by() -> None:
     alter = fx.Alter("add", "missing", "default", "X", "x", "create_table", "safe")
 
     assert ALTER == _names(alter)
+
+
+def test_the_library_shows_its_public_names_and_no_folders() -> None:
+    """``fx.`` completes to what a program uses, not to where it is made."""
+    assert sorted(fx.__all__) == sorted(_names(fx))
+
+
+def test_a_provider_shows_its_queries(engine: fx.Engine) -> None:
+    """What generated code tells the library is not among them."""
+    provider = engine.provider(NamedEntity)
+
+    assert {"entity_name", "fields", "get_by_name", "new", "table_name", "update_where"} <= _names(provider)
+    assert set() == _names(provider) & {"entity_class", "enum_classes", "fingerprint"}
+
+
+def _shown_members(of: type[Any]) -> Iterator[tuple[str, Any]]:
+    for name in _names(of):
+        member = inspect.getattr_static(of, name)
+        if inspect.isfunction(member) or isinstance(member, property):
+            yield f"{of.__name__}.{name}", member
+
+
+def test_each_public_method_says_by_itself_what_it_does(engine: fx.Engine) -> None:
+    """Completion shows one docstring: "The same" and "As ..." say nothing there."""
+    provider = engine.provider(NamedEntity)
+    ctx, awaited = engine.new_context(), engine.new_async_context()
+    objects = [
+        engine, engine.mysql(), engine.async_mysql(), engine.redis(), engine.schema(NamedEntity), engine.registry,
+        provider, provider.fields.name, provider.fields.number, provider.fields.year, provider.new_with_id(ctx, id=1),
+        ctx.mysql(), awaited.mysql(), ctx.transaction(), awaited.transaction(), ctx.redis_pipeline(),
+        ctx.mysql_pipeline(), ctx.mysql_pipeline().add("DELETE FROM named"),
+    ]  # fmt: skip
+    ctx.clear_flush()
+    classes = {*map(type, objects), *(each for each in vars(fx).values() if isinstance(each, type))}
+
+    members = [member for each in classes for member in ((each.__name__, each), *_shown_members(each))]
+    unhelpful = {name for name, member in members if re.match("$|As |See |The same", member.__doc__ or "")}
+
+    assert set() == unhelpful
+    assert 200 < len(members)
 
 
 def test_no_two_classes_share_a_name() -> None:

@@ -40,7 +40,7 @@ class EngineRedis:
 
     @property
     def async_client(self) -> Any:
-        """The same for the running event loop: a ``redis.asyncio.Redis`` or ``redis.asyncio.RedisCluster``."""
+        """redis-py's client for the running event loop: ``redis.asyncio.Redis``, on a cluster ``RedisCluster``."""
         return self._pool.async_client
 
     def __repr__(self) -> str:

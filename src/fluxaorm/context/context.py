@@ -334,8 +334,11 @@ class Context(_ContextBase, SyncUnitOfWork):
         """End the unit of work and roll an open transaction back; entities can still be read. Safe to call twice.
 
         UnflushedChangesWarning when something waits for a flush or a transaction is open, unless an exception is being
-        handled. Inside a transaction's block, the block's end raises ContextClosedError.
+        handled. Inside a transaction's block, the block's end raises ContextClosedError. ReentrantFlushError by a
+        before-handler of its own flush.
         """
+        if self._flushing:
+            self._check_reentrance()
         self._end(failing=sys.exception() is not None)
 
     def _end(self, *, failing: bool) -> None:
@@ -488,8 +491,11 @@ class AsyncContext(_ContextBase, AsyncUnitOfWork):
         """End the unit of work and roll an open transaction back; entities can still be read. Safe to call twice.
 
         UnflushedChangesWarning when something waits for a flush or a transaction is open, unless an exception is being
-        handled. Inside a transaction's block, the block's end raises ContextClosedError.
+        handled. Inside a transaction's block, the block's end raises ContextClosedError. ReentrantFlushError by a
+        before-handler of its own flush.
         """
+        if self._flushing:
+            self._check_reentrance()
         await self._end(failing=sys.exception() is not None)
 
     async def _end(self, *, failing: bool) -> None:

@@ -448,7 +448,7 @@ def test_a_handler_writes_through_a_clone_and_not_through_its_flushs_context(
         categories: Any = engine.provider(entities.CategoryEntity)
 
         async def before_async(ctx: Any, user: Any) -> None:
-            for step in (ctx.flush, lambda: categories.get_by_id(ctx, 1), lambda: categories.new(ctx)):
+            for step in (ctx.flush, lambda: categories.get_by_id(ctx, 1), lambda: categories.new(ctx), ctx.aclose):
                 try:
                     await step()
                 except ReentrantFlushError as error:
@@ -467,7 +467,7 @@ def test_a_handler_writes_through_a_clone_and_not_through_its_flushs_context(
         def before(ctx: Any, user: Any) -> Any:
             if isinstance(ctx, fx.AsyncContext):
                 return before_async(ctx, user)
-            for step in (ctx.flush, lambda: categories.get_by_id(ctx, 1), lambda: categories.new(ctx)):
+            for step in (ctx.flush, lambda: categories.get_by_id(ctx, 1), lambda: categories.new(ctx), ctx.close):
                 use("before", step)
             return None
 
@@ -490,7 +490,7 @@ def test_a_handler_writes_through_a_clone_and_not_through_its_flushs_context(
 
     shop.do(ctx.flush())
 
-    assert ["before: True"] * 3 + ["after: True"] == refused
+    assert ["before: True"] * 4 + ["after: True"] == refused
     assert [("From a handler",)] == shop.sql("SELECT name FROM CategoryEntity")
     assert fx.FlushResult() == shop.do(ctx.flush())
 

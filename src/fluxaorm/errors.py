@@ -95,7 +95,8 @@ class EntityDefinitionError(FluxaError):
 class MissingExtraError(FluxaError):
     """A driver is not installed; the message names the ``pip install`` to run.
 
-    ``cause``: why it does not load although it is installed, such as a system library that it lacks; else empty.
+    ``what`` needs the ``module`` that ``install`` installs. ``cause``: why it does not load although it
+    is installed, such as a system library that it lacks; else empty.
     """
 
     def __init__(self, what: str, module: str, install: str, cause: str = "") -> None:
@@ -109,7 +110,7 @@ class MissingExtraError(FluxaError):
 
 
 class PoolConnectError(FluxaError):
-    """A pool could not be connected at ``validate()``."""
+    """A pool could not be connected at ``validate()``. ``pool``: its code; ``address``: no password; ``cause``."""
 
     def __init__(self, pool: str, address: str, cause: str) -> None:
         self.pool, self.address, self.cause = pool, address, cause
@@ -117,7 +118,7 @@ class PoolConnectError(FluxaError):
 
 
 class UnknownPoolError(FluxaError, KeyError):
-    """No pool of this kind has this code."""
+    """No pool of this ``kind`` has this ``code``. ``known``: those that there are."""
 
     def __init__(self, kind: str, code: str, known: Sequence[str]) -> None:
         self.kind, self.code, self.known = kind, code, tuple(known)
@@ -134,7 +135,7 @@ class CodegenError(FluxaError):
 
 
 class StaleGeneratedCodeError(FluxaError):
-    """The generated code was made from another definition than the engine's."""
+    """The generated code of ``entity`` was made from another definition than the engine's."""
 
     def __init__(self, entity: str) -> None:
         self.entity = entity
@@ -191,7 +192,10 @@ class AlterRowsError(AlterError):
 
 
 class FieldValueError(FluxaError, ValueError):
-    """A value does not fit its field."""
+    """A ``value`` does not fit the ``field`` of ``entity``. ``reason``: the rule it breaks.
+
+    Of a secret field ``value`` is None.
+    """
 
     def __init__(self, entity: str, field: str, value: object, reason: str, *, secret: bool = False) -> None:
         self.entity, self.field, self.reason = entity, field, reason
@@ -274,7 +278,7 @@ class MissingValueError(EntityError):
 class StoredValueError(EntityError, ValueError):
     """The store holds a value that the field has no form for. ``field``: its name; ``value``: as the store gave it.
 
-    Of a secret field ``value`` is None, and the message does not show it.
+    ``reason``: why it does not fit. Of a secret field ``value`` is None, and the message does not show it.
     """
 
     def __init__(
@@ -436,7 +440,10 @@ class Unshown(str):
 
 
 class MySQLError(FluxaError):
-    """The server refused a statement. ``errno``: its error number; ``pool``: the pool's code."""
+    """The server refused a statement. ``errno``: its error number, 0 for none; ``pool``: the pool's code.
+
+    ``reason``: what it said, and what to do; ``statement``: the SQL, "" where there is none.
+    """
 
     _failed_statement: int | None = None
     """Which statement of a batch it was, counted from 0."""
@@ -508,17 +515,18 @@ class TransactionLostError(MySQLError, TryAgainError):
 class CommitUnknownError(MySQLError):
     """The connection was lost while a COMMIT or a lone statement was in flight: it may or may not be done.
 
-    ``thread``: the connection's number at the server, None where there is none; ``opened``: monotonic seconds;
-    ``server``: which one it was, empty when that is not known.
+    ``thread``: the connection's number at the server, None where there is none; ``server``: which one it was, empty
+    when that is not known.
     """
 
     thread: int | None = None
-    opened: float = 0.0
     server: str = ""
+    _opened: float = 0.0
+    """When the connection was opened, in monotonic seconds."""
 
 
 class PartialCommitError(FluxaError):
-    """``committed``: pools whose transaction is durable; ``failed``: the pool that did not commit.
+    """``committed``: pools whose transaction is durable; ``failed``: the pool that did not commit; ``cause``: why.
 
     Entities of the former are clean, and their callbacks were called; those of the others stay unsaved. ``failures``:
     what callbacks raised, and keys that could not be deleted. When a statement of the user's own ended the transaction,
@@ -550,7 +558,7 @@ class PostCommitError(FluxaError):
 
 
 class RedisError(FluxaError):
-    """A Redis server refused a command. ``pool``: the pool's code."""
+    """A Redis server refused a command. ``pool``: the pool's code; ``reason``: what it said."""
 
     def __init__(self, message: str, *, pool: str = "") -> None:
         self.pool = pool

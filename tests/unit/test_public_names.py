@@ -98,6 +98,20 @@ def test_what_waits_for_a_flush_shows_its_result_alone(engine: fx.Engine) -> Non
     assert [{"is_done", "result"}, {"add"}, {"add"}] == shown
 
 
+def test_a_pipeline_says_how_much_waits_in_it(engine: fx.Engine) -> None:
+    """Its own pool's only, and no statement: that may hold a secret."""
+    with engine.new_context() as ctx:
+        empty = repr(ctx.mysql_pipeline())
+        ctx.mysql_pipeline().add("DELETE FROM named WHERE name = 'secret'")
+        ctx.redis_pipeline().add("DEL", "a")
+        ctx.redis_pipeline().add("DEL", "b")
+        shown = [repr(ctx.mysql_pipeline()), repr(ctx.redis_pipeline())]
+        ctx.clear_flush()
+
+    assert "<MySQLPipeline 'default' 0 waiting>" == empty
+    assert ["<MySQLPipeline 'default' 1 waiting>", "<RedisPipeline 'default' 2 waiting>"] == shown
+
+
 def test_a_pool_shows_how_sql_is_run_on_it(engine: fx.Engine) -> None:
     """What its server understands is asked by the library."""
     expected = {"address", "begin", "code", "collation", "database", "exec", "limits", "query", "query_row"}
@@ -109,6 +123,7 @@ def test_errors_show_what_a_program_can_act_on() -> None:
     """What tells the library whether to repeat a statement tells a program nothing that its class does not."""
     assert ERROR == _names(fx.MySQLError("message"))
     assert {*ERROR, "entity", "index", "values"} == _names(fx.DuplicateKeyError("X", "name"))
+    assert {*ERROR, "server", "thread"} == _names(fx.CommitUnknownError("message"))
 
 
 def test_an_alter_shows_what_a_person_decides_by() -> None:

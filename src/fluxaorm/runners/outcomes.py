@@ -53,7 +53,7 @@ def unknown_outcome(
 def _unknown(reason: str, errno: int, connection: Any, pool: str, what: str) -> CommitUnknownError:
     message = f"it is not known whether {what} was done: {reason}"
     unknown = CommitUnknownError(message, errno=errno, pool=pool)
-    unknown.thread, unknown.opened, unknown.server = connection.thread, connection.opened, connection.server
+    unknown.thread, unknown._opened, unknown.server = connection.thread, connection.opened, connection.server
     return unknown
 
 

@@ -47,7 +47,7 @@ class Announced(Protocol):
 
 def resolve_later(engine: EnginePort, error: CommitUnknownError, intents: Announced) -> None:
     """Let the engine find out when the statement of ``error`` can no longer change anything, then release."""
-    thread = None if error.thread is None else ServerThread(error.thread, error.opened, error.server)
+    thread = None if error.thread is None else ServerThread(error.thread, error._opened, error.server)
     engine.finish_later(_Doubt(engine, error.pool, thread, intents).step_plan)
 
 

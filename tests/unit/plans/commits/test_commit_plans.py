@@ -51,7 +51,7 @@ def intents_of(world: World) -> Intents:
 
 def unknown(opened: float = 990.0) -> CommitUnknownError:
     error = CommitUnknownError("lost", pool="default")
-    error.thread, error.opened, error.server = THREAD, opened, SERVER
+    error.thread, error._opened, error.server = THREAD, opened, SERVER
     return error
 
 

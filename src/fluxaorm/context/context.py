@@ -314,7 +314,8 @@ class Context(_ContextBase, SyncUnitOfWork):
 
         Three times after deadlocks, once after a lost connection; each attempt finds what waits for a flush as the
         first did. What else the function does must bear repetition. Inside another transaction it runs once.
-        Raises what the function raises, and as ``transaction``.
+        Raises what the function raises, and as ``transaction``; ContextMisuseError, before anything runs, for what is
+        no plain function.
         """
         return run_repeatedly(self, function, {"isolation": isolation, "read_only": read_only})
 
@@ -471,7 +472,9 @@ class AsyncContext(_ContextBase, AsyncUnitOfWork):
     ) -> T:
         """What ``await function(ctx)`` gives, in a ``transaction``; again after a deadlock or a connection lost early.
 
-        How often, and what it raises: as ``Context.run_in_transaction``.
+        How often, and what it raises: as ``Context.run_in_transaction``. ``function`` is a coroutine function, or gives
+        something to await: ContextMisuseError for another one, and when only its call can tell, what it did is rolled
+        back.
         """
         return await run_repeatedly_async(self, function, {"isolation": isolation, "read_only": read_only})
 

@@ -5,6 +5,7 @@ They only say when a block begins and how it ends; what that means is decided in
 
 from __future__ import annotations
 
+import inspect
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
@@ -14,6 +15,8 @@ from fluxaorm.errors import (
     DeadlockError,
     MySQLConnectionError,
     TransactionLostError,
+    described,
+    shown_value,
 )
 from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.flush.blocks import Block, check_options, enter, leave_early, leave_plan
@@ -133,13 +136,36 @@ class Attempts:
         return self._repeats and cause is not None and (yield from self._retries.pause_plan(cause))
 
 
+def _check_function(function: object, *, awaits: bool) -> None:
+    """Refuse, before anything runs, what cannot be run or would only seem to run. ContextMisuseError."""
+    if not callable(function):
+        raise ContextMisuseError(f"run_in_transaction() takes a function of the context, not {described(function)}")
+    # an object that is called as a function says what it is by its class
+    forms: tuple[object, object] = (function, type(function).__call__)
+    if any(inspect.isgeneratorfunction(form) or inspect.isasyncgenfunction(form) for form in forms):
+        raise ContextMisuseError(f"{shown_value(function)} is a generator function: a call runs nothing of it")
+    if not awaits and any(inspect.iscoroutinefunction(form) for form in forms):
+        raise ContextMisuseError(
+            f"{shown_value(function)} is a coroutine function, and a Context awaits nothing: give a plain function, or "
+            "use an AsyncContext"
+        )
+
+
 def run_repeatedly(ctx: C, function: Callable[[C], T], options: dict[str, Any]) -> T:
     """See ``Context.run_in_transaction``."""
+    _check_function(function, awaits=False)
     attempts = Attempts(ctx)
     while True:
         try:
             with TransactionBlock(ctx, **options):
-                return function(ctx)
+                value = function(ctx)
+                if inspect.iscoroutine(value):
+                    value.close()
+                    raise ContextMisuseError(
+                        f"{shown_value(function)} gave a coroutine, and a Context awaits nothing: nothing of it was "
+                        "run; give a plain function, or use an AsyncContext"
+                    )
+                return value
         except REPEATED as error:
             if not ctx._run(attempts.again_plan(error)):
                 raise
@@ -147,11 +173,20 @@ def run_repeatedly(ctx: C, function: Callable[[C], T], options: dict[str, Any]) 
 
 async def run_repeatedly_async(ctx: A, function: Callable[[A], Awaitable[T]], options: dict[str, Any]) -> T:
     """See ``AsyncContext.run_in_transaction``."""
+    _check_function(function, awaits=True)
     attempts = Attempts(ctx)
     while True:
         try:
             async with AsyncTransactionBlock(ctx, **options):
-                return await function(ctx)
+                given = function(ctx)
+                found: object = given
+                if not inspect.isawaitable(found):
+                    # only a call tells what a plain function gives
+                    raise ContextMisuseError(
+                        f"{shown_value(function)} gave {described(found)}, and an AsyncContext awaits what it gives: "
+                        "what it did through this context is rolled back; make it a coroutine function"
+                    )
+                return await given
         except REPEATED as error:
             if not await ctx._run(attempts.again_plan(error)):
                 raise

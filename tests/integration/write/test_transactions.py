@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -328,6 +330,97 @@ def test_a_function_that_always_deadlocks_is_given_up(plain_shop: Shop) -> None:
         plain_shop.do(ctx.run_in_transaction(function))
 
     assert (4, 5) == (alone, len(attempts))
+
+
+class _CalledLater:
+    """Called as a coroutine function, without being a function."""
+
+    async def __call__(self, ctx: Any) -> None:
+        raise AssertionError("was called")
+
+
+async def _later(ctx: Any) -> None:
+    raise AssertionError("was called")
+
+
+async def _rows_later(ctx: Any) -> AsyncIterator[Any]:
+    yield ctx
+
+
+def _rows(ctx: Any) -> Iterator[Any]:
+    yield ctx
+
+
+NOT_RUN: dict[str, tuple[Any, str]] = {
+    "a generator": (_rows, "is a generator function: a call runs nothing of it"),
+    "an async generator": (_rows_later, "is a generator function: a call runs nothing of it"),
+    "a part of a generator": (partial(_rows), "is a generator function: a call runs nothing of it"),
+    "nothing": (None, r"run_in_transaction\(\) takes a function of the context, not None"),
+    "no function": ("flush", r"run_in_transaction\(\) takes a function of the context, not a str"),
+}
+NOT_AWAITED: dict[str, Any] = {
+    "a coroutine function": _later,
+    "a part of one": partial(_later),
+    "an object that is called": _CalledLater(),
+}
+
+
+@pytest.mark.parametrize("name", [*NOT_RUN, *NOT_AWAITED])
+def test_a_function_that_would_not_run_is_refused_before_anything_runs(plain_shop: Shop, name: str) -> None:
+    """It would be taken for done, with nothing written; what waits for a flush goes on waiting."""
+    ctx = plain_shop.context()
+    counter = plain_shop.do(plain_shop.counters.new(ctx, label="a"))
+    if name in NOT_AWAITED and plain_shop.shell.name == "asyncio":
+        with pytest.raises(AssertionError, match="was called"):
+            plain_shop.do(ctx.run_in_transaction(NOT_AWAITED[name]))
+        return
+
+    function, text = NOT_RUN.get(name) or (NOT_AWAITED[name], "is a coroutine function, and a Context awaits nothing")
+    with pytest.raises(ContextMisuseError, match=text):
+        plain_shop.do(ctx.run_in_transaction(function))
+
+    assert [counter] == pending(ctx)
+    assert not ctx.in_transaction
+
+
+def test_what_a_function_did_before_it_was_found_to_be_of_the_wrong_kind_is_rolled_back(plain_shop: Shop) -> None:
+    """Only its call tells what a plain function gives."""
+    ctx = plain_shop.context()
+    blocking = plain_shop.shell.name == "sync"
+    ran: list[bool] = []
+
+    def body(inner: Any) -> Any:
+        if blocking:
+            inner.mysql().exec("INSERT INTO CounterEntity (id, label, hits, version) VALUES (77, 'x', 0, 1)")
+        ran.append(inner.in_transaction)
+        return _later(inner) if blocking else 5
+
+    text = "gave a coroutine, and a Context awaits nothing" if blocking else "gave an int, and an AsyncContext awaits"
+    with pytest.raises(ContextMisuseError, match=text):
+        plain_shop.do(ctx.run_in_transaction(body))
+
+    assert [True] == ran
+    assert not ctx.in_transaction
+    assert [] == plain_shop.sql("SELECT label FROM CounterEntity")
+
+
+def test_whatever_gives_something_to_await_is_run(plain_shop: Shop) -> None:
+    """A part of a coroutine function, and a lambda that calls one, do as well as the function itself."""
+    counters, ctx = plain_shop.counters, plain_shop.context()
+
+    async def add(inner: Any, name: str) -> int:
+        await counters.new(inner, label=name)
+        return len(name)
+
+    def add_now(inner: Any, name: str) -> int:
+        counters.new(inner, label=name)
+        return len(name)
+
+    function: Any = add_now if plain_shop.shell.name == "sync" else add
+    ways = [partial(function, name="Ann"), lambda inner: function(inner, "Robert")]
+
+    assert [3, 6] == [plain_shop.do(ctx.run_in_transaction(way)) for way in ways]
+    assert [("Ann",), ("Robert",)] == plain_shop.sql("SELECT label FROM CounterEntity ORDER BY label")
 
 
 def test_ids_taken_inside_are_not_given_again_after_a_rollback(make_shop: Any) -> None:

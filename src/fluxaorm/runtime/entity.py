@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from reprlib import Repr
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, NoReturn, Self, TypeVar
 
 from fluxaorm.entity.schema import UNSET, GroupSchema
 from fluxaorm.entity.values.json_value import JsonValue
@@ -29,7 +29,17 @@ _BRIEF.maxstring = _BRIEF.maxother = 60
 R = TypeVar("R", bound="EntityBase")
 
 
-class EntityBase(NotCopied, TrackedEntity):
+class _EntityClass(type):
+    """The class of classes of entities, which make none when they are called; see ``BoundEntity.make_entity``."""
+
+    def __call__(cls, *args: object, **values: object) -> NoReturn:
+        """Refused, and what to do instead: TypeError, as of definition classes."""
+        raise TypeError(
+            f"{cls.__name__}() would be of no context; make entities with {cls.__name__}Provider.new(ctx, ...)"
+        )
+
+
+class EntityBase(NotCopied, TrackedEntity, metaclass=_EntityClass):
     """An entity of a context: properties come from the generated subclass, the row and its changes from here."""
 
     __slots__ = ()
@@ -263,6 +273,12 @@ class EntityBase(NotCopied, TrackedEntity):
 
     def __repr__(self) -> str:
         """Table, id, the values of unique indexes but secret ones, and how it stands; no I/O, and it raises nothing."""
+        try:
+            return f"<{' '.join(self._told())}>"
+        except Exception:  # noqa: BLE001 - what a debugger or a log shows must not fail
+            return f"<{type(self).__name__} that cannot be shown>"
+
+    def _told(self) -> list[str]:
         identity_map = self._identity_map
         shown = [f"{identity_map.schema.name} {identity_map.schema.table}:{self._row[0]}", *self._key_values()]
         if self._state == NEW:
@@ -271,7 +287,7 @@ class EntityBase(NotCopied, TrackedEntity):
             shown.append("dirty")
         if self._is_seen_deleted():
             shown.append("deleted")
-        return f"<{' '.join(shown)}>"
+        return shown
 
     def _key_values(self) -> Iterator[str]:
         columns = self._identity_map.schema.columns

@@ -9,6 +9,7 @@ import pytest
 
 import fluxaorm as fx
 from fluxaorm import Engine, Entity, Field, Query, Reference, References, Registry, UInt64
+from tests.support.insides import entity_class_of
 from tests.support.shells import Shell
 
 
@@ -101,9 +102,7 @@ def test_the_providers_calls_are_all_there() -> None:
     """A call that is added later is to be told too."""
     methods = {name for name in dir(_provider_class()) if not name.startswith(("_", "on_", "load_"))}
 
-    assert {"entity_class", "entity_name", "enum_classes", "fields", "fingerprint", "table_name"} == (
-        methods - NO_CONTEXT.keys()
-    )
+    assert {"entity_name", "fields", "table_name"} == (methods - NO_CONTEXT.keys())
 
 
 def _provider_class() -> Any:
@@ -243,3 +242,24 @@ def test_handlers_are_functions_and_belong_to_an_engine(engine: Engine) -> None:
                 getattr(authors, event)(given, handler)
             assert (f"AuthorEntity.{event}: {text}",) == caught.value.problems
     assert 6 == len(events)
+
+
+def test_a_class_of_entities_makes_none(engine: Engine) -> None:
+    """It would have no row, and fail at every use; a definition refuses in the same way."""
+    author_class: Any = entity_class_of(_provider(engine, AuthorEntity))
+
+    for arguments in ({}, {"name": "ann"}):
+        with pytest.raises(TypeError) as caught:
+            author_class(**arguments)
+        assert str(caught.value) == (
+            "AuthorEntity() would be of no context; make entities with AuthorEntityProvider.new(ctx, ...)"
+        )
+
+
+def test_a_repr_raises_nothing(engine: Engine) -> None:
+    """A debugger shows whatever there is, also half an entity."""
+    author_class: Any = entity_class_of(_provider(engine, AuthorEntity))
+
+    half = object.__new__(author_class)
+
+    assert "<AuthorEntity that cannot be shown>" == repr(half)

@@ -111,6 +111,9 @@ class BoundEntity:
         """How long the intents of a statement on one row last: longer than it can, also when nobody renews them."""
         self.width = len(schema.columns)
         self.entity_class = provider._entity_class
+        call: Any = type.__call__
+        self.make_entity: Callable[[], Any] = call.__get__(provider._entity_class)
+        """An entity without anything, to be filled at once: as calling its class would, which is not for users."""
         self.local = self._make_local(monotonic, trust)
         self.counts = CacheCounts()
         self.reader: RowReaderPort | None = None

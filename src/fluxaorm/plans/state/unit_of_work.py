@@ -179,7 +179,7 @@ class IdentityMap:
         "binding",
         "current",
         "decoders",
-        "entity_class",
+        "make_entity",
         "mark",
         "schema",
         "stale",
@@ -192,7 +192,7 @@ class IdentityMap:
         self.binding = binding
         self.schema: EntitySchema = binding.schema
         self.decoders = binding.decoders
-        self.entity_class = binding.entity_class
+        self.make_entity = binding.make_entity
         self.mark = binding.schema.soft_delete_position
         """The column that says whether a row is deleted; None: rows only go."""
         self.current: dict[int, weak_reference[TrackedEntity]] = {}
@@ -297,10 +297,10 @@ class IdentityMap:
         ):
             return [self.entity_from_row(row, since, read_at) for row in rows]
         # as entity_from_row, without two calls for each
-        entity_class = self.entity_class
+        make_entity = self.make_entity
         entities: list[Any] = []
         for row in rows:
-            entity = entity_class()
+            entity = make_entity()
             entity._row = row if own and type(row) is list else list(row)
             entity._identity_map = self
             entity._old = None
@@ -400,7 +400,7 @@ class IdentityMap:
 
     def adopt(self, id: int, cells: list[Any], state: int, read_at: float) -> Any:
         """A fresh entity of a row that becomes its own; the identity map has no living one of this id."""
-        entity = self.entity_class()
+        entity = self.make_entity()
         entity._row = cells
         entity._identity_map = self
         entity._old = None
@@ -438,7 +438,7 @@ class IdentityMap:
 
     def loose_entity(self, cells: list[Any]) -> Any:
         """The values of a bulk write: neither the identity map nor any flush knows them."""
-        entity = self.entity_class()
+        entity = self.make_entity()
         entity._row, entity._identity_map, entity._old, entity._state, entity._read_at = cells, self, None, DRAFT, 0.0
         return entity
 

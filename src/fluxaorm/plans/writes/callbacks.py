@@ -133,7 +133,7 @@ def _read_only(entity: TrackedEntity, cells: list[Any]) -> TrackedEntity:
     identity_map = entity._identity_map
     for position in identity_map.binding.json_positions:
         cells[position] = _json_text(entity, position, cells[position])
-    made: TrackedEntity = identity_map.entity_class()
+    made: TrackedEntity = identity_map.make_entity()
     made._row, made._identity_map, made._old, made._state, made._read_at = (
         cells,
         identity_map,

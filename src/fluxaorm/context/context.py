@@ -327,7 +327,8 @@ class Context(_ContextBase, SyncUnitOfWork):
     def clone(self, *, timeout: float | None = None) -> Context:
         """A fresh unit of work with the same metadata, query loggers and cache settings.
 
-        It is outside an open transaction and has a time of its own: ``timeout`` as in ``Engine.new_context``.
+        It is outside an open transaction and has a time of its own: ``timeout`` as in ``Engine.new_context``. It may
+        be made in the middle of a flush, by a handler. ContextClosedError when the engine is closed.
         """
         return self.engine.new_context(timeout=timeout)._take_over(self)
 
@@ -487,6 +488,7 @@ class AsyncContext(_ContextBase, AsyncUnitOfWork):
         """A fresh unit of work with the same metadata, query loggers and cache settings.
 
         It is outside an open transaction and has a time of its own: ``timeout`` as in ``Engine.new_async_context``.
+        It may be made in the middle of a flush, by a handler. ContextClosedError when the engine is closed.
         """
         return self.engine.new_async_context(timeout=timeout)._take_over(self)
 

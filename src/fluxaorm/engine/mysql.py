@@ -97,7 +97,7 @@ class EngineMySQL(_PoolView):
         """``with engine.mysql().begin() as tx:`` a transaction of its own, run through ``tx``.
 
         Committed at the block's end, rolled back by an exception; ``tx.begin()`` nests a savepoint. ``isolation`` and
-        what its end raises: as ``ctx.transaction``.
+        what its end raises: as ``ctx.transaction``. ContextClosedError when the engine is closed.
         """
         ctx = self._make_context()
         with ctx, ctx.transaction(isolation=isolation, read_only=read_only):
@@ -145,7 +145,7 @@ class AsyncEngineMySQL(_PoolView):
         """``async with engine.async_mysql().begin() as tx:`` a transaction of its own, run through ``tx``.
 
         Committed at the block's end, rolled back by an exception; ``tx.begin()`` nests a savepoint. ``isolation`` and
-        what its end raises: as ``ctx.transaction``.
+        what its end raises: as ``ctx.transaction``. ContextClosedError when the engine is closed.
         """
         ctx = self._make_context()
         async with ctx, ctx.transaction(isolation=isolation, read_only=read_only):

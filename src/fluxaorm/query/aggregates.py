@@ -46,27 +46,30 @@ class Aggregate:
 
 
 def count(field: QueryField[Any, Any] | None = None) -> Aggregate:
-    """The number of rows, or of rows that have a value in ``field``; an int."""
+    """The number of rows, or of rows that have a value in ``field``; an int. QueryError for what is no field."""
     return Aggregate("count", None if field is None else key_of(field))
 
 
 def sum_(field: NumberField) -> Aggregate:
-    """The sum of a number field, in its own type; None of no rows."""
+    """The sum of a number field, in its own type; None of no rows. QueryError for what is no number field."""
     return Aggregate("sum", _key(field, "sum_", _NUMBERS))
 
 
 def avg_(field: NumberField) -> Aggregate:
-    """The average of a number field: a Decimal with the digits the server gives, of floats a float; None of no rows."""
+    """The average of a number field: a Decimal with the digits the server gives, of floats a float; None of no rows.
+
+    QueryError for what is no number field.
+    """
     return Aggregate("avg", _key(field, "avg_", _NUMBERS))
 
 
 def min_(field: OrderedField[Any, Any, Any]) -> Aggregate:
-    """The least value of a field, in its own type; None of no rows."""
+    """The least value of a field, in its own type; None of no rows. QueryError for a field without an order."""
     return Aggregate("min", _key(field, "min_", (OrderedField,)))
 
 
 def max_(field: OrderedField[Any, Any, Any]) -> Aggregate:
-    """The greatest value of a field, in its own type; None of no rows."""
+    """The greatest value of a field, in its own type; None of no rows. QueryError for a field without an order."""
     return Aggregate("max", _key(field, "max_", (OrderedField,)))
 
 

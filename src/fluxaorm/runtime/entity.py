@@ -74,7 +74,10 @@ class EntityBase(NotCopied, TrackedEntity, metaclass=_EntityClass):
         return position is not None and bool(self._decoded(position))
 
     def changes(self) -> dict[str, Change[Any]]:
-        """Changed fields with their values before and after; of a new entity, all that are set, ``old`` being None."""
+        """Changed fields with their values before and after; of a new entity, all that are set, ``old`` being None.
+
+        Raises StoredValueError when a value that was read does not fit its field.
+        """
         self._note_json_changes()
         columns = self._identity_map.schema.columns
         if self._state == NEW:
@@ -100,7 +103,7 @@ class EntityBase(NotCopied, TrackedEntity, metaclass=_EntityClass):
         return old.value if old.raw is None else self._identity_map.decoders[position](old.raw)
 
     def to_dict(self) -> dict[str, Any]:
-        """Attribute name -> value, all that have one."""
+        """Attribute name -> value, all that have one. Raises StoredValueError when one does not fit its field."""
         columns = self._identity_map.schema.columns
         return {column.attribute: self._given(column.index) for column in columns if self._has(column.index)}
 

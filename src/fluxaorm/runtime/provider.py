@@ -110,7 +110,8 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
     ) -> list[E]:
         """The found entities in the order of ``ids``, duplicates once; in one step a cache tier.
 
-        Deleted ones, locks and errors as in ``get_by_id``; rows are locked in the order of their ids.
+        Deleted ones and locks as in ``get_by_id``; rows are locked in the order of their ids. Raises QueryError,
+        UnsavedChangesError, NotSupportedError, MySQLError, ContextClosedError, each as ``get_by_id``.
         """
         identity_map = identity_map_of(ctx, self)
         if for_update:

@@ -41,13 +41,13 @@ class SearchMethods(ProviderIdentity[E]):
     def search_many_with_total(self, ctx: AnyContext, query: Query = ALL) -> tuple[list[E], int]:
         """Entities that match, in the query's order, and the number of all that match, whatever the page.
 
-        Raises as ``search_many``.
+        Raises QueryError, MySQLError; UnsavedChangesError when it locks.
         """
         return run_plan(ctx, search.search_many_with_total_plan(identity_map_of(ctx, self), query))
 
     @sync_or_async
     def search_one(self, ctx: AnyContext, query: Query = ALL) -> E | None:
-        """The first that matches, or None. Raises as ``search_many``."""
+        """The first that matches, or None. QueryError, MySQLError; UnsavedChangesError when it locks."""
         return run_plan(ctx, search.search_one_plan(identity_map_of(ctx, self), query))
 
     @sync_or_async

@@ -150,7 +150,11 @@ class EngineSchema:
 
     @sync_or_async
     def drop_table(self, ctx: AnyContext) -> None:
-        """Drop the table with all rows, as ``truncate_table`` does; one that is not there does no harm."""
+        """Drop the table with all rows and all that is cached of them, at once; one that is not there does no harm.
+
+        Its ids are not given out again, no callbacks are called. Raises CacheUnavailableError when Redis cannot be
+        told: nothing was dropped. PostCommitError when it could not be told afterwards.
+        """
         self._checked_outside(ctx)
         return self._run(ctx, lambda binding: table_operations.drop_table_plan(ctx, binding))
 

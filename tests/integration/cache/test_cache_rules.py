@@ -286,7 +286,6 @@ def test_invalidating_elsewhere_evicts_too(open_cached: OpenCached) -> None:
         read_until(here, id, before + 1)
 
 
-@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_a_child_process_starts_with_empty_local_caches(open_cached: OpenCached) -> None:
     """It heard of nothing that was published since, and of nothing until it listens itself."""
     seats = open_cached(SeatEntity)

@@ -179,7 +179,6 @@ def test_a_server_that_is_stopping_is_waited_for(home: Path) -> None:
         server.release()
 
 
-@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_a_child_process_leaves_the_server_alone(home: Path) -> None:
     """Its end, or its close(), is not the parent's."""
     server = start_embedded_valkey(home)

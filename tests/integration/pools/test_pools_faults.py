@@ -531,7 +531,6 @@ def test_uvloop_drives_the_pool_too(open_pool: OpenPool) -> None:
     "sql_database", [("mysql", "mysqlclient"), ("mysql", "pymysql"), ("sqlite", "threads")], indirect=True,
     ids=["mysqlclient", "pymysql", "sqlite"],
 )  # fmt: skip
-@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_a_child_process_opens_fresh_connections(open_pool: OpenPool) -> None:
     """And leaves the parent's alone, also when it throws them away and ends."""
     driven = open_pool()

@@ -469,7 +469,6 @@ def test_hundreds_of_connections_leak_nothing(proxy: Proxy, open_redis: OpenRedi
     assert len(os.listdir("/proc/self/fd")) <= before + 2
 
 
-@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_a_child_process_opens_fresh_connections(valkey: RedisServer) -> None:
     """And leaves the parent's alone."""
     options = RedisOptions()

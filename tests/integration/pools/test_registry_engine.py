@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 
-import pytest
-
 from fluxaorm import Engine, RedisOptions, Registry
 from tests.seed.entities import CategoryEntity, OrderEntity, ProductEntity, UserEntity
 from tests.support.insides import core, dialect_of
@@ -42,7 +40,6 @@ def _client_id(engine: Engine) -> int:
     return int(core(engine).redis_pool().sync.round_trip([("CLIENT", "ID")]).values[0])
 
 
-@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_a_child_process_opens_connections_of_its_own(mysql_database: Database, redis_server: RedisServer) -> None:
     """Two processes on one connection read each other's answers. The parent's go on as if nothing had happened."""
     with _engine(mysql_database, redis_server) as engine:

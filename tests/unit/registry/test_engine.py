@@ -380,7 +380,6 @@ def _held_elsewhere(lock: threading.RLock) -> Iterator[None]:
     thread.join()
 
 
-@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_a_child_process_starts_with_nothing_its_parent_will_use() -> None:
     """The same tokens, ids or connections in two processes would break what each promises."""
     engine = _engine(models.LocalEntity, register=_redis("default"))
@@ -407,7 +406,6 @@ def test_a_child_process_starts_with_nothing_its_parent_will_use() -> None:
     assert before == core(engine).tokens.take()[:16]
 
 
-@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_an_engine_that_nobody_uses_is_forgotten() -> None:
     """What runs in children after a fork must not keep engines alive in the parent."""
     engine = _engine(models.PlainEntity)

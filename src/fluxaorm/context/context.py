@@ -193,7 +193,7 @@ class _ContextBase(NotCopied, UnitOfWork):
         """Tell what is given up with the context: an open transaction, what waits for a flush."""
         if self._json_read or self._json_held:
             self._note_json_changes()
-        transaction = transaction_of(self)
+        transaction = transaction_of(self) if self._sessions else None
         if transaction is not None and (transaction.begun or self._pending):
             unflushed = f" with {self._unflushed()}" if self._pending or self._pipelines else ""
             message = (
@@ -349,17 +349,11 @@ class Context(_ContextBase, SyncUnitOfWork):
             if not self.closed and not failing:
                 self._warn_of_loss(stacklevel=4)
         finally:
-            self._close_streams()
-            self._roll_back()
+            if self._streams:
+                self._run(close_streams_plan(self), inside=False)
+            if self._sessions and (transaction := transaction_of(self)) is not None:
+                self._run(roll_back_plan(transaction), inside=False)
             self._close()
-
-    def _close_streams(self) -> None:
-        if self._streams:
-            self._run(close_streams_plan(self), inside=False)
-
-    def _roll_back(self) -> None:
-        if (transaction := transaction_of(self)) is not None:
-            self._run(roll_back_plan(transaction), inside=False)
 
     def __enter__(self) -> Self:
         return self
@@ -508,17 +502,11 @@ class AsyncContext(_ContextBase, AsyncUnitOfWork):
             if not self.closed and not failing:
                 self._warn_of_loss(stacklevel=4)
         finally:
-            await self._close_streams()
-            await self._roll_back()
+            if self._streams:
+                await self._drive(close_streams_plan(self), inside=False)
+            if self._sessions and (transaction := transaction_of(self)) is not None:
+                await self._drive(roll_back_plan(transaction), inside=False)
             self._close()
-
-    async def _close_streams(self) -> None:
-        if self._streams:
-            await self._drive(close_streams_plan(self), inside=False)
-
-    async def _roll_back(self) -> None:
-        if (transaction := transaction_of(self)) is not None:
-            await self._drive(roll_back_plan(transaction), inside=False)
 
     async def __aenter__(self) -> Self:
         return self

@@ -60,7 +60,7 @@ def identity_map_of(ctx: Any, provider: ProviderPort) -> IdentityMap:
     Looked at when it fails only: whoever gives a context pays nothing.
     """
     try:
-        identity_map: IdentityMap = ctx._identity_map_of(provider)
+        identity_map: IdentityMap = ctx._identity_maps.get(provider) or ctx._identity_map_of(provider)
     except AttributeError as error:
         if error.obj is not ctx:
             raise

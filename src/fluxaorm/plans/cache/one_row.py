@@ -42,9 +42,9 @@ def read_row_plan(engine: EnginePort, target: Target, binding: BoundEntity, id: 
 
 def read_row_past_local_plan(engine: EnginePort, target: Target, binding: BoundEntity, id: int) -> Plan[Row | None]:
     """The same of a row that the local cache was asked for already; it keeps what is found."""
-    if isinstance(target, Session):
-        return (yield from select_row_plan(target, binding, id))
     local = binding.local
+    if isinstance(target, Session) or (local is None and binding.redis_pool is None):
+        return (yield from select_row_plan(target, binding, id))
     if local is None:
         row, _ = yield from _shared_row_plan(engine, binding, id)
         return row

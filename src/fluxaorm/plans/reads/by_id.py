@@ -66,6 +66,8 @@ def _entity_of_local_row(identity_map: IdentityMap, id: int, row: Row, include_d
         cells = list(row)
         cells[0] = id
         entity = identity_map.adopt(id, cells, STORED, 0.0)
+        if identity_map.mark is None:
+            return entity
     return entity if include_deleted or not identity_map.is_hidden(entity) else None
 
 

@@ -89,6 +89,8 @@ def _attribute(name: str) -> Any:
     module_name, colon, path = name.partition(":")
     if not colon or not module_name or not path:
         raise UsageError(f"'{name}' is not {_FORM}")
+    if not all(part.isidentifier() for part in module_name.split(".")) or Path(module_name).is_file():
+        raise UsageError(f"'{name}': a module is named as an import names it, '{module_name}' is not: give {_FORM}")
     value: Any = _imported(module_name)
     for part in path.split("."):
         try:

@@ -132,6 +132,8 @@ def generate(
         if len(places) > 2:
             raise UsageError(f"generate takes an application and a directory, not {len(places)} words")
         *names, directory = places
+        if not names and ":" in directory and not Path(directory).exists():
+            raise UsageError(f"generate takes a directory, too: fluxaorm generate {directory} DIR")
         generate_command.run(names[0] if names else None, Path(directory), check=check)
 
 

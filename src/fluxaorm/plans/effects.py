@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
+from fluxaorm.errors import ContextMisuseError
 from fluxaorm.query.own_sql.raw_statements import Reach
 
 if TYPE_CHECKING:
@@ -371,3 +372,12 @@ class CallHandler(Effect[Any]):
 
     def __init__(self, handler: Callable[..., Any], args: tuple[Any, ...]) -> None:
         self.handler, self.args = handler, args
+
+    def call(self) -> Any:
+        """What the handler gives. ContextMisuseError for a StopIteration: it would end a generator of ours instead."""
+        try:
+            return self.handler(*self.args)
+        except StopIteration as error:
+            raise ContextMisuseError(
+                f"the handler {self.handler!r} raised StopIteration, which only ends an iteration: raise another error"
+            ) from error

@@ -432,5 +432,5 @@ async def _take_turn(effect: TakeTurn, _shield: Shield) -> None:
 
 
 async def _call_handler(effect: CallHandler, _: Shield) -> Any:
-    result = effect.handler(*effect.args)
+    result = effect.call()
     return await result if inspect.isawaitable(result) else result

@@ -383,7 +383,7 @@ def _sleep(effect: Sleep) -> None:
 
 
 def _call_handler(effect: CallHandler) -> Any:
-    result = effect.handler(*effect.args)
+    result = effect.call()
     if inspect.iscoroutine(result):
         result.close()
         raise ContextMisuseError(f"the handler {effect.handler!r} is a coroutine function: use an AsyncContext")

@@ -16,8 +16,10 @@ from fluxaorm.errors import (
     FieldValueError,
     ReadOnlyEntityError,
     UnsettableFieldError,
+    named_with_article,
 )
 from fluxaorm.plans.reads.by_id import FURTHER, entity_at_hand, get_by_id_plan, get_by_ids_plan, missing_plan
+from fluxaorm.plans.state.given_names import LIBRARYS, refuse_twice, settable_names
 from fluxaorm.plans.state.tracked import DELETING, GONE, NEW, SNAPSHOT, STORED, Change, TrackedEntity
 from fluxaorm.plans.writes.soft_delete import zero_id_error
 from fluxaorm.runtime.provider_identity import ProviderIdentity
@@ -147,6 +149,7 @@ class EntityBase(NotCopied, TrackedEntity, metaclass=_EntityClass):
     def _set(self, values: Mapping[str, Any]) -> Self:
         """All of the values or, when one is refused, none."""
         self._refuse_detached()
+        refuse_twice(self._identity_map.binding, values)
         self._take_all([pair for name, value in values.items() for pair in self._checked_named(name, value)])
         return self
 
@@ -168,7 +171,7 @@ class EntityBase(NotCopied, TrackedEntity, metaclass=_EntityClass):
     def _checked_named(self, name: str, value: Any) -> Sequence[tuple[int, Any]]:
         """Position and checked value of the columns that a name stands for."""
         column = self._identity_map.binding.by_name.get(name)
-        if column is None or column.index == 0:
+        if column is None or column.index == 0 or column.auto in LIBRARYS:
             return self._checked_members(self._group_named(name), value)
         return ((column.index, self._checked(column, value)),)
 
@@ -182,7 +185,7 @@ class EntityBase(NotCopied, TrackedEntity, metaclass=_EntityClass):
         for group in schema.groups:
             if group.name == name:
                 return group
-        known = ", ".join(column.attribute for column in schema.columns[1:])
+        known = ", ".join(settable_names(schema))
         raise UnsettableFieldError(schema.name, name, f"is not a field that can be set; there are {known}")
 
     def _group(self, position: int) -> Any:
@@ -230,7 +233,9 @@ class EntityBase(NotCopied, TrackedEntity, metaclass=_EntityClass):
         name, size = self._identity_map.schema.name, len(group.members)
         if group.python_class is not None:
             if not isinstance(value, group.python_class):
-                raise FieldValueError(name, group.name, value, f"must be a {group.python_class.__name__}")
+                raise FieldValueError(
+                    name, group.name, value, f"must be {named_with_article(group.python_class.__name__)}"
+                )
             return [getattr(value, member) for member, _ in group.members]
         given: object = value
         if isinstance(given, str | bytes) or not isinstance(given, Sequence):

@@ -110,3 +110,15 @@ def test_what_the_application_s_module_misses_keeps_its_traceback(workplace: Pat
 
     with pytest.raises(ModuleNotFoundError, match="a_module_that_is_missing"):
         find_application(f"{module}:registry")
+
+
+@pytest.mark.parametrize("name", ["./app.py:registry", ".app:registry", "..:x", "a/app:registry", "app.py:registry"])
+def test_a_path_is_no_module(command: Command, workplace: Path, name: str) -> None:
+    """Other tools take a file; the message says what this one takes, without a traceback."""
+    (workplace / "app.py").write_text("")
+
+    outcome = command("check", name)
+
+    assert 2 == outcome.code
+    assert f"'{name}': a module is named as an import names it" in outcome.err
+    assert "module:attribute, as in myapp.models:registry" in outcome.err

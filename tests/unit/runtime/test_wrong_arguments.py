@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import fluxaorm as fx
-from fluxaorm import Engine, Entity, Field, Query, Reference, References, Registry, UInt64
-from tests.support.insides import entity_class_of
+from fluxaorm import Embedded, Engine, Entity, Field, Query, Reference, References, Registry, UInt64
+from tests.support.insides import entity_class_of, pending
 from tests.support.shells import Shell
 
 
@@ -29,6 +29,22 @@ class BookEntity(Entity):
     others: References[AuthorEntity] = Field(default_factory=list)
 
 
+class Address(Embedded):
+    """Several columns under one name."""
+
+    street: str = ""
+    city: str = ""
+
+
+class ReaderEntity(Entity, soft_delete=True):
+    """What the library sets, and what several names stand for."""
+
+    id: UInt64
+    favourite: Reference[AuthorEntity] | None = None
+    home: Address
+    version: UInt64 = Field(version=True)
+
+
 class ShelfEntity(Entity):
     """Has a number where a book has its author."""
 
@@ -42,7 +58,7 @@ def engine() -> Iterator[Engine]:
     """An engine that is connected to nothing: what is refused asks no server."""
     registry = Registry()
     registry.register_mysql("root@/app")
-    registry.register_entity(AuthorEntity, BookEntity, ShelfEntity)
+    registry.register_entity(AuthorEntity, BookEntity, ReaderEntity, ShelfEntity)
     with registry.validate(connect=False) as made:
         yield made
 
@@ -263,3 +279,127 @@ def test_a_repr_raises_nothing(engine: Engine) -> None:
     half = object.__new__(author_class)
 
     assert "<AuthorEntity that cannot be shown>" == repr(half)
+
+
+TWICE: dict[str, tuple[dict[str, Any], str]] = {
+    "a reference and its id": (
+        {"favourite": 1, "favourite_id": 2},
+        "ReaderEntity.favourite_id is given twice: favourite is the same column",
+    ),
+    "None and an id": (
+        {"favourite_id": None, "favourite": 2},
+        "ReaderEntity.favourite is given twice: favourite_id is the same column",
+    ),
+    "a group and a member": (
+        {"home": Address(street="a"), "home_street": "b"},
+        "ReaderEntity.home_street is given twice: home is the same column",
+    ),
+    "a member and its group": (
+        {"home_city": "b", "home": Address(street="a")},
+        "ReaderEntity.home is given twice: home_city is the same column",
+    ),
+}
+
+
+@pytest.mark.parametrize(("values", "text"), TWICE.values(), ids=TWICE)
+def test_a_column_is_given_once(engine: Engine, shell: Shell, values: dict[str, Any], text: str) -> None:
+    """The last of two values would win, and nobody would see which."""
+    ctx = shell.context(engine)
+    readers = _provider(engine, ReaderEntity)
+    reader = shell.do(readers.new_with_id(ctx, 1))
+
+    calls: list[Callable[[], Any]] = [
+        lambda: reader.set(**values),
+        lambda: shell.do(readers.new_with_id(ctx, 2, **values)),
+        lambda: shell.do(readers.save_many(ctx, [{"id": 3, **values}])),
+        lambda: shell.do(readers.update_where(ctx, Query(), **values)),
+    ]
+    for call in calls:
+        with pytest.raises(fx.UnsettableFieldError) as caught:
+            call()
+        assert text == str(caught.value).removeprefix("row 0 of save_many(): ")
+
+    assert (None, Address()) == (reader.favourite_id, reader.home)
+    assert [reader] == pending(ctx)
+
+
+@pytest.mark.parametrize("name", ["fake_delete", "version", "id", "nmae"])
+def test_what_only_the_library_sets_is_not_set(engine: Engine, shell: Shell, name: str) -> None:
+    """Such a value would delete the row, or break what its versions say; the error lists what there is instead."""
+    ctx = shell.context(engine)
+    readers = _provider(engine, ReaderEntity)
+    reader = shell.do(readers.new_with_id(ctx, 1))
+    text = (
+        f"ReaderEntity.{name} is not a field that can be set; "
+        "there are home, favourite, favourite_id, home_street, home_city"
+    )
+
+    with pytest.raises(fx.UnsettableFieldError) as caught:
+        reader.set(**{name: 5})
+    assert text == str(caught.value)
+    if name != "id":
+        with pytest.raises(fx.UnsettableFieldError) as caught:
+            shell.do(readers.new_with_id(ctx, 2, **{name: 5}))
+        assert text == str(caught.value)
+
+    assert not reader.is_deleted
+    assert [reader] == pending(ctx)
+
+
+def test_an_error_of_a_row_says_which(engine: Engine, shell: Shell) -> None:
+    """A log shows an error's text, and not what hangs on it."""
+    ctx = shell.context(engine)
+    books = _provider(engine, BookEntity)
+
+    for row, text in (
+        ({"pages": -1}, "row 1 of save_many(): BookEntity.pages: -1: must be 0 to 18446744073709551615"),
+        ({"id": 0}, "row 1 of save_many(): BookEntity: an id starts at 1, or is negative where its type is signed"),
+    ):
+        with pytest.raises(fx.FluxaError) as caught:
+            shell.do(books.save_many(ctx, [{"pages": 1}, row]))
+        assert str(caught.value).startswith(text)
+
+
+def test_a_reference_of_another_type_is_told_in_english(engine: Engine, shell: Shell) -> None:
+    """An article before a vowel is a detail, and the first thing that is read."""
+    ctx, made = _stored(engine, shell)
+
+    with pytest.raises(fx.FieldValueError, match=r"is a ShelfEntity, not an AuthorEntity$"):
+        made["BookEntity"].author_id = made["ShelfEntity"]
+    with pytest.raises(fx.FieldValueError, match=r"must be an Address$"):
+        shell.do(_provider(engine, ReaderEntity).new_with_id(ctx, 9, home="a"))
+
+
+def test_a_closed_context_names_the_method_that_makes_another(engine: Engine, shell: Shell) -> None:
+    """The other method gives a context that is of no use there."""
+    ctx = shell.context(engine)
+    authors = _provider(engine, AuthorEntity)
+    _ = ctx.close() if shell.name == "sync" else shell.do(ctx.aclose())
+    method = "new_context" if shell.name == "sync" else "new_async_context"
+
+    calls: list[Callable[[], Any]] = [
+        lambda: authors.get_by_id(ctx, 1),
+        lambda: authors.search_many(ctx),
+        lambda: shell.do(ctx.flush()),
+    ]
+    for call in calls:
+        with pytest.raises(fx.ContextClosedError, match=rf"make another with engine\.{method}\(\)$"):
+            call()
+
+
+def test_a_handler_that_raises_stop_iteration_is_named(engine: Engine, shell: Shell) -> None:
+    """It comes of a bare next(); in a generator of ours it would be told as an error of the generator."""
+
+    def handler(ctx: Any, book: Any) -> None:
+        next(iter(()))
+
+    books = _provider(engine, BookEntity)
+    books.on_before_insert(engine, handler)
+    ctx = shell.context(engine)
+    book = shell.do(books.new_with_id(ctx, 1))
+
+    with pytest.raises(fx.ContextMisuseError, match=r"the handler .*handler.* raised StopIteration") as caught:
+        shell.do(ctx.flush())
+
+    assert isinstance(caught.value.__cause__, StopIteration)
+    assert book.is_new

@@ -31,4 +31,4 @@ def reset(name: str | None, *, json: bool) -> None:
         print(json_module.dumps(found))
         return
     for space, keys in removed.items():
-        print(f"{space.redis_pool}: {keys} keys of namespace '{space.name}' removed")
+        print(f"{space.redis_pool}: {keys} key{'' if keys == 1 else 's'} of namespace '{space.name}' removed")

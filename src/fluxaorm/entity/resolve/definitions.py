@@ -7,6 +7,7 @@ sentence that begins with the entity, and the field where there is one.
 from __future__ import annotations
 
 import inspect
+import keyword
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -127,6 +128,10 @@ def _check_class(cls: type[Any], problems: Problems) -> None:
     name = cls.__name__
     if problem := identifier_problem(name):
         problems.add(name, f"the class's name {problem}")
+    elif not name.isidentifier() or keyword.iskeyword(name):
+        problems.add(
+            name, "the class's name is none that generated code can have; take a word of Python's that is free"
+        )
     for base in cls.__mro__[1:]:
         if issubclass(base, Entity) and base is not Entity:
             problems.add(

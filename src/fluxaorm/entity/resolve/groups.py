@@ -17,6 +17,7 @@ from fluxaorm.entity.resolve.place import Collector, FieldRequest, Place, Refuse
 from fluxaorm.entity.schema import UNSET, GroupSchema
 from fluxaorm.entity.values.guards import is_sequence
 from fluxaorm.entity.values.type_source import Source, class_source, source_of
+from fluxaorm.errors import named_with_article
 
 LONGEST_LIST: Final = 100
 _OF_LISTS: Final = frozenset(OPTION_NAMES) - NOT_OF_LISTS
@@ -86,7 +87,7 @@ def _embedded_initial(collector: Collector, cls: type[Embedded], request: FieldR
         return Initial()
     value = _sample(collector, initial, request)
     if value is not UNSET and not isinstance(value, cls):
-        raise collector.refuse(request.where, f"the default {value!r} must be a {cls.__name__}")
+        raise collector.refuse(request.where, f"the default {value!r} must be {named_with_article(cls.__name__)}")
     return initial
 
 

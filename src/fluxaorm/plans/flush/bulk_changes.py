@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC
-from typing import Any, Final
+from typing import Any
 
 from fluxaorm.entity.schema import UNSET
 from fluxaorm.errors import MySQLError, QueryError, UnsettableFieldError
@@ -25,6 +25,7 @@ from fluxaorm.plans.effects import (
 from fluxaorm.plans.flush.bulk import Outcome, written_plan
 from fluxaorm.plans.reads.search import check_query
 from fluxaorm.plans.retries import retried_plan
+from fluxaorm.plans.state.given_names import LIBRARYS, refuse_twice
 from fluxaorm.plans.state.unit_of_work import IdentityMap
 from fluxaorm.plans.writes.creation import draft
 from fluxaorm.plans.writes.duplicates import explained_plan
@@ -37,8 +38,6 @@ from fluxaorm.query.expressions import Expression
 from fluxaorm.query.query import Query
 from fluxaorm.query.sql.conditions import field_keys
 from fluxaorm.query.sql.select import IDS
-
-_LIBRARYS: Final = ("version", "fake_delete")
 
 
 def update_where_plan(identity_map: IdentityMap, query: Query, changes: Mapping[str, Any]) -> Plan[int]:
@@ -57,6 +56,7 @@ def update_where_plan(identity_map: IdentityMap, query: Query, changes: Mapping[
     for position, value in enumerate(values):
         if value is not UNSET:
             clause.add_value(position, encoded(identity_map.schema.columns[position], value))
+    refuse_twice(identity_map.binding, changes)
     computed = {_position_of(identity_map, name): expression for name, expression in expressions.items()}
     for position, expression in computed.items():
         clause.add_expression(position, expression)
@@ -71,7 +71,7 @@ def _position_of(identity_map: IdentityMap, name: str) -> int:
         raise UnsettableFieldError(
             identity_map.schema.name, name, f"is not a column that can be computed; there are {known}"
         )
-    if column.index == 0 or column.auto in _LIBRARYS:
+    if column.index == 0 or column.auto in LIBRARYS:
         raise UnsettableFieldError(identity_map.schema.name, name, "is set by the library, not in bulk")
     return column.index
 

@@ -89,7 +89,7 @@ class _Checker:
         """What is set by rows of these names."""
 
     def checked(self, row: object, number: int) -> SavedRow:
-        """QueryError, FieldValueError, MissingValueError: with the row's number in a note."""
+        """QueryError, FieldValueError, MissingValueError: each says the row's number."""
         name = self._identity_map.schema.name
         if not isinstance(row, Mapping):
             raise QueryError(f"{name}: save_many() takes rows as dicts; row {number} is {with_article(row)}")
@@ -102,8 +102,8 @@ class _Checker:
             made = self._identity_map.loose_entity(self._identity_map.binding.initial_cells(id))
             made._fill(values)
             self._complete(made._row)
-        except FluxaError as error:
-            error.add_note(f"in row {number} of save_many()")
+        except Exception as error:
+            _tell_row(error, number)
             raise
         return SavedRow(made, given, id is not None)
 
@@ -122,6 +122,15 @@ class _Checker:
                 row[position] = value
         if Unset in set(map(type, row)):
             raise missing_values(self._identity_map.binding, row)
+
+
+def _tell_row(error: Exception, number: int) -> None:
+    """Say in an error which row it is about: in its text where it is one of ours, which logs show."""
+    where = f"row {number} of save_many()"
+    if isinstance(error, FluxaError):
+        error.args = (f"{where}: {error}",)
+    else:
+        error.add_note(f"in {where}")
 
 
 class _Batch:

@@ -35,6 +35,7 @@ from fluxaorm.errors import (
     ReadOnlyEntityError,
     StoredValueError,
     described,
+    named_with_article,
 )
 
 if TYPE_CHECKING:
@@ -293,7 +294,7 @@ def referred_id(column: ColumnSchema, target: TrackedEntity) -> Any:
     """The id of an entity that is given for a reference. ValueError for one of another type."""
     name = target._identity_map.schema.name
     if name != column.reference:
-        raise ValueError(f"is a {name}, not a {column.reference}")
+        raise ValueError(f"is {named_with_article(name)}, not {named_with_article(column.reference or '')}")
     return target._row[0]
 
 

@@ -16,6 +16,7 @@ from fluxaorm.entity.values.json_value import JsonValue
 from fluxaorm.entity.values.unfit_cell import UNFIT, UnfitCell
 from fluxaorm.errors import ContextClosedError, StoredValueError
 from fluxaorm.plans.effects import Plan, RowReaderPort, Session, Stream, Target
+from fluxaorm.plans.state.given_names import refuse_twice
 from fluxaorm.plans.state.tracked import DELETING, DRAFT, NEW, STORED, TrackedEntity
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ class UnitOfWork:
 
     _merges_look_ups: ClassVar[bool] = False
     """Whether the shell merges look-ups of many contexts."""
+
+    _maker: ClassVar[str] = "new_context"
+    """The engine's method that makes another."""
 
     # a context is made for each request, and most never set these
     _json_held: WeakSet[TrackedEntity] | None = None
@@ -80,7 +84,7 @@ class UnitOfWork:
     def _identity_map_of(self, provider: ProviderPort) -> IdentityMap:
         """The context's part for one entity; ContextClosedError when the context is closed."""
         if self.closed:
-            raise ContextClosedError("the context is closed; make another with engine.new_context()")
+            raise ContextClosedError(f"the context is closed; make another with engine.{self._maker}()")
         identity_map = self._identity_maps.get(provider)
         if identity_map is None:
             identity_map = self._identity_maps[provider] = IdentityMap(self, self._engine.binding(provider))
@@ -140,6 +144,8 @@ class SyncUnitOfWork(UnitOfWork):
 
 class AsyncUnitOfWork(UnitOfWork):
     """Of one event loop: what its plans give is awaited. The base of ``AsyncContext``."""
+
+    _maker = "new_async_context"
 
     def _run(self, plan: Plan[T]) -> Coroutine[Any, Any, T]:
         """What to await for what the plan returns."""
@@ -431,6 +437,9 @@ class IdentityMap:
         entity = self.loose_entity(cells)
         entity._state = NEW
         if values:
+            further = self.binding.further_names
+            if further and not further.isdisjoint(values):
+                refuse_twice(self.binding, values)
             entity._fill(values)
         self.know(id, entity)
         self.unit_of_work._pending[entity] = None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.support.command_line import Command
 from tests.unit.cli.applications import UNREACHABLE, WRONG
 
@@ -83,3 +85,19 @@ def test_wrong_definitions_generate_nothing(command: Command, make_module: MakeM
     assert 2 == outcome.code
     assert "ColourEntity.shade" in outcome.err
     assert not (workplace / "entities").exists()
+
+
+@pytest.mark.parametrize("with_pyproject", [True, False])
+def test_an_application_is_no_directory(
+    command: Command, make_module: MakeModule, workplace: Path, with_pyproject: bool
+) -> None:
+    """Whoever forgets the directory should not find the package in one that is called app:registry."""
+    name = f"{make_module(UNREACHABLE)}:registry"
+    if with_pyproject:
+        (workplace / "pyproject.toml").write_text(f'[tool.fluxaorm]\napp = "{name}"\n')
+
+    outcome = command("generate", name)
+
+    assert 2 == outcome.code
+    assert f"generate takes a directory, too: fluxaorm generate {name} DIR" in outcome.err
+    assert not (workplace / name).exists()

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from fluxaorm import Entity, UInt64
+from fluxaorm.entity.resolve.definitions import resolve_entities
 from tests.unit.entity.resolve.mistakes import load, problems_of
 
 PARTS = list(load((Path(__file__).parent / "mistakes.txt").read_text()))
@@ -31,3 +33,14 @@ class BEntity(Entity):
     problems = problems_of(source)
 
     assert ["AEntity.a", "BEntity"] == [problem.partition(":")[0] for problem in problems]
+
+
+@pytest.mark.parametrize("name", ["None", "class", "1Entity"])
+def test_a_class_has_a_name_that_code_can_write(name: str) -> None:
+    """A definition that is made by type() may be called anything; generated code would not compile."""
+    made = type(name, (Entity,), {"__annotations__": {"id": UInt64}})
+
+    _, problems = resolve_entities([made])
+
+    expected = f"{name}: the class's name is none that generated code can have; take a word of Python's that is free"
+    assert [expected] == problems

@@ -106,7 +106,9 @@ class ExecResult:
     """What a statement did: ``rows_affected`` counts found rows, also when nothing changed."""
 
     last_insert_id: int
+    """What AUTO_INCREMENT gave, as the driver tells it."""
     rows_affected: int
+    """Rows inserted, found by an UPDATE, or deleted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,9 @@ class Change(NamedTuple, Generic[T]):
     """A field's value before and after."""
 
     old: T
+    """What was loaded; None of a new entity."""
     new: T
+    """What is set now, or was written."""
 
 
 class TrackedEntity:

@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class RegistryView:
+class RegistryView(NotCopied):
     """What an engine was made of, by pool code; read-only."""
 
     mysql_pools: Mapping[str, SQLPool]

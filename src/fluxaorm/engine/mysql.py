@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from fluxaorm.context.raw_mysql import AsyncRawMySQL, AsyncRowStream, RawMySQL, RowStream
+from fluxaorm.entity.values.not_copied import NotCopied
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from fluxaorm.query.where import Where
 
 
-class _PoolView:
+class _PoolView(NotCopied):
     """What there is to know of a pool."""
 
     def __init__(self, pool: SQLPool) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
+
+from fluxaorm.entity.values.not_copied import NotCopied
+from fluxaorm.errors import ContextMisuseError
 
 if TYPE_CHECKING:
     from fluxaorm.pools.base.redis_ports import RedisPool
 
 
-class EngineRedis:
+class EngineRedis(NotCopied):
     """What there is to know of a Redis pool, and who speaks to it.
 
     The clients repeat a command whose reply was lost, ten times by default, as redis-py does: an INCR may count twice.
@@ -40,7 +44,17 @@ class EngineRedis:
 
     @property
     def async_client(self) -> Any:
-        """redis-py's client for the running event loop: ``redis.asyncio.Redis``, on a cluster ``RedisCluster``."""
+        """redis-py's client for the running event loop: ``redis.asyncio.Redis``, on a cluster ``RedisCluster``.
+
+        ContextMisuseError where no loop runs.
+        """
+        try:
+            _ = asyncio.get_running_loop()
+        except RuntimeError:
+            raise ContextMisuseError(
+                f"Redis pool '{self.code}': async_client is that of the running event loop, and none runs: ask for it "
+                "in a coroutine, or take client"
+            ) from None
         return self._pool.async_client
 
     def __repr__(self) -> str:

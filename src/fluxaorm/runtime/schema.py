@@ -17,6 +17,7 @@ from fluxaorm.entity.schema import (
     IndexSchema,
     ReferenceSchema,
 )
+from fluxaorm.entity.values.not_copied import NotCopied
 from fluxaorm.errors import ContextMisuseError, RegistryError, no_context
 from fluxaorm.plans.cache.control import clear_cache_plan
 from fluxaorm.plans.effects import Plan
@@ -41,7 +42,7 @@ class SchemaEnginePort(EnginePort, Protocol):
         ...
 
 
-class EngineSchema:
+class EngineSchema(NotCopied):
     """One entity in one engine. Made by the engine; the same object each time.
 
     What tables are changed by (``update_schema`` and the three below it) is refused inside an open transaction:
@@ -53,6 +54,9 @@ class EngineSchema:
         self._engine = engine
         self._metadata = metadata
         self._options: dict[str, Any] = {}
+
+    def _instead(self) -> str:
+        return "a schema belongs to its engine, and is neither copied nor pickled; ask engine.schema(X) of each engine"
 
     def __repr__(self) -> str:
         return f"<EngineSchema {self.name} table={self.table_name!r} columns={len(self.columns)}>"

@@ -148,7 +148,7 @@ def test_mistakes_in_what_is_set_are_told_before_anything_is_sent(cached_shop: S
         ({"age": others.price * 2}, QueryError, "the row's own fields only"),
         ({"name": fields.age}, QueryError, "cannot have the value of 'age'"),
         ({"name": fields.age + 1}, QueryError, "is no number"),
-        ({"home": 3}, FieldValueError, "must be a Address"),
+        ({"home": 3}, FieldValueError, "must be an Address"),
     ]
 
     for changes, error, message in wrong:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import gc
 import logging
 import math
 import os
+import pickle
 import signal
 import threading
 import weakref
@@ -25,10 +27,12 @@ from fluxaorm.engine.cache_outages import CacheOutages
 from fluxaorm.errors import (
     ContextClosedError,
     ContextMisuseError,
+    NotSupportedError,
     RegistryError,
     StaleGeneratedCodeError,
     UnknownPoolError,
 )
+from tests.golden.references.expected.person_entity import PersonEntityProvider
 from tests.support.insides import core, entity_class_of
 from tests.unit.registry import models
 
@@ -512,3 +516,36 @@ def test_a_check_takes_generated_providers() -> None:
     for providers, shown in given:
         with pytest.raises(RegistryError, match=f"takes a list of providers, as ALL_PROVIDERS, not {shown}$"):
             engine.check(ctx, providers)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps], ids=["copy", "deepcopy", "pickle"])
+def test_what_belongs_to_an_engine_is_not_copied(copied: Callable[[Any], object]) -> None:
+    """A copy would have locks or connections of its own, or fail at the first of them with an error of Python's."""
+    engine = _engine(models.PlainEntity, register=_redis("default"))
+    parts = (engine.redis(), engine.mysql(), engine.async_mysql(), engine.schema(models.PlainEntity), engine.registry)
+
+    for part in parts:
+        with pytest.raises(NotSupportedError, match="neither copied nor pickled"):
+            copied(part)
+
+
+def test_a_provider_is_copied_as_itself() -> None:
+    """A context knows entities by the provider: a second one would give a second entity for the same row."""
+    provider: Any = _engine(models.PlainEntity).provider(models.PlainEntity)
+
+    assert provider is copy.copy(provider) is copy.deepcopy([provider])[0]
+    with pytest.raises(NotSupportedError, match="the provider of PlainEntity was made in memory"):
+        pickle.dumps(provider)
+
+
+def test_a_generated_provider_is_pickled_by_its_name() -> None:
+    """A job that is handed to another process may name what it is about."""
+    assert PersonEntityProvider is pickle.loads(pickle.dumps(PersonEntityProvider))
+
+
+def test_a_client_for_asyncio_is_one_of_a_loop() -> None:
+    """Outside of one there is no client that it could be."""
+    engine = _engine(models.PlainEntity, register=_redis("default"))
+
+    with pytest.raises(ContextMisuseError, match=r"async_client is that of the running event loop, and none runs"):
+        _ = engine.redis().async_client

@@ -201,16 +201,12 @@ class Engine(NotCopied):
 
         Tables that are missing or differ from their entities, rights that the user of a MySQL pool lacks on them, Redis
         servers that do not answer, and generated code that is out of date: ``providers`` are its ``ALL_PROVIDERS``.
-        A few round trips a table, for the time of a deployment. Raises MySQLConnectionError, and MySQLError when the
-        tables cannot be looked at.
+        A few round trips a table, for the time of a deployment. Raises MySQLConnectionError, MySQLError when the tables
+        cannot be looked at, RegistryError for what are no providers.
         """
         if not hasattr(ctx, "_run"):
             raise no_context("check()", ctx)
-        given: object = providers
-        for provider in given if is_iterable(given) else (given,):
-            if not hasattr(provider, "entity_name"):
-                raise RegistryError([f"check() takes a list of providers, as ALL_PROVIDERS, not {described(provider)}"])
-        return ctx._run(check_plan(self._core, tuple(providers)))
+        return ctx._run(check_plan(self._core, _listed(providers)))
 
     def option(self, key: str, default: Any = None) -> Any:
         """The value given to ``registry.set_option``, or ``default``."""
@@ -262,3 +258,12 @@ class Engine(NotCopied):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+def _listed(providers: object) -> tuple[ProviderPort, ...]:
+    """Providers as a list. RegistryError when one is none."""
+    listed: tuple[Any, ...] = tuple(providers) if is_iterable(providers) else ()
+    wrong = [each for each in listed if not hasattr(each, "entity_name")] if is_iterable(providers) else [providers]
+    if wrong:
+        raise RegistryError([f"check() takes a list of providers, as ALL_PROVIDERS, not {described(wrong[0])}"])
+    return listed

@@ -511,6 +511,8 @@ def test_a_check_takes_generated_providers() -> None:
         (None, "None"),
         ([None], "None"),
         ("PlainEntityProvider", "a str"),
+        (provider, "a _PlainProvider"),
+        (iter([provider, 5]), "an int"),
     ]
 
     for providers, shown in given:

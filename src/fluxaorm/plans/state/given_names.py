@@ -33,10 +33,11 @@ def settable_names(schema: EntitySchema) -> tuple[str, ...]:
 
 def refuse_twice(binding: BoundEntity, names: Iterable[str]) -> None:
     """UnsettableFieldError when two of these names stand for one column: nobody knows which value would count."""
-    if binding.further_names.isdisjoint(names := list(names)):
+    given = list(names)
+    if binding.further_names.isdisjoint(given):
         return
     by_position: dict[int, str] = {}
-    for name in names:
+    for name in given:
         for position in _positions(binding, name):
             if (first := by_position.setdefault(position, name)) != name:
                 raise UnsettableFieldError(binding.schema.name, name, f"is given twice: {first} is the same column")

@@ -56,7 +56,7 @@ A message says where, what and what to do. Every error can be pickled and shows 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 
 class FluxaError(Exception):
@@ -220,9 +220,15 @@ def shown_value(value: object, limit: int = 80) -> str:
         return f"<{type(value).__name__}>"
 
 
+_SPOKEN_AS_YOU: Final = ("eu", "uni", "usa", "use", "uti", "uui")
+"""Beginnings of names that are written with a vowel, and spoken with none."""
+
+
 def named_with_article(name: str) -> str:
-    """A class's name in a sentence: ``a str``, ``an AuthorEntity``."""
-    return f"{'an' if name.lstrip('_')[:1] in {*'aeiouAEIOU'} else 'a'} {name}"
+    """A class's name in a sentence: ``a str``, ``an AuthorEntity``, ``a UserEntity``."""
+    bare = name.lstrip("_").lower()
+    vowel = bare[:1] in {*"aeiou"} and not bare.startswith(_SPOKEN_AS_YOU)
+    return f"{'an' if vowel else 'a'} {name}"
 
 
 def with_article(value: object) -> str:

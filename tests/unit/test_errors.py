@@ -6,6 +6,7 @@ import pytest
 
 import fluxaorm as fx
 from fluxaorm import errors
+from fluxaorm.errors import named_with_article
 
 
 @pytest.mark.parametrize(
@@ -33,3 +34,20 @@ def test_every_error_is_among_the_public_names() -> None:
     kinds = [name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)]
 
     assert [] == [name for name in kinds if name not in fx.__all__ or getattr(fx, name) is not getattr(errors, name)]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("str", "a str"),
+        ("int", "an int"),
+        ("AuthorEntity", "an AuthorEntity"),
+        ("_AuthorProvider", "an _AuthorProvider"),
+        ("UserEntity", "a UserEntity"),
+        ("UnitEntity", "a UnitEntity"),
+        ("UpdateEntity", "an UpdateEntity"),
+    ],
+)
+def test_a_name_has_its_article(name: str, told: str) -> None:
+    """Users read these sentences; most of them have a UserEntity."""
+    assert told == named_with_article(name)

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from fluxaorm.entity.schema import EntitySchema, GroupSchema
 from fluxaorm.errors import UnsettableFieldError
-
-if TYPE_CHECKING:
-    from fluxaorm.plans.state.bound_entity import BoundEntity
-
 
 LIBRARYS: Final = ("version", "fake_delete")
 """Columns that only the library sets."""

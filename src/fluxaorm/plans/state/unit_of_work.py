@@ -439,7 +439,7 @@ class IdentityMap:
         if values:
             further = self.binding.further_names
             if further and not further.isdisjoint(values):
-                refuse_twice(self.binding, values)
+                refuse_twice(self.schema, further, values)
             entity._fill(values)
         self.know(id, entity)
         self.unit_of_work._pending[entity] = None

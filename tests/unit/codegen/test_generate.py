@@ -108,7 +108,8 @@ def _run(code: str, **environment: str) -> str:
 
 def test_two_hundred_entities_are_quick_to_generate_and_fit_in_a_megabyte(tmp_path: Path) -> None:
     """Other generators write 30,000 lines for a dozen tables. Ours take half a second; other processes' time is not
-    counted, and the bound leaves room for a slower machine. Options of each look-up by a unique index are 25 kB of it.
+    counted, and the bound leaves room for a slower machine. Options of each look-up by a unique index are 25 kB of it,
+    and what docstrings say of errors and of what is written is some tens more.
     """
     engine = _engine(*_chain(200, step=2))
     started = time.process_time()
@@ -117,7 +118,7 @@ def test_two_hundred_entities_are_quick_to_generate_and_fit_in_a_megabyte(tmp_pa
 
     assert time.process_time() - started < 4
     assert 201 == len(changes.written)
-    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 1_100_000
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 1_150_000
 
 
 def test_hundreds_of_entities_in_a_chain_import_without_nesting(tmp_path: Path) -> None:

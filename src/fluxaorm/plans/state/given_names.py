@@ -27,23 +27,26 @@ def settable_names(schema: EntitySchema) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def refuse_twice(binding: BoundEntity, names: Iterable[str]) -> None:
-    """UnsettableFieldError when two of these names stand for one column: nobody knows which value would count."""
+def refuse_twice(schema: EntitySchema, further: frozenset[str], names: Iterable[str]) -> None:
+    """UnsettableFieldError when two of these names stand for one column: nobody knows which value would count.
+
+    ``further``: the entity's ``further_names``.
+    """
     given = list(names)
-    if binding.further_names.isdisjoint(given):
+    if further.isdisjoint(given):
         return
     by_position: dict[int, str] = {}
     for name in given:
-        for position in _positions(binding, name):
+        for position in _positions(schema, name):
             if (first := by_position.setdefault(position, name)) != name:
-                raise UnsettableFieldError(binding.schema.name, name, f"is given twice: {first} is the same column")
+                raise UnsettableFieldError(schema.name, name, f"is given twice: {first} is the same column")
 
 
-def _positions(binding: BoundEntity, name: str) -> list[int]:
-    column = binding.by_name.get(name)
+def _positions(schema: EntitySchema, name: str) -> list[int]:
+    column = schema.by_attribute.get(name) or schema.by_field.get(name)
     if column is not None:
         return [column.index]
-    return [position for group in binding.schema.groups if group.name == name for position in _columns_of(group)]
+    return [position for group in schema.groups if group.name == name for position in _columns_of(group)]
 
 
 def _columns_of(group: GroupSchema) -> list[int]:

@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 import fluxaorm as fx
-from fluxaorm.errors import DeadlockError, DuplicateKeyError, QueryError
+from fluxaorm.errors import (
+    ContextClosedError,
+    DeadlockError,
+    DuplicateKeyError,
+    QueryError,
+    UnflushedChangesWarning,
+)
 from tests.support.blocks import Undo, block
 from tests.support.shop_engines import Shop
 
@@ -253,9 +259,14 @@ def test_closing_inside_a_block_takes_it_back(plain_shop: Shop) -> None:
     ctx = plain_shop.context()
     (counter,) = stored(plain_shop, ctx, "a")
 
-    with block(plain_shop, ctx):
-        counter.hits = 5
-        plain_shop.do(ctx.flush())
-        plain_shop.do(ctx.aclose()) if plain_shop.shell.name == "asyncio" else ctx.close()
+    def work() -> None:
+        with block(plain_shop, ctx):
+            counter.hits = 5
+            plain_shop.do(ctx.flush())
+            with pytest.warns(UnflushedChangesWarning, match="open transaction"):
+                plain_shop.do(ctx.aclose()) if plain_shop.shell.name == "asyncio" else ctx.close()
+
+    with pytest.raises(ContextClosedError, match="closed inside the transaction"):
+        work()
 
     assert 0 == counter.hits

@@ -19,7 +19,7 @@ from fluxaorm.errors import (
     named_with_article,
 )
 from fluxaorm.plans.reads.by_id import FURTHER, entity_at_hand, get_by_id_plan, get_by_ids_plan, missing_plan
-from fluxaorm.plans.state.given_names import LIBRARYS, refuse_twice, settable_names
+from fluxaorm.plans.state.given_names import SET_BY_LIBRARY, refuse_twice, settable_names
 from fluxaorm.plans.state.tracked import DELETING, GONE, NEW, SNAPSHOT, STORED, Change, TrackedEntity
 from fluxaorm.plans.writes.soft_delete import zero_id_error
 from fluxaorm.runtime.provider_identity import ProviderIdentity
@@ -171,7 +171,7 @@ class EntityBase(NotCopied, TrackedEntity, metaclass=_EntityClass):
     def _checked_named(self, name: str, value: Any) -> Sequence[tuple[int, Any]]:
         """Position and checked value of the columns that a name stands for."""
         column = self._identity_map.binding.by_name.get(name)
-        if column is None or column.index == 0 or column.auto in LIBRARYS:
+        if column is None or column.index == 0 or column.auto in SET_BY_LIBRARY:
             return self._checked_members(self._group_named(name), value)
         return ((column.index, self._checked(column, value)),)
 

@@ -25,7 +25,7 @@ from fluxaorm.plans.effects import (
 from fluxaorm.plans.flush.bulk import Outcome, written_plan
 from fluxaorm.plans.reads.search import check_query
 from fluxaorm.plans.retries import retried_plan
-from fluxaorm.plans.state.given_names import LIBRARYS, refuse_twice
+from fluxaorm.plans.state.given_names import SET_BY_LIBRARY, refuse_twice
 from fluxaorm.plans.state.unit_of_work import IdentityMap
 from fluxaorm.plans.writes.creation import draft
 from fluxaorm.plans.writes.duplicates import explained_plan
@@ -71,7 +71,7 @@ def _position_of(identity_map: IdentityMap, name: str) -> int:
         raise UnsettableFieldError(
             identity_map.schema.name, name, f"is not a column that can be computed; there are {known}"
         )
-    if column.index == 0 or column.auto in LIBRARYS:
+    if column.index == 0 or column.auto in SET_BY_LIBRARY:
         raise UnsettableFieldError(identity_map.schema.name, name, "is set by the library, not in bulk")
     return column.index
 

@@ -15,7 +15,7 @@ from fluxaorm.entity.values.json_codec import refuse_deep
 from fluxaorm.entity.values.json_value import JsonValue
 from fluxaorm.plans.effects import RowReaderPort
 from fluxaorm.plans.state.cache_counts import CacheCounts
-from fluxaorm.plans.state.given_names import LIBRARYS, further_names
+from fluxaorm.plans.state.given_names import SET_BY_LIBRARY, further_names
 from fluxaorm.plans.state.handlers import Handlers
 from fluxaorm.plans.state.id_supply import IdSupply
 from fluxaorm.plans.state.keys import channel_of, key_prefix, look_up_name, row_start, stamp_for
@@ -142,7 +142,7 @@ class BoundEntity:
         self.takers = {
             name: self._taker(column)
             for name, column in self.by_name.items()
-            if column.index and column.kind != "references" and column.auto not in LIBRARYS
+            if column.index and column.kind != "references" and column.auto not in SET_BY_LIBRARY
         }
         """The same names -> position, and what turns a value (not None) into what a row keeps, or raises ValueError.
 

@@ -8,7 +8,7 @@ from typing import Final
 from fluxaorm.entity.schema import EntitySchema, GroupSchema
 from fluxaorm.errors import UnsettableFieldError
 
-LIBRARYS: Final = ("version", "fake_delete")
+SET_BY_LIBRARY: Final = ("version", "fake_delete")
 """Columns that only the library sets."""
 
 
@@ -22,7 +22,7 @@ def settable_names(schema: EntitySchema) -> tuple[str, ...]:
     """What ``new`` and ``set`` take: all but the id and what the library sets."""
     names = [group.name for group in schema.groups]
     for column in schema.columns[1:]:
-        if column.auto not in LIBRARYS:
+        if column.auto not in SET_BY_LIBRARY:
             names += [column.field, column.attribute]
     return tuple(dict.fromkeys(names))
 

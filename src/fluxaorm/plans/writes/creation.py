@@ -9,7 +9,7 @@ from fluxaorm.errors import FieldValueError, IdExhaustedError, QueryError
 from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.ids.new_ids import take_id_plan, take_ids_plan
 from fluxaorm.plans.state.given_ids import check_id
-from fluxaorm.plans.state.given_names import LIBRARYS, refuse_twice
+from fluxaorm.plans.state.given_names import SET_BY_LIBRARY, refuse_twice
 from fluxaorm.plans.state.tracked import TrackedEntity
 from fluxaorm.plans.state.unit_of_work import IdentityMap
 from fluxaorm.query.pager import check_count
@@ -74,7 +74,7 @@ def draft(identity_map: IdentityMap, values: Mapping[str, Any], cells: list[Any]
     made = identity_map.loose_entity(cells)
     for name, value in values.items():
         column = identity_map.binding.by_name.get(name)
-        if column is not None and (column.index == 0 or column.auto in LIBRARYS):
+        if column is not None and (column.index == 0 or column.auto in SET_BY_LIBRARY):
             raise FieldValueError(identity_map.schema.name, name, value, "is set by the library, not in bulk")
     made._fill(values)
     return made

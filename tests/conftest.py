@@ -9,6 +9,8 @@ import os
 
 from hypothesis import HealthCheck, settings
 
+from tests.support.fixed_examples import forget_local_constants
+
 pytest_plugins = [
     "tests.support.passwords",
     "tests.support.command_line",
@@ -33,4 +35,7 @@ pytest_plugins = [
 _PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("repeatable", _PATIENT, derandomize=True)
 settings.register_profile("search", _PATIENT, max_examples=2_000)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+_PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "repeatable")
+settings.load_profile(_PROFILE)
+if _PROFILE == "repeatable":
+    forget_local_constants()

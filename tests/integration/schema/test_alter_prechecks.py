@@ -212,6 +212,17 @@ def test_what_only_the_server_can_judge_is_named_when_it_refuses(raw_server_stor
     assert (1,) == _ids(refused)
 
 
+@pytest.mark.parametrize("number", [7.0, 9.3e18])
+def test_a_number_that_is_no_member_is_named(raw_server_store: RawStore, number: float) -> None:
+    """Past an integer's range MariaDB has an error of its own, that names no row."""
+    _filled(raw_server_store, _column("double"), [number, None])
+    (alter,) = raw_server_store.alters(make_schema("Thing", [_column("enum('a')")]))
+
+    refused = _refusal(raw_server_store, alter)
+
+    assert (1,) == _ids(refused)
+
+
 def test_bytes_that_are_no_number_are_named(raw_server_store: RawStore) -> None:
     """Here the servers name not even the column."""
     _filled(raw_server_store, _column("mediumblob"), [b"7", b"P", b"\xff", None])

@@ -24,6 +24,10 @@ REFUSED_VALUES: Final = frozenset(
         1292,  # truncated incorrect value
         1366,  # incorrect value
         1406,  # too long
+        1690,  # a result out of its type's range
+        1916,  # overflow in a conversion (MariaDB)
+        1917,  # truncated in a conversion (MariaDB)
+        1918,  # illegal in a conversion (MariaDB)
         3140,  # no JSON
     }
 )

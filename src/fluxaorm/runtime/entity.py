@@ -149,7 +149,7 @@ class EntityBase(NotCopied, TrackedEntity, metaclass=_EntityClass):
     def _set(self, values: Mapping[str, Any]) -> Self:
         """All of the values or, when one is refused, none."""
         self._refuse_detached()
-        refuse_twice(self._identity_map.schema, self._identity_map.binding.further_names, values)
+        refuse_twice(self._identity_map.schema, self._identity_map.binding.rivals, values)
         self._take_all([pair for name, value in values.items() for pair in self._checked_named(name, value)])
         return self
 

@@ -56,7 +56,7 @@ def update_where_plan(identity_map: IdentityMap, query: Query, changes: Mapping[
     for position, value in enumerate(values):
         if value is not UNSET:
             clause.add_value(position, encoded(identity_map.schema.columns[position], value))
-    refuse_twice(identity_map.schema, identity_map.binding.further_names, changes)
+    refuse_twice(identity_map.schema, identity_map.binding.rivals, changes)
     computed = {_position_of(identity_map, name): expression for name, expression in expressions.items()}
     for position, expression in computed.items():
         clause.add_expression(position, expression)

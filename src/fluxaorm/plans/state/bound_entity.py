@@ -15,7 +15,7 @@ from fluxaorm.entity.values.json_codec import refuse_deep
 from fluxaorm.entity.values.json_value import JsonValue
 from fluxaorm.plans.effects import RowReaderPort
 from fluxaorm.plans.state.cache_counts import CacheCounts
-from fluxaorm.plans.state.given_names import SET_BY_LIBRARY, further_names
+from fluxaorm.plans.state.given_names import SET_BY_LIBRARY, rivals
 from fluxaorm.plans.state.handlers import Handlers
 from fluxaorm.plans.state.id_supply import IdSupply
 from fluxaorm.plans.state.keys import channel_of, key_prefix, look_up_name, row_start, stamp_for
@@ -147,7 +147,7 @@ class BoundEntity:
         """The same names -> position, and what turns a value (not None) into what a row keeps, or raises ValueError.
 
         Without lists of references: the entities in one are looked at."""
-        self.further_names = further_names(schema)
+        self.rivals = rivals(schema)
         self._initial = [self._constant(column) for column in schema.columns]
         self._makers = [maker for column in schema.columns if (maker := self._maker(column)) is not None]
         column_names = ", ".join(dialect.quote(column.name) for column in schema.columns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from fluxaorm.entity.schema import EntitySchema, GroupSchema
@@ -12,10 +12,19 @@ SET_BY_LIBRARY: Final = ("version", "fake_delete")
 """Columns that only the library sets."""
 
 
-def further_names(schema: EntitySchema) -> frozenset[str]:
-    """Names of what other names stand for, too: only with one of them can a column be given twice."""
-    attributes = [column.attribute for column in schema.columns if column.attribute != column.field]
-    return frozenset([*attributes, *(group.name for group in schema.groups)])
+def rivals(schema: EntitySchema) -> dict[str, frozenset[str]]:
+    """Names of what other names stand for, too, with these others: only one of them can be given."""
+    further = [column.attribute for column in schema.columns if column.attribute != column.field]
+    further += [group.name for group in schema.groups]
+    positions = {
+        name: frozenset(_positions(schema, name)) for name in (*schema.by_field, *schema.by_attribute, *further)
+    }
+    return {
+        name: frozenset(
+            other for other, theirs in positions.items() if other != name and not theirs.isdisjoint(positions[name])
+        )
+        for name in further
+    }
 
 
 def settable_names(schema: EntitySchema) -> tuple[str, ...]:
@@ -27,19 +36,16 @@ def settable_names(schema: EntitySchema) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def refuse_twice(schema: EntitySchema, further: frozenset[str], names: Iterable[str]) -> None:
+def refuse_twice(schema: EntitySchema, others: Mapping[str, frozenset[str]], names: Collection[str]) -> None:
     """UnsettableFieldError when two of these names stand for one column: nobody knows which value would count.
 
-    ``further``: the entity's ``further_names``.
+    ``others``: the entity's ``rivals``.
     """
-    given = list(names)
-    if further.isdisjoint(given):
-        return
-    by_position: dict[int, str] = {}
-    for name in given:
-        for position in _positions(schema, name):
-            if (first := by_position.setdefault(position, name)) != name:
-                raise UnsettableFieldError(schema.name, name, f"is given twice: {first} is the same column")
+    for name, same in others.items():
+        if name in names and not same.isdisjoint(names):
+            rival = next(each for each in names if each in same)
+            first, second = [each for each in names if each in (name, rival)]
+            raise UnsettableFieldError(schema.name, second, f"is given twice: {first} is the same column")
 
 
 def _positions(schema: EntitySchema, name: str) -> list[int]:

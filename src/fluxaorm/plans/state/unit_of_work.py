@@ -437,9 +437,8 @@ class IdentityMap:
         entity = self.loose_entity(cells)
         entity._state = NEW
         if values:
-            further = self.binding.further_names
-            if further and not further.isdisjoint(values):
-                refuse_twice(self.schema, further, values)
+            if self.binding.rivals:
+                refuse_twice(self.schema, self.binding.rivals, values)
             entity._fill(values)
         self.know(id, entity)
         self.unit_of_work._pending[entity] = None

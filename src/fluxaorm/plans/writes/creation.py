@@ -70,7 +70,7 @@ def draft(identity_map: IdentityMap, values: Mapping[str, Any], cells: list[Any]
 
     ``cells``: its row before they are set. Raises FieldValueError.
     """
-    refuse_twice(identity_map.schema, identity_map.binding.further_names, values)
+    refuse_twice(identity_map.schema, identity_map.binding.rivals, values)
     made = identity_map.loose_entity(cells)
     for name, value in values.items():
         column = identity_map.binding.by_name.get(name)

@@ -34,11 +34,8 @@ class PoolLimits:
     """One that was handed out longer ago is looked at before it is used again: its socket, without a round trip."""
 
 
-class SyncSQLConnection(Pooled, Protocol):
-    """One connection to a MySQL or SQLite database, in autocommit outside transactions.
-
-    All methods raise the errors of ``dialect.map_error``; a lost connection raises MySQLConnectionError.
-    """
+class SQLConnection(Pooled, Protocol):
+    """What is known of one connection to a MySQL or SQLite database, without asking it."""
 
     @property
     def thread(self) -> int | None:
@@ -77,6 +74,13 @@ class SyncSQLConnection(Pooled, Protocol):
     def retire(self) -> None:
         """Let nobody else have it: it is closed when it is given back."""
         ...
+
+
+class SyncSQLConnection(SQLConnection, Protocol):
+    """One connection to a MySQL or SQLite database, in autocommit outside transactions.
+
+    All methods raise the errors of ``dialect.map_error``; a lost connection raises MySQLConnectionError.
+    """
 
     def fetch(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """The rows of a SELECT, values in raw form."""
@@ -131,46 +135,8 @@ class SyncSQLConnection(Pooled, Protocol):
         ...
 
 
-class AsyncSQLConnection(Pooled, Protocol):
-    """The same on asyncio. A cancelled call leaves the connection unusable."""
-
-    @property
-    def thread(self) -> int | None:
-        """As SyncSQLConnection.thread."""
-        ...
-
-    @property
-    def opened(self) -> float:
-        """As SyncSQLConnection.opened."""
-        ...
-
-    @property
-    def lost(self) -> bool:
-        """As SyncSQLConnection.lost."""
-        ...
-
-    @property
-    def server(self) -> str:
-        """As SyncSQLConnection.server."""
-        ...
-
-    @property
-    def rollbacks(self) -> int:
-        """As SyncSQLConnection.rollbacks."""
-        ...
-
-    @property
-    def interrupted(self) -> bool:
-        """As SyncSQLConnection.interrupted."""
-        ...
-
-    def touch(self) -> None:
-        """As SyncSQLConnection.touch."""
-        ...
-
-    def retire(self) -> None:
-        """As SyncSQLConnection.retire."""
-        ...
+class AsyncSQLConnection(SQLConnection, Protocol):
+    """As SyncSQLConnection, on asyncio. A cancelled call leaves the connection unusable."""
 
     async def fetch(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """As SyncSQLConnection.fetch."""

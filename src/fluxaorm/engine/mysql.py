@@ -11,32 +11,20 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from fluxaorm.context.raw_mysql import AsyncRawMySQL, AsyncRowStream, RawMySQL, RowStream
-from fluxaorm.entity.values.not_copied import NotCopied
+from fluxaorm.engine.pool_view import PoolView
+from fluxaorm.pools.base.sql_ports import SQLPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fluxaorm.context import AsyncContext, Context
     from fluxaorm.plans.effects import ExecResult, QueryRows
-    from fluxaorm.pools.base.sql_ports import PoolLimits, SQLPool
+    from fluxaorm.pools.base.sql_ports import PoolLimits
     from fluxaorm.query.where import Where
 
 
-class _PoolView(NotCopied):
-    """What there is to know of a pool."""
-
-    def __init__(self, pool: SQLPool) -> None:
-        self._pool = pool
-
-    @property
-    def code(self) -> str:
-        """The code it was registered under."""
-        return self._pool.code
-
-    @property
-    def address(self) -> str:
-        """Where the server is, without a password."""
-        return self._pool.address
+class _MySQLView(PoolView[SQLPool]):
+    """What there is to know of a MySQL pool."""
 
     @property
     def database(self) -> str:
@@ -53,11 +41,8 @@ class _PoolView(NotCopied):
         """Of tables that are made."""
         return self._pool.collation
 
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} '{self.code}' {self.address}>"
 
-
-class EngineMySQL(_PoolView):
+class EngineMySQL(_MySQLView):
     """A pool for threads. All calls raise QueryError for SQL that cannot be taken, MySQLError, ContextClosedError."""
 
     def __init__(self, pool: SQLPool, make_context: Callable[[], Context]) -> None:
@@ -105,7 +90,7 @@ class EngineMySQL(_PoolView):
             yield RawMySQL(ctx, self.code)
 
 
-class AsyncEngineMySQL(_PoolView):
+class AsyncEngineMySQL(_MySQLView):
     """A pool for asyncio: calls are awaited. All raise QueryError for SQL that cannot be taken, MySQLError."""
 
     def __init__(self, pool: SQLPool, make_context: Callable[[], AsyncContext]) -> None:

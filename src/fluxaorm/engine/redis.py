@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from fluxaorm.entity.values.not_copied import NotCopied
+from fluxaorm.engine.pool_view import PoolView
 from fluxaorm.errors import ContextMisuseError
-
-if TYPE_CHECKING:
-    from fluxaorm.pools.base.redis_ports import RedisPool
+from fluxaorm.pools.base.redis_ports import RedisPool
 
 
-class EngineRedis(NotCopied):
+class EngineRedis(PoolView[RedisPool]):
     """What there is to know of a Redis pool, and who speaks to it.
 
     The clients repeat a command whose reply was lost, ten times by default, as redis-py does: an INCR may count twice.
     What is queued by ``ctx.redis_pipeline()`` is never repeated.
     """
-
-    def __init__(self, pool: RedisPool) -> None:
-        self._pool = pool
-
-    @property
-    def code(self) -> str:
-        """The code it was registered under."""
-        return self._pool.code
-
-    @property
-    def address(self) -> str:
-        """Where the server is, without a password."""
-        return self._pool.address
 
     @property
     def namespace(self) -> str | None:
@@ -56,6 +41,3 @@ class EngineRedis(NotCopied):
                 "in a coroutine, or take client"
             ) from None
         return self._pool.async_client
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} '{self.code}' {self.address}>"

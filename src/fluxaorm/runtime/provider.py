@@ -6,12 +6,13 @@ A provider is a stateless singleton. The context that a call is given decides wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack
 
 from fluxaorm.entity.values.guards import is_iterable
 from fluxaorm.errors import QueryError
 from fluxaorm.plans.cache import control as cache_control
+from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.flush.bulk_changes import delete_where_plan, update_where_plan
 from fluxaorm.plans.flush.get_or_create import get_or_create_plan
 from fluxaorm.plans.reads import all_ids
@@ -190,20 +191,19 @@ class Provider(SearchMethods[E], CallbackMethods[E], SaveMethods[V], Generic[E, 
         return created
 
     def _get_by_unique(self, ctx: Any, index: str, values: Sequence[Any], /, **how: Unpack[LookUp]) -> E | None:
-        identity_map = identity_map_of(ctx, self)
-        try:
-            plan = unique_reads.get_by_unique_plan(identity_map, index, values, **how)
-        except TypeError:
-            raise _not_of_look_ups(self.entity_name, how) from None
-        return run_plan(ctx, plan)
+        return run_plan(ctx, self._unique_plan(unique_reads.get_by_unique_plan, ctx, index, values, how))
 
     def _must_get_by_unique(self, ctx: Any, index: str, values: Sequence[Any], /, **how: Unpack[LookUp]) -> E:
+        return run_plan(ctx, self._unique_plan(unique_reads.must_get_by_unique_plan, ctx, index, values, how))
+
+    def _unique_plan(
+        self, plan_of: Callable[..., Plan[Any]], ctx: Any, index: str, values: Sequence[Any], how: LookUp
+    ) -> Plan[Any]:
         identity_map = identity_map_of(ctx, self)
         try:
-            plan = unique_reads.must_get_by_unique_plan(identity_map, index, values, **how)
+            return plan_of(identity_map, index, values, **how)
         except TypeError:
             raise _not_of_look_ups(self.entity_name, how) from None
-        return run_plan(ctx, plan)
 
     def _load(self, ctx: Any, position: int, provider: Provider[R, Any, Any], entities: Iterable[E]) -> list[R]:
         identity_map = identity_map_of(ctx, self)

@@ -52,22 +52,25 @@ class _BlockBase:
         self._used = True
         self._block = enter(self._unit_of_work, self._isolation, self._read_only)
 
-    def _leave_plan(self, failed: bool) -> Plan[None] | None:
-        """None: the context was closed inside the block."""
+    def _leave_plan(self, failed: bool, check: Callable[[], None]) -> Plan[None] | None:
+        """None: the block failed, and nothing is left to do; the context was closed inside it, or is busy.
+
+        ``check``: whether the context is; then its transaction fails.
+        """
         if self._block is None:
             raise ContextMisuseError("this transaction's block was never entered: use it in a `with` statement")
-        if not self._unit_of_work.closed:
-            return leave_plan(self._unit_of_work, self._block, failed)
-        if failed:
-            return None
-        raise ContextClosedError("the context was closed inside the transaction, which was rolled back")
-
-    def _refused(self, error: ContextMisuseError, failed: bool) -> None:
-        """The block is left while something else is under way on its context."""
-        assert self._block is not None
-        leave_early(self._block)
-        if not failed:
-            raise error
+        if self._unit_of_work.closed:
+            if failed:
+                return None
+            raise ContextClosedError("the context was closed inside the transaction, which was rolled back")
+        try:
+            check()
+        except ContextMisuseError:
+            leave_early(self._block)
+            if failed:
+                return None
+            raise
+        return leave_plan(self._unit_of_work, self._block, failed)
 
 
 class TransactionBlock(_BlockBase, Generic[C]):
@@ -85,14 +88,8 @@ class TransactionBlock(_BlockBase, Generic[C]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        plan = self._leave_plan(kind is not None)
-        if plan is None:
-            return
-        try:
-            self._ctx._check_alone()
-        except ContextMisuseError as misuse:
-            self._refused(misuse, kind is not None)
-        else:
+        plan = self._leave_plan(kind is not None, self._ctx._check_alone)
+        if plan is not None:
             self._ctx._run(plan, inside=False)
 
 
@@ -111,14 +108,8 @@ class AsyncTransactionBlock(_BlockBase, Generic[A]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        plan = self._leave_plan(kind is not None)
-        if plan is None:
-            return
-        try:
-            self._ctx._check_turn(alone=True)
-        except ContextMisuseError as misuse:
-            self._refused(misuse, kind is not None)
-        else:
+        plan = self._leave_plan(kind is not None, lambda: self._ctx._check_turn(alone=True))
+        if plan is not None:
             await self._ctx._drive(plan, alone=True, inside=False)
 
 

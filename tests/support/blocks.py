@@ -22,24 +22,35 @@ def block(shop: Shop, ctx: Any, opened: Any = None, **options: Any) -> AbstractC
 
 @contextmanager
 def _entered(shop: Shop, opened: Any) -> Iterator[Any]:
-    blocking = shop.shell.name == "sync"
-
-    def leave(kind: Any, error: Any) -> None:
-        if blocking:
-            opened.__exit__(kind, error, None)
-        else:
-            shop.do(opened.__aexit__(kind, error, None))
-
-    given = opened.__enter__() if blocking else shop.do(opened.__aenter__())
+    given = opened.__enter__() if shop.shell.name == "sync" else shop.do(opened.__aenter__())
     try:
         yield given
-    except Undo as error:
-        leave(Undo, error)
     except BaseException as error:
-        leave(type(error), error)
-        raise
+        leave(shop, opened, error)
+        if not isinstance(error, Undo):
+            raise
     else:
-        leave(None, None)
+        leave(shop, opened)
+
+
+def enter(shop: Shop, opened: Any) -> Any:
+    """Enter a block by hand; it is to be left by ``leave``."""
+    opened.__enter__() if shop.shell.name == "sync" else shop.do(opened.__aenter__())
+    return opened
+
+
+def leave(shop: Shop, opened: Any, error: BaseException | None = None) -> None:
+    """Leave a block by hand, ``error`` being on its way."""
+    kind = None if error is None else type(error)
+    if shop.shell.name == "sync":
+        opened.__exit__(kind, error, None)
+    else:
+        shop.do(opened.__aexit__(kind, error, None))
+
+
+def close(shop: Shop, ctx: Any) -> None:
+    """Close a context."""
+    shop.do(ctx.aclose()) if shop.shell.name == "asyncio" else ctx.close()
 
 
 def flush(shop: Shop, ctx: Any, explicit: bool) -> None:

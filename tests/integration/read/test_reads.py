@@ -18,6 +18,7 @@ from fluxaorm.errors import (
 )
 from fluxaorm.plans.effects import Effect, FetchRows
 from fluxaorm.plans.reads.by_id import get_by_id_plan, get_by_ids_plan
+from tests.support.blocks import close
 from tests.support.insides import core, known_ids
 from tests.support.interleaving import overtaken, with_action_before
 from tests.support.redis_servers import RedisServer
@@ -323,7 +324,7 @@ def test_context_cache_ttl_reads_old_entities_again(plain_shop: Shop) -> None:
 def test_a_closed_context_is_refused(plain_shop: Shop) -> None:
     """Using a context after its request is a mistake that is told."""
     ctx = plain_shop.context()
-    plain_shop.do(ctx.aclose()) if plain_shop.shell.name == "asyncio" else ctx.close()
+    close(plain_shop, ctx)
 
     with pytest.raises(ContextClosedError):
         plain_shop.do(plain_shop.counters.get_by_id(ctx, 1))

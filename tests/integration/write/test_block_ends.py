@@ -17,7 +17,7 @@ from fluxaorm.errors import (
     MissingValueError,
     UnflushedChangesWarning,
 )
-from tests.support.blocks import Undo, block
+from tests.support.blocks import Undo, block, close, enter, leave
 from tests.support.shells import Shell
 from tests.support.shop import CounterEntity
 from tests.support.shop_engines import Shop
@@ -29,10 +29,6 @@ def counter(shop: Shop, ctx: Any, label: str) -> Any:
 
 def labels(shop: Shop) -> list[str]:
     return [label for (label,) in shop.sql("SELECT label FROM CounterEntity ORDER BY label")]
-
-
-def close(shop: Shop, ctx: Any) -> None:
-    shop.do(ctx.aclose()) if shop.shell.name == "asyncio" else ctx.close()
 
 
 def test_the_end_writes_what_waits(cached_shop: Shop) -> None:
@@ -144,15 +140,6 @@ def test_a_function_run_in_a_transaction_need_not_flush(plain_shop: Shop) -> Non
 
     assert fx.FlushResult() == plain_shop.do(ctx.flush())
     assert ["kept"] == labels(plain_shop)
-
-
-def enter(shop: Shop, opened: Any) -> Any:
-    opened.__enter__() if shop.shell.name == "sync" else shop.do(opened.__aenter__())
-    return opened
-
-
-def leave(shop: Shop, opened: Any) -> None:
-    opened.__exit__(None, None, None) if shop.shell.name == "sync" else shop.do(opened.__aexit__(None, None, None))
 
 
 def test_blocks_left_in_another_order_keep_nothing(plain_shop: Shop) -> None:

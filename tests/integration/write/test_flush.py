@@ -20,6 +20,7 @@ from fluxaorm.errors import (
     StaleEntityError,
     UnflushedChangesWarning,
 )
+from tests.support.blocks import close
 from tests.support.insides import pending
 from tests.support.shop_engines import Shop
 
@@ -422,7 +423,7 @@ def test_entities_of_a_closed_context_can_be_read_but_not_changed(plain_shop: Sh
     ctx = plain_shop.context()
     counter = plain_shop.do(plain_shop.counters.new(ctx, label="visits"))
     plain_shop.do(ctx.flush())
-    plain_shop.do(ctx.aclose()) if plain_shop.shell.name == "asyncio" else ctx.close()
+    close(plain_shop, ctx)
 
     with pytest.raises(DetachedEntityError):
         counter.hits = 3

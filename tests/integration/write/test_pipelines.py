@@ -20,7 +20,7 @@ from fluxaorm.errors import (
     UnflushedChangesWarning,
     UnknownPoolError,
 )
-from tests.support.blocks import Undo, block, flush
+from tests.support.blocks import Undo, block, close, flush
 from tests.support.network import MakeProxy
 from tests.support.redis_servers import RedisServer
 from tests.support.shells import Shell
@@ -364,7 +364,7 @@ def test_nothing_is_queued_in_a_closed_context(cached_shop: Shop) -> None:
     """No flush would run it, and nobody would be told."""
     ctx = cached_shop.context()
     mysql, redis = ctx.mysql_pipeline(), ctx.redis_pipeline()
-    cached_shop.do(ctx.aclose()) if cached_shop.shell.name == "asyncio" else ctx.close()
+    close(cached_shop, ctx)
 
     with pytest.raises(ContextClosedError):
         mysql.add("UPDATE CounterEntity SET hits = 1")

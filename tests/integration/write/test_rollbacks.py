@@ -14,7 +14,7 @@ from fluxaorm.errors import (
     QueryError,
     UnflushedChangesWarning,
 )
-from tests.support.blocks import Undo, block
+from tests.support.blocks import Undo, block, close
 from tests.support.shop_engines import Shop
 
 
@@ -264,7 +264,7 @@ def test_closing_inside_a_block_takes_it_back(plain_shop: Shop) -> None:
             counter.hits = 5
             plain_shop.do(ctx.flush())
             with pytest.warns(UnflushedChangesWarning, match="open transaction"):
-                plain_shop.do(ctx.aclose()) if plain_shop.shell.name == "asyncio" else ctx.close()
+                close(plain_shop, ctx)
 
     with pytest.raises(ContextClosedError, match="closed inside the transaction"):
         work()

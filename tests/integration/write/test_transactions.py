@@ -17,7 +17,7 @@ from fluxaorm.errors import (
     QueryError,
     UnflushedChangesWarning,
 )
-from tests.support.blocks import Undo, block
+from tests.support.blocks import Undo, block, close
 from tests.support.insides import pending
 from tests.support.shop import CounterEntity
 from tests.support.shop_engines import Shop
@@ -220,7 +220,7 @@ def test_a_closed_context_rolls_back(plain_shop: Shop) -> None:
             plain_shop.do(plain_shop.counters.new(ctx, label="a"))
             plain_shop.do(ctx.flush())
             with pytest.warns(UnflushedChangesWarning, match="open transaction"):
-                plain_shop.do(ctx.aclose()) if plain_shop.shell.name == "asyncio" else ctx.close()
+                close(plain_shop, ctx)
 
     with pytest.raises(ContextClosedError, match="closed inside the transaction"):
         work()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from fluxaorm.context.base import ContextBase
 from fluxaorm.context.raw_mysql import AsyncRawMySQL
 from fluxaorm.context.transaction import AsyncTransactionBlock, run_repeatedly_async
-from fluxaorm.errors import ContextClosedError, ContextMisuseError
+from fluxaorm.errors import ContextMisuseError
 from fluxaorm.plans.commits.transactions import transaction_of, turn_plan
 from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.flush.blocks import close_streams_plan, roll_back_plan
@@ -43,7 +43,7 @@ class AsyncContext(ContextBase, AsyncUnitOfWork):
 
     def _run(self, plan: Plan[T]) -> Coroutine[Any, Any, T]:
         if self.closed:
-            raise ContextClosedError("the context is closed; make another with engine.new_async_context()")
+            raise self._closed_error()
         return self._run_plan(plan, self._observer, self)
 
     def _in_turn(self, plan: Plan[T]) -> Plan[T]:
@@ -68,7 +68,7 @@ class AsyncContext(ContextBase, AsyncUnitOfWork):
     def _run_alone(self, plan: Plan[T]) -> Coroutine[Any, Any, T]:
         """As ``_run``, of a plan that flushes: ContextMisuseError beside anything else on this context."""
         if self.closed:
-            raise ContextClosedError("the context is closed; make another with engine.new_async_context()")
+            raise self._closed_error()
         return self._drive(plan, alone=True)
 
     async def _drive(self, plan: Plan[T], *, alone: bool = False, inside: bool = True) -> T:
@@ -86,7 +86,7 @@ class AsyncContext(ContextBase, AsyncUnitOfWork):
 
     def _check_alone(self) -> None:
         if self.closed:
-            raise ContextClosedError("the context is closed; make another with engine.new_async_context()")
+            raise self._closed_error()
         if self._running:
             raise ContextMisuseError("a transaction begins beside something else on this context; await that first")
 
@@ -105,7 +105,7 @@ class AsyncContext(ContextBase, AsyncUnitOfWork):
         rest, the errors too, as ``Context.flush``.
         """
         if self.closed:
-            raise ContextClosedError("the context is closed; make another with engine.new_async_context()")
+            raise self._closed_error()
         return await self._drive(flush_plan(self, entities), alone=True)
 
     async def reload(self, *entities: EntityBase, discard: bool = False) -> None:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from fluxaorm.entity.values.not_copied import NotCopied
 from fluxaorm.errors import (
-    ContextClosedError,
     ContextMisuseError,
     ForeignEntityError,
     ReentrantFlushError,
@@ -101,7 +100,7 @@ class ContextBase(NotCopied, UnitOfWork):
 
     def _check_open(self) -> None:
         if self.closed:
-            raise ContextClosedError("the context is closed; make another of its engine")
+            raise self._closed_error()
 
     def clear(self) -> None:
         """Empty the context cache: the next look-ups read, and what ``load_<reference>`` held is let go.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from fluxaorm.context.base import ContextBase
 from fluxaorm.context.raw_mysql import RawMySQL
 from fluxaorm.context.transaction import TransactionBlock, run_repeatedly
-from fluxaorm.errors import ContextClosedError, ContextMisuseError
+from fluxaorm.errors import ContextMisuseError
 from fluxaorm.plans.commits.transactions import inside_plan, transaction_of
 from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.flush.blocks import close_streams_plan, roll_back_plan
@@ -54,7 +54,7 @@ class Context(ContextBase, SyncUnitOfWork):
 
     def _check_alone(self) -> None:
         if self.closed:
-            raise ContextClosedError("the context is closed; make another with engine.new_context()")
+            raise self._closed_error()
         if self._in_use_by is not None and self._in_use_by != get_ident():
             raise ContextMisuseError("this context is in use by another thread; make one context a thread")
         if self._flushing:

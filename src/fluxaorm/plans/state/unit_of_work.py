@@ -84,11 +84,15 @@ class UnitOfWork:
     def _identity_map_of(self, provider: ProviderPort) -> IdentityMap:
         """The context's part for one entity; ContextClosedError when the context is closed."""
         if self.closed:
-            raise ContextClosedError(f"the context is closed; make another with engine.{self._maker}()")
+            raise self._closed_error()
         identity_map = self._identity_maps.get(provider)
         if identity_map is None:
             identity_map = self._identity_maps[provider] = IdentityMap(self, self._engine.binding(provider))
         return identity_map
+
+    def _closed_error(self) -> ContextClosedError:
+        """What is raised by whatever a closed context is asked for."""
+        return ContextClosedError(f"the context is closed; make another with engine.{self._maker}()")
 
     def _target(self, pool: str) -> Target:
         """Where to read: the open transaction of this pool, or any of its connections."""

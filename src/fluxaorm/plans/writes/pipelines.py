@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
-from fluxaorm.errors import CacheUnavailableError, ContextClosedError, QueryError, RedisError, with_article
+from fluxaorm.errors import CacheUnavailableError, QueryError, RedisError, with_article
 from fluxaorm.plans.effects import (
     ExecResult,
     Plan,
@@ -130,7 +130,7 @@ def pipelines_of(unit_of_work: UnitOfWork) -> Pipelines | None:
 def queue_of(unit_of_work: UnitOfWork) -> Pipelines:
     """The same, made when nothing waits yet. ContextClosedError when no flush will come."""
     if unit_of_work.closed:
-        raise ContextClosedError("the context is closed, and nothing queued here would be run; make another")
+        raise unit_of_work._closed_error()
     queued = pipelines_of(unit_of_work)
     if queued is None:
         queued = unit_of_work._pipelines = Pipelines()

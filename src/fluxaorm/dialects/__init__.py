@@ -7,7 +7,7 @@ from dataclasses import replace
 from fluxaorm.dialects.capabilities import VERSION_SQL, Capabilities, capabilities_from, is_supported
 from fluxaorm.dialects.mysql.mariadb import MariaDB
 from fluxaorm.dialects.mysql.mysql import MySQL
-from fluxaorm.dialects.port import IDS_TABLE, META_TABLE, Dialect, Duplicate
+from fluxaorm.dialects.port import ASYNC_OFFSETS_TABLE, IDS_TABLE, META_TABLE, Dialect, Duplicate
 from fluxaorm.dialects.sqlite.sqlite import SQLITE, SQLite
 from fluxaorm.dialects.tables import (
     CheckDefinition,
@@ -36,6 +36,7 @@ def guessed_dialect(version_text: str) -> Dialect:
 
 
 __all__ = [
+    "ASYNC_OFFSETS_TABLE",
     "IDS_TABLE",
     "META_TABLE",
     "SQLITE",

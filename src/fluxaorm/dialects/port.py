@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 IDS_TABLE: Final = "_fluxa_ids"
 META_TABLE: Final = "_fluxa_meta"
+ASYNC_OFFSETS_TABLE: Final = "_fluxa_async_offsets"
 """Tables of the library's own; no alter touches them."""
 
 ISOLATIONS: Final = frozenset({"read uncommitted", "read committed", "repeatable read", "serializable"})
@@ -337,6 +338,16 @@ class Dialect(ABC):
         """The identity; no row without one."""
         value, name = self.quote("value"), self.quote("name")
         return f"SELECT {value} FROM {self.quote(META_TABLE)} WHERE {name} = 'identity'"
+
+    # how far records of async flushes are applied; the rest of it is in ``async_offsets``
+
+    @abstractmethod
+    def async_offsets_table_ddl(self) -> str:
+        """Make ``_fluxa_async_offsets(topic, topic_id, partition_no, applied, failed)`` unless it exists."""
+
+    @abstractmethod
+    def async_offsets_first_row(self) -> str:
+        """Start a partition at 0 unless it has a row. Args: (topic, topic id, partition)."""
 
     # tables
 

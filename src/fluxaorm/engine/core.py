@@ -65,14 +65,15 @@ class EngineCore:
         private_stores: frozenset[tuple[str, str]] = frozenset(),
         careless_redis_pools: frozenset[str],
         merging_pools: frozenset[str],
+        has_async_flush: bool = False,
         metrics: Sequence[QueryMetrics] = (),
     ) -> None:
         """Take pools that are not connected yet, by their codes.
 
         ``databases``: MySQL pool code -> its database's name in cache keys; ``private_stores``: pairs of a MySQL and a
         Redis pool that are files of one directory; ``careless_redis_pools``: those whose ``on_write_failure`` is
-        "proceed"; ``merging_pools``: MySQL pools whose id look-ups are merged on asyncio; ``metrics``: what every
-        context reports to.
+        "proceed"; ``merging_pools``: MySQL pools whose id look-ups are merged on asyncio; ``has_async_flush``:
+        whether async flush is registered; ``metrics``: what every context reports to.
         """
         self.schemas = MappingProxyType(dict(schemas))
         self.mysql_pools = MappingProxyType(dict(mysql_pools))
@@ -84,6 +85,7 @@ class EngineCore:
         """The wall clock: aware, UTC; replaceable in tests."""
         self.monotonic: Callable[[], float] = time.monotonic
         self.cache_outages = CacheOutages(time.monotonic)
+        self.has_async_flush = has_async_flush
         self.metrics = tuple(metrics)
         self.query_loggers: tuple[Callable[[Any, QueryLogEntry], None], ...] = tuple(each.observe for each in metrics)
         """What hears of every query of each context that is made: metrics, and what ``enable_query_log`` adds."""

@@ -84,6 +84,7 @@ def _made_engine(registered: Registrations, schemas: Mapping[str, EntitySchema])
             code for code, pool in redis.items() if pool.options.on_write_failure == "proceed"
         ),
         merging_pools=frozenset(code for code, pool in mysql.items() if pool.options.coalesce),
+        has_async_flush=bool(registered.async_flushes),
         metrics=registered.metrics,
     )
     caches = by_code(registered.local_caches)

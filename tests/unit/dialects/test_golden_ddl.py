@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from fluxaorm.dialects import SQLITE, Dialect, dialect_for
+from fluxaorm.dialects.async_offsets import ADVANCE, ALL_APPLIED, APPLIED, locked_offset_sql
 from fluxaorm.dialects.changes import (
     AddColumn,
     AddIndex,
@@ -140,6 +141,14 @@ def test_ids_have_their_table_and_statements(dialect: Dialect, collation: str) -
     statements = (dialect.ids_table_ddl(), dialect.largest_id("Product", "id"), dialect.ids_first_row())
 
     _check(f"ids_{dialect.name}", (*statements, dialect.ids_reserve(), dialect.ids_lift()))
+
+
+@DIALECTS
+def test_offsets_of_async_flushes_have_their_table_and_statements(dialect: Dialect, collation: str) -> None:
+    """How far records are applied is stored beside the rows they change, and locked before it is compared."""
+    statements = (dialect.async_offsets_table_ddl(), dialect.async_offsets_first_row(), locked_offset_sql(dialect))
+
+    _check(f"async_offsets_{dialect.name}", (*statements, ADVANCE, APPLIED, ALL_APPLIED))
 
 
 def test_a_server_that_takes_one_change_at_a_time_gets_them_one_by_one() -> None:

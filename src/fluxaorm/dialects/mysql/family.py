@@ -31,7 +31,7 @@ from fluxaorm.dialects.mysql.errors import (
 )
 from fluxaorm.dialects.mysql.introspection import FOREIGN_KEYS_SQL, others_from
 from fluxaorm.dialects.mysql.misfits import misfits, moved_value
-from fluxaorm.dialects.port import IDS_TABLE, ISOLATIONS, META_TABLE, Dialect, Duplicate
+from fluxaorm.dialects.port import ASYNC_OFFSETS_TABLE, IDS_TABLE, ISOLATIONS, META_TABLE, Dialect, Duplicate
 from fluxaorm.dialects.tables import ColumnDefinition, IndexDefinition, TableDefinition
 from fluxaorm.dialects.untold import MYSQL_UNTOLD_SQL
 from fluxaorm.errors import FluxaError, MySQLError, NotSupportedError
@@ -310,6 +310,27 @@ class MySQLFamily(Dialect):
     def meta_first_row(self) -> str:
         """The server makes it, so that a file of migrations gives each database its own."""
         return f"INSERT IGNORE INTO {self.quote(META_TABLE)} (`name`, `value`) VALUES ('identity', UUID())"
+
+    def async_offsets_table_ddl(self) -> str:
+        """Names and ids of topics compare byte by byte."""
+        ascii_bin = "CHARACTER SET ascii COLLATE ascii_bin NOT NULL"
+        return (
+            f"CREATE TABLE IF NOT EXISTS {self.quote(ASYNC_OFFSETS_TABLE)} (\n"
+            f"  `topic` varchar(249) {ascii_bin},\n"
+            f"  `topic_id` varchar(32) {ascii_bin},\n"
+            "  `partition_no` int NOT NULL,\n"
+            "  `applied` bigint NOT NULL,\n"
+            f"  `failed` mediumtext {ascii_bin},\n"
+            "  PRIMARY KEY (`topic`, `topic_id`, `partition_no`)\n"
+            f") ENGINE={ddl.ENGINE}"
+        )
+
+    def async_offsets_first_row(self) -> str:
+        """An upsert that changes nothing: INSERT IGNORE would turn errors into warnings."""
+        table = self.quote(ASYNC_OFFSETS_TABLE)
+        columns = "`topic`, `topic_id`, `partition_no`, `applied`, `failed`"
+        unchanged = f"ON DUPLICATE KEY UPDATE `applied` = {table}.`applied`"
+        return f"INSERT INTO {table} ({columns}) VALUES (?, ?, ?, 0, '') {unchanged}"
 
     def ids_first_row(self) -> str:
         """See the port."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 from fluxaorm.dialects.capabilities import Capabilities
 from fluxaorm.dialects.computed import SQLiteComputed
 from fluxaorm.dialects.declared import declared_column, declared_indexes
-from fluxaorm.dialects.port import IDS_TABLE, ISOLATIONS, META_TABLE, Dialect, Duplicate
+from fluxaorm.dialects.port import ASYNC_OFFSETS_TABLE, IDS_TABLE, ISOLATIONS, META_TABLE, Dialect, Duplicate
 from fluxaorm.dialects.sqlite import ddl
 from fluxaorm.dialects.sqlite.aggregates import AVERAGE, SUM
 from fluxaorm.dialects.sqlite.collations import DECIMAL, TIME
@@ -218,6 +218,19 @@ class SQLite(Dialect):
         """See the port."""
         made = "lower(hex(randomblob(16)))"
         return f"INSERT OR IGNORE INTO {self.quote(META_TABLE)} (`name`, `value`) VALUES ('identity', {made})"
+
+    def async_offsets_table_ddl(self) -> str:
+        """See the port."""
+        names = "`topic` TEXT NOT NULL, `topic_id` TEXT NOT NULL, `partition_no` INTEGER NOT NULL"
+        values = "`applied` INTEGER NOT NULL, `failed` TEXT NOT NULL"
+        key = "PRIMARY KEY (`topic`, `topic_id`, `partition_no`)"
+        return f"CREATE TABLE IF NOT EXISTS {self.quote(ASYNC_OFFSETS_TABLE)} ({names}, {values}, {key}) STRICT"
+
+    def async_offsets_first_row(self) -> str:
+        """See the port."""
+        columns = "`topic`, `topic_id`, `partition_no`, `applied`, `failed`"
+        table = self.quote(ASYNC_OFFSETS_TABLE)
+        return f"INSERT INTO {table} ({columns}) VALUES (?, ?, ?, 0, '') ON CONFLICT DO NOTHING"
 
     def ids_first_row(self) -> str:
         """See the port."""

@@ -49,6 +49,11 @@ class StoresPort(DeclarationsPort, Protocol):
         """What the entities use of Redis."""
         ...
 
+    @property
+    def has_async_flush(self) -> bool:
+        """Whether async flush is registered."""
+        ...
+
 
 @overload
 def get_alters(ctx: SyncUnitOfWork, *, reorder: bool = False) -> list[Alter]: ...
@@ -115,7 +120,7 @@ def get_alters_plan(
     for (code, schemas), pool, rows in zip(by_pool.items(), pools, answers, strict=True):
         actual, others = pool.dialect.parse_introspection(rows), pool.dialect.parse_others(rows)
         if own_tables:
-            alters += own_table_alters(engine, code, pool.dialect, actual)
+            alters += own_table_alters(engine, code, pool.dialect, actual, engine.has_async_flush)
         drop_unknown = pool.drops_unknown_tables and not keep_unknown
         wanted = [wanted_table(schema, pool.dialect, pool.collation) for schema in schemas]
         diff = PoolDiff(code, pool.dialect, SQLAlterPlans(pool.dialect), reorder, drop_unknown)

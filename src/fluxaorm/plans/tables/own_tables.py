@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fluxaorm.alters import Alter, Finding
-from fluxaorm.dialects import IDS_TABLE, META_TABLE
+from fluxaorm.dialects import ASYNC_OFFSETS_TABLE, IDS_TABLE, META_TABLE
 from fluxaorm.errors import RegistryError
 from fluxaorm.plans.cache.identity import IdentityPort, identity_problems_plan
 from fluxaorm.plans.effects import Plan
@@ -39,8 +39,13 @@ class MetaAlterPlans:
         return self.of_statements.precheck(alter)
 
 
-def own_table_alters(engine: IdentityPort, pool: str, dialect: Dialect, actual: Collection[str]) -> list[Alter]:
-    """Those of the library's tables that a pool with entities lacks. ``actual``: names of the tables it has."""
+def own_table_alters(
+    engine: IdentityPort, pool: str, dialect: Dialect, actual: Collection[str], async_flush: bool = False
+) -> list[Alter]:
+    """Those of the library's tables that a pool with entities lacks. ``actual``: names of the tables it has.
+
+    ``async_flush``: records of async flushes may be applied here.
+    """
     plans = SQLAlterPlans(dialect)
     alters: list[Alter] = []
     if IDS_TABLE not in actual:
@@ -50,6 +55,9 @@ def own_table_alters(engine: IdentityPort, pool: str, dialect: Dialect, actual: 
         reason = "the library tells by it which database this is"
         statements = (dialect.meta_table_ddl(), dialect.meta_first_row())
         alters.append(_create(pool, META_TABLE, reason, statements, MetaAlterPlans(engine, plans)))
+    if async_flush and ASYNC_OFFSETS_TABLE not in actual:
+        reason = "the library notes there which async flushes were applied"
+        alters.append(_create(pool, ASYNC_OFFSETS_TABLE, reason, (dialect.async_offsets_table_ddl(),), plans))
     return alters
 
 

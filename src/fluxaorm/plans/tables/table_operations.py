@@ -27,6 +27,7 @@ class _OneEntity:
     schemas: Mapping[str, EntitySchema]
     mysql_pools: Mapping[str, Any]
     namespaces: Sequence[RedisNamespace] = ()
+    has_async_flush: bool = False
 
 
 def own_alters_plan(engine: DeclarationsPort, schema: EntitySchema) -> Plan[list[Alter]]:

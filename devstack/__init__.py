@@ -1,4 +1,4 @@
-"""Real servers for development and CI, without Docker: MySQL, MariaDB, Valkey with search, Redis and Sentinel.
+"""Real servers for development and CI, without Docker: MySQL, MariaDB, Valkey, Redis, Kafka.
 
 What it decides: where servers come from, where their data lives, which ports they get, when they count as up, and how
 they end. Everything listens on 127.0.0.1 only and needs neither root nor anything installed but apt and pip.

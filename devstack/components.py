@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from devstack import cluster, mariadb, mysql, redis, sentinel, valkey
+from devstack import cluster, kafka, mariadb, mysql, redis, sentinel, valkey
 from devstack.server import Server, started
-from devstack.state import ClusterAddress, RedisAddress, SentinelAddress, SqlAddress
+from devstack.state import ClusterAddress, KafkaAddress, RedisAddress, SentinelAddress, SqlAddress
 
-Address = SqlAddress | RedisAddress | SentinelAddress | ClusterAddress
+Address = SqlAddress | RedisAddress | SentinelAddress | ClusterAddress | KafkaAddress
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +88,20 @@ def start_cluster(directory: Path) -> Started:
     return Started(ClusterAddress(nodes, group.primaries[0].version), group.servers)
 
 
+def start_kafka(directory: Path) -> Started:
+    """Apache Kafka, one broker."""
+    # nobody kills this one: on a busy machine it is slow, not dead
+    broker = kafka.started(directory, options=["broker.session.timeout.ms=30000"])
+    ports = {f"{name}_port": broker.ports[name] for name in ("sasl", "tls", "sasl_tls")}
+    address = KafkaAddress(
+        broker.host, broker.port, broker.version, kafka.USER, kafka.PASSWORD, str(broker.authority), **ports
+    )
+    return Started(address, (broker,))
+
+
 # the slowest first: they start in parallel
 COMPONENTS = (
+    Component("kafka", kafka.fetch, start_kafka),
     Component("mysql", fetch_mysql, start_mysql, optional=True),
     Component("mariadb", mariadb.fetch, start_mariadb),
     Component("cluster", valkey.fetch, start_cluster),

@@ -58,6 +58,24 @@ class ClusterAddress:
 
 
 @dataclass(frozen=True, slots=True)
+class KafkaAddress:
+    """A Kafka broker: where its plaintext listener is, and on the same host the ports of those with SASL and TLS.
+
+    Users log in by PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; `authority` is the file of the certificate to trust.
+    """
+
+    host: str
+    port: int
+    version: str
+    user: str
+    password: str
+    authority: str
+    sasl_port: int
+    tls_port: int
+    sasl_tls_port: int
+
+
+@dataclass(frozen=True, slots=True)
 class StackState:
     """A stack: one address for each server, None for one that is missing, whose reason is in `missing`."""
 
@@ -68,6 +86,7 @@ class StackState:
     redis: RedisAddress | None = None
     sentinel: SentinelAddress | None = None
     cluster: ClusterAddress | None = None
+    kafka: KafkaAddress | None = None
     missing: dict[str, str] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
@@ -121,4 +140,6 @@ def _state(content: dict[str, Any]) -> StackState:
     if content.get("cluster") is not None:
         nodes = tuple((host, port) for host, port in content["cluster"].pop("nodes"))
         content["cluster"] = ClusterAddress(nodes=nodes, **content["cluster"])
+    if content.get("kafka") is not None:
+        content["kafka"] = KafkaAddress(**content["kafka"])
     return StackState(**content)

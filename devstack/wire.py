@@ -1,4 +1,4 @@
-"""The two protocols spoken just far enough to know that a server truly answers: MySQL's and Redis's.
+"""Protocols spoken just far enough to know that a server truly answers: MySQL's, Redis's and Kafka's.
 
 What it decides: nothing; it logs in as a user without a password, asks one thing and returns the answer.
 What it never does: retry, pool or interpret; OSError and WireError tell that the server is not (yet) there.
@@ -6,8 +6,11 @@ What it never does: retry, pool or interpret; OSError and WireError tell that th
 
 from __future__ import annotations
 
+import io
 import socket
+import struct
 from collections.abc import Callable
+from dataclasses import dataclass
 
 # LONG_PASSWORD, PROTOCOL_41, SECURE_CONNECTION, PLUGIN_AUTH
 _CAPABILITIES = 0x1 | 0x200 | 0x8000 | 0x80000
@@ -96,3 +99,46 @@ def _redis_reply(line: Callable[[], bytes], exactly: Callable[[int], bytes]) -> 
     if kind == "*":
         return None if rest == "-1" else [_redis_reply(line, exactly) for _ in range(int(rest))]
     raise WireError(f"not a reply: {head!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaMetadata:
+    """What a broker says of its cluster: its id, who controls it, and the id, host and port of each broker in it."""
+
+    cluster: str
+    controller: int
+    brokers: tuple[tuple[int, str, int], ...]
+
+
+def kafka_metadata(host: str, port: int, timeout: float = 5.0) -> KafkaMetadata:
+    """What the broker at a plaintext listener knows."""
+    # Metadata, version 5: no topic, and none is to be created
+    body = struct.pack(">hhih8si?", 3, 5, 1, 8, b"devstack", 0, False)
+    with socket.create_connection((host, port), timeout=timeout) as connection:
+        connection.sendall(struct.pack(">i", len(body)) + body)
+        with connection.makefile("rb") as answers:
+            (length,) = struct.unpack(">i", _exactly(answers.read, 4))
+            return _kafka_metadata(io.BytesIO(_exactly(answers.read, length)).read)
+
+
+def _kafka_metadata(read: Callable[[int], bytes]) -> KafkaMetadata:
+    def number(form: str = ">i") -> int:
+        return int(struct.unpack(form, _exactly(read, struct.calcsize(form)))[0])
+
+    def text() -> str:
+        length = number(">h")
+        return _exactly(read, length).decode() if length >= 0 else ""
+
+    number(), number()  # the request's number, how long it was held back
+    brokers: list[tuple[int, str, int]] = []
+    for _ in range(number()):
+        brokers.append((number(), text(), number()))
+        text()  # its rack
+    return KafkaMetadata(text(), number(), tuple(brokers))
+
+
+def _exactly(read: Callable[[int], bytes], length: int) -> bytes:
+    got = read(length)
+    if len(got) < length:
+        raise WireError("the server closed the connection")
+    return got

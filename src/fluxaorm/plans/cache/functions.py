@@ -37,24 +37,10 @@ local function identity()
   return known
 end
 
--- live intents of a key as a list of {token, deadline}
-local function live_intents(content, now)
-  local live = {}
-  if content and string.sub(content, 1, 1) == 'W' then
-    for token, deadline in string.gmatch(content, '(%x+):(%d+);') do
-      if tonumber(deadline) > now then live[#live + 1] = {token, tonumber(deadline)} end
-    end
-  end
-  return live
-end
-
-local function store_intents(key, live, now)
-  local parts, last = {'W'}, 0
-  for _, intent in ipairs(live) do
-    parts[#parts + 1] = intent[1] .. ':' .. string.format('%.0f', intent[2]) .. ';'
-    if intent[2] > last then last = intent[2] end
-  end
-  redis.call('SET', key, table.concat(parts), 'PX', string.format('%.0f', last - now))
+-- who that is in the items of a key: enough to tell servers and their runs apart
+local function short_identity()
+  local run, replication = string.match(identity(), '(%x+) (%x+)')
+  return string.sub(run, 1, 16) .. string.sub(replication, 1, 8)
 end
 
 local function content_of(key)
@@ -63,28 +49,138 @@ local function content_of(key)
   return nil
 end
 
--- add a token with its own deadline to the intents of a key, over anything but other live intents
-local function intend(keys, args)
-  local now, content = now_ms(), content_of(keys[1])
-  if content and string.sub(content, 1, 1) == 'P' then return 'pending' end
-  local live = {}
-  for _, intent in ipairs(live_intents(content, now)) do
-    if intent[1] ~= args[1] then live[#live + 1] = intent end
+-- live items of a key, each {kind, token, a, b, server, payload}: intents 'w' and markers 'm' have a deadline as a,
+-- entries 'e' their partition and offset as a and b
+local function items_of(content, now)
+  local live, first = {}, content and string.sub(content, 1, 1)
+  if first == 'W' then
+    for token, deadline in string.gmatch(content, '(%x+):(%d+);') do
+      if tonumber(deadline) > now then live[#live + 1] = {'w', token, deadline} end
+    end
+  elseif first == 'P' then
+    local pattern, at = '^([wme])(%x+):(%d+):(%d+):(%x+):(%d+);', 2
+    local from, last, kind, token, a, b, server, length = string.find(content, pattern, at)
+    while from do
+      at = last + 1 + tonumber(length)
+      if kind == 'e' or tonumber(a) > now then
+        live[#live + 1] = {kind, token, a, b, server, string.sub(content, last + 1, at - 1)}
+      end
+      from, last, kind, token, a, b, server, length = string.find(content, pattern, at)
+    end
   end
-  live[#live + 1] = {args[1], now + tonumber(args[2])}
-  store_intents(keys[1], live, now)
+  return live
+end
+
+-- keep these items: as intents while nothing else is among them; until the last deadline, with an entry for good
+local function store_items(key, items, now)
+  if #items == 0 then return redis.call('DEL', key) end
+  local pending, lasts, last = false, false, 0
+  for _, item in ipairs(items) do
+    pending = pending or item[1] ~= 'w'
+    if item[1] == 'e' then lasts = true else last = math.max(last, tonumber(item[3])) end
+  end
+  local parts = {pending and 'P' or 'W'}
+  for _, item in ipairs(items) do
+    if pending then
+      local kind, token, a, b, server, payload = unpack(item)
+      payload = payload or ''
+      parts[#parts + 1] = kind .. table.concat({token, a, b or '0', server or '0', #payload}, ':') .. ';' .. payload
+    else
+      parts[#parts + 1] = item[2] .. ':' .. item[3] .. ';'
+    end
+  end
+  if lasts then return redis.call('SET', key, table.concat(parts)) end
+  redis.call('SET', key, table.concat(parts), 'PX', string.format('%.0f', last - now))
+end
+
+-- those for which `keeps` says so
+local function kept(items, keeps)
+  local left = {}
+  for _, item in ipairs(items) do
+    if keeps(item) then left[#left + 1] = item end
+  end
+  return left
+end
+
+local function add_until(key, kind, token, ms)
+  local now = now_ms()
+  local live = kept(items_of(content_of(key), now), function(item) return item[1] ~= kind or item[2] ~= token end)
+  live[#live + 1] = {kind, token, string.format('%.0f', now + tonumber(ms))}
+  store_items(key, live, now)
+  return live
+end
+
+-- add a token with its own deadline to the intents of a key, over anything but other live items; when asked, tell who
+-- the server is and which markers (without a place) and entries of its own are pending there
+local function intend(keys, args)
+  local live = add_until(keys[1], 'w', args[1], args[2])
+  if not args[3] then return 'ok' end
+  local told, server = {identity()}, short_identity()
+  for _, item in ipairs(live) do
+    local kind, token, partition, offset, confirmed_by = unpack(item)
+    if kind == 'm' or (kind == 'e' and confirmed_by == server) then
+      told[#told + 1] = token
+      told[#told + 1] = kind == 'e' and partition or ''
+      told[#told + 1] = kind == 'e' and offset or ''
+    end
+  end
+  return told
+end
+
+-- take a token out; the key goes unless live items remain, whatever else it holds
+local function release(keys, args)
+  local now = now_ms()
+  store_items(keys[1], kept(items_of(content_of(keys[1]), now), function(item) return item[2] ~= args[1] end), now)
   return 'ok'
 end
 
--- take a token out; the key goes unless live tokens remain, whatever else it holds
-local function release(keys, args)
-  local now, content = now_ms(), content_of(keys[1])
-  if content and string.sub(content, 1, 1) == 'P' then return 'pending' end
-  local live = {}
-  for _, intent in ipairs(live_intents(content, now)) do
-    if intent[1] ~= args[1] then live[#live + 1] = intent end
+-- mark a change that is about to be published, over values and leases; tells who the server is
+local function announce(keys, args)
+  add_until(keys[1], 'm', args[1], args[2])
+  return identity()
+end
+
+-- let a marker that is still there last longer
+local function renew(keys, args)
+  local now, found = now_ms(), 0
+  local deadline = now + tonumber(args[2])
+  local live = items_of(content_of(keys[1]), now)
+  for _, item in ipairs(live) do
+    if item[1] == 'm' and item[2] == args[1] then
+      found, item[3] = 1, string.format('%.0f', math.max(deadline, tonumber(item[3])))
+    end
   end
-  if #live > 0 then store_intents(keys[1], live, now) else redis.call('DEL', keys[1]) end
+  if found == 1 then store_items(keys[1], live, now) end
+  return found
+end
+
+-- turn a marker into an entry, with its place in the log and what it changes: only where the marker still is, on the
+-- server where it was announced
+local function confirm(keys, args)
+  local now, found = now_ms(), 0
+  local live = items_of(content_of(keys[1]), now)
+  for number, item in ipairs(live) do
+    if item[1] == 'm' and item[2] == args[1] then
+      found, live[number] = 1, {'e', args[1], args[3], args[4], short_identity(), args[5]}
+    end
+  end
+  if found == 0 or identity() ~= args[2] then return 0 end
+  store_items(keys[1], live, now)
+  return 1
+end
+
+-- take out an intent, entries of a partition below an offset, and whatever bears the other tokens. Without an intent
+-- nothing but pending items is touched; with one the key goes unless live items remain
+local function take_out(keys, args)
+  local now, content, gone = now_ms(), content_of(keys[1]), {}
+  if args[1] == '' and not (content and string.sub(content, 1, 1) == 'P') then return 'ok' end
+  for number = 4, #args do gone[args[number]] = true end
+  local upto = tonumber(args[3])
+  local left = kept(items_of(content, now), function(item)
+    if gone[item[2]] or (item[1] == 'w' and item[2] == args[1]) then return false end
+    return item[1] ~= 'e' or item[3] ~= args[2] or tonumber(item[4]) >= upto
+  end)
+  store_items(keys[1], left, now)
   return 'ok'
 end
 
@@ -151,23 +247,37 @@ end
 """
 
 
-_INTO_FULL_MEMORY: Final = ("intend", "release", "drop")
-"""What a server that has no memory left takes all the same: it keeps caches true."""
+_FUNCTIONS: Final = {
+    "intend": "allow-oom",
+    "release": "allow-oom",
+    "announce": "allow-oom",
+    "renew": "allow-oom",
+    "confirm": "allow-oom",
+    "take_out": "allow-oom",
+    "fill": "",
+    "swap": "",
+    "drop": "allow-oom",
+    "take_ids": "",
+    "install_ids": "",
+}
+"""All there are; ``allow-oom``: a server that has no memory left takes it all the same, since it keeps caches true."""
 
 
-def _registration(function: str) -> str:
-    flags = "{'allow-oom'}" if function in _INTO_FULL_MEMORY else "{}"
+def _registration(function: str, flag: str) -> str:
+    flags = f"{{'{flag}'}}" if flag else "{}"
     return f"redis.register_function{{function_name='fx_{function}_' .. hash, callback={function}, flags={flags}}}"
 
 
-_REGISTRATIONS: Final = "\n".join(
-    map(_registration, ("intend", "release", "fill", "swap", "drop", "take_ids", "install_ids"))
-)
+_REGISTRATIONS: Final = "\n".join(map(_registration, _FUNCTIONS, _FUNCTIONS.values()))
 _HASH: Final = hashlib.blake2b(f"{_BODY}\n{_REGISTRATIONS}".encode(), digest_size=8).hexdigest()
 
 LIBRARY: Final = f"fluxaorm_{_HASH}"
 INTEND: Final = f"fx_intend_{_HASH}"
 RELEASE: Final = f"fx_release_{_HASH}"
+ANNOUNCE: Final = f"fx_announce_{_HASH}"
+RENEW: Final = f"fx_renew_{_HASH}"
+CONFIRM: Final = f"fx_confirm_{_HASH}"
+TAKE_OUT: Final = f"fx_take_out_{_HASH}"
 FILL: Final = f"fx_fill_{_HASH}"
 SWAP: Final = f"fx_swap_{_HASH}"
 DROP: Final = f"fx_drop_{_HASH}"

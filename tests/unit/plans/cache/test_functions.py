@@ -18,5 +18,5 @@ def test_every_name_ends_in_a_hash_of_the_source() -> None:
     assert f"#!lua name=fluxaorm_{suffix}" == head
     assert f"fluxaorm_{suffix}" == LIBRARY
     assert f"local hash = '{suffix}'" == lines[0]
-    assert 7 == len(names)
+    assert 11 == len(names)
     assert all(name.endswith(f"_{suffix}") for name in names)

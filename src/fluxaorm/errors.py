@@ -48,6 +48,8 @@ A message says where, what and what to do. Every error can be pickled and shows 
     │   └── CommitUnknownError       the outcome of a COMMIT is unknown
     ├── PartialCommitError           one pool committed, another did not
     ├── PostCommitError              rows are durable, something after the commit failed
+    ├── BrokenRecordError            what was read from a topic is no record of an async flush
+    ├── NewerRecordError             a record has a format that only a newer version knows
     └── RedisError
         ├── RedisConnectionError *
         └── CacheUnavailableError *  a flush could not announce its changes to the cache
@@ -561,6 +563,28 @@ class PostCommitError(FluxaError):
         self.failures = tuple(failures)
         causes = "; ".join(str(failure) for failure in self.failures)
         super().__init__(f"the rows are committed, but {message}{': ' + causes if causes else ''}")
+
+
+class BrokenRecordError(FluxaError):
+    """What was read from a topic is no record of an async flush. ``reason``: what is wrong with it."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"this is no record of an async flush: {reason}")
+
+
+class NewerRecordError(FluxaError):
+    """A record of an async flush has a format that only a newer version knows.
+
+    ``version``: of its format; ``known``: the newest one that is understood here.
+    """
+
+    def __init__(self, version: int, known: int) -> None:
+        self.version, self.known = version, known
+        super().__init__(
+            f"the record has format {version}, and this version of fluxaorm understands up to {known}: "
+            "deploy the newer version to the consumers first"
+        )
 
 
 class RedisError(FluxaError):

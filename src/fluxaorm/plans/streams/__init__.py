@@ -1,0 +1,1 @@
+"""What goes through Kafka: asynchronous flushes as records."""

@@ -83,8 +83,9 @@ def _joint_update(
         return _update_statement(binding, writes[0], rows[0])
     entities = [write.entity for write in writes]
     ids = [entity._row[0] for entity in entities]
+    quote, columns = binding.dialect.quote, binding.schema.columns
     changes = [
-        _assignment(binding, position, ids, values)
+        assignment(quote(columns[position].name), binding.quoted_id, ids, values)
         for position, values in zip(positions, zip(*rows, strict=True), strict=True)
     ]
     assignments, places = ", ".join(sql for sql, _ in changes), ", ".join("?" * len(ids))
@@ -93,15 +94,14 @@ def _joint_update(
     return Statement(sql, args + ids, StatementTag(binding, "update", entities))
 
 
-def _assignment(binding: BoundEntity, position: int, ids: list[Any], values: Params) -> tuple[str, Sequence[Any]]:
-    """What sets a column of these rows, with its values: one for all, or for each its own."""
-    name = binding.dialect.quote(binding.schema.columns[position].name)
+def assignment(name: str, id_name: str, ids: Sequence[Any], values: Params) -> tuple[str, Sequence[Any]]:
+    """What sets a column of these rows, with its values: one for all, or for each its own. ``name``s are quoted."""
     first = values[0]
     if all(value == first and type(value) is type(first) for value in values):
         return f"{name} = ?", (first,)
     branches = " WHEN ? THEN ?" * len(ids)
     each_its_own = list(chain.from_iterable(zip(ids, values, strict=True)))
-    return f"{name} = CASE {binding.quoted_id}{branches} END", each_its_own
+    return f"{name} = CASE {id_name}{branches} END", each_its_own
 
 
 def _update_statement(binding: BoundEntity, write: EntityWrite, params: Params) -> Statement:

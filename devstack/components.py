@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from devstack import cluster, kafka, mariadb, mysql, redis, sentinel, valkey
+from devstack import cluster, kafka, kafka_files, mariadb, mysql, redis, sentinel, valkey
 from devstack.server import Server, started
 from devstack.state import ClusterAddress, KafkaAddress, RedisAddress, SentinelAddress, SqlAddress
 
@@ -94,7 +94,7 @@ def start_kafka(directory: Path) -> Started:
     broker = kafka.started(directory, options=["broker.session.timeout.ms=30000"])
     ports = {f"{name}_port": broker.ports[name] for name in ("sasl", "tls", "sasl_tls")}
     address = KafkaAddress(
-        broker.host, broker.port, broker.version, kafka.USER, kafka.PASSWORD, str(broker.authority), **ports
+        broker.host, broker.port, broker.version, kafka_files.USER, kafka_files.PASSWORD, str(broker.authority), **ports
     )
     return Started(address, (broker,))
 

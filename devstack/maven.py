@@ -7,6 +7,7 @@ What it never does: install anything, or fetch a jar by itself.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import re
@@ -47,15 +48,24 @@ def jars(name: str, artifacts: Sequence[str]) -> Path:
     return cached(f"{name}-{version}", lambda target: _fetch(artifacts, target))
 
 
+def java_version() -> str:
+    """What `java` says of itself, several lines; raises AptError."""
+    return _told(tuple(java()))
+
+
 def _installed_java() -> list[str]:
     path = shutil.which("java")
     if path is None or shutil.which("mvn") is None:
         return []
     # the program itself: its companions are beside it
     command = [str(Path(path).resolve())]
-    told = subprocess.run([*command, "-version"], capture_output=True, text=True, check=False).stderr
-    found = re.search(r'version "(\d+)', told)
+    found = re.search(r'version "(\d+)', _told(tuple(command)))
     return command if found is not None and int(found[1]) >= _OLDEST else []
+
+
+@functools.cache
+def _told(java: tuple[str, ...]) -> str:
+    return subprocess.run([*java, "-version"], capture_output=True, text=True, check=False).stderr
 
 
 def _fetch(artifacts: Sequence[str], target: Path) -> None:

@@ -103,42 +103,59 @@ def _redis_reply(line: Callable[[], bytes], exactly: Callable[[int], bytes]) -> 
 
 @dataclass(frozen=True, slots=True)
 class KafkaMetadata:
-    """What a broker says of its cluster: its id, who controls it, and the id, host and port of each broker in it."""
+    """What a broker says of its cluster: its id, and the id, host and port of each broker in it."""
 
     cluster: str
-    controller: int
     brokers: tuple[tuple[int, str, int], ...]
 
 
 def kafka_metadata(host: str, port: int, timeout: float = 5.0) -> KafkaMetadata:
     """What the broker at a plaintext listener knows."""
-    # Metadata, version 5: no topic, and none is to be created
-    body = struct.pack(">hhih8si?", 3, 5, 1, 8, b"devstack", 0, False)
-    with socket.create_connection((host, port), timeout=timeout) as connection:
-        connection.sendall(struct.pack(">i", len(body)) + body)
-        with connection.makefile("rb") as answers:
-            (length,) = struct.unpack(">i", _exactly(answers.read, 4))
-            return _kafka_metadata(io.BytesIO(_exactly(answers.read, length)).read)
-
-
-def _kafka_metadata(read: Callable[[int], bytes]) -> KafkaMetadata:
-    def number(form: str = ">i") -> int:
-        return int(struct.unpack(form, _exactly(read, struct.calcsize(form)))[0])
-
-    def text() -> str:
-        length = number(">h")
-        return _exactly(read, length).decode() if length >= 0 else ""
-
-    number(), number()  # the request's number, how long it was held back
+    # Metadata, version 5: of no topic, and none is to be created
+    answer = _KafkaAnswer(host, port, 3, 5, struct.pack(">i?", 0, False), timeout)
+    answer.number(">i")  # how long it was held back
     brokers: list[tuple[int, str, int]] = []
-    for _ in range(number()):
-        brokers.append((number(), text(), number()))
-        text()  # its rack
-    return KafkaMetadata(text(), number(), tuple(brokers))
+    for _ in range(answer.number(">i")):
+        brokers.append((answer.number(">i"), answer.text(), answer.number(">i")))
+        answer.text()  # its rack
+    return KafkaMetadata(answer.text(), tuple(brokers))
 
 
-def _exactly(read: Callable[[int], bytes], length: int) -> bytes:
-    got = read(length)
-    if len(got) < length:
-        raise WireError("the server closed the connection")
-    return got
+def kafka_coordinator(host: str, port: int, name: str, kind: int, timeout: float = 5.0) -> int:
+    """The id of the broker that coordinates a group (`kind` 0) or transactional id (1); WireError while none does."""
+    # FindCoordinator, version 1
+    body = struct.pack(">h", len(name)) + name.encode() + struct.pack(">b", kind)
+    answer = _KafkaAnswer(host, port, 10, 1, body, timeout)
+    answer.number(">i")
+    error, message = answer.number(">h"), answer.text()
+    if error:
+        raise WireError(f"no coordinator: {message or error}")
+    return answer.number(">i")
+
+
+class _KafkaAnswer:
+    """One request on a connection of its own, and its answer to read from."""
+
+    def __init__(self, host: str, port: int, api: int, version: int, body: bytes, timeout: float) -> None:
+        client = b"devstack"
+        request = struct.pack(">hhih", api, version, 1, len(client)) + client + body
+        with socket.create_connection((host, port), timeout=timeout) as connection:
+            connection.sendall(struct.pack(">i", len(request)) + request)
+            with connection.makefile("rb") as answers:
+                self._read = answers.read
+                length = self.number(">i")
+                self._read = io.BytesIO(self._exactly(length)).read
+        self.number(">i")  # the request's number
+
+    def number(self, form: str) -> int:
+        return int(struct.unpack(form, self._exactly(struct.calcsize(form)))[0])
+
+    def text(self) -> str:
+        length = self.number(">h")
+        return self._exactly(length).decode() if length >= 0 else ""
+
+    def _exactly(self, length: int) -> bytes:
+        got = self._read(length)
+        if len(got) < length:
+            raise WireError("the server closed the connection")
+        return got

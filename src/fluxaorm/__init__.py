@@ -60,6 +60,7 @@ from fluxaorm.errors import (
     AlterError,
     AlterLockedError,
     AlterRowsError,
+    AsyncFlushUnknownError,
     BrokenRecordError,
     CacheUnavailableError,
     CodegenError,
@@ -80,6 +81,10 @@ from fluxaorm.errors import (
     FluxaError,
     ForeignEntityError,
     IdExhaustedError,
+    KafkaBackpressureError,
+    KafkaError,
+    KafkaPartitionsLostError,
+    KafkaUnavailableError,
     MissingExtraError,
     MissingValueError,
     MySQLConnectionError,
@@ -125,6 +130,7 @@ from fluxaorm.options import (
 )
 from fluxaorm.plans.effects import ExecResult, QueryRows
 from fluxaorm.plans.state.tracked import Change
+from fluxaorm.plans.streams.records import FailedPartition, Fetches, KafkaRecord
 from fluxaorm.plans.tables.alters import get_all_alters, get_alters
 from fluxaorm.plans.writes.flush_work import FlushResult
 from fluxaorm.query.aggregates import avg_, count, max_, min_, sum_
@@ -153,6 +159,7 @@ __all__ = [
     "AlterRowsError",
     "AsyncContext",
     "AsyncFlushOptions",
+    "AsyncFlushUnknownError",
     "BrokenRecordError",
     "CacheUnavailableError",
     "CacheUsage",
@@ -194,6 +201,8 @@ __all__ = [
     "EntityGoneError",
     "EntityNotFoundError",
     "ExecResult",
+    "FailedPartition",
+    "Fetches",
     "Field",
     "FieldValueError",
     "Finding",
@@ -208,9 +217,14 @@ __all__ = [
     "Int32",
     "Int64",
     "Json",
+    "KafkaBackpressureError",
     "KafkaConsumerGroup",
+    "KafkaError",
+    "KafkaPartitionsLostError",
     "KafkaPoolOptions",
+    "KafkaRecord",
     "KafkaTopic",
+    "KafkaUnavailableError",
     "LocalCache",
     "MediumInt",
     "MissingExtraError",

@@ -50,9 +50,14 @@ A message says where, what and what to do. Every error can be pickled and shows 
     ├── PostCommitError              rows are durable, something after the commit failed
     ├── BrokenRecordError            what was read from a topic is no record of an async flush
     ├── NewerRecordError             a record has a format that only a newer version knows
-    └── RedisError
-        ├── RedisConnectionError *
-        └── CacheUnavailableError *  a flush could not announce its changes to the cache
+    ├── RedisError
+    │   ├── RedisConnectionError *
+    │   └── CacheUnavailableError *  a flush could not announce its changes to the cache
+    ├── KafkaError                   Kafka refused something, or did not answer
+    │   ├── KafkaUnavailableError *  no broker can be reached
+    │   ├── KafkaBackpressureError * too many records wait to be sent
+    │   └── KafkaPartitionsLostError the group gave partitions to another member
+    └── AsyncFlushUnknownError       nobody knows whether the records of an async flush are stored
 """
 
 from __future__ import annotations
@@ -602,6 +607,54 @@ class RedisConnectionError(RedisError, TryAgainError):
 
 class CacheUnavailableError(RedisError, TryAgainError):
     """A flush could not announce its changes to the cache; it was rolled back."""
+
+
+class KafkaError(FluxaError):
+    """Kafka refused something, or did not answer.
+
+    ``pool``: the pool's code; ``code``: the error's name, as ``MSG_SIZE_TOO_LARGE``, with ``_`` before it when the
+    client itself found it (``_MSG_TIMED_OUT``), empty for what is wrong with a call; ``reason``: what it means.
+    """
+
+    position: int | None = None
+    """Of several records, which one it was, counted from 0."""
+
+    def __init__(self, reason: str, *, pool: str = "", code: str = "") -> None:
+        self.pool, self.code, self.reason = pool, code, reason
+        where = f"Kafka pool '{pool}': " if pool else ""
+        super().__init__(f"{where}{reason}{f' ({code})' if code else ''}")
+
+
+class KafkaUnavailableError(KafkaError, TryAgainError):
+    """No broker could be reached; nothing was stored."""
+
+
+class KafkaBackpressureError(KafkaError, TryAgainError):
+    """The pool has no room for a record: it was not taken, since too many wait to be sent already."""
+
+
+class KafkaPartitionsLostError(KafkaError):
+    """The group gave partitions to another member before their records were committed: it gets them again.
+
+    ``partitions``: (topic, partition) of each.
+    """
+
+    def __init__(self, group: str, partitions: Sequence[tuple[str, int]], *, pool: str = "", code: str = "") -> None:
+        self.group, self.partitions = group, tuple(partitions)
+        listed = ", ".join(f"{topic}[{partition}]" for topic, partition in self.partitions)
+        lost = f"consumer group '{group}' has lost {listed or 'its partitions'} to another member"
+        super().__init__(f"{lost}, which gets the uncommitted records again", pool=pool, code=code)
+
+
+class AsyncFlushUnknownError(FluxaError):
+    """Nobody knows whether the records of an async flush are stored. It is not repeated: it may be applied twice then.
+
+    ``pool``: the Kafka pool's code; ``reason``: what happened.
+    """
+
+    def __init__(self, reason: str, *, pool: str = "") -> None:
+        self.pool, self.reason = pool, reason
+        super().__init__(f"Kafka pool '{pool}': it is not known whether the async flush is stored: {reason}")
 
 
 class UnflushedChangesWarning(UserWarning):

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from fluxaorm.plans.state.bound_entity import BoundEntity, DisabledCaches, ProviderPort
     from fluxaorm.pools.base.redis_ports import RedisPool
     from fluxaorm.pools.base.sql_ports import SQLPool
+    from fluxaorm.pools.kafka.pool import KafkaPool
 
 
 T = TypeVar("T")
@@ -61,6 +62,7 @@ class EngineCore:
         schemas: Mapping[str, EntitySchema],
         mysql_pools: Mapping[str, SQLPool],
         redis_pools: Mapping[str, RedisPool],
+        kafka_pools: Mapping[str, KafkaPool],
         databases: Mapping[str, str],
         private_stores: frozenset[tuple[str, str]] = frozenset(),
         careless_redis_pools: frozenset[str],
@@ -78,8 +80,10 @@ class EngineCore:
         self.schemas = MappingProxyType(dict(schemas))
         self.mysql_pools = MappingProxyType(dict(mysql_pools))
         self.redis_pools = MappingProxyType(dict(redis_pools))
-        self.sync_runner = SyncRunner(self.mysql_pools, self.redis_pools)
-        self.async_runner = AsyncRunner(self.mysql_pools, self.redis_pools)
+        self.kafka_pools = MappingProxyType(dict(kafka_pools))
+        self._pools = (self.mysql_pools, self.redis_pools, self.kafka_pools)
+        self.sync_runner = SyncRunner(*self._pools)
+        self.async_runner = AsyncRunner(*self._pools)
         self.tokens = TokenSource()
         self.clock: Callable[[], datetime] = _utc_now
         """The wall clock: aware, UTC; replaceable in tests."""
@@ -106,7 +110,7 @@ class EngineCore:
             private_stores=private_stores,
             merging_pools=merging_pools,
         )
-        self.resources = EngineResources(self.mysql_pools, self.redis_pools, self.bindings.listeners)
+        self.resources = EngineResources(*self._pools, self.bindings.listeners)
         for pool in self.mysql_pools.values():
             pool.on_abandoned = _killing_for(weakref.ref(self))
         _cores.add(self)
@@ -118,6 +122,10 @@ class EngineCore:
     def redis_pool(self, code: str = "default") -> RedisPool:
         """The same."""
         return pool_of("Redis", self.redis_pools, code)
+
+    def kafka_pool(self, code: str = "default") -> KafkaPool:
+        """The same."""
+        return pool_of("Kafka", self.kafka_pools, code)
 
     # contexts
 
@@ -135,11 +143,11 @@ class EngineCore:
 
     def sync_runner_for(self, seconds: float) -> SyncRunner:
         """What drives the plans of a context with only so much time. ContextMisuseError."""
-        return TimedSyncRunner(self.mysql_pools, self.redis_pools, _limit(seconds), self.resources.watchdog)
+        return TimedSyncRunner(*self._pools, _limit(seconds), self.resources.watchdog)
 
     def async_runner_for(self, seconds: float) -> AsyncRunner:
         """The same on asyncio."""
-        return TimedAsyncRunner(self.mysql_pools, self.redis_pools, _limit(seconds), self.async_runner)
+        return TimedAsyncRunner(*self._pools, _limit(seconds), self.async_runner)
 
     # what plans ask
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
 from fluxaorm.context import AsyncContext, Context
 from fluxaorm.engine.core import EngineCore, pool_of
+from fluxaorm.engine.kafka import EngineKafka
 from fluxaorm.engine.mysql import AsyncEngineMySQL, EngineMySQL
 from fluxaorm.engine.redis import EngineRedis
 from fluxaorm.entity import Entity
@@ -26,10 +27,12 @@ from fluxaorm.runtime.schema import EngineSchema
 
 if TYPE_CHECKING:
     from fluxaorm.engine.value_caches import LocalCache
+    from fluxaorm.options import KafkaConsumerGroup
     from fluxaorm.plans.state.bound_entity import ProviderPort
     from fluxaorm.pools.base.redis_ports import RedisPool
     from fluxaorm.pools.base.sql_ports import SQLPool
-    from fluxaorm.registry.registrations import ClickhouseRegistration, KafkaRegistration
+    from fluxaorm.pools.kafka.pool import KafkaPool
+    from fluxaorm.registry.registrations import ClickhouseRegistration
     from fluxaorm.runtime.provider import MemoryProvider
 
 T = TypeVar("T")
@@ -47,8 +50,8 @@ class RegistryView(NotCopied):
     """Local caches for values of your own."""
     clickhouse_pools: Mapping[str, ClickhouseRegistration]
     """What was registered for ClickHouse."""
-    kafka_pools: Mapping[str, KafkaRegistration]
-    """What was registered for Kafka."""
+    kafka_pools: Mapping[str, KafkaPool]
+    """Kafka pools."""
     entities: Mapping[str, type[Any]]
     """Definition classes by name."""
 
@@ -62,14 +65,16 @@ class Engine(NotCopied):
         *,
         local_cache_pools: Mapping[str, LocalCache],
         clickhouse_pools: Mapping[str, ClickhouseRegistration],
-        kafka_pools: Mapping[str, KafkaRegistration],
+        consumer_groups: Mapping[str, Mapping[str, KafkaConsumerGroup]],
         settings: Mapping[str, Any],
     ) -> None:
-        """``settings``: for ``option``."""
+        """``consumer_groups``: by Kafka pool and name; ``settings``: for ``option``."""
         self._core = core
         self._local_caches = dict(local_cache_pools)
         self._clickhouse = dict(clickhouse_pools)
-        self._kafka = dict(kafka_pools)
+        self._kafka = {
+            code: EngineKafka(pool, consumer_groups.get(code, {})) for code, pool in core.kafka_pools.items()
+        }
         self._settings = dict(settings)
         self._schemas = {name: EngineSchema(core, schema) for name, schema in core.schemas.items()}
         self._raw_mysql = {code: EngineMySQL(pool, self._raw_context) for code, pool in core.mysql_pools.items()}
@@ -154,8 +159,8 @@ class Engine(NotCopied):
         """What was registered as the ClickHouse pool of a code. UnknownPoolError lists the known ones."""
         return pool_of("ClickHouse", self._clickhouse, pool)
 
-    def kafka(self, pool: str = "default") -> KafkaRegistration:
-        """What was registered as the Kafka pool of a code. UnknownPoolError lists the known ones."""
+    def kafka(self, pool: str = "default") -> EngineKafka:
+        """A Kafka pool: records to send, and consumer groups. UnknownPoolError lists the known ones."""
         return pool_of("Kafka", self._kafka, pool)
 
     # entities
@@ -221,7 +226,7 @@ class Engine(NotCopied):
             redis_pools=self._core.redis_pools,
             local_cache_pools=MappingProxyType(self._local_caches),
             clickhouse_pools=MappingProxyType(self._clickhouse),
-            kafka_pools=MappingProxyType(self._kafka),
+            kafka_pools=self._core.kafka_pools,
             entities=MappingProxyType(definitions),
         )
 

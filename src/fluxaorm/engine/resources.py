@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fluxaorm.plans.effects import Plan
     from fluxaorm.pools.base.redis_ports import RedisPool
     from fluxaorm.pools.base.sql_ports import SQLPool
+    from fluxaorm.pools.kafka.pool import KafkaPool
 
 T = TypeVar("T")
 
@@ -42,6 +43,7 @@ class EngineResources:
         self,
         sql_pools: Mapping[str, SQLPool],
         redis_pools: Mapping[str, RedisPool],
+        kafka_pools: Mapping[str, KafkaPool],
         listeners: Mapping[str, ChangeListener],
     ) -> None:
         self.closed = False
@@ -53,6 +55,7 @@ class EngineResources:
         self.renewals = Renewals(self._renew)
         self._sql_pools = sql_pools
         self._redis_pools = redis_pools
+        self._kafka_pools = kafka_pools
         _living.add(self)
 
     def _take_step(self, plan: Plan[T]) -> T:
@@ -62,12 +65,14 @@ class EngineResources:
         return self._run(plan, RENEWAL_SECONDS)
 
     def _run(self, plan: Plan[T], seconds: float) -> T:
-        return TimedSyncRunner(self._sql_pools, self._redis_pools, TimeLimit(seconds), self.watchdog).run(plan)
+        limit = TimeLimit(seconds)
+        pools = (self._sql_pools, self._redis_pools, self._kafka_pools)
+        return TimedSyncRunner(*pools, limit, self.watchdog).run(plan)
 
     @property
-    def pools(self) -> list[SQLPool | RedisPool]:
+    def pools(self) -> list[SQLPool | RedisPool | KafkaPool]:
         """All of them."""
-        return [*self._sql_pools.values(), *self._redis_pools.values()]
+        return [*self._sql_pools.values(), *self._redis_pools.values(), *self._kafka_pools.values()]
 
     def close(self) -> None:
         """End everything that belongs to threads. An interruption is raised when the rest was ended, too."""
@@ -96,8 +101,11 @@ class EngineResources:
                 _ = last_first.callback(listener.stop)
 
     def end_threads_by(self, deadline: float) -> None:
-        """The same until then, in monotonic seconds."""
-        self.end_threads(max(0.0, deadline - monotonic()))
+        """The same until then, in monotonic seconds; what waits to be sent to Kafka is sent."""
+        with ExitStack() as last_first:
+            for pool in self._kafka_pools.values():
+                _ = last_first.callback(pool.flush, deadline)
+            self.end_threads(max(0.0, deadline - monotonic()))
 
     def collected(self, described: str) -> None:
         """Nobody holds the engine any more, so nothing is under way; what is open is closed, with a warning."""

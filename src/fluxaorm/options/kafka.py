@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import Meta, field
 
-from fluxaorm.options.base import TLS, Count, Options, Positive
+from fluxaorm.options.base import TLS, Count, Options, Positive, Seconds
 
 Acks: TypeAlias = Literal[-1, 0, 1]
 SaslMechanism: TypeAlias = Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
@@ -26,6 +26,10 @@ class KafkaPoolOptions(Options, frozen=True, kw_only=True):
     """Milliseconds to wait for more records before sending; 0: librdkafka's default."""
     max_buffered_records: Count = 0
     """Records that may wait to be sent; 0: librdkafka's default."""
+    produce_timeout: Seconds = 10.0
+    """Seconds that a record waits for room among those that wait to be sent; then KafkaBackpressureError."""
+    delivery_timeout: Annotated[float, Meta(ge=1, le=2_000_000)] = 60.0
+    """Seconds that a record may take to be stored, repetitions included; then it has failed."""
     sasl_mechanism: SaslMechanism = ""
     sasl_user: str = ""
     sasl_password: str = ""

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from fluxaorm.addresses import SQLiteAddress
 
 if TYPE_CHECKING:
-    from fluxaorm.addresses import MySQLAddress, RedisAddress
-    from fluxaorm.options import MySQLOptions, RedisOptions
+    from fluxaorm.addresses import KafkaAddress, MySQLAddress, RedisAddress
+    from fluxaorm.options import KafkaPoolOptions, MySQLOptions, RedisOptions
     from fluxaorm.pools.base.redis_ports import RedisPool
     from fluxaorm.pools.base.sql_ports import SQLPool
+    from fluxaorm.pools.kafka.pool import KafkaPool
 
-__all__ = ["make_redis_pool", "make_sql_pool"]
+__all__ = ["make_kafka_pool", "make_redis_pool", "make_sql_pool"]
 
 
 def make_sql_pool(code: str, address: MySQLAddress | SQLiteAddress, options: MySQLOptions) -> SQLPool:
@@ -35,3 +36,10 @@ def make_redis_pool(code: str, address: RedisAddress, options: RedisOptions) -> 
     from fluxaorm.pools.redis.pool import RedisServerPool
 
     return RedisServerPool(code, address, options)
+
+
+def make_kafka_pool(code: str, address: KafkaAddress, options: KafkaPoolOptions, largest_record: int = 0) -> KafkaPool:
+    """A pool of Kafka clients. Opens nothing yet. ``largest_record``: bytes, 0: librdkafka's default."""
+    from fluxaorm.pools.kafka.pool import KafkaPool
+
+    return KafkaPool(code, address, options, largest_record)

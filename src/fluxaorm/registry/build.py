@@ -6,7 +6,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from fluxaorm.addresses import SQLiteAddress
 from fluxaorm.engine import Engine
@@ -15,11 +15,14 @@ from fluxaorm.engine.value_caches import LocalCache
 from fluxaorm.entity.resolve.definitions import resolve_entities
 from fluxaorm.entity.schema import EntitySchema
 from fluxaorm.errors import RegistryError
-from fluxaorm.pools import make_redis_pool, make_sql_pool
+from fluxaorm.pools import make_kafka_pool, make_redis_pool, make_sql_pool
 from fluxaorm.registry.checks import static_problems
 from fluxaorm.registry.registrations import MySQLRegistration, RedisRegistration, Registrations, by_code
 from fluxaorm.registry.servers import check_namespaces, check_servers
 from fluxaorm.registry.unbuilt import kept_addresses, unbuilt
+
+LARGEST_RECORD: Final = 1_000_000
+"""Bytes; librdkafka's default."""
 
 logger = logging.getLogger("fluxaorm.registry")
 
@@ -74,10 +77,15 @@ def _log_single_process_caches(registered: Registrations, schemas: Mapping[str, 
 def _made_engine(registered: Registrations, schemas: Mapping[str, EntitySchema]) -> Engine:
     redis = by_code(registered.redis)
     mysql = by_code(registered.mysql)
+    kafka = by_code(registered.kafka)
     core = EngineCore(
         schemas=schemas,
         mysql_pools={code: make_sql_pool(code, pool.address, pool.options) for code, pool in mysql.items()},
         redis_pools={code: make_redis_pool(code, pool.address, pool.options) for code, pool in redis.items()},
+        kafka_pools={
+            code: make_kafka_pool(code, pool.address, pool.options, _largest_record(registered, code))
+            for code, pool in kafka.items()
+        },
         databases={code: _database_name(pool) for code, pool in mysql.items()},
         private_stores=_private_stores(mysql, redis),
         careless_redis_pools=frozenset(
@@ -92,9 +100,17 @@ def _made_engine(registered: Registrations, schemas: Mapping[str, EntitySchema])
         core,
         local_cache_pools={code: LocalCache(code, pool.limit) for code, pool in caches.items()},
         clickhouse_pools=by_code(registered.clickhouse),
-        kafka_pools=by_code(registered.kafka),
+        consumer_groups={
+            code: {group.name: group for group in registered.consumer_groups if group.pool == code} for code in kafka
+        },
         settings=registered.settings,
     )
+
+
+def _largest_record(registered: Registrations, code: str) -> int:
+    """What the registered topics of a Kafka pool allow, when that is more than clients send without being told."""
+    largest = max((topic.max_message_bytes or 0 for topic in registered.topics if topic.pool == code), default=0)
+    return largest if largest > LARGEST_RECORD else 0
 
 
 def _private_stores(

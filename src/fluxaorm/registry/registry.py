@@ -158,10 +158,7 @@ class Registry:
     def register_kafka(
         self, brokers: Sequence[str], pool: str = DEFAULT_POOL_CODE, options: KafkaPoolOptions | None = None
     ) -> None:
-        """Add a Kafka pool. ``brokers``: ``host:port`` of some of them.
-
-        This version registers the pool and does not connect to it. Raises ConfigError.
-        """
+        """Add a Kafka pool. ``brokers``: ``host:port`` of some of them. Raises ConfigError."""
         pool = checked_code("Kafka", pool)
         chosen = _checked_options("Kafka", pool, options, KafkaPoolOptions)
         self._registered.kafka.append(KafkaRegistration(code=pool, address=parse_kafka(pool, brokers), options=chosen))
@@ -248,14 +245,14 @@ class Registry:
         self.init_by_config(config_from_yaml(source, os.environ if variables is None else variables))
 
     def validate(self, *, connect: bool = True) -> Engine:
-        """Check everything registered, reach the MySQL and Redis servers, and make the Engine.
+        """Check everything registered, reach the MySQL, Redis and Kafka servers, and make the Engine.
 
         1. Whatever can be known without a network; all problems are in one RegistryError. What does nothing in this
            version (async flush, topics, tables of ClickHouse, options of replicas, events, search in Redis, ...) is
            among them; with ``connect=False`` it is told in the log, since definitions may be ahead of the version.
-        2. Every MySQL and Redis pool is connected (PoolConnectError names pool, address and cause; MissingExtraError
-           when a driver is not installed). ``connect=False`` leaves out this and the next step: enough for code
-           generation. ClickHouse and Kafka pools are not connected in this version, which is told in the log.
+        2. Every MySQL, Redis and Kafka pool is connected (PoolConnectError names pool, address and cause;
+           MissingExtraError when a driver is not installed). ``connect=False`` leaves out this and the next step:
+           enough for code generation. ClickHouse pools are not connected in this version, which is told in the log.
         3. What servers say of themselves: limits and collation are taken from MySQL, servers that are too old or lack
            what an entity needs are problems in one RegistryError, and so are namespaces of Redis that are another
            database's.

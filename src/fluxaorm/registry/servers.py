@@ -1,4 +1,4 @@
-"""Reaches the MySQL and Redis servers of an engine, and says which of them cannot serve it."""
+"""Reaches the MySQL, Redis and Kafka servers of an engine, and says which of them cannot serve it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from fluxaorm.errors import PoolConnectError, RegistryError
 from fluxaorm.plans.cache.identity import identity_problems_plan
 from fluxaorm.pools.base.redis_ports import RedisPool, RedisServer
 from fluxaorm.pools.base.sql_ports import SQLPool
+from fluxaorm.pools.kafka.pool import KafkaPool
 from fluxaorm.registry.cascades import cascades_onto_caches
 from fluxaorm.registry.collations import alike_members
 
@@ -28,7 +29,7 @@ def check_servers(engine: EngineCore) -> None:
     Raises PoolConnectError for one that cannot be reached (others as notes), MissingExtraError, or RegistryError with
     everything that the servers lack.
     """
-    servers = _connect(engine.mysql_pools.values(), engine.redis_pools)
+    servers = _connect([*engine.mysql_pools.values(), *engine.kafka_pools.values()], engine.redis_pools)
     problems = [
         *_sql_problems(engine.mysql_pools),
         *_redis_problems(servers, engine.redis_pools),
@@ -47,10 +48,10 @@ def check_namespaces(engine: EngineCore) -> None:
         raise RegistryError(problems)
 
 
-def _connect(sql_pools: Iterable[SQLPool], redis_pools: Mapping[str, RedisPool]) -> dict[str, RedisServer]:
+def _connect(pools: Iterable[SQLPool | KafkaPool], redis_pools: Mapping[str, RedisPool]) -> dict[str, RedisServer]:
     failures: list[PoolConnectError] = []
     servers: dict[str, RedisServer] = {}
-    for pool in sql_pools:
+    for pool in pools:
         try:
             pool.connect()
         except PoolConnectError as error:

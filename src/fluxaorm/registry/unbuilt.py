@@ -1,7 +1,7 @@
 """What can be said already and does nothing yet: each is a sentence, so that nobody waits for its effect.
 
 ``validate()`` refuses all of it. ``validate(connect=False)``, of which code generation makes use, tells it in the log.
-A pool of ClickHouse or Kafka is no more than an address that is kept, and is told in the log in either case.
+A pool of ClickHouse is no more than an address that is kept, and is told in the log in either case.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from fluxaorm.registry.registrations import Registrations
 
 MYSQL_OPTIONS: Final = frozenset({"topology", "failover_timeout", "max_replica_lag"})
 CLASS_OPTIONS: Final = frozenset({"events", "debezium", "redis_search", "shard_key"})
+GROUP_OPTIONS: Final = ("debezium", "dead_letter")
 FIELD_OPTIONS: Final = frozenset({"searchable", "sortable"})
 
 _NOTHING: Final = "does nothing in this version; leave it out"
@@ -30,9 +31,6 @@ def unbuilt(registered: Registrations, schemas: Mapping[str, EntitySchema]) -> I
     for clickhouse in registered.clickhouse:
         for name in _given(clickhouse.options):
             yield f"ClickHouse pool '{clickhouse.code}': ClickhouseOptions({name}=) {_NOTHING}"
-    for kafka in registered.kafka:
-        for name in _given(kafka.options):
-            yield f"Kafka pool '{kafka.code}': KafkaPoolOptions({name}=) {_NOTHING}"
     yield from _declarations(registered)
     for schema in schemas.values():
         yield from _of_entity(schema)
@@ -40,9 +38,9 @@ def unbuilt(registered: Registrations, schemas: Mapping[str, EntitySchema]) -> I
 
 def kept_addresses(registered: Registrations) -> Iterator[str]:
     """The pools that are kept and not connected. The engine in the process has no server to connect to."""
-    names = [f"ClickHouse pool '{pool.code}'" for pool in registered.clickhouse if not pool.address.chdb]
-    names += [f"Kafka pool '{pool.code}'" for pool in registered.kafka]
-    yield from (f"{name}: this version keeps its address and does not connect to it" for name in names)
+    for pool in registered.clickhouse:
+        if not pool.address.chdb:
+            yield f"ClickHouse pool '{pool.code}': this version keeps its address and does not connect to it"
 
 
 def _given(options: msgspec.Struct) -> Iterator[str]:
@@ -59,7 +57,9 @@ def _declarations(registered: Registrations) -> Iterator[str]:
     for topic in registered.topics:
         yield f"Kafka topic '{topic.name}': register_kafka_topic() {_NOTHING}"
     for group in registered.consumer_groups:
-        yield f"Kafka consumer group '{group.name}': register_kafka_consumer_group() {_NOTHING}"
+        for name in GROUP_OPTIONS:
+            if getattr(group, name):
+                yield f"Kafka consumer group '{group.name}': KafkaConsumerGroup({name}=) {_NOTHING}"
     for connect in registered.connects:
         yield f"Debezium of Kafka pool '{connect.kafka_pool}': register_debezium_connect_url() {_NOTHING}"
     for flush in registered.async_flushes:

@@ -43,6 +43,7 @@ from fluxaorm.plans.effects import (
 )
 from fluxaorm.pools.base.per_loop import PerLoop
 from fluxaorm.query.own_sql.raw_statements import Reach
+from fluxaorm.runners.kafka_asyncio import AsyncKafka
 from fluxaorm.runners.look_ups import LookUps, Rows
 from fluxaorm.runners.observer import Watched
 from fluxaorm.runners.outcomes import (
@@ -61,7 +62,9 @@ if TYPE_CHECKING:
     from fluxaorm.pools.base.ports import AsyncPool
     from fluxaorm.pools.base.redis_ports import RedisPool
     from fluxaorm.pools.base.sql_ports import AsyncSQLConnection, SQLPool
+    from fluxaorm.pools.kafka.pool import KafkaPool
     from fluxaorm.runners.observer import Observer
+    from fluxaorm.runners.time_limits import TimeLimit
 
 T = TypeVar("T")
 
@@ -90,7 +93,14 @@ class SharedContext(Protocol):
 class AsyncRunner:
     """Runs plans on the pools of one engine; shared by all its tasks and loops."""
 
-    def __init__(self, sql_pools: Mapping[str, SQLPool], redis_pools: Mapping[str, RedisPool]) -> None:
+    def __init__(
+        self,
+        sql_pools: Mapping[str, SQLPool],
+        redis_pools: Mapping[str, RedisPool],
+        kafka_pools: Mapping[str, KafkaPool] | None = None,
+        limit: TimeLimit | None = None,
+    ) -> None:
+        """``limit``: what those effects keep to that mind the time themselves."""
         self._sql_pools = sql_pools
         self._redis_pools = redis_pools
         self._look_ups = self._fresh_look_ups()
@@ -113,6 +123,8 @@ class AsyncRunner:
             TakeTurn: _take_turn,
             CallHandler: _call_handler,
         }
+        if kafka_pools:
+            self._performers |= AsyncKafka(kafka_pools, limit).performers()
 
     async def run(self, plan: Plan[T], observer: Observer | None = None, shared: SharedContext | None = None) -> T:
         """Drive a plan to its end: its result, or what it raises. ``shared``: counts it while it runs."""

@@ -38,6 +38,7 @@ from fluxaorm.plans.effects import (
     Target,
 )
 from fluxaorm.query.own_sql.raw_statements import Reach
+from fluxaorm.runners.kafka_sync import SyncKafka
 from fluxaorm.runners.observer import Watched
 from fluxaorm.runners.outcomes import (
     begin_stream,
@@ -55,7 +56,9 @@ if TYPE_CHECKING:
     from fluxaorm.pools.base.ports import SyncPool
     from fluxaorm.pools.base.redis_ports import RedisPool, SyncRedis
     from fluxaorm.pools.base.sql_ports import SQLPool, SyncSQLConnection
+    from fluxaorm.pools.kafka.pool import KafkaPool
     from fluxaorm.runners.observer import Observer
+    from fluxaorm.runners.time_limits import TimeLimit
 
 T = TypeVar("T")
 
@@ -63,7 +66,14 @@ T = TypeVar("T")
 class SyncRunner:
     """Runs plans on the pools of one engine; shared by all its threads."""
 
-    def __init__(self, sql_pools: Mapping[str, SQLPool], redis_pools: Mapping[str, RedisPool]) -> None:
+    def __init__(
+        self,
+        sql_pools: Mapping[str, SQLPool],
+        redis_pools: Mapping[str, RedisPool],
+        kafka_pools: Mapping[str, KafkaPool] | None = None,
+        limit: TimeLimit | None = None,
+    ) -> None:
+        """``limit``: what those effects keep to that mind the time themselves."""
         self._sql_pools = sql_pools
         self._redis_pools = redis_pools
         self._sql: dict[str, SyncPool[SyncSQLConnection]] = {}
@@ -85,6 +95,8 @@ class SyncRunner:
             Parallel: self._parallel,
             CallHandler: _call_handler,
         }
+        if kafka_pools:
+            self._performers |= SyncKafka(kafka_pools, limit).performers()
 
     def run(self, plan: Plan[T], observer: Observer | None = None) -> T:
         """Drive a plan to its end: its result, or what it raises."""

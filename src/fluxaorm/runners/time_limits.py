@@ -26,6 +26,7 @@ from fluxaorm.plans.effects import (
     ShieldedRedisRoundTrip,
     Sleep,
 )
+from fluxaorm.plans.streams.effects import KafkaEffect
 from fluxaorm.query.own_sql.raw_statements import Reach
 
 GRACE_SECONDS: Final = 10.0
@@ -66,7 +67,7 @@ class TimeLimit:
 class Limit(Enum):
     """What the end of a context's time does to an effect that is under way; nothing new begins but clean-up."""
 
-    NOTHING = "it goes on; its parts, if it has any, are limited each"
+    NOTHING = "it goes on; its parts, if it has any, are limited each, or it minds the time itself"
     GRACE = "it goes on, and is left ten seconds later"
     WAIT_ONLY = "while it waits for a connection it ends; then as GRACE, since it commits by itself"
     SHORTENED = "it takes only the time that is left"
@@ -86,6 +87,8 @@ _LIMITS: Final[Mapping[type[Effect[Any]], Limit]] = {
 
 def limit_of(effect: Effect[Any]) -> Limit:
     """What applies to an effect; ``ENDED`` unless something is said of its type."""
+    if isinstance(effect, KafkaEffect):
+        return Limit.NOTHING
     return Limit.WAIT_ONLY if is_lone_statement(effect) else _LIMITS.get(type(effect), Limit.ENDED)
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fluxaorm.pools.base.ports import AsyncPool
     from fluxaorm.pools.base.redis_ports import RedisPool
     from fluxaorm.pools.base.sql_ports import AsyncSQLConnection, SQLPool
+    from fluxaorm.pools.kafka.pool import KafkaPool
     from fluxaorm.runners.observer import Observer
 
 
@@ -28,11 +29,12 @@ class TimedAsyncRunner(AsyncRunner):
         self,
         sql_pools: Mapping[str, SQLPool],
         redis_pools: Mapping[str, RedisPool],
+        kafka_pools: Mapping[str, KafkaPool],
         limit: TimeLimit,
         shared: AsyncRunner,
     ) -> None:
         """``shared``: merges look-ups with those of contexts whose time is their own."""
-        super().__init__(sql_pools, redis_pools)
+        super().__init__(sql_pools, redis_pools, kafka_pools, limit)
         self._limit = limit
         self._shared = shared
         self._performers = {kind: self._limited(perform) for kind, perform in self._performers.items()}

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fluxaorm.pools.base.ports import SyncPool
     from fluxaorm.pools.base.redis_ports import RedisPool
     from fluxaorm.pools.base.sql_ports import SQLPool, SyncSQLConnection
+    from fluxaorm.pools.kafka.pool import KafkaPool
     from fluxaorm.runners.observer import Observer
 
 T = TypeVar("T")
@@ -28,10 +29,11 @@ class TimedSyncRunner(SyncRunner):
         self,
         sql_pools: Mapping[str, SQLPool],
         redis_pools: Mapping[str, RedisPool],
+        kafka_pools: Mapping[str, KafkaPool],
         limit: TimeLimit,
         watchdog: Watchdog,
     ) -> None:
-        super().__init__(sql_pools, redis_pools)
+        super().__init__(sql_pools, redis_pools, kafka_pools, limit)
         self._limit = limit
         self._watchdog = watchdog
         self._watch = Watch(limit.deadline)

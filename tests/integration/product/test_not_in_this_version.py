@@ -11,7 +11,7 @@ import pytest
 
 import fluxaorm as fx
 from fluxaorm import Entity, UInt32
-from fluxaorm.registry.unbuilt import CLASS_OPTIONS, FIELD_OPTIONS, MYSQL_OPTIONS
+from fluxaorm.registry.unbuilt import CLASS_OPTIONS, FIELD_OPTIONS, GROUP_OPTIONS, MYSQL_OPTIONS
 from tests.support.command_line import Command
 from tests.support.pages import REPOSITORY
 
@@ -56,7 +56,7 @@ def test_a_command_that_is_not_there_is_refused(command: Command, call: str) -> 
 
 def test_whatever_validate_refuses_is_on_the_page() -> None:
     """Whoever meets an option that does nothing looks for it there."""
-    options = [f"{name}=" for name in MYSQL_OPTIONS | CLASS_OPTIONS | FIELD_OPTIONS]
+    options = [f"{name}=" for name in MYSQL_OPTIONS | CLASS_OPTIONS | FIELD_OPTIONS | {*GROUP_OPTIONS}]
     methods = [name for name in vars(fx.Registry) if re.search(r"register_(kafka|clickhouse|debezium|async)", name)]
 
     assert [] == [name for name in [*options, *methods] if name not in PAGE]

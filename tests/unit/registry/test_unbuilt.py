@@ -17,7 +17,7 @@ from fluxaorm.entity.declare import field
 from fluxaorm.entity.resolve import class_options
 from fluxaorm.entity.schema import CacheSchema, ColumnSchema, EntitySchema, IndexSchema
 from fluxaorm.errors import RegistryError
-from fluxaorm.options import ClickhouseOptions, KafkaPoolOptions, MySQLOptions, RedisOptions, TLSOptions
+from fluxaorm.options import ClickhouseOptions, MySQLOptions, RedisOptions, TLSOptions
 from fluxaorm.registry.unbuilt import CLASS_OPTIONS, FIELD_OPTIONS, MYSQL_OPTIONS
 
 SOURCE = Path(fx.__file__).parent
@@ -38,9 +38,11 @@ def _registry() -> fx.Registry:
     options = MySQLOptions(topology="replicas", max_replica_lag=1, failover_timeout=1)
     registry.register_mysql("mysql://root:hunter2@127.0.0.1:1/db", options=options)
     registry.register_redis("127.0.0.1:1")
-    registry.register_kafka(["127.0.0.1:1"], options=KafkaPoolOptions(sasl_password="hunter2"))
+    registry.register_kafka(["127.0.0.1:1"])
     registry.register_kafka_topic(fx.KafkaTopic("orders", "default"))
-    registry.register_kafka_consumer_group(fx.KafkaConsumerGroup("g", "default", topics=["orders"]))
+    registry.register_kafka_consumer_group(
+        fx.KafkaConsumerGroup("g", "default", topics=["orders"], dead_letter=fx.DeadLetter())
+    )
     registry.register_debezium_connect_url("http://localhost:1")
     registry.register_async_flush()
     registry.register_clickhouse("clickhouse://nowhere:1/db", options=ClickhouseOptions(max_open_connections=5))
@@ -56,10 +58,9 @@ EXPECTED = [
     "MySQL pool 'default': MySQLOptions(failover_timeout=)",
     "MySQL pool 'default': MySQLOptions(max_replica_lag=)",
     "ClickHouse pool 'default': ClickhouseOptions(max_open_connections=)",
-    "Kafka pool 'default': KafkaPoolOptions(sasl_password=)",
     "ClickHouse table 't': register_clickhouse_table()",
     "Kafka topic 'orders': register_kafka_topic()",
-    "Kafka consumer group 'g': register_kafka_consumer_group()",
+    "Kafka consumer group 'g': KafkaConsumerGroup(dead_letter=)",
     "Debezium of Kafka pool 'default': register_debezium_connect_url()",
     "async flush of Kafka pool 'default': register_async_flush()",
     "DocumentEntity: redis_search=",
@@ -85,10 +86,9 @@ def test_without_servers_it_is_told_in_the_log(no_sockets: None, caplog: pytest.
 
     told = [record.getMessage() for record in caplog.records]
     assert EXPECTED == [sentence.partition(" does nothing")[0] for sentence in told[: len(EXPECTED)]]
-    assert [
-        "ClickHouse pool 'default': this version keeps its address and does not connect to it",
-        "Kafka pool 'default': this version keeps its address and does not connect to it",
-    ] == told[len(EXPECTED) :]
+    assert ["ClickHouse pool 'default': this version keeps its address and does not connect to it"] == (
+        told[len(EXPECTED) :]
+    )
 
 
 def _read_in(path: Path) -> set[str]:

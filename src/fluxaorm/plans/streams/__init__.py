@@ -1,1 +1,1 @@
-"""What goes through Kafka: asynchronous flushes as records."""
+"""What goes through Kafka: records, the effects that send and read them, and the plans that use them."""

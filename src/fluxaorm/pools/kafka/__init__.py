@@ -1,0 +1,1 @@
+"""Kafka, through librdkafka: the pool, its producers, the members of consumer groups."""

@@ -1,0 +1,126 @@
+"""Performs effects on Kafka on asyncio. Decides nothing.
+
+Delivery reports come to the loop once for all records that were sent together. A member of a group is polled in a
+thread of its own; what a cancelled poll brings is for the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Future
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from fluxaorm.errors import FluxaError
+from fluxaorm.plans.streams.effects import (
+    CommitOffsets,
+    EnqueueRecord,
+    Outcome,
+    PollRecords,
+    ProduceRecords,
+)
+from fluxaorm.plans.streams.records import Fetches, KafkaRecord
+from fluxaorm.pools.kafka.deliveries import Batch, Callback
+from fluxaorm.runners.kafka_sync import NOT_ACKNOWLEDGED, kafka_pool_of, member_of
+
+if TYPE_CHECKING:
+    from fluxaorm.pools.kafka.pool import KafkaPool
+    from fluxaorm.pools.kafka.producer import PoolProducer, Report
+    from fluxaorm.runners.shield import Shield
+    from fluxaorm.runners.time_limits import TimeLimit
+
+
+class AsyncKafka:
+    """``limit``: the time of a context; None: there is none."""
+
+    def __init__(self, pools: Mapping[str, KafkaPool], limit: TimeLimit | None = None) -> None:
+        self._pools = pools
+        self._limit = limit
+
+    def performers(self) -> dict[type[Any], Callable[[Any, Shield], Awaitable[Any]]]:
+        """What performs each kind of effect."""
+        return {
+            ProduceRecords: self._produce,
+            EnqueueRecord: self._enqueue,
+            PollRecords: self._poll,
+            CommitOffsets: self._commit,
+        }
+
+    def _pool(self, code: str) -> KafkaPool:
+        return kafka_pool_of(self._pools, code)
+
+    async def _produce(self, effect: ProduceRecords, _shield: Shield) -> list[Outcome]:
+        pool = self._pool(effect.pool)
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[None] = loop.create_future()
+        batch = Batch(effect.pool, effect.records, lambda: tell(loop, ended))
+        for position, record in enumerate(effect.records):
+            try:
+                await self._send(pool, pool.producer, record, batch.report(position))
+            except FluxaError as error:
+                if not position:
+                    raise
+                batch.stop(position, error)
+                break
+        if self._limit is None:
+            await ended
+        else:
+            _ = await asyncio.wait((ended,), timeout=max(0.0, self._limit.grace - monotonic()))
+        return batch.outcomes(NOT_ACKNOWLEDGED)
+
+    async def _send(self, pool: KafkaPool, producer: PoolProducer, record: KafkaRecord, report: Report) -> None:
+        limit, seconds = self._limit, pool.options.produce_timeout
+        if limit is None:
+            if not producer.take(record, report):
+                await producer.send_async(record, report, seconds)
+            return
+        left = limit.check()
+        try:
+            await producer.send_async(record, report, min(seconds, left))
+        except FluxaError as error:
+            if limit.left <= 0:
+                raise limit.exceeded() from error
+            raise
+
+    async def _enqueue(self, effect: EnqueueRecord, _shield: Shield) -> None:
+        pool = self._pool(effect.pool)
+        hand_over = asyncio.get_running_loop().call_soon_threadsafe
+        report = Callback(effect.pool, effect.record, effect.callback, hand_over)
+        await self._send(pool, pool.producer, effect.record, report)
+
+    async def _poll(self, effect: PollRecords, _shield: Shield) -> Fetches:
+        member = member_of(effect)
+        seconds = effect.timeout if self._limit is None else min(effect.timeout, self._limit.check())
+        poll: Future[Fetches] = member.submit_poll(effect.max_records, seconds)
+        try:
+            fetches = await asyncio.wrap_future(poll)
+        except asyncio.CancelledError:
+            member.give_back(poll)
+            raise
+        member.hand_out(fetches)
+        if self._limit is not None and not fetches and not fetches.errors:
+            _ = self._limit.check()
+        return fetches
+
+    async def _commit(self, effect: CommitOffsets, shield: Shield) -> None:
+        if self._limit is not None:
+            _ = self._limit.check()
+        await shield.run(_awaited(member_of(effect).submit_commit()))
+
+
+async def _awaited(future: Future[None]) -> None:
+    await asyncio.wrap_future(future)
+
+
+def tell(loop: asyncio.AbstractEventLoop, ended: asyncio.Future[None]) -> None:
+    """From another thread: let a future of the loop's be done. Nobody waits for that of a closed loop."""
+    try:
+        _ = loop.call_soon_threadsafe(_set_done, ended)
+    except RuntimeError:
+        return
+
+
+def _set_done(ended: asyncio.Future[None]) -> None:
+    if not ended.done():
+        ended.set_result(None)

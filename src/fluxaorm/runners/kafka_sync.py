@@ -1,0 +1,115 @@
+"""Performs effects on Kafka in the calling thread. Decides nothing.
+
+A time limit ends the wait for room, and a poll. What was taken by then is on its way: it has the grace that a COMMIT
+has, and is of unknown outcome afterwards.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from fluxaorm.errors import FluxaError, UnknownPoolError
+from fluxaorm.plans.streams.effects import (
+    CommitOffsets,
+    EnqueueRecord,
+    Outcome,
+    PollRecords,
+    ProduceRecords,
+)
+from fluxaorm.plans.streams.records import Fetches
+from fluxaorm.pools.kafka.deliveries import Batch, Callback
+
+if TYPE_CHECKING:
+    from fluxaorm.plans.streams.records import KafkaRecord
+    from fluxaorm.pools.kafka.member import KafkaMember
+    from fluxaorm.pools.kafka.pool import KafkaPool
+    from fluxaorm.pools.kafka.producer import PoolProducer, Report
+    from fluxaorm.runners.time_limits import TimeLimit
+
+NOT_ACKNOWLEDGED = "the context's time was over before a broker had acknowledged it"
+
+
+class SyncKafka:
+    """``limit``: the time of a context; None: there is none."""
+
+    def __init__(self, pools: Mapping[str, KafkaPool], limit: TimeLimit | None = None) -> None:
+        self._pools = pools
+        self._limit = limit
+
+    def performers(self) -> dict[type[Any], Callable[[Any], Any]]:
+        """What performs each kind of effect."""
+        return {
+            ProduceRecords: self._produce,
+            EnqueueRecord: self._enqueue,
+            PollRecords: self._poll,
+            CommitOffsets: self._commit,
+        }
+
+    def _pool(self, code: str) -> KafkaPool:
+        return kafka_pool_of(self._pools, code)
+
+    def _produce(self, effect: ProduceRecords) -> list[Outcome]:
+        pool = self._pool(effect.pool)
+        ended = threading.Lock()
+        _ = ended.acquire()
+        batch = Batch(effect.pool, effect.records, ended.release)
+        for position, record in enumerate(effect.records):
+            try:
+                self._send(pool, pool.producer, record, batch.report(position))
+            except FluxaError as error:
+                if not position:
+                    raise
+                batch.stop(position, error)
+                break
+        _ = ended.acquire(timeout=-1 if self._limit is None else max(0.0, self._limit.grace - monotonic()))
+        return batch.outcomes(NOT_ACKNOWLEDGED)
+
+    def _send(self, pool: KafkaPool, producer: PoolProducer, record: KafkaRecord, report: Report) -> None:
+        limit, seconds = self._limit, pool.options.produce_timeout
+        if limit is None:
+            producer.send(record, report, seconds)
+            return
+        left = limit.check()
+        try:
+            producer.send(record, report, min(seconds, left))
+        except FluxaError as error:
+            if limit.left <= 0:
+                raise limit.exceeded() from error
+            raise
+
+    def _enqueue(self, effect: EnqueueRecord) -> None:
+        pool = self._pool(effect.pool)
+        report = Callback(effect.pool, effect.record, effect.callback)
+        self._send(pool, pool.producer, effect.record, report)
+
+    def _poll(self, effect: PollRecords) -> Fetches:
+        member: KafkaMember = member_of(effect)
+        if self._limit is None:
+            return member.poll(effect.max_records, effect.timeout)
+        fetches = member.poll(effect.max_records, min(effect.timeout, self._limit.check()))
+        if not fetches and not fetches.errors:
+            _ = self._limit.check()
+        return fetches
+
+    def _commit(self, effect: CommitOffsets) -> None:
+        if self._limit is not None:
+            _ = self._limit.check()
+        member_of(effect).commit()
+
+
+def kafka_pool_of(pools: Mapping[str, KafkaPool], code: str) -> KafkaPool:
+    """UnknownPoolError."""
+    pool = pools.get(code)
+    if pool is None:
+        raise UnknownPoolError("Kafka", code, list(pools))
+    return pool
+
+
+def member_of(effect: PollRecords | CommitOffsets) -> KafkaMember:
+    """What a pool has made."""
+    member: Any = effect.member
+    found: KafkaMember = member
+    return found

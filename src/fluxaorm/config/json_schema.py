@@ -89,9 +89,10 @@ def _schema(described: inspect.Type) -> Schema:
     return _MAKERS[type(described)](described)
 
 
-def _integer(described: inspect.IntType) -> Schema:
+def _number(described: inspect.IntType | inspect.FloatType) -> Schema:
     limits = {"minimum": described.ge, "maximum": described.le}
-    plain: Schema = {"type": "integer", **{name: limit for name, limit in limits.items() if limit is not None}}
+    kind = "integer" if isinstance(described, inspect.IntType) else "number"
+    plain: Schema = {"type": kind, **{name: limit for name, limit in limits.items() if limit is not None}}
     return {"anyOf": [plain, _VARIABLE]}
 
 
@@ -101,7 +102,8 @@ def _literal(described: inspect.LiteralType) -> Schema:
 
 _MAKERS: dict[type[inspect.Type], Callable[[Any], Schema]] = {
     inspect.DictType: lambda described: {"type": "object", "additionalProperties": _schema(described.value_type)},
-    inspect.IntType: _integer,
+    inspect.FloatType: _number,
+    inspect.IntType: _number,
     inspect.ListType: lambda described: {"type": "array", "items": _schema(described.item_type)},
     inspect.LiteralType: _literal,
     inspect.StrType: lambda described: {"type": "string"},

@@ -130,6 +130,17 @@ class ConfigAsyncFlush(ConfigStruct, frozen=True, kw_only=True, rename=_camel):
 
     kafka_pool: Annotated[str, Meta(description="code of the Kafka pool")]
     topic_partitions: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
+    order_by: Annotated[
+        Literal["table", "row"], Meta(description="what keeps its order: all writes of a table, or those of each row")
+    ] = "table"
+    signing_key: Annotated[str, Meta(description="records are signed with it, and others refused")] = ""
+    accepted_keys: Annotated[Sequence[str], Meta(description="other keys whose signatures are accepted")] = ()
+    pending_timeout: Annotated[
+        float, Meta(ge=0, description="seconds that a write waits for asynchronous flushes of its rows")
+    ] = 5.0
+    unknown_grace: Annotated[
+        float, Meta(ge=0, description="seconds that a consumer waits for a table or column it does not know")
+    ] = 600.0
 
 
 class ConfigDebeziumConnect(ConfigStruct, frozen=True, kw_only=True, rename=_camel):

@@ -110,6 +110,14 @@ class AsyncFlushOptions(Options, frozen=True, kw_only=True):
     """Partitions of ``_fluxa_async_sql``; 0: 1."""
     order_by: Literal["table", "row"] = "table"
     """What keeps its order: all writes of a table, or those of each row."""
+    signing_key: str = ""
+    """With one, records are signed (HMAC-SHA256), and consumers take none that is not."""
+    accepted_keys: Sequence[str] = ()
+    """Other keys whose signatures consumers take: the one before, while keys are changed."""
+    pending_timeout: Seconds = 5.0
+    """Seconds that a write waits for asynchronous flushes of the same rows to be applied."""
+    unknown_grace: Seconds = 600.0
+    """Seconds that a consumer waits for a table or column that it does not know, before the record is put aside."""
 
 
 class DebeziumOptions(Options, frozen=True, kw_only=True):

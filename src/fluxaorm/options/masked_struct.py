@@ -11,7 +11,7 @@ import msgspec
 from fluxaorm.options.masking import MASK, masked_address
 from fluxaorm.options.shapes import is_mapping
 
-_SECRET_NAME = re.compile(r"password|secret|token", re.IGNORECASE)
+_SECRET_NAME = re.compile(r"password|secret|token|signing_key|accepted_keys", re.IGNORECASE)
 _ADDRESS_NAMES = frozenset({"uri", "url", "address"})
 
 

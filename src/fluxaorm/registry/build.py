@@ -17,6 +17,7 @@ from fluxaorm.entity.schema import EntitySchema
 from fluxaorm.errors import RegistryError
 from fluxaorm.pools import make_kafka_pool, make_redis_pool, make_sql_pool
 from fluxaorm.registry.checks import static_problems
+from fluxaorm.registry.kafka_checks import not_flushed_asynchronously
 from fluxaorm.registry.registrations import MySQLRegistration, RedisRegistration, Registrations, by_code
 from fluxaorm.registry.servers import check_namespaces, check_servers
 from fluxaorm.registry.unbuilt import kept_addresses, unbuilt
@@ -39,6 +40,8 @@ def build_engine(registered: Registrations, *, connect: bool, whose: bool = True
         raise RegistryError([*problems, *(gaps if connect else ())])
     for sentence in (*gaps, *kept_addresses(registered)):
         logger.warning(sentence)
+    for sentence in not_flushed_asynchronously(registered, schemas):
+        logger.info(sentence)
     _log_single_process_caches(registered, schemas)
     engine = _made_engine(registered, schemas)
     for schema in schemas.values():

@@ -170,4 +170,12 @@ def _register_connect(registry: PoolRegistry, connect: ConfigDebeziumConnect) ->
 
 
 def _register_async_flush(registry: PoolRegistry, flush: ConfigAsyncFlush) -> None:
-    registry.register_async_flush(flush.kafka_pool, AsyncFlushOptions(topic_partitions=flush.topic_partitions))
+    options = AsyncFlushOptions(
+        topic_partitions=flush.topic_partitions,
+        order_by=flush.order_by,
+        signing_key=flush.signing_key,
+        accepted_keys=tuple(flush.accepted_keys),
+        pending_timeout=flush.pending_timeout,
+        unknown_grace=flush.unknown_grace,
+    )
+    registry.register_async_flush(flush.kafka_pool, options)

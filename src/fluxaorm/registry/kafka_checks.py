@@ -19,7 +19,7 @@ def kafka_problems(registered: Registrations, schemas: Mapping[str, EntitySchema
     """Problems of topics, consumer groups, async flush, Debezium and outboxes."""
     yield from _topic_problems(registered)
     yield from _group_problems(registered, schemas)
-    yield from _async_flush_problems(registered)
+    yield from _async_flush_problems(registered, schemas)
     yield from _connect_problems(registered)
     for schema in schemas.values():
         yield from _debezium_problems(schema, registered)
@@ -86,12 +86,31 @@ def _subscription_problems(where: str, group: KafkaConsumerGroup, schemas: Mappi
             yield f"{where}: debezium: {name} is not streamed to Kafka pool '{group.pool}'; {fix}"
 
 
-def _async_flush_problems(registered: Registrations) -> Iterator[str]:
+def _async_flush_problems(registered: Registrations, schemas: Mapping[str, EntitySchema]) -> Iterator[str]:
     if len(registered.async_flushes) > 1:
         yield "async flush is registered more than once; it goes through one Kafka pool"
     for flush in registered.async_flushes:
         if unknown := unknown_pool("Kafka", flush.kafka_pool, registered):
             yield f"async flush: {unknown}"
+        if flush.options.order_by == "row":
+            for schema in schemas.values():
+                if schema.unique_indexes:
+                    yield (
+                        f'{schema.name}: async flush with order_by="row" does not keep the order of different rows, '
+                        f"and so cannot hand a value of its unique index '{schema.unique_indexes[0].name}' from one "
+                        'to another; use order_by="table"'
+                    )
+
+
+def not_flushed_asynchronously(registered: Registrations, schemas: Mapping[str, EntitySchema]) -> Iterator[str]:
+    """Entities that async flush, when it is registered, will refuse; what is told in the log."""
+    for schema in schemas.values() if registered.async_flushes else ():
+        if schema.version_position is not None:
+            field = schema.columns[schema.version_position].field
+            yield (
+                f"{schema.name}: ctx.flush_async() will refuse it, since {schema.name}.{field} is a version: nobody "
+                "is left to be told of a conflict when the write is applied"
+            )
 
 
 def _connect_problems(registered: Registrations) -> Iterator[str]:

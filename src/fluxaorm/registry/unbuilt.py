@@ -62,8 +62,6 @@ def _declarations(registered: Registrations) -> Iterator[str]:
                 yield f"Kafka consumer group '{group.name}': KafkaConsumerGroup({name}=) {_NOTHING}"
     for connect in registered.connects:
         yield f"Debezium of Kafka pool '{connect.kafka_pool}': register_debezium_connect_url() {_NOTHING}"
-    for flush in registered.async_flushes:
-        yield f"async flush of Kafka pool '{flush.kafka_pool}': register_async_flush() {_NOTHING}"
 
 
 def _of_entity(schema: EntitySchema) -> Iterator[str]:

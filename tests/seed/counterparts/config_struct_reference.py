@@ -20,4 +20,5 @@ for name, body in structs:
     ours = getattr(fx, name.replace("ConfigMysql", "ConfigMySQL"))
     fields = [_snake(line.split()[0]) for line in body.splitlines()]
     beyond = ("debezium_connect", "driver", "unknown_tables")
-    assert fields == [field for field in ours.__struct_fields__ if field not in beyond]
+    of_async_flush = ("order_by", "signing_key", "accepted_keys", "pending_timeout", "unknown_grace")
+    assert fields == [field for field in ours.__struct_fields__ if field not in (*beyond, *of_async_flush)]

@@ -24,8 +24,9 @@ def _accepts(schema: dict[str, Any], value: Any) -> bool:
         return any(_accepts(each, value) for each in schema["anyOf"])
     if "enum" in schema:
         return value in schema["enum"]
-    if schema["type"] == "integer":
-        fits = isinstance(value, int) and not isinstance(value, bool)
+    if schema["type"] in ("integer", "number"):
+        kinds = int if schema["type"] == "integer" else (int, float)
+        fits = isinstance(value, kinds) and not isinstance(value, bool)
         return fits and schema.get("minimum", value) <= value <= schema.get("maximum", value)
     if not isinstance(value, TYPES[schema["type"]]):
         return False

@@ -10,8 +10,9 @@ import pytest
 from rich.console import Console
 from rich.pretty import pretty_repr
 
-from fluxaorm.config import Config, ConfigKafka, ConfigMySQL, ConfigRedis, ConfigRedisSentinel
+from fluxaorm.config import Config, ConfigAsyncFlush, ConfigKafka, ConfigMySQL, ConfigRedis, ConfigRedisSentinel
 from fluxaorm.options import (
+    AsyncFlushOptions,
     ClickhouseTable,
     Column,
     KafkaPoolOptions,
@@ -27,6 +28,8 @@ from fluxaorm.options.masking import masked_address
 SECRETS = [
     RedisOptions(user="me", password="hunter2", sentinel_password="hunter2"),
     KafkaPoolOptions(sasl_user="me", sasl_password="hunter2"),
+    AsyncFlushOptions(signing_key="hunter2", accepted_keys=["hunter2"]),
+    ConfigAsyncFlush(kafka_pool="a", signing_key="hunter2", accepted_keys=["hunter2"]),
     ConfigMySQL(code="a", uri="root:hunter2@tcp(h)/d"),
     ConfigRedis(code="a", uri="redis://:hunter2@h", password="hunter2"),
     ConfigRedisSentinel(code="a", master_name="m", sentinels=[":1"], password="hunter2"),

@@ -67,7 +67,8 @@ events:
     ignoredConsumerGroups: [legacy-group]
     topics:
       - {name: orders, partitions: 6, replicationFactor: 3, configs: {retention.ms: "5"}}
-asyncFlush: {kafkaPool: events, topicPartitions: 6}
+asyncFlush: {kafkaPool: events, topicPartitions: 6, orderBy: row, signingKey: new, acceptedKeys: [old],
+             pendingTimeout: 1.5, unknownGrace: 60}
 debeziumConnect: {events: "http://localhost:8083"}
 """
 
@@ -141,7 +142,15 @@ def test_every_key_of_the_yaml_has_its_place_in_the_config() -> None:
                 ],
             )
         ],
-        async_flush=ConfigAsyncFlush(kafka_pool="events", topic_partitions=6),
+        async_flush=ConfigAsyncFlush(
+            kafka_pool="events",
+            topic_partitions=6,
+            order_by="row",
+            signing_key="new",
+            accepted_keys=["old"],
+            pending_timeout=1.5,
+            unknown_grace=60.0,
+        ),
         debezium_connect=[ConfigDebeziumConnect(kafka_pool="events", url="http://localhost:8083")],
     )
 

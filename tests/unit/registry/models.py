@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fluxaorm import Entity, Field, Reference, UInt16, UInt64
+from fluxaorm import Entity, Field, Reference, UInt16, UInt32, UInt64
 
 
 class PlainEntity(Entity):
@@ -31,6 +31,20 @@ class LogEntity(Entity, mysql="logs", redis_cache="sessions", id_pool="ids"):
 
     id: UInt64
     text: str
+
+
+class UniqueEntity(Entity):
+    """Has a value that one row may take over from another."""
+
+    id: UInt64
+    email: str = Field(unique=True)
+
+
+class VersionedEntity(Entity):
+    """Is locked optimistically."""
+
+    id: UInt64
+    revision: UInt32 = Field(version=True)
 
 
 class SearchEntity(Entity, redis_search="search"):

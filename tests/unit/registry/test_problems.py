@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -156,6 +157,14 @@ def _(registry: Registry) -> None:
     registry.register_async_flush("events")
 
 
+@case("async flush by row of an entity with a unique index")
+def _(registry: Registry) -> None:
+    registry.register_mysql("root@/app")
+    registry.register_kafka(["a:1"], "events")
+    registry.register_async_flush("events", AsyncFlushOptions(order_by="row"))
+    registry.register_entity(models.PlainEntity, models.UniqueEntity)
+
+
 @case("debezium without a connect URL")
 def _(registry: Registry) -> None:
     registry.register_mysql("root@/app")
@@ -226,6 +235,24 @@ def _problems(register: Callable[[Registry], object]) -> str:
 def test_everything_wrong_with_a_registry_is_said_at_once(no_sockets: None) -> None:
     """Whoever sets an application up fixes ten things in one go, not one a run; and no server is needed to know."""
     assert_golden(GOLDEN, {name: _problems(register) for name, register in CASES.items()})
+
+
+def test_what_async_flush_will_refuse_is_told_beforehand(caplog: pytest.LogCaptureFixture) -> None:
+    """Otherwise the first request that flushes such an entity tells it."""
+    registry = Registry()
+    registry.register_mysql("root@/app")
+    registry.register_kafka(["a:1"])
+    registry.register_entity(models.VersionedEntity)
+    with caplog.at_level(logging.INFO, logger="fluxaorm.registry"):
+        registry.validate(connect=False).close()
+        assert "flush_async" not in caplog.text
+        registry.register_async_flush()
+
+        registry.validate(connect=False).close()
+
+    assert (
+        "VersionedEntity: ctx.flush_async() will refuse it, since VersionedEntity.revision is a version" in caplog.text
+    )
 
 
 def test_problems_are_kept_as_data() -> None:

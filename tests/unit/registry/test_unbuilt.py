@@ -44,7 +44,6 @@ def _registry() -> fx.Registry:
         fx.KafkaConsumerGroup("g", "default", topics=["orders"], dead_letter=fx.DeadLetter())
     )
     registry.register_debezium_connect_url("http://localhost:1")
-    registry.register_async_flush()
     registry.register_clickhouse("clickhouse://nowhere:1/db", options=ClickhouseOptions(max_open_connections=5))
     registry.register_clickhouse_table(
         fx.ClickhouseTable("t", "default", columns=[fx.Column("id", "UInt64")], engine="Memory")
@@ -62,7 +61,6 @@ EXPECTED = [
     "Kafka topic 'orders': register_kafka_topic()",
     "Kafka consumer group 'g': KafkaConsumerGroup(dead_letter=)",
     "Debezium of Kafka pool 'default': register_debezium_connect_url()",
-    "async flush of Kafka pool 'default': register_async_flush()",
     "DocumentEntity: redis_search=",
     "DocumentEntity: events=",
     "DocumentEntity: shard_key=",

@@ -40,6 +40,8 @@ _SECURITY = {
     "sasl": "SASL_PLAINTEXT",
     "tls": "SSL",
     "sasl_tls": "SASL_SSL",
+    # among themselves, so that what clients are told can be another matter
+    "internal": "PLAINTEXT",
     "controller": "PLAINTEXT",
 }
 _LOGIN = "org.apache.kafka.common.security"
@@ -64,11 +66,15 @@ _SMALL_AND_QUICK = {
 
 @dataclass(slots=True)
 class Broker(Server):
-    """A broker; `port` is that of its plaintext listener, `ports` has those of all: plaintext, sasl, tls, sasl_tls."""
+    """A broker; `port` is that of its plaintext listener, `ports` has those of all: plaintext, sasl, tls, sasl_tls.
+
+    `told_port` is where it tells clients that its plaintext listener is: a proxy's, or 0 for its own.
+    """
 
     ports: dict[str, int] = field(default_factory=dict)
     cluster_id: str = ""
     cluster_size: int = 1
+    told_port: int = 0
 
     @property
     def data(self) -> Path:
@@ -90,7 +96,7 @@ class KafkaCluster:
     @property
     def bootstrap(self) -> str:
         """The plaintext addresses of all, as clients want them."""
-        return ",".join(f"{broker.host}:{broker.port}" for broker in self.brokers)
+        return ",".join(f"{broker.host}:{broker.told_port or broker.port}" for broker in self.brokers)
 
     def start(self) -> None:
         """Starts those that do not run, together, since one alone answers nothing."""
@@ -119,20 +125,28 @@ def started(directory: Path, name: str = NAME, options: Sequence[str] = ()) -> B
     return group(directory, 1, name, options).brokers[0]
 
 
-def group(directory: Path, size: int = 3, prefix: str = NAME, options: Sequence[str] = ()) -> KafkaCluster:
+def group(
+    directory: Path,
+    size: int = 3,
+    prefix: str = NAME,
+    options: Sequence[str] = (),
+    told_ports: Sequence[int] = (),
+) -> KafkaCluster:
     """Starts brokers; all know each other when this returns.
 
     Of three, two must have what is acknowledged to a producer that asks for all: each topic has three replicas and
-    `min.insync.replicas=2` unless told otherwise.
+    `min.insync.replicas=2` unless told otherwise. `told_ports` has one for each broker, or none.
     """
     fetch()
     # Java starts in half the time with classes that it has read and checked before
-    return _started(directory.absolute(), size, prefix, options, f"-XX:SharedArchiveFile={_prepared_classes()}")
+    java = f"-XX:SharedArchiveFile={_prepared_classes()}"
+    names = [prefix if size == 1 else f"{prefix}-{number}" for number in range(1, size + 1)]
+    return _started(directory.absolute(), dict(zip(names, told_ports or [0] * size, strict=True)), options, java)
 
 
-def _started(directory: Path, size: int, prefix: str, options: Sequence[str], jvm: str) -> KafkaCluster:
+def _started(directory: Path, told_ports: Mapping[str, int], options: Sequence[str], java: str) -> KafkaCluster:
     for attempt in range(3):
-        cluster = KafkaCluster(_brokers(directory, size, prefix, options, jvm))
+        cluster = KafkaCluster(_brokers(directory, told_ports, options, java))
         try:
             cluster.start()
         except BaseException as error:
@@ -145,14 +159,14 @@ def _started(directory: Path, size: int, prefix: str, options: Sequence[str], jv
     raise AssertionError("unreachable")
 
 
-def _brokers(directory: Path, size: int, prefix: str, options: Sequence[str], jvm: str) -> tuple[Broker, ...]:
-    command = [*maven.java(), *JVM, jvm, "-cp", class_path(), "kafka.Kafka", "server.properties"]
-    cluster_id, free = uuid(), iter(_distinct_ports(size * len(_SECURITY)))
+def _brokers(directory: Path, told_ports: Mapping[str, int], options: Sequence[str], java: str) -> tuple[Broker, ...]:
+    command = [*maven.java(), *JVM, java, "-cp", class_path(), "kafka.Kafka", "server.properties"]
+    size, cluster_id = len(told_ports), uuid()
+    free = iter(_distinct_ports(size * len(_SECURITY)))
     brokers: list[Broker] = []
-    for number in range(1, size + 1):
+    for name, told in told_ports.items():
         ports = {listener: next(free) for listener in _SECURITY}
-        name = prefix if size == 1 else f"{prefix}-{number}"
-        broker = Broker(name, command, directory, ports["plaintext"], _answer, ports=ports)
+        broker = Broker(name, command, directory, ports["plaintext"], _answer, ports=ports, told_port=told)
         broker.cluster_id, broker.cluster_size = cluster_id, size
         brokers.append(broker)
     voters = ",".join(f"{number}@{HOST}:{broker.ports['controller']}" for number, broker in enumerate(brokers, 1))
@@ -171,7 +185,7 @@ def _prepare(broker: Broker, number: int, options: Sequence[str]) -> None:
         "process.roles": "broker,controller",
         "node.id": str(number),
         "log.dirs": str(broker.data / "log"),
-        **_listeners(broker.ports),
+        **_listeners(broker.ports, broker.told_port),
         "ssl.keystore.type": "PKCS12",
         "ssl.keystore.location": str(broker.data / KEYS),
         "ssl.keystore.password": KEYS_PASSWORD,
@@ -183,14 +197,16 @@ def _prepare(broker: Broker, number: int, options: Sequence[str]) -> None:
     (broker.data / "server.properties").write_text(lines(properties) + "".join(f"{line}\n" for line in options))
 
 
-def _listeners(ports: Mapping[str, int]) -> dict[str, str]:
-    listeners = ",".join(f"{name.upper()}://{HOST}:{port}" for name, port in ports.items())
+def _listeners(ports: Mapping[str, int], told_port: int) -> dict[str, str]:
+    def addresses(ports: Mapping[str, int]) -> str:
+        return ",".join(f"{name.upper()}://{HOST}:{port}" for name, port in ports.items())
+
     return {
-        "listeners": listeners,
-        "advertised.listeners": listeners,
+        "listeners": addresses(ports),
+        "advertised.listeners": addresses({**ports, "plaintext": told_port or ports["plaintext"]}),
         "listener.security.protocol.map": ",".join(f"{name.upper()}:{kind}" for name, kind in _SECURITY.items()),
         "controller.listener.names": "CONTROLLER",
-        "inter.broker.listener.name": "PLAINTEXT",
+        "inter.broker.listener.name": "INTERNAL",
     }
 
 
@@ -225,7 +241,7 @@ def _prepared_classes() -> Path:
 
 def _prepare_classes(target: Path) -> None:
     archive = target / "classes.jsa"
-    broker = _started(target, 1, NAME, (), f"-XX:ArchiveClassesAtExit={archive}").brokers[0]
+    broker = _started(target, {NAME: 0}, (), f"-XX:ArchiveClassesAtExit={archive}").brokers[0]
     broker.stop(timeout=120)
     if not archive.exists():
         raise ServerFailedError(NAME, "did not write its classes down", broker.log)

@@ -8,6 +8,7 @@ What it never does: know which kind of server it is; that is the business of `my
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -78,6 +79,16 @@ class Server:
         if self._child is not None:
             self._child.kill()
         self._reap()
+
+    def pause(self) -> None:
+        """SIGSTOP: it stays where it is, with its connections open, until `resume`."""
+        if self._identity is not None:
+            self._identity.signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT: it goes on as if nothing had happened."""
+        if self._identity is not None:
+            self._identity.signal(signal.SIGCONT)
 
     def release(self) -> None:
         """Lets go of a running server: it outlives this object, and whoever reads its record ends it."""

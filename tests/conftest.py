@@ -18,6 +18,7 @@ pytest_plugins = [
     "tests.support.sql_servers",
     "tests.support.redis_servers",
     "tests.support.private_servers",
+    "tests.support.kafka_brokers",
     "tests.support.small_disks",
     "tests.support.network",
     "tests.support.raw_stores",

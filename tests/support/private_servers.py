@@ -45,7 +45,7 @@ def private_server(pytestconfig: pytest.Config) -> Iterator[StartServer]:
 
     A `Server` has host, port, pid, log, running, and start(), stop(), kill(): data and port survive a restart.
     """
-    directory = _directory(pytestconfig)
+    directory = private_directory(pytestconfig)
     running: list[Server] = []
 
     def start(kind: str, *options: str) -> Server:
@@ -67,7 +67,7 @@ def private_server(pytestconfig: pytest.Config) -> Iterator[StartServer]:
 @pytest.fixture
 def sentinel_group(pytestconfig: pytest.Config) -> Iterator[SentinelGroup]:
     """A Sentinel group for this test alone, able to fail over."""
-    directory = _directory(pytestconfig) / f"sentinel-{uuid.uuid4().hex[:8]}"
+    directory = private_directory(pytestconfig) / f"sentinel-{uuid.uuid4().hex[:8]}"
     ensure_guarded(directory, session_owner(pytestconfig))
     group = sentinels.group(directory)
     yield group
@@ -92,7 +92,7 @@ def private_cluster(pytestconfig: pytest.Config) -> Iterator[StartCluster]:
 @contextmanager
 def private_clusters(config: pytest.Config) -> Iterator[StartCluster]:
     """The same as a block."""
-    directory = _directory(config)
+    directory = private_directory(config)
     running: list[Cluster] = []
 
     def start(kind: str = "valkey", *, replicas: bool = False, node_timeout: int = 15_000) -> Cluster:
@@ -109,7 +109,8 @@ def private_clusters(config: pytest.Config) -> Iterator[StartCluster]:
             shutil.rmtree(directory / "data" / server.name, ignore_errors=True)
 
 
-def _directory(config: pytest.Config) -> Path:
+def private_directory(config: pytest.Config) -> Path:
+    """Where servers of one test live; what runs there ends with the session at the latest."""
     # not the directory of the session's stack, which ends everything below it that it did not start
     directory = session_directory(config) / "own"
     ensure_guarded(directory, session_owner(config))

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from fluxaorm.plans.cache.identity import RedisNamespace
     from fluxaorm.plans.effects import Plan, ServerThread
     from fluxaorm.plans.state.bound_entity import BoundEntity, DisabledCaches, ProviderPort
+    from fluxaorm.plans.streams.async_state import AsyncFlushState
     from fluxaorm.pools.base.redis_ports import RedisPool
     from fluxaorm.pools.base.sql_ports import SQLPool
     from fluxaorm.pools.kafka.pool import KafkaPool
@@ -67,15 +68,15 @@ class EngineCore:
         private_stores: frozenset[tuple[str, str]] = frozenset(),
         careless_redis_pools: frozenset[str],
         merging_pools: frozenset[str],
-        has_async_flush: bool = False,
+        async_flush: AsyncFlushState | None = None,
         metrics: Sequence[QueryMetrics] = (),
     ) -> None:
         """Take pools that are not connected yet, by their codes.
 
         ``databases``: MySQL pool code -> its database's name in cache keys; ``private_stores``: pairs of a MySQL and a
         Redis pool that are files of one directory; ``careless_redis_pools``: those whose ``on_write_failure`` is
-        "proceed"; ``merging_pools``: MySQL pools whose id look-ups are merged on asyncio; ``has_async_flush``:
-        whether async flush is registered; ``metrics``: what every context reports to.
+        "proceed"; ``merging_pools``: MySQL pools whose id look-ups are merged on asyncio; ``async_flush``:
+        where asynchronous flushes go, None where they are not registered; ``metrics``: what every context reports to.
         """
         self.schemas = MappingProxyType(dict(schemas))
         self.mysql_pools = MappingProxyType(dict(mysql_pools))
@@ -89,7 +90,8 @@ class EngineCore:
         """The wall clock: aware, UTC; replaceable in tests."""
         self.monotonic: Callable[[], float] = time.monotonic
         self.cache_outages = CacheOutages(time.monotonic)
-        self.has_async_flush = has_async_flush
+        self.async_flush = async_flush
+        """What is known of asynchronous flushes; None where they are not registered."""
         self.metrics = tuple(metrics)
         self.query_loggers: tuple[Callable[[Any, QueryLogEntry], None], ...] = tuple(each.observe for each in metrics)
         """What hears of every query of each context that is made: metrics, and what ``enable_query_log`` adds."""
@@ -126,6 +128,11 @@ class EngineCore:
     def kafka_pool(self, code: str = "default") -> KafkaPool:
         """The same."""
         return pool_of("Kafka", self.kafka_pools, code)
+
+    @property
+    def has_async_flush(self) -> bool:
+        """Whether async flush is registered."""
+        return self.async_flush is not None
 
     # contexts
 

@@ -15,6 +15,7 @@ from fluxaorm.engine.value_caches import LocalCache
 from fluxaorm.entity.resolve.definitions import resolve_entities
 from fluxaorm.entity.schema import EntitySchema
 from fluxaorm.errors import RegistryError
+from fluxaorm.plans.streams.async_state import AsyncFlushState
 from fluxaorm.pools import make_kafka_pool, make_redis_pool, make_sql_pool
 from fluxaorm.registry.checks import static_problems
 from fluxaorm.registry.kafka_checks import not_flushed_asynchronously
@@ -95,7 +96,7 @@ def _made_engine(registered: Registrations, schemas: Mapping[str, EntitySchema])
             code for code, pool in redis.items() if pool.options.on_write_failure == "proceed"
         ),
         merging_pools=frozenset(code for code, pool in mysql.items() if pool.options.coalesce),
-        has_async_flush=bool(registered.async_flushes),
+        async_flush=_async_flush(registered),
         metrics=registered.metrics,
     )
     caches = by_code(registered.local_caches)
@@ -108,6 +109,13 @@ def _made_engine(registered: Registrations, schemas: Mapping[str, EntitySchema])
         },
         settings=registered.settings,
     )
+
+
+def _async_flush(registered: Registrations) -> AsyncFlushState | None:
+    for flush in registered.async_flushes:
+        options = by_code(registered.kafka)[flush.kafka_pool].options
+        return AsyncFlushState(flush.kafka_pool, flush.options, getattr(options, "namespace", ""))
+    return None
 
 
 def _largest_record(registered: Registrations, code: str) -> int:

@@ -21,8 +21,16 @@ from fluxaorm.plans.streams.effects import (
     ProduceRecords,
 )
 from fluxaorm.plans.streams.records import Fetches, KafkaRecord
+from fluxaorm.plans.streams.topic_effects import DescribeTopic, HighWatermarks
 from fluxaorm.pools.kafka.deliveries import Batch, Callback
-from fluxaorm.runners.kafka_sync import NOT_ACKNOWLEDGED, kafka_pool_of, member_of
+from fluxaorm.runners.kafka_sync import (
+    NOT_ACKNOWLEDGED,
+    high_watermarks_of,
+    kafka_pool_of,
+    member_of,
+    pool_timeout,
+    topic_info_of,
+)
 
 if TYPE_CHECKING:
     from fluxaorm.pools.kafka.pool import KafkaPool
@@ -45,6 +53,8 @@ class AsyncKafka:
             EnqueueRecord: self._enqueue,
             PollRecords: self._poll,
             CommitOffsets: self._commit,
+            DescribeTopic: lambda effect, _shield: self._ask(topic_info_of, effect),
+            HighWatermarks: lambda effect, _shield: self._ask(high_watermarks_of, effect),
         }
 
     def _pool(self, code: str) -> KafkaPool:
@@ -102,6 +112,9 @@ class AsyncKafka:
         if self._limit is not None and not fetches and not fetches.errors:
             _ = self._limit.check()
         return fetches
+
+    async def _ask(self, ask: Callable[[KafkaPool, str, float], Any], effect: DescribeTopic | HighWatermarks) -> Any:
+        return await asyncio.to_thread(ask, self._pool(effect.pool), effect.topic, pool_timeout(self._limit))
 
     async def _commit(self, effect: CommitOffsets, shield: Shield) -> None:
         if self._limit is not None:

@@ -20,6 +20,7 @@ from fluxaorm.plans.streams.effects import (
     ProduceRecords,
 )
 from fluxaorm.plans.streams.records import Fetches
+from fluxaorm.plans.streams.topic_effects import DescribeTopic, HighWatermarks, TopicInfo
 from fluxaorm.pools.kafka.deliveries import Batch, Callback
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from fluxaorm.pools.kafka.producer import PoolProducer, Report
     from fluxaorm.runners.time_limits import TimeLimit
 
+LONGEST_QUESTION = 10.0
+"""Seconds that brokers have to answer a question about a topic."""
 NOT_ACKNOWLEDGED = "the context's time was over before a broker had acknowledged it"
 
 
@@ -46,6 +49,8 @@ class SyncKafka:
             EnqueueRecord: self._enqueue,
             PollRecords: self._poll,
             CommitOffsets: self._commit,
+            DescribeTopic: lambda effect: self._ask(topic_info_of, effect),
+            HighWatermarks: lambda effect: self._ask(high_watermarks_of, effect),
         }
 
     def _pool(self, code: str) -> KafkaPool:
@@ -94,6 +99,10 @@ class SyncKafka:
             _ = self._limit.check()
         return fetches
 
+    def _ask(self, ask: Callable[[KafkaPool, str, float], Any], effect: DescribeTopic | HighWatermarks) -> Any:
+        seconds = pool_timeout(self._limit)
+        return ask(self._pool(effect.pool), effect.topic, seconds)
+
     def _commit(self, effect: CommitOffsets) -> None:
         if self._limit is not None:
             _ = self._limit.check()
@@ -106,6 +115,25 @@ def kafka_pool_of(pools: Mapping[str, KafkaPool], code: str) -> KafkaPool:
     if pool is None:
         raise UnknownPoolError("Kafka", code, list(pools))
     return pool
+
+
+def topic_info_of(pool: KafkaPool, topic: str, seconds: float) -> TopicInfo:
+    """What the pool's brokers say; the driver is imported here."""
+    from fluxaorm.pools.kafka.topic_facts import topic_info
+
+    return topic_info(pool, topic, seconds)
+
+
+def high_watermarks_of(pool: KafkaPool, topic: str, seconds: float) -> Mapping[int, int]:
+    """The same of the ends of its partitions."""
+    from fluxaorm.pools.kafka.topic_facts import high_watermarks
+
+    return high_watermarks(pool, topic, seconds)
+
+
+def pool_timeout(limit: TimeLimit | None) -> float:
+    """Seconds that a question to the brokers may take. DeadlineExceededError."""
+    return LONGEST_QUESTION if limit is None else min(LONGEST_QUESTION, limit.check())
 
 
 def member_of(effect: PollRecords | CommitOffsets) -> KafkaMember:

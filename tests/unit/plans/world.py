@@ -89,6 +89,7 @@ class StateOnlyEngine:
         self.held: list[Callable[[], Plan[bool]]] = []
         """What the background renews."""
         self.proceeds = False
+        self.async_flush: Any = None
         self.foreign_keys = KnownForeignKeys({"Thing": schema})
         self._binding = BoundEntity(
             schema=schema, provider=ThingProvider(), dialect=dialect_for("9.7.0"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from fluxaorm.plans.effects import Plan
+    from fluxaorm.plans.state.async_port import AsyncFlushPort
     from fluxaorm.plans.state.bound_entity import BoundEntity, ProviderPort
     from fluxaorm.plans.state.tokens import TokenSource
 
@@ -38,6 +39,11 @@ class EnginePort(Protocol):
     @property
     def foreign_keys(self) -> object:
         """What is known of the databases' foreign keys; see ``known_foreign_keys``."""
+        ...
+
+    @property
+    def async_flush(self) -> AsyncFlushPort | None:
+        """What is known of asynchronous flushes; None where they are not registered."""
         ...
 
     def binding(self, provider: ProviderPort) -> BoundEntity:

@@ -1,0 +1,88 @@
+"""What an engine knows of asynchronous flushes: where they go, and what brokers and databases said once. No I/O.
+
+Shared by all contexts and threads of the engine. What was asked is kept until somebody finds it wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from fluxaorm.errors import KafkaError, NotSupportedError
+from fluxaorm.plans.effects import Execute, FetchRows, Plan
+from fluxaorm.plans.streams.names import async_flush_failed_topic, async_flush_group, async_flush_topic
+from fluxaorm.plans.streams.topic_effects import DescribeTopic, HighWatermarks, TopicInfo
+
+if TYPE_CHECKING:
+    from fluxaorm.options.kafka import AsyncFlushOptions
+
+MISSING_TOPIC = frozenset({"UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC"})
+
+
+class DatabasesPort(Protocol):
+    """What is asked of an engine."""
+
+    @property
+    def mysql_pools(self) -> Mapping[str, Any]:
+        """SQL pools by code, each with its ``dialect``."""
+        ...
+
+
+class AsyncFlushState:
+    """``kafka_pool``: its code; ``namespace``: of the names in Kafka."""
+
+    def __init__(self, kafka_pool: str, options: AsyncFlushOptions, namespace: str = "") -> None:
+        self.kafka_pool = kafka_pool
+        self.options = options
+        self.topic = async_flush_topic(namespace)
+        self.failed_topic = async_flush_failed_topic(namespace)
+        self.group = async_flush_group(namespace)
+        self.marked: set[tuple[str, str, bytes]] = set()
+        """(Redis pool, what its mark keys begin with, server) of the servers that are known to have their mark."""
+        self._info: TopicInfo | None = None
+        self._databases: dict[str, str] = {}
+
+    @property
+    def pending_timeout(self) -> float:
+        """Seconds that a write waits for what was published before it."""
+        return self.options.pending_timeout
+
+    def topic_plan(self) -> Plan[TopicInfo]:
+        """What the topic is. KafkaError: there is none, or no broker answers."""
+        if self._info is None:
+            self._info = yield from DescribeTopic(self.kafka_pool, self.topic)
+        return self._info
+
+    def topic_id_plan(self) -> Plan[str]:
+        """The topic's id. The same errors."""
+        return (yield from self.topic_plan()).topic_id
+
+    def forget_topic(self) -> None:
+        """Ask again the next time: the topic was made anew, or has more partitions."""
+        self._info = None
+
+    def high_watermarks_plan(self) -> Plan[Mapping[int, int]]:
+        """Partition -> the offset after the last record there now; {} while there is no topic. KafkaError."""
+        try:
+            return (yield from HighWatermarks(self.kafka_pool, self.topic))
+        except KafkaError as error:
+            if error.code in MISSING_TOPIC:
+                return {}
+            raise
+
+    def database_plan(self, engine: DatabasesPort, mysql_pool: str) -> Plan[str]:
+        """The identity of a pool's database, which its records carry. NotSupportedError: it has none. MySQLError."""
+        known = self._databases.get(mysql_pool)
+        if known is not None:
+            return known
+        dialect = engine.mysql_pools[mysql_pool].dialect
+        rows = yield from FetchRows(mysql_pool, dialect.meta_identity())
+        if not rows:
+            _ = yield from Execute(mysql_pool, dialect.meta_first_row())
+            rows = yield from FetchRows(mysql_pool, dialect.meta_identity())
+        if not rows:
+            raise NotSupportedError(f"MySQL pool '{mysql_pool}': `_fluxa_meta` has no identity; run get_alters")
+        cell = rows[0][0]
+        identity = cell.decode("ascii", "replace") if isinstance(cell, bytes) else str(cell)
+        self._databases[mysql_pool] = identity
+        return identity

@@ -1,0 +1,34 @@
+"""Effects that ask the brokers about one topic. Plain values; nothing here performs I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fluxaorm.plans.streams.effects import KafkaEffect
+
+
+@dataclass(frozen=True, slots=True)
+class TopicInfo:
+    """What a topic is. ``topic_id``: another one for each topic that is made, also under the same name; 22 letters."""
+
+    topic_id: str
+    partitions: int
+
+
+class DescribeTopic(KafkaEffect[TopicInfo]):
+    """What a topic is. KafkaUnavailableError when no broker answers, KafkaError: there is none, or it is not shown."""
+
+    __slots__ = ("topic",)
+
+    def __init__(self, pool: str, topic: str) -> None:
+        self.pool, self.topic = pool, topic
+
+
+class HighWatermarks(KafkaEffect[Mapping[int, int]]):
+    """Partition -> the offset after the last record there at this moment, of all partitions. Raises the same."""
+
+    __slots__ = ("topic",)
+
+    def __init__(self, pool: str, topic: str) -> None:
+        self.pool, self.topic = pool, topic

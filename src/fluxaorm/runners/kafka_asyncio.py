@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fluxaorm.errors import FluxaError
 from fluxaorm.plans.streams.effects import (
@@ -19,6 +19,7 @@ from fluxaorm.plans.streams.effects import (
     Outcome,
     PollRecords,
     ProduceRecords,
+    PublishRecords,
 )
 from fluxaorm.plans.streams.records import Fetches, KafkaRecord
 from fluxaorm.plans.streams.topic_effects import DescribeTopic, HighWatermarks
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from fluxaorm.runners.shield import Shield
     from fluxaorm.runners.time_limits import TimeLimit
 
+T = TypeVar("T")
+
 
 class AsyncKafka:
     """``limit``: the time of a context; None: there is none."""
@@ -53,6 +56,7 @@ class AsyncKafka:
             EnqueueRecord: self._enqueue,
             PollRecords: self._poll,
             CommitOffsets: self._commit,
+            PublishRecords: self._publish,
             DescribeTopic: lambda effect, _shield: self._ask(topic_info_of, effect),
             HighWatermarks: lambda effect, _shield: self._ask(high_watermarks_of, effect),
         }
@@ -99,6 +103,12 @@ class AsyncKafka:
         report = Callback(effect.pool, effect.record, effect.callback, hand_over)
         await self._send(pool, pool.producer, effect.record, report)
 
+    async def _publish(self, effect: PublishRecords, shield: Shield) -> list[tuple[int, int]]:
+        """Begun in time it goes on to its end, which is near, although the task is cancelled."""
+        if self._limit is not None:
+            _ = self._limit.check()
+        return await shield.run(_awaited(self._pool(effect.pool).publisher.publish(effect.records)))
+
     async def _poll(self, effect: PollRecords, _shield: Shield) -> Fetches:
         member = member_of(effect)
         seconds = effect.timeout if self._limit is None else min(effect.timeout, self._limit.check())
@@ -122,8 +132,8 @@ class AsyncKafka:
         await shield.run(_awaited(member_of(effect).submit_commit()))
 
 
-async def _awaited(future: Future[None]) -> None:
-    await asyncio.wrap_future(future)
+async def _awaited(future: Future[T]) -> T:
+    return await asyncio.wrap_future(future)
 
 
 def tell(loop: asyncio.AbstractEventLoop, ended: asyncio.Future[None]) -> None:

@@ -18,6 +18,7 @@ from fluxaorm.plans.streams.effects import (
     Outcome,
     PollRecords,
     ProduceRecords,
+    PublishRecords,
 )
 from fluxaorm.plans.streams.records import Fetches
 from fluxaorm.plans.streams.topic_effects import DescribeTopic, HighWatermarks, TopicInfo
@@ -49,6 +50,7 @@ class SyncKafka:
             EnqueueRecord: self._enqueue,
             PollRecords: self._poll,
             CommitOffsets: self._commit,
+            PublishRecords: self._publish,
             DescribeTopic: lambda effect: self._ask(topic_info_of, effect),
             HighWatermarks: lambda effect: self._ask(high_watermarks_of, effect),
         }
@@ -89,6 +91,12 @@ class SyncKafka:
         pool = self._pool(effect.pool)
         report = Callback(effect.pool, effect.record, effect.callback)
         self._send(pool, pool.producer, effect.record, report)
+
+    def _publish(self, effect: PublishRecords) -> list[tuple[int, int]]:
+        """Begun in time it goes on to its end, which is near."""
+        if self._limit is not None:
+            _ = self._limit.check()
+        return self._pool(effect.pool).publisher.publish(effect.records).result()
 
     def _poll(self, effect: PollRecords) -> Fetches:
         member: KafkaMember = member_of(effect)

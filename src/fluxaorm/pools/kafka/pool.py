@@ -22,6 +22,7 @@ from fluxaorm.pools.kafka.settings import (
     consumer_settings,
     masked_settings,
     producer_settings,
+    publisher_settings,
 )
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from fluxaorm.options import KafkaConsumerGroup, KafkaPoolOptions
     from fluxaorm.pools.kafka.member import KafkaMember
     from fluxaorm.pools.kafka.producer import PoolProducer
+    from fluxaorm.pools.kafka.publishing import Publisher
 
 CONNECT_SECONDS: Final = 10.0
 """How long ``connect`` waits for a broker."""
@@ -50,6 +52,7 @@ class KafkaPool:
         self._closed = False
         self._making = threading.Lock()
         self._producer: PoolProducer | None = None
+        self._publisher: Publisher | None = None
         self._members: WeakSet[KafkaMember] = WeakSet()
         self._inherited: list[object] = []
 
@@ -103,6 +106,27 @@ class KafkaPool:
                 self._producer = PoolProducer(self.code, {**self.client_settings(), **settings})
             return self._producer
 
+    @property
+    def publisher(self) -> Publisher:
+        """What stores records whole or not at all, opened on first use. ContextClosedError, MissingExtraError."""
+        publisher = self._publisher
+        if publisher is not None:
+            return publisher
+        with self._making:
+            if self._publisher is None:
+                self.refuse_closed()
+                _ = self.driver()
+                self._publisher = self._made_publisher()
+            return self._publisher
+
+    def _made_publisher(self) -> Publisher:
+        from fluxaorm.pools.kafka.producer import PoolProducer
+        from fluxaorm.pools.kafka.publishing import Publisher
+        from fluxaorm.pools.kafka.transactions import TRANSACTION_SECONDS
+
+        settings = {**self.client_settings(), **publisher_settings(self._largest_record, TRANSACTION_SECONDS)}
+        return Publisher(self.code, lambda: PoolProducer(self.code, settings), settings, self.options.produce_timeout)
+
     def member(self, group: KafkaConsumerGroup) -> KafkaMember:
         """A new member of a consumer group, which has asked for its partitions. ContextClosedError."""
         self.refuse_closed()
@@ -134,8 +158,9 @@ class KafkaPool:
         with ExitStack() as last_first:
             for member in list(self._members):
                 _ = last_first.callback(member.leave)
-            if self._producer is not None:
-                _ = last_first.callback(self._producer.close, CLOSING_SECONDS)
+            for each in (self._producer, self._publisher):
+                if each is not None:
+                    _ = last_first.callback(each.close, CLOSING_SECONDS)
 
     async def aclose(self) -> None:
         """The same beside the running loop."""
@@ -145,10 +170,9 @@ class KafkaPool:
         """In a child process: forget the parent's clients without touching them."""
         self._making = threading.Lock()
         # librdkafka's threads are not here: whoever collects a client of theirs waits for ever
-        self._inherited += [self._producer, *self._members]
-        if self._producer is not None:
-            self._producer.abandon()
-        for member in self._members:
-            member.abandon()
-        self._producer = None
+        inherited = [each for each in (self._producer, self._publisher, *self._members) if each is not None]
+        for each in inherited:
+            each.abandon()
+        self._inherited += inherited
+        self._producer = self._publisher = None
         self._members = WeakSet()

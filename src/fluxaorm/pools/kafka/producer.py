@@ -141,6 +141,10 @@ class PoolProducer:
         """Wait so long at most until nothing waits to be sent; how much is left."""
         return 0 if self._closed else self.client.flush(max(0.0, seconds))
 
+    def retire(self) -> None:
+        """Nothing of it counts any more; may be called by its own reports."""
+        self._closed = True
+
     def abandon(self) -> None:
         """In a child process: the thread is not here, and what librdkafka holds is the parent's."""
         self._closed = True

@@ -1,0 +1,140 @@
+"""Stores records whole or not at all, on all in-sync replicas, and says for certain whether it did, where anybody can.
+
+One record: an idempotent produce. Several: a transaction of Kafka's, see ``transactions``. A record whose broker is
+known to be away is not even taken, so that its failure means that nothing is stored; of one that was taken and is not
+acknowledged nobody knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from confluent_kafka import KafkaException
+
+from fluxaorm.errors import AsyncFlushUnknownError, FluxaError, KafkaError, KafkaUnavailableError
+from fluxaorm.pools.kafka.errors import kafka_error, raised_error
+from fluxaorm.pools.kafka.gathering import Gathering
+from fluxaorm.pools.kafka.producer import PoolProducer
+from fluxaorm.pools.kafka.settings import Settings
+from fluxaorm.pools.kafka.transactions import REFUSED, Transactions
+
+if TYPE_CHECKING:
+    from fluxaorm.plans.streams.records import KafkaRecord
+
+_PROBE_SECONDS: Final = 2.0
+"""How long a broker that was away is asked whether it is back."""
+_PENDING_SECONDS: Final = 1.0
+
+Places = list[tuple[int, int]]
+"""(partition, offset) of each record."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Single:
+    """A record that is published by itself."""
+
+    record: KafkaRecord
+    places: Future[Places]
+
+
+class Publisher:
+    """``open_producer``: makes the producer of single records. ``room_seconds``: how long one waits for room."""
+
+    def __init__(
+        self,
+        pool: str,
+        open_producer: Callable[[], PoolProducer],
+        transaction_settings: Settings,
+        room_seconds: float,
+    ) -> None:
+        self._pool = pool
+        self._open_producer = open_producer
+        self._room_seconds = room_seconds
+        self._producer = open_producer()
+        self._reached = False
+        self._transactions = Transactions(pool, transaction_settings)
+        self._asking = Gathering(f"fluxaorm-kafka-{pool}-publish", self._take_after_asking)
+
+    def publish(self, records: Sequence[KafkaRecord]) -> Future[Places]:
+        """Where the records are; fails as ``PublishRecords`` says. Does not block."""
+        if len(records) != 1:
+            return self._transactions.publish(records)
+        single = _Single(records[0], Future())
+        # it is under way: a cancelled waiter cannot take it back
+        _ = single.places.set_running_or_notify_cancel()
+        ready = self._reached and self._producer.unreachable is None
+        if not (ready and self._taken(single)) and not self._asking.add(single):
+            single.places.set_exception(KafkaUnavailableError("the engine is closed", pool=self._pool))
+        return single.places
+
+    def _taken(self, single: _Single) -> bool:
+        try:
+            return self._producer.take(single.record, partial(self._deliver, single))
+        except FluxaError as error:
+            single.places.set_exception(error)
+            return True
+
+    def _take_after_asking(self, singles: list[_Single]) -> None:
+        """In a thread: whether a broker is there, once for all; then whether there is room."""
+        failure = self._asked() if not self._reached or self._producer.unreachable is not None else None
+        for single in singles:
+            if failure is not None:
+                single.places.set_exception(_own(failure))
+                continue
+            try:
+                self._producer.send(single.record, partial(self._deliver, single), self._room_seconds)
+            except FluxaError as error:
+                single.places.set_exception(error)
+
+    def _asked(self) -> KafkaError | None:
+        try:
+            _ = self._producer.client.list_topics(timeout=_PROBE_SECONDS)
+        except KafkaException as error:
+            known = self._producer.unreachable
+            return _unavailable(self._pool, raised_error(self._pool, error) if known is None else known)
+        self._reached = True
+        self._producer.note_reached()
+        return None
+
+    def _deliver(self, single: _Single, error: Any, message: Any) -> None:
+        """A delivery report."""
+        if error is None:
+            single.places.set_result([(message.partition(), message.offset())])
+            return
+        topic = f"topic '{single.record.topic}'"
+        found = kafka_error(self._pool, error, topic)
+        if error.name() in REFUSED:
+            single.places.set_exception(found)
+            return
+        if error.name() == "_FATAL" or error.fatal():
+            self._replace()
+        single.places.set_exception(AsyncFlushUnknownError(found.reason, pool=self._pool))
+
+    def _replace(self) -> None:
+        """A producer that has seen a fatal error takes nothing any more."""
+        old, self._producer = self._producer, self._open_producer()
+        self._reached = False
+        old.retire()
+
+    def close(self, seconds: float) -> None:
+        """Finish what is under way, for so long at most."""
+        self._asking.close(_PENDING_SECONDS)
+        self._transactions.close(seconds)
+        self._producer.close(seconds)
+
+    def abandon(self) -> None:
+        """In a child process."""
+        self._producer.abandon()
+
+
+def _unavailable(pool: str, error: KafkaError) -> KafkaUnavailableError:
+    return KafkaUnavailableError(error.reason, pool=pool, code=error.code)
+
+
+def _own(error: KafkaError) -> KafkaError:
+    """An object for each of those that it happened to."""
+    return type(error)(error.reason, pool=error.pool, code=error.code)

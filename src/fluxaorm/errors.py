@@ -38,6 +38,7 @@ A message says where, what and what to do. Every error can be pickled and shows 
     │   └── ReentrantFlushError      flushed from inside its own flush
     ├── ReferenceCycleError          rows of a flush point to each other by foreign keys
     ├── TryAgainError                nothing was written, and the same may succeed when it is begun anew
+    │   ├── PendingAsyncWriteError   a row has asynchronous writes that are not applied yet
     │   └── DeadlineExceededError    (TimeoutError) and those marked with * below
     ├── MySQLError                   the server refused a statement; carries errno
     │   ├── DuplicateKeyError
@@ -437,6 +438,24 @@ class TryAgainError(FluxaError):
     Not of those that leave it open whether something was written (CommitUnknownError), nor of those that say that the
     data changed meanwhile (StaleEntityError).
     """
+
+
+class PendingAsyncWriteError(TryAgainError):
+    """Asynchronous writes of a row are published and not applied yet; nothing was written, and changes are kept.
+
+    A flush waits for them, up to ``AsyncFlushOptions(pending_timeout=)``; one inside a transaction does not, since it
+    has locked what they need. ``entity``; ``id``: the row's, None when Redis has lost what it knew of all of them;
+    ``tokens``: of the flushes that are waited for.
+    """
+
+    def __init__(self, entity: str, id: int | None = None, tokens: Sequence[str] = ()) -> None:
+        self.entity, self.id, self.tokens = entity, id, tuple(tokens)
+        if id is None:
+            what = f"{entity}: Redis has lost its memory, and not all asynchronous writes that it knew of are applied"
+        else:
+            named = f" ({', '.join(self.tokens)})" if self.tokens else ""
+            what = f"{entity} {id}: asynchronous writes of this row are not applied yet{named}"
+        super().__init__(f"{what}; try again, and look whether the consumer of asynchronous flushes runs")
 
 
 class DeadlineExceededError(TryAgainError, TimeoutError):

@@ -12,7 +12,7 @@ from fluxaorm.errors import named_with_article
 @pytest.mark.parametrize(
     "kind",
     ["MySQLConnectionError", "PoolTimeoutError", "DeadlockError", "DeadlineExceededError", "CacheUnavailableError",
-     "RedisConnectionError", "TransactionLostError"],
+     "RedisConnectionError", "TransactionLostError", "PendingAsyncWriteError"],
 )  # fmt: skip
 def test_errors_of_the_moment_have_one_base(kind: str) -> None:
     """Who repeats a request wants one name for all that may go away by itself."""

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from fluxaorm.errors import RedisConnectionError, RedisError
 from fluxaorm.plans.cache.functions import DROP, FILL, SWAP, function_call, redis_plan
+from fluxaorm.plans.cache.pending_items import is_pending
+from fluxaorm.plans.cache.pending_rows import PendingKey
+from fluxaorm.plans.cache.server_marks import marked_plan
 from fluxaorm.plans.effects import Plan, RedisReplies, RedisRoundTrip
 from fluxaorm.plans.state.bound_entity import BoundEntity
 from fluxaorm.plans.state.engine_port import EnginePort
@@ -16,23 +19,25 @@ from fluxaorm.plans.state.keys import LEASE_MS, is_value, lease_command
 class KeyReader:
     """One reader and one key. ``mine``: whether the key held this reader's lease when last seen."""
 
-    __slots__ = ("_engine", "_key", "_lease", "_pool", "binding", "mine", "server", "stamp")
+    __slots__ = ("_key", "_lease", "binding", "engine", "held", "mine", "pool", "server", "stamp")
 
     def __init__(self, engine: EnginePort, binding: BoundEntity, pool: str, key: str, lease: str = "") -> None:
         """``lease``: which somebody has asked for already."""
-        self._engine = engine
+        self.engine = engine
         self.binding = binding
-        self._pool = pool
+        self.pool = pool
         self._key = key
         self._lease = lease or f"L{engine.tokens.take()}"
         self.mine = False
+        self.held: PendingKey | None = None
+        """What of asynchronous flushes is pending there."""
         self.server = self.stamp = b""
         """Who answered last, or gave the lease; what values must start with there."""
 
     def look_plan(self) -> Plan[bytes | None]:
         """The value that is there, whether it counts or not, or None. One round trip; 2 when Redis is full."""
         try:
-            replies = yield from RedisRoundTrip(self._pool, (lease_command(self._key, self._lease),))
+            replies = yield from RedisRoundTrip(self.pool, (lease_command(self._key, self._lease),))
         except RedisConnectionError as error:
             self.outage(error)
             return None
@@ -45,7 +50,7 @@ class KeyReader:
             # a full server takes no lease and still has values
             self.outage(found)
             try:
-                replies = yield from RedisRoundTrip(self._pool, (("GET", self._key),))
+                replies = yield from RedisRoundTrip(self.pool, (("GET", self._key),))
             except RedisConnectionError as error:
                 self.outage(error)
                 return None
@@ -61,16 +66,22 @@ class KeyReader:
             return found
         else:
             self.binding.counts.redis_held += 1
+            if is_pending(found):
+                self.held = PendingKey(found, replies.server)
         return None
 
     def _answered_by(self, server: bytes) -> None:
         self.server, self.stamp = server, self.binding.stamp(server)
 
+    def marked_plan(self) -> Plan[None]:
+        """Before the database is asked: wait until the server has its mark. PendingAsyncWriteError after a time."""
+        yield from marked_plan(self.engine, self.binding, self.pool, self.server)
+
     def swap_plan(self, found: bytes) -> Plan[None]:
         """Turn a value that does not count into this reader's lease, unless somebody was faster."""
         try:
             command = function_call(SWAP, self._key, found, self._lease, LEASE_MS, self.server)
-            replies = yield from redis_plan(self._pool, (command,))
+            replies = yield from redis_plan(self.pool, (command,))
         except RedisError as error:
             self.outage(error)
             return
@@ -88,7 +99,7 @@ class KeyReader:
 
     def _end_lease_plan(self, name: str, *args: bytes | int) -> Plan[bool]:
         try:
-            replies = yield from redis_plan(self._pool, (function_call(name, self._key, self._lease, *args),))
+            replies = yield from redis_plan(self.pool, (function_call(name, self._key, self._lease, *args),))
         except RedisError as error:
             self.outage(error)
             return False
@@ -97,4 +108,4 @@ class KeyReader:
     def outage(self, error: RedisError) -> None:
         """Count a failure of Redis, which the reader goes on without."""
         self.binding.counts.redis_error += 1
-        self._engine.cache_outage(self._pool, error)
+        self.engine.cache_outage(self.pool, error)

@@ -11,6 +11,9 @@ from typing import Any, Final, NamedTuple
 from fluxaorm.errors import RedisError
 from fluxaorm.plans.cache.functions import DROP, FILL, SWAP, function_call, redis_plan
 from fluxaorm.plans.cache.one_row import row_of_value
+from fluxaorm.plans.cache.pending_items import is_pending
+from fluxaorm.plans.cache.pending_rows import PendingKey, pending_rows_plan
+from fluxaorm.plans.cache.server_marks import marked_plan
 from fluxaorm.plans.effects import FetchRows, Plan, RedisCommand, RedisReplies, RedisRoundTrip, Row, Session, Target
 from fluxaorm.plans.state.bound_entity import BoundEntity
 from fluxaorm.plans.state.engine_port import EnginePort
@@ -115,11 +118,19 @@ def _shared_rows_plan(
     """The rows from Redis and MySQL, and the ids whose result may be kept in the local cache."""
     if binding.redis_pool is None or not (binding.fills_redis or binding.local is not None):
         return (yield from select_rows_plan(binding.mysql_pool, binding, ids)), ids
-    kept, leases = yield from _cached_rows_plan(engine, binding, binding.redis_pool, ids)
+    kept, leases, others = yield from _cached_rows_plan(engine, binding, binding.redis_pool, ids)
     rows, coherent = kept.rows, [*kept.rows, *kept.absent]
     if len(coherent) < len(ids):
         unread = set(ids).difference(coherent)
-        rows.update((yield from select_rows_plan(binding.mysql_pool, binding, [id for id in ids if id in unread])))
+        if engine.async_flush is not None:
+            for server in {seen.server for seen in others.values()}:
+                yield from marked_plan(engine, binding, binding.redis_pool, server)
+        pending = {id: PendingKey(*seen) for id, seen in others.items() if is_pending(seen.value)}
+        if pending:
+            rows.update((yield from pending_rows_plan(engine, binding, binding.redis_pool, pending)))
+            unread.difference_update(pending)
+        if unread:
+            rows.update((yield from select_rows_plan(binding.mysql_pool, binding, [id for id in ids if id in unread])))
     if leases:
         coherent += yield from _end_leases_plan(engine, binding, binding.redis_pool, leases, rows)
     return rows, coherent
@@ -127,9 +138,9 @@ def _shared_rows_plan(
 
 def _cached_rows_plan(
     engine: EnginePort, binding: BoundEntity, pool: str, ids: Sequence[int]
-) -> Plan[tuple[CachedRows, Mapping[int, Lease]]]:
-    """What Redis has of the rows, and leases for ids of which it has nothing that counts."""
-    kept, leases = CachedRows({}, []), dict[int, Lease]()
+) -> Plan[tuple[CachedRows, Mapping[int, Lease], Mapping[int, Seen]]]:
+    """What Redis has of the rows, leases for ids of which it has nothing that counts, and what was seen of those."""
+    kept, leases, others = CachedRows({}, []), dict[int, Lease](), dict[int, Seen]()
     try:
         kept, others = yield from _look_plan(binding, pool, ids)
         if others:
@@ -139,7 +150,7 @@ def _cached_rows_plan(
     except RedisError as error:
         binding.counts.redis_error += len(ids) - len(kept.rows) - len(kept.absent)
         engine.cache_outage(pool, error)
-    return kept, leases
+    return kept, leases, others
 
 
 def _look_plan(binding: BoundEntity, pool: str, ids: Sequence[int]) -> Plan[tuple[CachedRows, dict[int, Seen]]]:

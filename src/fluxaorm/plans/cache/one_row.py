@@ -11,6 +11,7 @@ from typing import Any
 
 from fluxaorm.errors import RedisConnectionError
 from fluxaorm.plans.cache.key_reader import KeyReader
+from fluxaorm.plans.cache.pending_rows import pending_row_plan
 from fluxaorm.plans.effects import FetchRows, Plan, RedisReplies, RedisRoundTrip, Row, Session, Target
 from fluxaorm.plans.state.bound_entity import BoundEntity
 from fluxaorm.plans.state.engine_port import EnginePort
@@ -98,6 +99,10 @@ def _row_after_look_plan(
         if cached is not None:
             return (None if isinstance(cached, Absent) else cached), True
         yield from reader.swap_plan(found)
+    if reader.engine.async_flush is not None:
+        yield from reader.marked_plan()
+    if reader.held is not None:
+        return (yield from pending_row_plan(reader.engine, binding, reader.pool, id, reader.held)), False
     row = yield from select_row_plan(binding.mysql_pool, binding, id)
     if not reader.mine:
         return row, False

@@ -9,6 +9,7 @@ from typing import Any
 
 from fluxaorm.plans.cache.key_reader import KeyReader
 from fluxaorm.plans.cache.many_rows import read_rows_plan
+from fluxaorm.plans.cache.pending_rows import ids_in
 from fluxaorm.plans.effects import FetchRows, Plan, Row
 from fluxaorm.plans.state.keys import decode_ids, encode_list, is_foreign
 from fluxaorm.plans.state.unit_of_work import IdentityMap
@@ -50,7 +51,10 @@ def _kept_plan(identity_map: IdentityMap) -> Plan[list[Row]]:
         else:
             binding.counts.redis_broken += 1
         yield from reader.swap_plan(found)
+    yield from reader.marked_plan()
     rows = yield from _select_plan(identity_map, Query())
+    if reader.held is not None:
+        return (yield from _living_plan(identity_map, sorted({*ids_in(reader.held), *(int(row[0]) for row in rows)})))
     if reader.mine:
         _ = yield from reader.fill_plan(encode_list(reader.stamp, [int(row[0]) for row in rows]))
     return rows

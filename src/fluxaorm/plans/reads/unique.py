@@ -15,6 +15,7 @@ from fluxaorm.entity.values.unfit_cell import UnfitCell
 from fluxaorm.errors import EntityNotFoundError
 from fluxaorm.plans.cache.key_reader import KeyReader
 from fluxaorm.plans.cache.one_row import read_row_plan
+from fluxaorm.plans.cache.pending_rows import ids_in
 from fluxaorm.plans.effects import FetchRows, Plan, Row
 from fluxaorm.plans.reads.by_id import read_at
 from fluxaorm.plans.reads.locked import lock_clause, refuse_unsaved
@@ -160,7 +161,15 @@ def _kept_plan(identity_map: IdentityMap, index: IndexSchema, params: tuple[Any,
         if row is not None:
             return row
         yield from reader.swap_plan(found)
+    yield from reader.marked_plan()
+    if reader.held is not None:
+        for id in ids_in(reader.held):
+            row = yield from _row_by_id_plan(identity_map, id)
+            if row is not None and _holds(identity_map, index, params, row):
+                return row
     row = yield from _select_plan(identity_map, index, params)
+    if row is not None and (reader.held is not None or _may_hide(reader, identity_map, index, params, row)):
+        return (yield from _still_plan(identity_map, index, row))
     # a lease is left to its end where there is nothing to keep: giving it back would cost a round trip each time
     if reader.mine and row is not None and _holds(identity_map, index, params, row):
         _ = yield from reader.fill_plan(encode_list(reader.stamp, [int(row[0])]))
@@ -180,8 +189,28 @@ def _verified_plan(
             binding.counts.redis_broken += 1
         return None
     binding.counts.redis_hit += 1
-    row = yield from read_row_plan(identity_map.unit_of_work._engine, identity_map.target, binding, ids[0])
+    row = yield from _row_by_id_plan(identity_map, ids[0])
     return row if row is not None and _holds(identity_map, index, params, row) else None
+
+
+def _row_by_id_plan(identity_map: IdentityMap, id: int) -> Plan[Row | None]:
+    return (yield from read_row_plan(identity_map.unit_of_work._engine, identity_map.target, identity_map.binding, id))
+
+
+def _may_hide(
+    reader: KeyReader, identity_map: IdentityMap, index: IndexSchema, params: tuple[Any, ...], row: Row
+) -> bool:
+    """Whether asynchronous writes of a row are told of under other keys: it has values that are only equal to these."""
+    return reader.engine.async_flush is not None and not _holds(identity_map, index, params, row)
+
+
+def _still_plan(identity_map: IdentityMap, index: IndexSchema, found: Row) -> Plan[Row | None]:
+    """The row that the database has found, with what is pending of it, unless that changes the values it has."""
+    row = yield from _row_by_id_plan(identity_map, int(found[0]))
+    if row is None:
+        return None
+    params = params_of(identity_map, index, found)
+    return row if params is not None and _holds(identity_map, index, params, row) else None
 
 
 def _holds(identity_map: IdentityMap, index: IndexSchema, params: tuple[Any, ...], row: Row) -> bool:

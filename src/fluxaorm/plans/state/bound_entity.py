@@ -101,6 +101,8 @@ class BoundEntity:
         self.schemas = schemas
         self.queries = QueryCompiler(schema, dialect, schemas)
         self.key_prefix = key_prefix(namespace, self.recorded_table)
+        self.mark_prefix = key_prefix(namespace, "_fluxa_async")
+        """What begins the key by which a namespace knows that one of its servers has missed no asynchronous flush."""
         self.id_key = f"{self.key_prefix}id"
         self.all_ids_key = f"{self.key_prefix}all"
         self.intends_all_ids = redis_pool is not None and schema.cache.cache_all != "off"

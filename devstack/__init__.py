@@ -1,7 +1,8 @@
-"""Real servers for development and CI, without Docker: MySQL, MariaDB, Valkey, Redis, Kafka.
+"""Real servers for development and CI, without Docker: MySQL, MariaDB, Valkey, Redis, Sentinel, Kafka.
 
 What it decides: where servers come from, where their data lives, which ports they get, when they count as up, and how
-they end. Everything listens on 127.0.0.1 only and needs neither root nor anything installed but apt and pip.
+they end. Everything listens on 127.0.0.1 only and needs neither root nor anything installed but apt and pip;
+Java and Maven are used where they are installed, and unpacked beside the system where not.
 What it never does: touch a server it did not start, kill by name, write outside its directory and its cache, or import
 anything that is not in the standard library (it runs before anything is installed).
 

@@ -53,8 +53,8 @@ _SMALL_AND_QUICK = {
     "transaction.state.log.num.partitions": "1",
     "auto.create.topics.enable": "false",
     # one that was killed comes back when the controllers have given it up
-    "broker.session.timeout.ms": "3000",
-    "broker.heartbeat.interval.ms": "500",
+    "broker.session.timeout.ms": "2000",
+    "broker.heartbeat.interval.ms": "400",
     # a group begins with its first member, and its members soon learn what they are assigned
     "group.initial.rebalance.delay.ms": "0",
     "group.min.session.timeout.ms": "1000",

@@ -39,13 +39,18 @@ def keytool() -> list[str]:
     return [str(beside)] if beside is not None and beside.exists() else _unpacked_program("keytool")
 
 
+def trusted_certificates() -> Path:
+    """The certificates that the unpacked Maven trusts, those of this Python, as Java reads them; raises AptError."""
+    return unpacked(_SUITE, _complete).path / _TRUSTED
+
+
 def jars(name: str, artifacts: Sequence[str]) -> Path:
     """The directory of the jars of `artifacts` (`group:artifact:version`) and of all they need; raises DevstackError.
 
     `name` is how the cache calls it, beside a hash of the artifacts.
     """
     version = hashlib.sha256(" ".join(artifacts).encode()).hexdigest()[:12]
-    return cached(f"{name}-{version}", lambda target: _fetch(artifacts, target))
+    return cached(f"{name}-{version}", lambda target: copy_jars(artifacts, target))
 
 
 def java_version() -> str:
@@ -68,7 +73,8 @@ def _told(java: tuple[str, ...]) -> str:
     return subprocess.run([*java, "-version"], capture_output=True, text=True, check=False).stderr
 
 
-def _fetch(artifacts: Sequence[str], target: Path) -> None:
+def copy_jars(artifacts: Sequence[str], target: Path) -> None:
+    """Puts the jars of `artifacts`, and of all they need, into a directory; raises DevstackError."""
     project = target.with_name(target.name + ".pom")
     project.write_text(_project(artifacts))
     options = [f"-DoutputDirectory={target}", "-DincludeScope=runtime"]
@@ -99,7 +105,7 @@ def _maven() -> list[str]:
     root = unpacked(_SUITE, _complete).path
     home = root / "usr/share/maven"
     settings = {
-        "javax.net.ssl.trustStore": root / _TRUSTED,
+        "javax.net.ssl.trustStore": trusted_certificates(),
         "javax.net.ssl.trustStorePassword": _TRUSTED_PASSWORD,
         "classworlds.conf": root / "etc/maven/m2.conf",
         "maven.home": home,

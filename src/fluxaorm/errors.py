@@ -581,12 +581,17 @@ class PartialCommitError(FluxaError):
 
 
 class PostCommitError(FluxaError):
-    """The rows are durable, but what follows a commit failed. ``failures``: the errors."""
+    """The rows are durable, but what follows a commit failed. ``failures``: the errors.
 
-    def __init__(self, message: str, failures: Sequence[BaseException] = ()) -> None:
+    Of an asynchronous flush: its records are stored, and will be applied.
+    """
+
+    def __init__(
+        self, message: str, failures: Sequence[BaseException] = (), *, done: str = "the rows are committed"
+    ) -> None:
         self.failures = tuple(failures)
         causes = "; ".join(str(failure) for failure in self.failures)
-        super().__init__(f"the rows are committed, but {message}{': ' + causes if causes else ''}")
+        super().__init__(f"{done}, but {message}{': ' + causes if causes else ''}")
 
 
 class BrokenRecordError(FluxaError):

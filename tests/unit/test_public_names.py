@@ -15,7 +15,7 @@ import pytest
 import fluxaorm as fx
 
 CONTEXT = {
-    "clear", "clear_flush", "clone", "closed", "disable_context_cache", "engine", "flush", "in_transaction",
+    "clear", "clear_flush", "clone", "closed", "disable_context_cache", "engine", "flush", "flush_async", "in_transaction",
     "invalidate_key", "meta_data", "mysql", "mysql_pipeline", "redis_pipeline", "register_query_logger", "reload",
     "run_in_transaction", "set_context_cache_ttl", "set_meta_data", "track", "transaction",
 }  # fmt: skip

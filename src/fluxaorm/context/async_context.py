@@ -108,6 +108,18 @@ class AsyncContext(ContextBase, AsyncUnitOfWork):
             raise self._closed_error()
         return await self._drive(flush_plan(self, entities), alone=True)
 
+    async def flush_async(self, immediate_redis_updates: bool) -> FlushResult:
+        """Publish everything pending to Kafka, to be written later; returns when the brokers have stored it.
+
+        ContextMisuseError when anything else of this context is under way. A cancellation that comes while it is
+        published waits until the brokers have answered. All else, the errors too, as ``Context.flush_async``.
+        """
+        from fluxaorm.plans.streams.flush_async import flush_async_plan
+
+        if self.closed:
+            raise self._closed_error()
+        return await self._drive(flush_async_plan(self, immediate_redis_updates), alone=True)
+
     async def reload(self, *entities: EntityBase, discard: bool = False) -> None:
         """Read entities again from MySQL, in place, in the open transaction if there is one; all of them or none.
 

@@ -44,7 +44,6 @@ class ContextBase(NotCopied, UnitOfWork):
 
     _engine: EngineCore
     _observer: QueryLoggers | None = None
-    _meta: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine._core)
@@ -130,11 +129,11 @@ class ContextBase(NotCopied, UnitOfWork):
 
     @property
     def meta_data(self) -> dict[str, str]:
-        """A copy of the metadata that query logs carry."""
+        """A copy of the metadata that query logs and records of asynchronous flushes carry."""
         return dict(self._meta)
 
     def set_meta_data(self, key: str, value: str) -> None:
-        """Attach a value that query logs carry, such as a request id."""
+        """Attach a value that query logs and records of asynchronous flushes carry, such as a request id."""
         self._meta = {**self._meta, key: value}
 
     def _instead(self) -> str:

@@ -84,6 +84,25 @@ class Context(ContextBase, SyncUnitOfWork):
         """
         return self._run(flush_plan(self, entities))
 
+    def flush_async(self, immediate_redis_updates: bool) -> FlushResult:
+        """Publish everything pending to Kafka, to be written later; returns when the brokers have stored it.
+
+        ``immediate_redis_updates``: True, and look-ups by id or cached unique index see the changes at once, of
+        entities with a Redis cache; False, and everybody sees them when a consumer has applied them. Searches see them
+        then in either case. Before-handlers run here, after-handlers in the consumer. A flush of several tables is
+        published whole or not at all, and applied table by table. Entities are clean afterwards and stay usable. The
+        result counts what will be written.
+
+        Raises what ``flush`` does before it sends anything, ContextMisuseError inside a transaction, NotSupportedError
+        (async flush is not registered, an entity with a version, something queued in a pipeline),
+        CacheUnavailableError, KafkaUnavailableError, KafkaError (too large, no topic): nothing was published and the
+        changes are kept. AsyncFlushUnknownError: nobody knows whether it is stored. PostCommitError: it is stored, but
+        some readers may see the rows as they were until it is applied. ReentrantFlushError by a handler of its own.
+        """
+        from fluxaorm.plans.streams.flush_async import flush_async_plan
+
+        return self._run(flush_async_plan(self, immediate_redis_updates))
+
     def reload(self, *entities: EntityBase, discard: bool = False) -> None:
         """Read entities again from MySQL, in place, in the open transaction if there is one; all of them or none.
 

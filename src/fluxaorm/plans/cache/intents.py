@@ -152,9 +152,10 @@ class Intents:
         keys = list(self._keys[pool])
         for end in range(KEYS_A_TRIP, len(keys) + KEYS_A_TRIP, KEYS_A_TRIP):
             calls = [function_call(function, key, self._token, *args) for key in keys[end - KEYS_A_TRIP : end]]
-            yield calls if end < len(keys) else [*calls, *self._publications(pool)]
+            yield calls if end < len(keys) else [*calls, *self.publications(pool)]
 
-    def _publications(self, pool: str) -> Iterator[RedisCommand]:
+    def publications(self, pool: str) -> Iterator[RedisCommand]:
+        """What tells the other processes which rows have changed; it goes behind what is done to the keys."""
         source = self._engine.tokens.source
         for channel, changed in self._published.get(pool, {}).items():
             ids = list(changed)

@@ -9,7 +9,8 @@ its changes. Inside an explicit transaction only the statements are sent, the re
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from fluxaorm.errors import (
     CommitUnknownError,
@@ -41,10 +42,12 @@ from fluxaorm.plans.writes.dangling import check_references_plan, referred_ids
 from fluxaorm.plans.writes.duplicates import explained_plan, note_holder
 from fluxaorm.plans.writes.entity_write import EntityWrite, StatementTag
 from fluxaorm.plans.writes.flush_work import FlushResult, FlushWork, PoolWork, collect
-from fluxaorm.plans.writes.order.foreign_keys import known_foreign_keys
+from fluxaorm.plans.writes.order.foreign_keys import KnownForeignKeys, known_foreign_keys
 from fluxaorm.plans.writes.pipelines import PipelineHandle, delete_keys_plan, pipelines_of
 from fluxaorm.plans.writes.statements import problem_of, statements_plan
 from fluxaorm.query.own_sql.raw_statements import Reach, reach_of
+
+T = TypeVar("T")
 
 
 def flush_plan(unit_of_work: UnitOfWork, entities: Sequence[TrackedEntity] = ()) -> Plan[FlushResult]:
@@ -59,8 +62,9 @@ def flush_plan(unit_of_work: UnitOfWork, entities: Sequence[TrackedEntity] = ())
     unit_of_work._flushing = True
     try:
         unit_of_work._note_json_changes()
-        chosen = yield from _chosen_plan(unit_of_work, entities)
-        work = yield from _work_plan(unit_of_work, chosen)
+        chosen = yield from chosen_plan(unit_of_work, entities)
+        writes = collect(unit_of_work, chosen)
+        work = yield from ordered_plan(unit_of_work, writes, lambda known: FlushWork(writes, known))
         # a flush of chosen entities leaves everything else waiting
         queued = pipelines_of(unit_of_work)
         if queued is not None and not entities:
@@ -70,19 +74,28 @@ def flush_plan(unit_of_work: UnitOfWork, entities: Sequence[TrackedEntity] = ())
         yield from check_references_plan(unit_of_work, work.writes)
         if work.queued is not None:
             yield from delete_keys_plan(unit_of_work, work.queued)
-        chosen_ids = [entity for entity in chosen if entity in unit_of_work._chosen_ids]
-        if chosen_ids:
-            yield from lift_ids_plan(chosen_ids)
+        yield from lift_chosen_ids_plan(unit_of_work, chosen)
         try:
             yield from _ordered_plan(unit_of_work, work)
         except (CommitUnknownError, EntityGoneError, PartialCommitError, StaleEntityError):
-            # the rows are not, or may not be, what the entities say: giving the changes up must not make them current
-            for write in work.writes:
-                write.entity._identity_map.make_stale((write.entity._row[0],))
+            make_stale(work.writes)
             raise
         return work.result()
     finally:
         unit_of_work._flushing = False
+
+
+def lift_chosen_ids_plan(unit_of_work: UnitOfWork, chosen: Sequence[TrackedEntity]) -> Plan[None]:
+    """Ids that the user chose are given to nobody else."""
+    chosen_ids = [entity for entity in chosen if entity in unit_of_work._chosen_ids]
+    if chosen_ids:
+        yield from lift_ids_plan(chosen_ids)
+
+
+def make_stale(writes: Sequence[EntityWrite]) -> None:
+    """The rows are not, or may not be, what the entities say: giving the changes up must not make them current."""
+    for write in writes:
+        write.entity._identity_map.make_stale((write.entity._row[0],))
 
 
 def _ordered_plan(unit_of_work: UnitOfWork, work: FlushWork) -> Plan[None]:
@@ -105,15 +118,17 @@ def _written_plan(unit_of_work: UnitOfWork, work: FlushWork) -> Plan[None]:
         yield from joined_flush_plan(transaction, work)
 
 
-def _work_plan(unit_of_work: UnitOfWork, chosen: Sequence[TrackedEntity]) -> Plan[FlushWork]:
-    writes = collect(unit_of_work, chosen)
+def ordered_plan(
+    unit_of_work: UnitOfWork, writes: Sequence[EntityWrite], make: Callable[[KnownForeignKeys], T]
+) -> Plan[T]:
+    """What ``make`` makes of the writes with the foreign keys that are known. ReferenceCycleError: there is no order."""
     try:
-        return FlushWork(writes, known_foreign_keys(unit_of_work._engine))
+        return make(known_foreign_keys(unit_of_work._engine))
     except ReferenceCycleError as error:
         # the key may be gone by now
         if not (yield from _learn_plan(unit_of_work, writes, error)):
             raise
-        return FlushWork(writes, known_foreign_keys(unit_of_work._engine))
+        return make(known_foreign_keys(unit_of_work._engine))
 
 
 def _learn_plan(unit_of_work: UnitOfWork, writes: Sequence[EntityWrite], error: FluxaError) -> Plan[bool]:
@@ -127,7 +142,7 @@ def _learn_plan(unit_of_work: UnitOfWork, writes: Sequence[EntityWrite], error: 
     return news
 
 
-def _chosen_plan(unit_of_work: UnitOfWork, entities: Sequence[TrackedEntity]) -> Plan[list[TrackedEntity]]:
+def chosen_plan(unit_of_work: UnitOfWork, entities: Sequence[TrackedEntity]) -> Plan[list[TrackedEntity]]:
     """What is to be written, as before-handlers leave it."""
 
     def choose() -> list[TrackedEntity]:

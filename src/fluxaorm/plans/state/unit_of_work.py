@@ -52,6 +52,8 @@ class UnitOfWork:
     to. None: none."""
     _streams: set[Stream] | None = None
     """Those with a connection of their own that may not have been read to their end."""
+    _meta: Mapping[str, str] = MappingProxyType({})
+    """What the user attached; query logs and records of asynchronous flushes carry it."""
     _flushing = False
     _calling_back: Literal["", "before", "after"] = ""
     """Which handlers of the flush under way are being called."""

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from fluxaorm.entity.schema import IndexSchema
-from fluxaorm.plans.cache.intents import Intents
 from fluxaorm.plans.reads.unique import params_of
+from fluxaorm.plans.state.bound_entity import BoundEntity
 from fluxaorm.plans.writes.entity_write import EntityWrite
 
 
-def add_write(intents: Intents, write: EntityWrite) -> None:
+class ChangedKeys(Protocol):
+    """Who remembers them; as ``Intents`` does."""
+
+    def add_row(self, binding: BoundEntity, id: int) -> None:
+        """A row that is changed."""
+        ...
+
+    def add_all_ids(self, binding: BoundEntity) -> None:
+        """Other rows live than before."""
+        ...
+
+    def add(self, pool: str, key: str) -> None:
+        """A key of a Redis pool that is changed."""
+        ...
+
+
+def add_write(intents: ChangedKeys, write: EntityWrite) -> None:
     """Remember everything cached that a write changes; before the write is marked as written."""
     binding = write.binding
     intents.add_row(binding, write.entity._row[0])

@@ -57,11 +57,11 @@ class FlushWork:
         self.writes = writes
         self.pools: dict[str, PoolWork] = {}
         self.queued: Pipelines | None = None
-        self._rows: dict[int, int] = dict.fromkeys((INSERT, UPDATE, MARK, DELETE), 0)
+        self._rows: list[tuple[int, int]] = []
         for binding, kind, group in arranged(writes, known):
             pool = self.pools.setdefault(binding.mysql_pool, PoolWork(binding.mysql_pool))
             pool.statements.extend(statements_of(binding, kind, group))
-            self._rows[kind] += len(group)
+            self._rows.append((kind, len(group)))
 
     def add_queued(self, queued: Pipelines) -> None:
         """Run the user's own statements after the entities, and what belongs to them."""
@@ -86,8 +86,15 @@ class FlushWork:
 
     def result(self) -> FlushResult:
         """The counts."""
-        rows = self._rows
-        return FlushResult(rows[INSERT], rows[UPDATE], rows[MARK] + rows[DELETE])
+        return result_of(self._rows)
+
+
+def result_of(groups: Iterable[tuple[int, int]]) -> FlushResult:
+    """The counts of groups of rows: the kind of each (of ``order.rows``), and how many it has."""
+    rows = dict.fromkeys((INSERT, UPDATE, MARK, DELETE), 0)
+    for kind, count in groups:
+        rows[kind] += count
+    return FlushResult(rows[INSERT], rows[UPDATE], rows[MARK] + rows[DELETE])
 
 
 def collect(unit_of_work: UnitOfWork, entities: Sequence[TrackedEntity]) -> list[EntityWrite]:

@@ -48,6 +48,8 @@ class KnownForeignKeys:
     def __init__(self, schemas: Mapping[str, EntitySchema]) -> None:
         self._schemas = schemas
         self._ranks = _ranks(schemas)
+        self.tables = {schema.name: schema.table for schema in schemas.values()}
+        """Entity -> its table."""
         self._by_pool: dict[str, tuple[ForeignKey, ...]] = {}
 
     def rank(self, entity: str) -> int:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from devstack.state import StackState
 from fluxaorm.entity import Field, UInt64
-from fluxaorm.plans.streams.async_record import AsyncRecord, Change, decode, encode, raw_values
+from fluxaorm.plans.streams.async_record import AsyncRecord, RowChange, decode, encode, raw_values
 from tests.support.insides import core
 from tests.support.kind_entities import made
 from tests.support.value_paths import DRIVERS, SERVERS, ValuePath, database_at, open_path, redis_at
@@ -66,7 +66,7 @@ def test_a_raw_value_is_the_value_to_decoders_and_columns(paths: list[ValuePath]
 
 def _through_a_record(values: dict[str, Any]) -> dict[str, Any]:
     record = AsyncRecord(
-        database="", pool="default", table="raw", token="0", at=0, changes=[Change("i", 1, values)], keys={}, meta={}
+        database="", pool="default", table="raw", token="0", at=0, changes=[RowChange("i", 1, values)], keys={}, meta={}
     )
     return decode(encode(record)).changes[0].values
 

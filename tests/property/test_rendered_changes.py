@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fluxaorm.errors import MySQLError
 from fluxaorm.plans.effects import Statement
-from fluxaorm.plans.streams.async_record import Change
+from fluxaorm.plans.streams.async_record import RowChange
 from fluxaorm.plans.streams.rendering import RenderedTable, RowsToFind
 from tests.support.raw_stores import RawStore
 from tests.support.schemas import make_column, make_index, make_schema
@@ -32,10 +32,10 @@ USER = make_schema(
     [make_index("code", unique=True)],
 )
 FREED = [
-    Change("u", 2, {"code": 2}),
-    Change("u", 1, {"age": 0}),
-    Change("u", 2, {"code": 0}),
-    Change("u", 1, {"code": 2}),
+    RowChange("u", 2, {"code": 2}),
+    RowChange("u", 1, {"age": 0}),
+    RowChange("u", 2, {"code": 0}),
+    RowChange("u", 1, {"code": 2}),
 ]
 """A row frees a value for one that a server comes to before it."""
 
@@ -44,18 +44,18 @@ class GoneError(Exception):
     """An UPDATE that finds fewer rows than it should."""
 
 
-def _changes() -> st.SearchStrategy[list[Change]]:
+def _changes() -> st.SearchStrategy[list[RowChange]]:
     ids = st.integers(1, 4)
     return st.lists(
         st.one_of(
-            st.builds(Change, st.just("i"), ids, st.fixed_dictionaries(COLUMNS)),
+            st.builds(RowChange, st.just("i"), ids, st.fixed_dictionaries(COLUMNS)),
             st.builds(
-                Change,
+                RowChange,
                 st.just("u"),
                 ids,
                 st.fixed_dictionaries({}, optional=COLUMNS).filter(bool),
             ),
-            st.builds(Change, st.just("d"), ids, st.just({})),
+            st.builds(RowChange, st.just("d"), ids, st.just({})),
         ),
         max_size=12,
     )
@@ -100,7 +100,7 @@ def test_joint_statements_leave_what_one_a_change_leaves(raw_store: RawStore) ->
     @settings(max_examples=100, deadline=None)
     @given(_changes())
     @example(FREED)
-    def agree(changes: list[Change]) -> None:
+    def agree(changes: list[RowChange]) -> None:
         one_by_one = _outcome(raw_store, [table.statements([change]) for change in changes])
         together = _outcome(raw_store, [table.statements(changes)])
 

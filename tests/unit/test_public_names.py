@@ -15,9 +15,10 @@ import pytest
 import fluxaorm as fx
 
 CONTEXT = {
-    "clear", "clear_flush", "clone", "closed", "disable_context_cache", "engine", "flush", "flush_async", "in_transaction",
-    "invalidate_key", "meta_data", "mysql", "mysql_pipeline", "redis_pipeline", "register_query_logger", "reload",
-    "run_in_transaction", "set_context_cache_ttl", "set_meta_data", "track", "transaction",
+    "clear", "clear_flush", "clone", "closed", "disable_context_cache", "engine", "flush", "flush_async",
+    "in_transaction", "invalidate_key", "meta_data", "mysql", "mysql_pipeline", "redis_pipeline",
+    "register_query_logger", "reload", "run_in_transaction", "set_context_cache_ttl", "set_meta_data", "track",
+    "transaction",
 }  # fmt: skip
 ENGINE = {
     "aclose", "async_mysql", "check", "clickhouse", "clock", "close", "db", "enable_query_log", "kafka", "local_cache",

@@ -121,7 +121,7 @@ def _written_plan(unit_of_work: UnitOfWork, work: FlushWork) -> Plan[None]:
 def ordered_plan(
     unit_of_work: UnitOfWork, writes: Sequence[EntityWrite], make: Callable[[KnownForeignKeys], T]
 ) -> Plan[T]:
-    """What ``make`` makes of the writes with the foreign keys that are known. ReferenceCycleError: there is no order."""
+    """What ``make`` makes of the writes with the known foreign keys. ReferenceCycleError: they leave no order."""
     try:
         return make(known_foreign_keys(unit_of_work._engine))
     except ReferenceCycleError as error:

@@ -18,7 +18,7 @@ from fluxaorm.plans.cache.pending_rows import change_payload, ids_payload
 from fluxaorm.plans.state.tracked import TrackedEntity
 from fluxaorm.plans.streams.async_record import (
     AsyncRecord,
-    Change,
+    RowChange,
     encode,
     headers_of,
     raw_cell,
@@ -52,7 +52,7 @@ class _Key(NamedTuple):
 class _Item(NamedTuple):
     """A change of one row, and the cache keys it touches."""
 
-    change: Change
+    change: RowChange
     keys: Sequence[_Key]
 
 
@@ -137,21 +137,21 @@ def drafts_of(
     return drafts
 
 
-def _change_of(write: EntityWrite) -> Change:
+def _change_of(write: EntityWrite) -> RowChange:
     entity, columns = write.entity, write.binding.schema.columns
     row, old, id = entity._row, entity._old or {}, int(entity._row[0])
     if write.verb == "delete":
         before = {column.name: raw_cell(column, old.get(at, row[at])) for at, column in enumerate(columns)}
-        return Change("d", id, {}, before)
+        return RowChange("d", id, {}, before)
     if write.verb == "insert":
         whole = row.copy()
         for position, value in write.values.items():
             whole[position] = value
         if UNSET in whole:
             raise missing_values(write.binding, whole)
-        return Change("i", id, {column.name: raw_value(column, whole[at]) for at, column in enumerate(columns)})
+        return RowChange("i", id, {column.name: raw_value(column, whole[at]) for at, column in enumerate(columns)})
     values = {columns[at].name: raw_value(columns[at], value) for at, value in write.values.items()}
-    return Change("u", id, values, {columns[at].name: _before(entity, at) for at in write.values})
+    return RowChange("u", id, values, {columns[at].name: _before(entity, at) for at in write.values})
 
 
 def _before(entity: TrackedEntity, position: int) -> Any:
@@ -221,7 +221,7 @@ def _made(draft: _Draft, items: Sequence[_Item], terms: RecordTerms, token: str)
 
 def _payloads(items: Sequence[_Item]) -> dict[tuple[str, str], bytes]:
     """Of a row's key its change, of others the ids of the rows that may be found by it now."""
-    rows: dict[tuple[str, str], Change] = {}
+    rows: dict[tuple[str, str], RowChange] = {}
     ids: dict[tuple[str, str], list[int]] = {}
     for change, keys in items:
         for key in keys:

@@ -39,7 +39,7 @@ _Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=1024)]
 _Whole: TypeAlias = Annotated[int, Meta(ge=0)]
 
 
-class Change(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class RowChange(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """What is written of one row."""
 
     operation: Operation
@@ -63,7 +63,7 @@ class AsyncRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_f
     """By which its entries in the caches are known."""
     at: _Whole
     """When the flush was published, in milliseconds since the epoch."""
-    changes: Annotated[list[Change], Meta(min_length=1)]
+    changes: Annotated[list[RowChange], Meta(min_length=1)]
     """In the order in which they are to be written."""
     keys: dict[str, list[str]]
     """Redis pool -> the keys of rows, unique look-ups and lists that the changes touch."""
@@ -109,7 +109,7 @@ def decode(value: bytes | None) -> AsyncRecord:
     return record
 
 
-def _check_values(change: Change) -> None:
+def _check_values(change: RowChange) -> None:
     for values in (change.values, change.before or {}):
         for name, value in values.items():
             if type(value) not in _RAW:

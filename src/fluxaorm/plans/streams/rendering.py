@@ -22,7 +22,7 @@ from fluxaorm.plans.writes.row_statements import ROWS_A_CASE, assignment
 if TYPE_CHECKING:
     from fluxaorm.dialects.port import Dialect
     from fluxaorm.entity.schema import EntitySchema
-    from fluxaorm.plans.streams.async_record import Change
+    from fluxaorm.plans.streams.async_record import RowChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class RenderedTable:
         self._unique = frozenset(name for index in schema.indexes if index.unique for name in index.columns)
         self._points_at_itself = any(each.target == schema.name and not each.many for each in schema.references)
 
-    def unknown_column(self, changes: Iterable[Change]) -> str | None:
+    def unknown_column(self, changes: Iterable[RowChange]) -> str | None:
         """The first column that the changes set and the table does not have."""
         for change in changes:
             for name in change.values:
@@ -52,14 +52,14 @@ class RenderedTable:
                     return name
         return None
 
-    def statements(self, changes: Iterable[Change]) -> list[Statement]:
+    def statements(self, changes: Iterable[RowChange]) -> list[Statement]:
         """What writes these changes, in order, each tagged with ``RowsToFind``. All their columns must be known."""
         statements: list[Statement] = []
         for run in self._runs(changes):
             statements += self._rendered(run)
         return statements
 
-    def _runs(self, changes: Iterable[Change]) -> Iterator[_Run]:
+    def _runs(self, changes: Iterable[RowChange]) -> Iterator[_Run]:
         run: _Run | None = None
         for change in changes:
             names = tuple(
@@ -116,7 +116,7 @@ class _Run:
     rows: dict[int, tuple[Any, ...]] = field(default_factory=dict[int, "tuple[Any, ...]"])
     """Id -> values of ``names``."""
 
-    def takes(self, change: Change, names: tuple[str, ...]) -> bool:
+    def takes(self, change: RowChange, names: tuple[str, ...]) -> bool:
         """Whether this change may join."""
         if self.alone or self.operation != change.operation or self.names != names:
             return False

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from fluxaorm.errors import BrokenRecordError, NewerRecordError
 from fluxaorm.plans.streams.async_record import (
     AsyncRecord,
-    Change,
+    RowChange,
     decode,
     encode,
     headers_of,
@@ -31,9 +31,9 @@ RECORD = AsyncRecord(
     token="00ff",
     at=1_700_000_000_000,
     changes=[
-        Change("i", 1, {"id": 1, "name": "Ann", "data": b"\xff\0", "price": "12.50", "note": None}),
-        Change("u", -2, {"ratio": 0.5}, {"ratio": 1.25}),
-        Change("d", 2**64 - 1, {}, {"id": 2**64 - 1}),
+        RowChange("i", 1, {"id": 1, "name": "Ann", "data": b"\xff\0", "price": "12.50", "note": None}),
+        RowChange("u", -2, {"ratio": 0.5}, {"ratio": 1.25}),
+        RowChange("d", 2**64 - 1, {}, {"id": 2**64 - 1}),
     ],
     keys={"default": ["fx:shop:orders:1"]},
     meta={"request": "r1"},
@@ -42,7 +42,7 @@ WHOLE: list[Any] = msgspec.msgpack.decode(encode(RECORD))
 RAW = st.none() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.text() | st.binary()
 NAMES = st.text(min_size=1, max_size=20)
 CHANGES = st.builds(
-    lambda operation, id, values, before: Change(operation, id, {} if operation == "d" else values, before),
+    lambda operation, id, values, before: RowChange(operation, id, {} if operation == "d" else values, before),
     st.sampled_from(["i", "u", "d"]),
     st.integers(-(2**63), 2**64 - 1),
     st.dictionaries(NAMES, RAW, min_size=1, max_size=4),

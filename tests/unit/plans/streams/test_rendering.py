@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from fluxaorm.dialects import dialect_for
 from fluxaorm.entity.schema import ReferenceSchema
-from fluxaorm.plans.streams.async_record import Change
+from fluxaorm.plans.streams.async_record import RowChange
 from fluxaorm.plans.streams.rendering import RenderedTable, RowsToFind
 from tests.support.schemas import make_column, make_index, make_schema
 
@@ -19,19 +19,19 @@ USER = make_schema(
 TABLE = RenderedTable(USER, MARIADB)
 
 
-def _update(id: int, **values: object) -> Change:
-    return Change("u", id, values)
+def _update(id: int, **values: object) -> RowChange:
+    return RowChange("u", id, values)
 
 
 def test_changes_of_one_kind_and_columns_are_one_statement() -> None:
     """A statement a row costs a server most of what it does."""
     changes = [
-        Change("i", 1, {"id": 1, "name": "a", "age": 1, "code": 1}),
-        Change("i", 2, {"id": 2, "name": "b", "age": 2, "code": None}),
+        RowChange("i", 1, {"id": 1, "name": "a", "age": 1, "code": 1}),
+        RowChange("i", 2, {"id": 2, "name": "b", "age": 2, "code": None}),
         _update(1, age=7, name="a"),
         _update(2, name="a", age=8),
-        Change("d", 1, {}),
-        Change("d", 2, {}),
+        RowChange("d", 1, {}),
+        RowChange("d", 2, {}),
     ]
 
     insert, update, delete = TABLE.statements(changes)
@@ -55,7 +55,7 @@ def test_the_same_columns_set_again_are_set_once() -> None:
 
 def test_a_row_is_never_changed_out_of_order() -> None:
     """Other columns, another kind: what came between counts."""
-    changes = [_update(1, age=1), _update(1, name="x"), _update(1, age=2), Change("d", 1, {}), _update(1, age=3)]
+    changes = [_update(1, age=1), _update(1, name="x"), _update(1, age=2), RowChange("d", 1, {}), _update(1, age=3)]
 
     statements = TABLE.statements(changes)
 
@@ -64,7 +64,7 @@ def test_a_row_is_never_changed_out_of_order() -> None:
 
 def test_a_row_inserted_twice_is_told_by_the_server() -> None:
     """Nobody may lose one of the two in silence."""
-    twice = [Change("i", 1, {"name": name, "age": 1, "code": 1}) for name in "ab"]
+    twice = [RowChange("i", 1, {"name": name, "age": 1, "code": 1}) for name in "ab"]
 
     assert 2 == len(TABLE.statements(twice))
 
@@ -78,7 +78,7 @@ def test_rows_that_point_at_their_table_are_removed_one_by_one() -> None:
     """A row goes after those that point at it."""
     tree = replace(USER, references=(ReferenceSchema("parent", "User", 1),))
 
-    statements = RenderedTable(tree, MARIADB).statements([Change("d", 5, {}), Change("d", 3, {})])
+    statements = RenderedTable(tree, MARIADB).statements([RowChange("d", 5, {}), RowChange("d", 3, {})])
 
     assert [[5], [3]] == [each.args for each in statements]
 
@@ -86,7 +86,7 @@ def test_rows_that_point_at_their_table_are_removed_one_by_one() -> None:
 def test_a_great_many_rows_are_several_statements() -> None:
     """No packet is larger than servers take, and no CASE longer than they like."""
     updates = TABLE.statements([_update(id, age=id) for id in range(450)])
-    inserts = TABLE.statements([Change("i", id, {"name": "x" * 400_000, "age": 1, "code": id}) for id in range(5)])
+    inserts = TABLE.statements([RowChange("i", id, {"name": "x" * 400_000, "age": 1, "code": id}) for id in range(5)])
 
     assert [RowsToFind(200), RowsToFind(200), RowsToFind(50)] == [each.tag for each in updates]
     assert [2, 2, 1] == [len(each.rows or ()) for each in inserts]
@@ -97,4 +97,4 @@ def test_a_column_that_is_not_the_tables_is_named() -> None:
     evil = "age` = 1; --"
 
     assert evil == TABLE.unknown_column([_update(1, age=1), _update(2, **{evil: 1})])
-    assert TABLE.unknown_column([Change("i", 1, {"id": 1, "age": 3})]) is None
+    assert TABLE.unknown_column([RowChange("i", 1, {"id": 1, "age": 3})]) is None

@@ -448,6 +448,9 @@ class PendingAsyncWriteError(TryAgainError):
     ``tokens``: of the flushes that are waited for.
     """
 
+    _met: object = None
+    """What a flush that can be repeated waits for; gone before it is shown to users."""
+
     def __init__(self, entity: str, id: int | None = None, tokens: Sequence[str] = ()) -> None:
         self.entity, self.id, self.tokens = entity, id, tuple(tokens)
         if id is None:

@@ -7,13 +7,13 @@ told on their channel in the same round trips: when the intents are in place, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from fluxaorm.errors import CacheUnavailableError, PostCommitError, RedisError
 from fluxaorm.plans.cache.functions import INTEND, RELEASE, function_call, redis_plan
-from fluxaorm.plans.effects import Plan, RedisCommand
+from fluxaorm.plans.effects import Plan, RedisCommand, RedisReplies
 from fluxaorm.plans.state.keys import INTENT_MS, PUBLISH, changes_message
 
 if TYPE_CHECKING:
@@ -122,12 +122,17 @@ class Intents:
                 # what is being released must not be announced behind its back
                 if in_background and self._releasing:
                     return
-                _raise_refused((yield from redis_plan(pool, commands)).values)
+                replies = yield from redis_plan(pool, commands)
+                _raise_refused(replies.values)
+                self._hear(pool, commands, replies)
         except RedisError as error:
             self._engine.cache_outage(pool, error)
             if not self._engine.writes_without_cache(pool):
                 message = f"the flush was rolled back, since its changes could not be announced: {error.reason}"
                 raise CacheUnavailableError(message, pool=pool) from error
+
+    def _hear(self, pool: str, commands: Sequence[RedisCommand], replies: RedisReplies) -> None:
+        """What INTEND and the publications behind it have answered."""
 
     def release_plan(self) -> Plan[list[RedisError]]:
         """Let all announced keys go, after COMMIT or rollback; the errors of pools that could not be told."""
@@ -151,8 +156,12 @@ class Intents:
         """Calls for all keys of a pool; with the last go the publications, which must not come before them."""
         keys = list(self._keys[pool])
         for end in range(KEYS_A_TRIP, len(keys) + KEYS_A_TRIP, KEYS_A_TRIP):
-            calls = [function_call(function, key, self._token, *args) for key in keys[end - KEYS_A_TRIP : end]]
+            calls = [self._call(pool, function, key, *args) for key in keys[end - KEYS_A_TRIP : end]]
             yield calls if end < len(keys) else [*calls, *self.publications(pool)]
+
+    def _call(self, pool: str, function: str, key: str, *args: int) -> RedisCommand:
+        """What is said of one key."""
+        return function_call(function, key, self._token, *args)
 
     def publications(self, pool: str) -> Iterator[RedisCommand]:
         """What tells the other processes which rows have changed; it goes behind what is done to the keys."""

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from fluxaorm.errors import CacheUnavailableError, RedisError
 from fluxaorm.plans.cache.control import each_cached_key_plan, publish_all_plan
 from fluxaorm.plans.cache.functions import INTEND, RELEASE, function_call, redis_plan
-from fluxaorm.plans.effects import Plan
+from fluxaorm.plans.cache.pending_writes import ASK, PendingWrites, WrittenRow
+from fluxaorm.plans.effects import Plan, RedisCommand
 from fluxaorm.plans.state.bound_entity import BoundEntity
 from fluxaorm.plans.state.keys import INTENT_MS
 
@@ -27,11 +28,25 @@ class TableIntents:
         self._engine, self._binding = engine, binding
         self._token = engine.tokens.take()
         self._releasing = False
+        self._asks = False
+        self._pending = PendingWrites(engine)
         self._renewal = self._renewed_plan
         """One object, by which the engine knows it."""
 
     def intend_plan(self) -> Plan[None]:
-        """Announce every cached key. CacheUnavailableError when Redis cannot be told and must be."""
+        """Announce every cached key.
+
+        CacheUnavailableError when Redis cannot be told and must be; PendingAsyncWriteError when asynchronous writes
+        come first.
+        """
+        self._asks = self._engine.async_flush is not None
+        try:
+            yield from self._announced_plan()
+        finally:
+            self._asks = False
+        self._pending.refuse()
+
+    def _announced_plan(self) -> Plan[None]:
         pool = self._binding.redis_pool
         if pool is None:
             return
@@ -55,11 +70,11 @@ class TableIntents:
     def renew_plan(self, *, at_once: bool = False) -> Plan[None]:
         """Announce again, ``at_once``: the statement may still be at it."""
         if at_once:
-            yield from self.intend_plan()
+            yield from self._announced_plan()
 
     def _renewed_plan(self) -> Plan[bool]:
         if not self._releasing:
-            yield from self.intend_plan()
+            yield from self._announced_plan()
         return True
 
     def release_plan(self) -> Plan[list[RedisError]]:
@@ -90,11 +105,20 @@ class TableIntents:
 
     def _each_plan(self, pool: str, function: str, *args: int) -> Plan[int]:
         def called_plan(keys: Sequence[str]) -> Plan[int]:
-            commands = [function_call(function, key, self._token, *args) for key in keys]
+            commands = [self._call(function, key, *args) for key in keys]
             replies = yield from redis_plan(pool, commands, shielded=True)
-            for reply in replies.values:
+            for key, reply in zip(keys, replies.values, strict=True):
                 if isinstance(reply, RedisError):
                     raise reply
+                if isinstance(reply, list):
+                    self._pending.hear(WrittenRow(self._binding, int(self._name(key)), pool, key), reply)
             return len(keys)
 
         return each_cached_key_plan(self._binding, called_plan)
+
+    def _call(self, function: str, key: str, *args: int) -> RedisCommand:
+        command = function_call(function, key, self._token, *args)
+        return (*command, ASK) if function == INTEND and self._asks and self._name(key).isdigit() else command
+
+    def _name(self, key: str) -> str:
+        return key[len(self._binding.key_prefix) :]

@@ -20,7 +20,7 @@ from fluxaorm.errors import (
     PoolTimeoutError,
     TransactionLostError,
 )
-from fluxaorm.plans.cache.intents import Intents
+from fluxaorm.plans.cache.pending_writes import WriteIntents
 from fluxaorm.plans.commits.after_commit import AfterCommit, follow_part_plan
 from fluxaorm.plans.commits.undo import Unsaved, Written
 from fluxaorm.plans.commits.unknown_commits import resolve_later
@@ -51,6 +51,7 @@ from fluxaorm.query.own_sql.raw_statements import Reach
 
 if TYPE_CHECKING:
     from fluxaorm.dialects.port import Dialect
+    from fluxaorm.plans.cache.intents import Intents
 
 T = TypeVar("T")
 
@@ -68,7 +69,7 @@ class Transaction:
         """Nested blocks that are open."""
         self.left_early: set[int] = set()
         """Depths of blocks that were left while one within them was open: all of it is rolled back in the end."""
-        self.intents = Intents(unit_of_work._engine)
+        self.intents: Intents = WriteIntents(unit_of_work._engine, locks=True)
         self.before = Unsaved(unit_of_work)
         """What waited for a flush when it began."""
         self.written: list[Written] = []
@@ -189,7 +190,7 @@ class Transaction:
             return
         self.fail(unknown)
         self.ended.add(unknown.pool)
-        intents, self.intents = self.intents, Intents(self.unit_of_work._engine)
+        intents, self.intents = self.intents, WriteIntents(self.unit_of_work._engine, locks=True)
         intents.evict_local()
         resolve_later(self.unit_of_work._engine, unknown, intents)
 

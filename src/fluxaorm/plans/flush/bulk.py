@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
-from fluxaorm.plans.cache.intents import Intents
+from fluxaorm.plans.cache.pending_writes import WriteIntents, waiting_plan
 from fluxaorm.plans.commits.after_commit import finish_plan
 from fluxaorm.plans.commits.commits import commit_plan, rollback_plan
 from fluxaorm.plans.commits.transactions import FLUSH_SAVEPOINT, Transaction, transaction_of, undo_flush_plan
@@ -38,12 +38,13 @@ def written_plan(identity_map: IdentityMap, step: WriteStep[T]) -> Plan[T]:
     """Run a step as part of the open transaction, or in one of its own; what it gives.
 
     Raises what the step raises (nothing is written then), and as a flush: DeadlockError, MySQLConnectionError,
-    CacheUnavailableError, CommitUnknownError, PostCommitError.
+    CacheUnavailableError, PendingAsyncWriteError, CommitUnknownError, PostCommitError.
     """
     transaction = transaction_of(identity_map.unit_of_work)
     if transaction is not None:
         return (yield from _joined_plan(identity_map, transaction, step))
-    return (yield from retried_plan(lambda: _own_plan(identity_map, step)))
+    engine = identity_map.unit_of_work._engine
+    return (yield from waiting_plan(engine, lambda: retried_plan(lambda: _own_plan(identity_map, step))))
 
 
 def _own_plan(identity_map: IdentityMap, step: WriteStep[T]) -> Plan[T]:
@@ -57,7 +58,7 @@ def _own_plan(identity_map: IdentityMap, step: WriteStep[T]) -> Plan[T]:
     if not outcome.ids:
         yield from rollback_plan([session])
         return outcome.value
-    intents = Intents(unit_of_work._engine)
+    intents = WriteIntents(unit_of_work._engine)
     for id in outcome.ids:
         intents.add_row(identity_map.binding, id)
     intents.add_all_ids(identity_map.binding)

@@ -24,6 +24,7 @@ from fluxaorm.errors import (
     StaleEntityError,
 )
 from fluxaorm.plans.cache.intents import Intents
+from fluxaorm.plans.cache.pending_writes import WriteIntents, waiting_plan
 from fluxaorm.plans.commits.commits import commit_plan, rollback_plan
 from fluxaorm.plans.commits.transactions import joined_flush_plan, transaction_of
 from fluxaorm.plans.commits.undo import drop_changes
@@ -54,7 +55,8 @@ def flush_plan(unit_of_work: UnitOfWork, entities: Sequence[TrackedEntity] = ())
     """Write everything pending, or only ``entities`` with the new ones they refer to.
 
     Raises MissingValueError, DanglingReferenceError, ReferenceCycleError, DuplicateKeyError, EntityGoneError,
-    StaleEntityError, DeadlockError, MySQLConnectionError, CacheUnavailableError (nothing written, changes kept), what
+    StaleEntityError, DeadlockError, MySQLConnectionError, CacheUnavailableError, PendingAsyncWriteError, KafkaError
+    when Redis has lost its memory and no broker answers (nothing written, changes kept), what
     a before-handler raised (the same), CommitUnknownError, PartialCommitError, PostCommitError, ReentrantFlushError.
     """
     if unit_of_work._flushing:
@@ -113,7 +115,7 @@ def _ordered_plan(unit_of_work: UnitOfWork, work: FlushWork) -> Plan[None]:
 def _written_plan(unit_of_work: UnitOfWork, work: FlushWork) -> Plan[None]:
     transaction = transaction_of(unit_of_work)
     if transaction is None:
-        yield from retried_plan(lambda: _write_plan(unit_of_work, work))
+        yield from waiting_plan(unit_of_work._engine, lambda: retried_plan(lambda: _write_plan(unit_of_work, work)))
     else:
         yield from joined_flush_plan(transaction, work)
 
@@ -215,7 +217,7 @@ def is_lone(statement: Statement, intents: Intents) -> bool:
 
 def intents_of(unit_of_work: UnitOfWork, work: FlushWork) -> Intents:
     """Every cached row that the work changes."""
-    intents = Intents(unit_of_work._engine)
+    intents = WriteIntents(unit_of_work._engine)
     for write in work.writes:
         add_write(intents, write)
     return intents

@@ -11,6 +11,7 @@ from fluxaorm.alters.alter import LOCK_TIMEOUT
 from fluxaorm.entity.schema import EntitySchema
 from fluxaorm.errors import CommitUnknownError, ContextMisuseError, MySQLError, PostCommitError
 from fluxaorm.plans.cache.identity import RedisNamespace
+from fluxaorm.plans.cache.pending_writes import waiting_plan
 from fluxaorm.plans.cache.table_intents import TableIntents
 from fluxaorm.plans.commits.unknown_commits import resolve_later
 from fluxaorm.plans.effects import Execute, FetchRows, Plan
@@ -107,6 +108,12 @@ def _emptied_plan(
     unit_of_work: UnitOfWork, binding: BoundEntity, table: str | None, statements: Sequence[str]
 ) -> Plan[None]:
     """Run what removes all rows. Ids go on above the largest that was there; nothing of the rows stays cached."""
+    yield from waiting_plan(unit_of_work._engine, lambda: _empty_plan(unit_of_work, binding, table, statements))
+
+
+def _empty_plan(
+    unit_of_work: UnitOfWork, binding: BoundEntity, table: str | None, statements: Sequence[str]
+) -> Plan[None]:
     if table is not None:
         yield from _keep_ids_plan(binding, table)
     intents = TableIntents(unit_of_work._engine, binding)

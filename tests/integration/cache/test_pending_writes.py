@@ -1,0 +1,203 @@
+"""Synchronous writes of rows that have asynchronous ones ahead of them, which must be applied first."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from fluxaorm import Query, TryAgainError
+from fluxaorm.errors import PendingAsyncWriteError
+from tests.support.async_flushes import KnownFlushes, Published
+from tests.support.blocks import block
+from tests.support.cached import Cached, OpenCached, SeatEntity
+from tests.support.insides import core
+
+
+def seat_of(cached: Cached, ctx: Any, id: int) -> Any:
+    return cached.do(cached.provider.must_get_by_id(ctx, id))
+
+
+def change_in_transaction(cached: Cached, ctx: Any, seat: Any) -> None:
+    shop: Any = cached
+    with block(shop, ctx):
+        seat.row = "S"
+
+
+def one_row(cached: Cached, id: int) -> None:
+    cached.change(id, row="S")
+
+
+def two_rows(cached: Cached, id: int) -> None:
+    ctx = cached.context()
+    seat_of(cached, ctx, id).row = "S"
+    cached.do(cached.provider.new(ctx, row="other"))
+    cached.do(ctx.flush())
+
+
+def many(cached: Cached, id: int) -> None:
+    ctx = cached.context()
+    cached.do(cached.provider.update_where(ctx, Query().filter(cached.provider.fields.id == id), row="S"))
+
+
+WRITES: dict[str, Callable[[Cached, int], None]] = {"lone": one_row, "transaction": two_rows, "bulk": many}
+
+
+def stored(cached: Cached, id: int) -> str:
+    """The column in the database."""
+    table = core(cached.engine).binding(cached.provider).quoted_table
+    rows = cached.do(cached.context().mysql().query(f"SELECT `row` FROM {table} WHERE `id` = ?", id))
+    return str(rows[0][0])
+
+
+@contextmanager
+def consumer(cached: Cached, published: Published, id: int, token: str, column: str) -> Iterator[None]:
+    """Applies a change as soon as somebody waits for it."""
+    table = core(cached.engine).binding(cached.provider).quoted_table
+
+    def work() -> None:
+        until = time.monotonic() + 20
+        while b"w" not in published.content(published.key(id)) and time.monotonic() < until:
+            time.sleep(0.001)
+        cached.sql(f"UPDATE {table} SET `row` = ? WHERE `id` = ?", column, id)
+        published.apply(6)
+        published.withdraw(published.key(id), token)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield
+    thread.join()
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_a_write_waits_for_what_is_published_before_it(
+    open_cached: OpenCached, write: Callable[[Cached, int], None]
+) -> None:
+    """Applied after it, the older change would undo the newer one."""
+    cached = open_cached(SeatEntity)
+    published = Published(cached, KnownFlushes(pending_timeout=20))
+    id = cached.add(row="A")
+    token = published.change(id, 5, "u", row="B")
+
+    with consumer(cached, published, id, token, "B"):
+        write(cached, id)
+
+    assert "S" == seat_of(cached, cached.context(), id).row == stored(cached, id)
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_a_write_that_waited_in_vain_changes_nothing(
+    open_cached: OpenCached, write: Callable[[Cached, int], None]
+) -> None:
+    """No consumer runs: the caller hears for which row, and both the row and what is pending of it stay."""
+    cached = open_cached(SeatEntity)
+    published = Published(cached, KnownFlushes(pending_timeout=0.05))
+    id = cached.add(row="A")
+    token = published.change(id, 5, "u", row="B")
+
+    with pytest.raises(PendingAsyncWriteError, match=f"Seat.* {id}: .*{token}") as raised:
+        write(cached, id)
+
+    assert (id, (token,)) == (raised.value.id, raised.value.tokens)
+    assert isinstance(raised.value, TryAgainError)
+    assert "A" == stored(cached, id)
+    assert "B" == seat_of(cached, cached.context(), id).row
+    assert b"w" not in published.content(published.key(id)).partition(b";")[0]
+
+
+def test_a_marker_is_waited_for_until_it_goes(open_cached: OpenCached) -> None:
+    """A publish under way may be in the log already; one whose process died is over with its deadline."""
+    cached = open_cached(SeatEntity)
+    published = Published(cached)
+    id = cached.add(row="A")
+    published.announce(published.key(id), ms=50)
+
+    cached.change(id, row="S")
+
+    assert "S" == stored(cached, id)
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_what_is_applied_is_not_waited_for(open_cached: OpenCached, write: Callable[[Cached, int], None]) -> None:
+    """A consumer may have died between its COMMIT and the caches."""
+    cached = open_cached(SeatEntity)
+    published = Published(cached, KnownFlushes(pending_timeout=1))
+    id = cached.add(row="A")
+    published.change(id, 5, "u", row="B")
+    published.apply(6)
+
+    write(cached, id)
+
+    assert "S" == stored(cached, id)
+    assert b"P" != published.content(published.key(id))[:1]
+
+
+def test_inside_a_transaction_nobody_waits(open_cached: OpenCached) -> None:
+    """It has locked the row, for which the consumer waits: the block fails at once, and is rolled back."""
+    cached = open_cached(SeatEntity)
+    published = Published(cached, KnownFlushes(pending_timeout=3_600))
+    id = cached.add(row="A")
+    published.change(id, 5, "u", row="B")
+
+    ctx = cached.context()
+    seat = seat_of(cached, ctx, id)
+    seat.row = "S"
+    with pytest.raises(PendingAsyncWriteError) as raised:
+        change_in_transaction(cached, ctx, seat)
+
+    assert id == raised.value.id
+    assert "A" == stored(cached, id)
+    assert "S" == seat.row
+
+
+def test_inside_a_transaction_what_is_applied_is_no_obstacle(open_cached: OpenCached) -> None:
+    """The order is right; the entry goes with it."""
+    cached = open_cached(SeatEntity)
+    published = Published(cached)
+    id = cached.add(row="A")
+    published.change(id, 5, "u", row="B")
+    published.apply(6)
+    ctx = cached.context()
+
+    change_in_transaction(cached, ctx, seat_of(cached, ctx, id))
+
+    assert "S" == stored(cached, id)
+
+
+def test_a_table_is_not_emptied_under_what_is_published(open_cached: OpenCached) -> None:
+    """The rows would come back."""
+    cached = open_cached(SeatEntity)
+    published = Published(cached, KnownFlushes(pending_timeout=0.05))
+    id = cached.add(row="A")
+    published.change(id, 5, "u", row="B")
+
+    with pytest.raises(PendingAsyncWriteError):
+        cached.do(cached.engine.schema(SeatEntity).truncate_table(cached.context()))
+
+    assert "A" == stored(cached, id)
+
+
+def test_a_write_waits_for_a_server_that_lost_its_memory(open_cached: OpenCached) -> None:
+    """It may lack the entry of this very row."""
+    cached = open_cached(SeatEntity)
+    id = cached.add(row="A")
+    published = Published(cached, KnownFlushes({0: 6}, pending_timeout=0.05))
+    ctx = cached.context()
+    published.flushes.watermarks = {}
+    seat = seat_of(cached, ctx, id)
+    published.flushes.marked.clear()
+    published.flushes.watermarks = {0: 6}
+    cached.redis.command("DEL", *[key for key in cached.redis.keys() if ":_fluxa_async:" in key], "none")
+    seat.row = "S"
+
+    with pytest.raises(PendingAsyncWriteError, match="lost its memory"):
+        cached.do(ctx.flush())
+    kept = stored(cached, id)
+    published.apply(6)
+    cached.do(ctx.flush())
+
+    assert ("A", "S") == (kept, stored(cached, id))

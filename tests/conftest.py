@@ -28,6 +28,7 @@ pytest_plugins = [
     "tests.support.fragile",
     "tests.support.cached",
     "tests.support.measured",
+    "tests.support.flush_records",
 ]
 
 # A run that draws new cases each time would one day fail a change that did not cause it;

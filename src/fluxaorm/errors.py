@@ -51,6 +51,7 @@ A message says where, what and what to do. Every error can be pickled and shows 
     ├── PostCommitError              rows are durable, something after the commit failed
     ├── BrokenRecordError            what was read from a topic is no record of an async flush
     ├── NewerRecordError             a record has a format that only a newer version knows
+    ├── AsyncFlushStoppedError       a consumer has met such a record, and stopped before it
     ├── RedisError
     │   ├── RedisConnectionError *
     │   └── CacheUnavailableError *  a flush could not announce its changes to the cache
@@ -616,6 +617,20 @@ class NewerRecordError(FluxaError):
         super().__init__(
             f"the record has format {version}, and this version of fluxaorm understands up to {known}: "
             "deploy the newer version to the consumers first"
+        )
+
+
+class AsyncFlushStoppedError(FluxaError):
+    """A consumer of async flushes has met a record of a newer format. It stopped before it; nothing is skipped.
+
+    ``topic``, ``partition``, ``offset``: where the record is; ``version``: of its format.
+    """
+
+    def __init__(self, topic: str, partition: int, offset: int, version: int) -> None:
+        self.topic, self.partition, self.offset, self.version = topic, partition, offset, version
+        super().__init__(
+            f"{topic}[{partition}] at offset {offset}: the record has format {version}, which this version of fluxaorm "
+            "does not know: run the consumers with the version that wrote it"
         )
 
 

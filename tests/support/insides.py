@@ -7,6 +7,7 @@ from typing import Any
 from fluxaorm.alters import Alter
 from fluxaorm.dialects.port import Dialect
 from fluxaorm.engine.core import EngineCore
+from fluxaorm.plans.cache.functions import redis_plan
 
 
 def core(engine: Any) -> EngineCore:
@@ -103,3 +104,14 @@ def entity_class_of(provider: Any) -> type[Any]:
 def enum_classes_of(provider: Any) -> list[type[Any]]:
     """The generated classes of a provider's enums that came from a Literal."""
     return list(provider._enum_classes.values())
+
+
+def rename_async_flush(engine: Any, topic: str, failed_topic: str, group: str) -> None:
+    """Give an engine topics and a group of async flushes that no other test has."""
+    state: Any = core(engine).async_flush
+    state.topic, state.failed_topic, state.group = topic, failed_topic, group
+
+
+def call_in_redis(engine: Any, ctx: Any, *commands: Any) -> Any:
+    """Run functions of the library's own on the default Redis pool; their replies, or a coroutine of them."""
+    return ctx._run(redis_plan("default", commands))

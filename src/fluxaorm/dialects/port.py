@@ -272,6 +272,13 @@ class Dialect(ABC):
         """Whether an ALTER failed because of a value that a column does not take in its new type."""
         return False
 
+    @abstractmethod
+    def is_transient(self, error: MySQLError) -> bool:
+        """Whether a statement failed for the state that the server is in, and not for what it says.
+
+        Locks and connections aside: no room, read-only, rights that are missing, a statement that was killed.
+        """
+
     def is_missing_savepoint(self, error: MySQLError) -> bool:
         """Whether a savepoint of the connection is gone, as it is when its transaction is over."""
         return False

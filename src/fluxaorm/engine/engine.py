@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from fluxaorm.pools.kafka.pool import KafkaPool
     from fluxaorm.registry.registrations import ClickhouseRegistration
     from fluxaorm.runtime.provider import MemoryProvider
+    from fluxaorm.streaming.async_flush_consumer import AsyncFlushConsumer
 
 T = TypeVar("T")
 
@@ -162,6 +163,16 @@ class Engine(NotCopied):
     def kafka(self, pool: str = "default") -> EngineKafka:
         """A Kafka pool: records to send, and consumer groups. UnknownPoolError lists the known ones."""
         return pool_of("Kafka", self._kafka, pool)
+
+    def async_flush_consumer(self, *, session_timeout_ms: int = 0) -> AsyncFlushConsumer:
+        """What applies asynchronous flushes: ``run()`` it in a process of its own, or ``consume()`` round by round.
+
+        ``session_timeout_ms``: after such a silence its partitions go to other consumers; 0: librdkafka's default of
+        45 s. RegistryError when async flush is not registered.
+        """
+        from fluxaorm.streaming.async_flush_consumer import AsyncFlushConsumer
+
+        return AsyncFlushConsumer(self, session_timeout_ms)
 
     # entities
 

@@ -21,11 +21,13 @@ from fluxaorm.plans.streams.effects import (
     ProduceRecords,
     PublishRecords,
 )
+from fluxaorm.plans.streams.flush_effects import FLUSH_MEMBER_EFFECTS, FlushMemberEffect
 from fluxaorm.plans.streams.records import Fetches, KafkaRecord
 from fluxaorm.plans.streams.topic_effects import DescribeTopic, HighWatermarks
 from fluxaorm.pools.kafka.deliveries import Batch, Callback
 from fluxaorm.runners.kafka_sync import (
     NOT_ACKNOWLEDGED,
+    flush_member_of,
     high_watermarks_of,
     kafka_pool_of,
     member_of,
@@ -59,6 +61,7 @@ class AsyncKafka:
             PublishRecords: self._publish,
             DescribeTopic: lambda effect, _shield: self._ask(topic_info_of, effect),
             HighWatermarks: lambda effect, _shield: self._ask(high_watermarks_of, effect),
+            **dict.fromkeys(FLUSH_MEMBER_EFFECTS, self._ask_member),
         }
 
     def _pool(self, code: str) -> KafkaPool:
@@ -130,6 +133,15 @@ class AsyncKafka:
         if self._limit is not None:
             _ = self._limit.check()
         await shield.run(_awaited(member_of(effect).submit_commit()))
+
+    async def _ask_member(self, effect: FlushMemberEffect[Any], _shield: Shield) -> Any:
+        member = flush_member_of(effect)
+        answer: Future[Any] = member.submit(effect.act)
+        try:
+            return await asyncio.wrap_future(answer)
+        except asyncio.CancelledError:
+            member.give_back(answer)
+            raise
 
 
 async def _awaited(future: Future[T]) -> T:

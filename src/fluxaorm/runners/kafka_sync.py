@@ -20,12 +20,14 @@ from fluxaorm.plans.streams.effects import (
     ProduceRecords,
     PublishRecords,
 )
+from fluxaorm.plans.streams.flush_effects import FLUSH_MEMBER_EFFECTS, FlushMemberEffect
 from fluxaorm.plans.streams.records import Fetches
 from fluxaorm.plans.streams.topic_effects import DescribeTopic, HighWatermarks, TopicInfo
 from fluxaorm.pools.kafka.deliveries import Batch, Callback
 
 if TYPE_CHECKING:
     from fluxaorm.plans.streams.records import KafkaRecord
+    from fluxaorm.pools.kafka.flush_member import FlushMember
     from fluxaorm.pools.kafka.member import KafkaMember
     from fluxaorm.pools.kafka.pool import KafkaPool
     from fluxaorm.pools.kafka.producer import PoolProducer, Report
@@ -53,6 +55,7 @@ class SyncKafka:
             PublishRecords: self._publish,
             DescribeTopic: lambda effect: self._ask(topic_info_of, effect),
             HighWatermarks: lambda effect: self._ask(high_watermarks_of, effect),
+            **dict.fromkeys(FLUSH_MEMBER_EFFECTS, self._ask_member),
         }
 
     def _pool(self, code: str) -> KafkaPool:
@@ -115,6 +118,16 @@ class SyncKafka:
         if self._limit is not None:
             _ = self._limit.check()
         member_of(effect).commit()
+
+    def _ask_member(self, effect: FlushMemberEffect[Any]) -> Any:
+        return flush_member_of(effect).asked(effect.act)
+
+
+def flush_member_of(effect: FlushMemberEffect[Any]) -> FlushMember:
+    """What a pool has made."""
+    member: Any = effect.member
+    found: FlushMember = member
+    return found
 
 
 def kafka_pool_of(pools: Mapping[str, KafkaPool], code: str) -> KafkaPool:

@@ -134,6 +134,45 @@ CONNECTION_ERRORS: Final = frozenset(
     }
 )
 
+TRANSIENT: Final = (
+    CONNECTION_ERRORS
+    | DEADLOCKS
+    | KILLED
+    | MISSING_RIGHTS
+    | frozenset(
+        {
+            3,  # writing a file failed
+            1021,  # disk full
+            1026,  # writing a file failed
+            1028,  # sorting was stopped
+            1030,  # the storage engine failed
+            1031,  # the storage engine does not do that just now: its disk is full
+            1036,  # the table is read-only
+            1037,  # out of memory
+            1038,  # out of memory for sorting
+            1041,  # out of memory
+            1099,  # the table is locked for reading
+            1100,  # the table is not locked
+            1114,  # the table or the disk is full
+            1135,  # no thread can be made
+            1180,  # COMMIT failed
+            1194,  # the table is marked as crashed
+            1195,
+            1223,  # a read lock of the whole server
+            1290,  # read-only
+            1297,  # temporary error
+            1412,  # the table was altered since the transaction began
+            1637,  # too many transactions
+            1665,  # logging the statement failed
+            1792,  # a read-only transaction
+            1836,  # read-only
+            3100,  # group replication: not the primary
+            3675,  # disk full
+        }
+    )
+)
+"""What the server's state is at fault for: the same statement may succeed later."""
+
 ADVICE: Final[dict[int, str]] = {
     3: "the server cannot write: is its disk full?",
     1040: "the server has no connection left: raise max_connections or lower max_open_connections",

@@ -25,6 +25,7 @@ from fluxaorm.dialects.mysql.errors import (
     REFUSED_ALGORITHMS,
     REFUSED_NULL,
     REFUSED_VALUES,
+    TRANSIENT,
     duplicate_of,
     error_of,
     row_in_message,
@@ -260,6 +261,10 @@ class MySQLFamily(Dialect):
     def is_refused_value(self, error: MySQLError) -> bool:
         """See ``errors``."""
         return error.errno in REFUSED_VALUES
+
+    def is_transient(self, error: MySQLError) -> bool:
+        """See ``errors``."""
+        return error.errno in TRANSIENT
 
     def is_missing_savepoint(self, error: MySQLError) -> bool:
         """See ``errors``."""

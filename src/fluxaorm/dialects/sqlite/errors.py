@@ -10,6 +10,10 @@ from fluxaorm.errors import DeadlockError, MySQLConnectionError, MySQLError
 
 BUSY, LOCKED, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, MISMATCH, NOTADB = 5, 6, 8, 10, 11, 13, 14, 20, 26
 
+NOMEM, INTERRUPT, PROTOCOL = 7, 9, 15
+TRANSIENT: Final = frozenset({BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL})
+"""What is no fault of the statement's: the same one may succeed later."""
+
 ADVICE: Final[dict[int, str]] = {
     BUSY: "another connection is writing",
     LOCKED: "another connection is writing",
@@ -28,12 +32,13 @@ _KINDS: Final[dict[int, type[MySQLError]]] = {
 
 _MISSING_TABLE: Final = "no such table: "
 _MISSING_COLUMN: Final = "no such column: "
+_NO_COLUMN: Final = "has no column named"
 _DUPLICATE: Final = re.compile(r"UNIQUE constraint failed: (?P<columns>.*)")
 _BROKEN: Final = re.compile(r"error in (?P<what>(view|trigger) \S+):")
 _SCHEMA: Final[dict[str, str]] = {
     _MISSING_TABLE: "create the table with fluxaorm.get_alters(ctx)",
     _MISSING_COLUMN: "bring the table up to date with fluxaorm.get_alters(ctx)",
-    "has no column named": "bring the table up to date with fluxaorm.get_alters(ctx)",
+    _NO_COLUMN: "bring the table up to date with fluxaorm.get_alters(ctx)",
 }
 
 
@@ -62,8 +67,8 @@ def duplicate_of(message: str) -> Duplicate | None:
 
 
 def is_missing_column(error: MySQLError) -> bool:
-    """SQLite has no number for it."""
-    return _is_missing(_MISSING_COLUMN, error)
+    """SQLite has no number for it, and other words where an INSERT names it."""
+    return _is_missing(_MISSING_COLUMN, error) or _is_missing(_NO_COLUMN, error)
 
 
 def is_lock_timeout(error: MySQLError) -> bool:

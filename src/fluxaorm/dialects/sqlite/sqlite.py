@@ -18,6 +18,7 @@ from fluxaorm.dialects.sqlite import ddl
 from fluxaorm.dialects.sqlite.aggregates import AVERAGE, SUM
 from fluxaorm.dialects.sqlite.collations import DECIMAL, TIME
 from fluxaorm.dialects.sqlite.errors import (
+    TRANSIENT,
     duplicate_of,
     error_of,
     is_lock_timeout,
@@ -191,6 +192,10 @@ class SQLite(Dialect):
     def is_lock_timeout(self, error: MySQLError) -> bool:
         """See ``errors``; how long it was waited for is the pool's."""
         return is_lock_timeout(error)
+
+    def is_transient(self, error: MySQLError) -> bool:
+        """See ``errors``."""
+        return error.errno & 0xFF in TRANSIENT
 
     def is_out_of_range(self, error: MySQLError) -> bool:
         """See ``errors``."""

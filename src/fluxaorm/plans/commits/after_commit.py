@@ -72,7 +72,7 @@ def _finish_plan(unit_of_work: UnitOfWork, intents: Intents, follow: Sequence[Af
         failures += sent
     events = [event for each in follow for event in each.events]
     if events:
-        raised = yield from _call_plan(unit_of_work, events)
+        raised = yield from call_handlers_plan(unit_of_work, events)
         if raised:
             problems.append(f"{len(raised)} callback{'s' if len(raised) > 1 else ''} failed")
             failures += raised
@@ -92,7 +92,7 @@ def follow_part_plan(
     failures = (yield from send_plan(keys, {})) if keys else []
     events = [event for each in follow for event in each.events if event.pool in committed]
     if events:
-        failures += yield from _call_plan(unit_of_work, events)
+        failures += yield from call_handlers_plan(unit_of_work, events)
     return failures
 
 
@@ -113,7 +113,8 @@ def _send_plan(follow: Sequence[AfterCommit]) -> Plan[list[Exception]]:
     return (yield from send_plan(_keys_of(follow), commands))
 
 
-def _call_plan(unit_of_work: UnitOfWork, events: Sequence[AfterEvent]) -> Plan[list[Exception]]:
+def call_handlers_plan(unit_of_work: UnitOfWork, events: Sequence[AfterEvent]) -> Plan[list[Exception]]:
+    """Call the handlers of these events, in whose time the context flushes nothing; what they raised."""
     before = unit_of_work._flushing
     unit_of_work._flushing, unit_of_work._calling_back = True, "after"
     try:

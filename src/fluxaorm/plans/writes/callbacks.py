@@ -17,7 +17,7 @@ from fluxaorm.plans.state.handlers import Event, Handler
 from fluxaorm.plans.state.tracked import DELETING, NEW, SNAPSHOT, STORED, Change, TrackedEntity
 
 if TYPE_CHECKING:
-    from fluxaorm.plans.state.unit_of_work import UnitOfWork
+    from fluxaorm.plans.state.unit_of_work import IdentityMap, UnitOfWork
     from fluxaorm.plans.writes.entity_write import EntityWrite
 
 NO_HANDLERS: Final[tuple[Handler, ...]] = ()
@@ -130,17 +130,15 @@ def before_snapshot(entity: TrackedEntity) -> TrackedEntity:
 
 
 def _read_only(entity: TrackedEntity, cells: list[Any]) -> TrackedEntity:
-    identity_map = entity._identity_map
-    for position in identity_map.binding.json_positions:
+    for position in entity._identity_map.binding.json_positions:
         cells[position] = _json_text(entity, position, cells[position])
+    return read_only_row(entity._identity_map, cells, entity._read_at)
+
+
+def read_only_row(identity_map: IdentityMap, cells: list[Any], read_at: float = 0.0) -> TrackedEntity:
+    """A row for a handler, which its setters refuse to change. JSON in it is text."""
     made: TrackedEntity = identity_map.make_entity()
-    made._row, made._identity_map, made._old, made._state, made._read_at = (
-        cells,
-        identity_map,
-        None,
-        SNAPSHOT,
-        entity._read_at,
-    )
+    made._row, made._identity_map, made._old, made._state, made._read_at = cells, identity_map, None, SNAPSHOT, read_at
     return made
 
 

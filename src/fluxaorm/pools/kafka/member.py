@@ -139,7 +139,7 @@ class KafkaMember:
     def _keep(self, message: Any) -> None:
         error = message.error()
         if error is None:
-            self._kept.append(_record_of(message))
+            self._kept.append(record_of(message))
         else:
             place = (message.topic() or "", -1 if message.partition() is None else message.partition())
             self._errors.append(FailedPartition(*place, kafka_error(self.pool, error)))
@@ -243,7 +243,8 @@ def _listed(partitions: Sequence[TopicPartition]) -> str:
     return ", ".join(f"{each.topic}[{each.partition}]" for each in partitions) or "nothing"
 
 
-def _record_of(message: Any) -> KafkaRecord:
+def record_of(message: Any) -> KafkaRecord:
+    """A message of librdkafka's as a record."""
     kind, timestamp = message.timestamp()
     headers = message.headers()
     return KafkaRecord(

@@ -20,6 +20,7 @@ from fluxaorm.pools.kafka.settings import (
     check_files,
     client_settings,
     consumer_settings,
+    flush_member_settings,
     masked_settings,
     producer_settings,
     publisher_settings,
@@ -28,6 +29,7 @@ from fluxaorm.pools.kafka.settings import (
 if TYPE_CHECKING:
     from fluxaorm.addresses import KafkaAddress
     from fluxaorm.options import KafkaConsumerGroup, KafkaPoolOptions
+    from fluxaorm.pools.kafka.flush_member import FlushMember
     from fluxaorm.pools.kafka.member import KafkaMember
     from fluxaorm.pools.kafka.producer import PoolProducer
     from fluxaorm.pools.kafka.publishing import Publisher
@@ -53,7 +55,7 @@ class KafkaPool:
         self._making = threading.Lock()
         self._producer: PoolProducer | None = None
         self._publisher: Publisher | None = None
-        self._members: WeakSet[KafkaMember] = WeakSet()
+        self._members: WeakSet[KafkaMember | FlushMember] = WeakSet()
         self._inherited: list[object] = []
 
     def __repr__(self) -> str:
@@ -134,6 +136,17 @@ class KafkaPool:
         from fluxaorm.pools.kafka.member import KafkaMember
 
         member = KafkaMember(self.code, group, {**self.client_settings(), **consumer_settings(group)})
+        self._members.add(member)
+        return member
+
+    def flush_member(self, group: str, topic: str, session_timeout_ms: int = 0) -> FlushMember:
+        """A new member of the group that applies async flushes. ContextClosedError."""
+        self.refuse_closed()
+        _ = self.driver()
+        from fluxaorm.pools.kafka.flush_member import FlushMember
+
+        settings = {**self.client_settings(), **flush_member_settings(group, session_timeout_ms)}
+        member = FlushMember(self.code, topic, settings)
         self._members.add(member)
         return member
 

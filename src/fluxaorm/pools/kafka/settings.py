@@ -116,15 +116,38 @@ def consumer_settings(group: KafkaConsumerGroup) -> Settings:
     }
     if group.auto_commit_interval_ms:
         settings["auto.commit.interval.ms"] = group.auto_commit_interval_ms
-    if group.session_timeout_ms:
-        settings["session.timeout.ms"] = group.session_timeout_ms
-        settings["heartbeat.interval.ms"] = max(1, min(_HEARTBEAT_MS, group.session_timeout_ms // 3))
+    settings |= _session_settings(group.session_timeout_ms)
     if group.rebalance_timeout_ms:
         settings["max.poll.interval.ms"] = group.rebalance_timeout_ms
     if group.fetch_max_bytes:
         settings["fetch.max.bytes"] = group.fetch_max_bytes
         settings["receive.message.max.bytes"] = min(_LARGEST_RESPONSE, max(100_000_000, group.fetch_max_bytes + 512))
     return settings
+
+
+def _session_settings(timeout_ms: int) -> Settings:
+    if not timeout_ms:
+        return {}
+    return {
+        "session.timeout.ms": timeout_ms,
+        "heartbeat.interval.ms": max(1, min(_HEARTBEAT_MS, timeout_ms // 3)),
+    }
+
+
+def flush_member_settings(group: str, session_timeout_ms: int = 0) -> Settings:
+    """How records of async flushes are read: what is committed only, up to the end, from offsets that are given."""
+    return {
+        "group.id": group,
+        "auto.offset.reset": "error",
+        "isolation.level": "read_committed",
+        "partition.assignment.strategy": "cooperative-sticky",
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "enable.partition.eof": True,
+        # the broker answers as soon as there is something
+        "fetch.wait.max.ms": 100,
+        **_session_settings(session_timeout_ms),
+    }
 
 
 def masked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:

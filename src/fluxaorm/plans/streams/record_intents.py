@@ -1,0 +1,56 @@
+"""The keys of records of async flushes while they are applied: announced as every writer's, then taken out. Decides.
+
+Before the COMMIT the consumer intends them, whatever is pending there. After it the same round trip that releases the
+intents takes out what the flushes left: their tokens, and all entries of the partition up to what is applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from fluxaorm.plans.cache.functions import RELEASE, TAKE_OUT, function_call
+from fluxaorm.plans.cache.intents import Intents
+
+if TYPE_CHECKING:
+    from fluxaorm.plans.effects import RedisCommand
+    from fluxaorm.plans.state.engine_port import EnginePort
+    from fluxaorm.plans.streams.arrivals import Arrival
+
+
+class RecordIntents(Intents):
+    """Of some records of one partition. Until ``applied_up_to`` is called a release takes nothing out."""
+
+    def __init__(self, engine: EnginePort, partition: int, arrivals: Iterable[Arrival]) -> None:
+        super().__init__(engine)
+        self._partition = partition
+        self._upto: int | None = None
+        self._tokens: dict[tuple[str, str], list[str]] = {}
+        """Redis pool and key -> tokens of the records that touch it."""
+        for arrival in arrivals:
+            self._add(arrival)
+
+    def applied_up_to(self, offset: int) -> None:
+        """The records below this offset are done with: what they left in the caches goes with the release."""
+        self._upto = offset
+
+    def _add(self, arrival: Arrival) -> None:
+        if arrival.record is None or arrival.destination is None:
+            return
+        binding = self._engine.binding_of(arrival.destination.schema.name)
+        touched = {(pool, key) for pool, keys in arrival.record.keys.items() for key in keys}
+        for change in arrival.record.changes:
+            self.add_row(binding, change.id)
+            if binding.redis_pool is not None:
+                touched.add((binding.redis_pool, binding.row_key(change.id)))
+        if any(change.operation != "u" for change in arrival.record.changes):
+            self.add_all_ids(binding)
+        for pool, key in touched:
+            self.add(pool, key)
+            self._tokens.setdefault((pool, key), []).append(arrival.record.token)
+
+    def _call(self, pool: str, function: str, key: str, *args: int) -> RedisCommand:
+        if function != RELEASE or self._upto is None:
+            return super()._call(pool, function, key, *args)
+        tokens = self._tokens.get((pool, key), ())
+        return function_call(TAKE_OUT, key, self._token, self._partition, self._upto, *tokens)

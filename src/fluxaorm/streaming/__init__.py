@@ -1,0 +1,1 @@
+"""Loops that run as a process of their own, beside the application."""

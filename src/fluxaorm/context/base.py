@@ -139,9 +139,14 @@ class ContextBase(NotCopied, UnitOfWork):
         return "a context serves one flow of work, and is neither copied nor pickled; ctx.clone() makes another"
 
     def register_query_logger(
-        self, handler: Callable[[Any, QueryLogEntry], None], *, mysql: bool = True, redis: bool = True
+        self,
+        handler: Callable[[Any, QueryLogEntry], None],
+        *,
+        mysql: bool = True,
+        redis: bool = True,
+        kafka: bool = True,
     ) -> None:
-        """Call ``handler(ctx, entry)`` after each statement and Redis round trip of this context.
+        """Call ``handler(ctx, entry)`` after each statement, Redis round trip, exchange with Kafka of this context.
 
         What it raises is logged once (logger ``fluxaorm.observe``) and changes nothing. ContextMisuseError: it cannot
         be called, or is a coroutine function, which nobody would await.
@@ -152,7 +157,7 @@ class ContextBase(NotCopied, UnitOfWork):
             raise ContextMisuseError(f"the query logger {handler!r} is a coroutine function: it must be a plain one")
         if self._observer is None:
             self._observer = QueryLoggers(self, self._engine.failing_handlers, self._engine.secret_arguments)
-        self._observer.add(handler, mysql=mysql, redis=redis)
+        self._observer.add(handler, mysql=mysql, redis=redis, kafka=kafka)
 
     def _check_reentrance(self) -> None:
         """Refuse what a before-handler does through its own flush's context; after-handlers may read."""

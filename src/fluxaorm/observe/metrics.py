@@ -52,9 +52,19 @@ class QueryMetrics:
         self._redis_errors = Counter(
             "fluxaorm_redis_queries_errors", "Redis round trips that failed", common, registry=None
         )
+        self._kafka_seconds = Histogram(
+            "fluxaorm_kafka_queries_seconds",
+            "Time of exchanges with Kafka; of polls, with the wait for records",
+            common,
+            buckets=BUCKETS,
+            registry=None,
+        )
+        self._kafka_errors = Counter(
+            "fluxaorm_kafka_queries_errors", "Exchanges with Kafka that failed", common, registry=None
+        )
         self._connections, self._caches = PoolConnections(), CacheRequests()
         counted = (self._db_seconds, self._db_errors, self._redis_seconds, self._redis_errors)
-        for each in (*counted, self._connections, self._caches):
+        for each in (*counted, self._kafka_seconds, self._kafka_errors, self._connections, self._caches):
             prometheus_registry.register(each)
 
     def watch(self, engine: WatchedEngine) -> None:
@@ -63,11 +73,14 @@ class QueryMetrics:
         self._caches.watch(engine)
 
     def observe(self, ctx: object, entry: QueryLogEntry) -> None:
-        """A handler of the query log: count one statement, packet of statements or Redis round trip."""
+        """A handler of the query log: count one statement, Redis round trip, exchange with Kafka."""
         source = entry.meta.get(METRICS_META_KEY, DEFAULT_SOURCE)
         if entry.store == "mysql":
             labels = (_db_operation(entry.operations), entry.pool, source)
             seconds, errors = self._db_seconds.labels(*labels), self._db_errors
+        elif entry.store == "kafka":
+            labels = (entry.operation.lower(), entry.pool, source)
+            seconds, errors = self._kafka_seconds.labels(*labels), self._kafka_errors
         else:
             labels = (_redis_operation(entry.operations), entry.pool, source)
             seconds, errors = self._redis_seconds.labels(*_redis_labels(entry, *labels)), self._redis_errors

@@ -24,7 +24,7 @@ def line_of(entry: QueryLogEntry) -> str:
 
 
 def _unit(entry: QueryLogEntry) -> str:
-    return "row" if entry.store == "mysql" else "command"
+    return {"mysql": "row", "redis": "command", "kafka": "record"}[entry.store]
 
 
 def log_query(ctx: Any, entry: QueryLogEntry) -> None:

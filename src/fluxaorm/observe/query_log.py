@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from fluxaorm.errors import RedisError
+from fluxaorm.errors import KafkaError, RedisError
 from fluxaorm.observe.failing_handlers import FailingHandlers
 from fluxaorm.observe.secret_arguments import SecretArguments
 from fluxaorm.plans.effects import (
@@ -27,11 +27,12 @@ from fluxaorm.plans.effects import (
     Session,
 )
 from fluxaorm.plans.state.keys import is_value
+from fluxaorm.plans.streams.effects import KafkaEffect, PollRecords, ProduceRecords, PublishRecords
 
 METRICS_META_KEY: Final = "metrics_source"
 """The metadata whose value is the label ``source`` of a context's metrics."""
 
-Store = Literal["mysql", "redis"]
+Store = Literal["mysql", "redis", "kafka"]
 
 _SHOWN_COMMANDS: Final = 20
 """A flush of thousands of rows would else make a text of a megabyte that nobody reads."""
@@ -39,16 +40,16 @@ _SHOWN_COMMANDS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class QueryLogEntry:
-    """One statement, packet of statements or Redis round trip."""
+    """One statement, packet of statements, Redis round trip, or exchange with Kafka."""
 
     store: Store
-    """``mysql`` or ``redis``."""
+    """``mysql``, ``redis`` or ``kafka``."""
     pool: str
     """The pool's code."""
     operation: str
-    """``SELECT``, ``INSERT``, ``BEGIN``, ``MGET``, ``FCALL``, ..."""
+    """``SELECT``, ``INSERT``, ``BEGIN``, ``MGET``, ``FCALL``, ``PRODUCE``, ``POLL``, ..."""
     query: str
-    """The statement with its placeholders, or the commands."""
+    """The statement with its placeholders, the commands, or the topics or the consumer group."""
     args: Sequence[Any]
     """Masked where the statement names a secret field."""
     microseconds: int
@@ -56,11 +57,11 @@ class QueryLogEntry:
     started: float
     """Monotonic seconds."""
     rows: int | None
-    """Rows returned or changed, where the store tells."""
+    """Rows returned or changed, where the store tells; records stored or read."""
     miss: bool
     """Whether a Redis look-up found nothing."""
     error: str | None
-    """Why it failed; of a Redis round trip also the first command that was refused."""
+    """Why it failed; of a Redis round trip also the first command that was refused, of records the first."""
     meta: dict[str, str] = field(default_factory=dict[str, str])
     """The context's ``meta_data``."""
     operations: tuple[str, ...] = ()
@@ -83,9 +84,9 @@ class QueryLoggers:
         self.secrets = secrets
         self._handlers: list[tuple[Handler, frozenset[Store]]] = []
 
-    def add(self, handler: Handler, *, mysql: bool, redis: bool) -> None:
+    def add(self, handler: Handler, *, mysql: bool, redis: bool, kafka: bool = True) -> None:
         """Call ``handler(ctx, entry)`` for the chosen stores."""
-        chosen: dict[Store, bool] = {"mysql": mysql, "redis": redis}
+        chosen: dict[Store, bool] = {"mysql": mysql, "redis": redis, "kafka": kafka}
         self._handlers.append((handler, frozenset(store for store, wanted in chosen.items() if wanted)))
 
     def for_context(self, ctx: Any) -> QueryLoggers:
@@ -186,7 +187,11 @@ def _see(
     described = _describe(effect, reply)
     if described is None:
         return None
-    failure = _refusal(reply) if error is None and isinstance(effect, RedisRoundTrip) else error
+    failure = error
+    if error is None and isinstance(effect, RedisRoundTrip):
+        failure = _refusal(reply)
+    elif error is None and isinstance(effect, ProduceRecords):
+        failure = next((each for each in reply if isinstance(each, KafkaError)), None)
     hits, misses = _look_ups(effect, reply) if isinstance(effect, RedisRoundTrip) and reply is not None else (0, 0)
     return _Seen(described, hits, misses, None if failure is None else str(failure), microseconds, started)
 
@@ -216,7 +221,16 @@ def _describe(effect: Effect[Any], reply: Any) -> _Described | None:
         return "mysql", effect.session.pool, (name,), name, (), None
     if isinstance(effect, RedisRoundTrip):
         return _describe_redis(effect)
+    if isinstance(effect, KafkaEffect):
+        text = f"{effect.operation} {effect.subject}".rstrip()
+        return "kafka", effect.pool, (effect.operation,), text, (), _records_of(effect, reply)
     return None
+
+
+def _records_of(effect: KafkaEffect[Any], reply: Any) -> int | None:
+    if reply is None or not isinstance(effect, ProduceRecords | PublishRecords | PollRecords):
+        return None
+    return sum(not isinstance(each, KafkaError) for each in reply)
 
 
 def _describe_redis(effect: RedisRoundTrip) -> _Described:

@@ -20,15 +20,27 @@ class DescribeTopic(KafkaEffect[TopicInfo]):
     """What a topic is. KafkaUnavailableError when no broker answers, KafkaError: there is none, or it is not shown."""
 
     __slots__ = ("topic",)
+    operation = "DESCRIBE"
 
     def __init__(self, pool: str, topic: str) -> None:
         self.pool, self.topic = pool, topic
+
+    @property
+    def subject(self) -> str:
+        """The topic."""
+        return self.topic
 
 
 class HighWatermarks(KafkaEffect[Mapping[int, int]]):
     """Partition -> the offset after the last record there at this moment, of all partitions. Raises the same."""
 
     __slots__ = ("topic",)
+    operation = "WATERMARKS"
 
     def __init__(self, pool: str, topic: str) -> None:
         self.pool, self.topic = pool, topic
+
+    @property
+    def subject(self) -> str:
+        """The topic."""
+        return self.topic

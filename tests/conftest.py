@@ -23,6 +23,7 @@ pytest_plugins = [
     "tests.support.network",
     "tests.support.raw_stores",
     "tests.support.shells",
+    "tests.support.kafka_engines",
     "tests.support.shop_engines",
     "tests.support.driven_pools",
     "tests.support.fragile",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from fluxaorm.addresses import SQLiteAddress
 from fluxaorm.entity.schema import EntitySchema
@@ -12,11 +13,14 @@ from fluxaorm.options import ClickhouseTable, KafkaConsumerGroup, KafkaTopic
 from fluxaorm.registry.registrations import Registrations, by_code, unknown_pool
 
 _TOPIC = re.compile(r"[A-Za-z0-9_.-]{1,249}", re.ASCII)
+DEFAULT_SESSION_MS: Final = 45_000
+DEFAULT_REBALANCE_MS: Final = 300_000
 _OWN_PREFIXES = ("__", "_fluxa_", "_dlq_")
 
 
 def kafka_problems(registered: Registrations, schemas: Mapping[str, EntitySchema]) -> Iterator[str]:
     """Problems of topics, consumer groups, async flush, Debezium and outboxes."""
+    yield from _pool_problems(registered)
     yield from _topic_problems(registered)
     yield from _group_problems(registered, schemas)
     yield from _async_flush_problems(registered, schemas)
@@ -26,6 +30,17 @@ def kafka_problems(registered: Registrations, schemas: Mapping[str, EntitySchema
         if schema.events_pool is not None and (unknown := unknown_pool("Kafka", schema.events_pool, registered)):
             yield f"{schema.name}: events: {unknown}"
     yield from _split_connectors(schemas.values())
+
+
+def _pool_problems(registered: Registrations) -> Iterator[str]:
+    for code, pool in by_code(registered.kafka).items():
+        where, options = f"Kafka pool '{code}'", pool.options
+        if options.producer_linger_ms >= options.delivery_timeout * 1000:
+            yield f"{where}: producer_linger_ms is as long as delivery_timeout: records would fail before they are sent"
+        if options.sasl_mechanism and not (options.sasl_user and options.sasl_password):
+            yield f"{where}: sasl_mechanism needs sasl_user and sasl_password"
+        if not options.sasl_mechanism and (options.sasl_user or options.sasl_password):
+            yield f'{where}: a user or password without sasl_mechanism is not used; say which: "SCRAM-SHA-512", ...'
 
 
 def _repeated(names: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -71,6 +86,10 @@ def _group_problems(registered: Registrations, schemas: Mapping[str, EntitySchem
             yield f"{where}: {unknown}"
         if not group.topics and not group.debezium:
             yield f"{where}: it reads nothing; give it topics=[...] or debezium=[...]"
+        if 0 < group.rebalance_timeout_ms < (group.session_timeout_ms or DEFAULT_SESSION_MS):
+            yield f"{where}: rebalance_timeout_ms is less than session_timeout_ms; make it at least as long"
+        elif not group.rebalance_timeout_ms and group.session_timeout_ms > DEFAULT_REBALANCE_MS:
+            yield f"{where}: session_timeout_ms is more than rebalance_timeout_ms, 300,000 by default; say both"
         yield from _subscription_problems(where, group, schemas)
 
 

@@ -13,6 +13,7 @@ from fluxaorm import (
     ClickhouseTable,
     Column,
     KafkaConsumerGroup,
+    KafkaPoolOptions,
     KafkaTopic,
     MySQLOptions,
     RedisOptions,
@@ -47,6 +48,18 @@ def _(registry: Registry) -> None:
         registry.register_clickhouse("chdb://memory")
         registry.register_kafka(["a:1"])
     registry.register_kafka(["a:1"])
+
+
+@case("Kafka: options that contradict each other")
+def _(registry: Registry) -> None:
+    registry.register_kafka(["a:1"], "a", KafkaPoolOptions(producer_linger_ms=60_000))
+    registry.register_kafka(["a:1"], "b", KafkaPoolOptions(sasl_mechanism="PLAIN", sasl_user="app"))
+    registry.register_kafka(["a:1"], "c", KafkaPoolOptions(sasl_user="app", sasl_password="hunter2"))
+    short = KafkaConsumerGroup("short", "a", topics=["t"], rebalance_timeout_ms=10_000, session_timeout_ms=20_000)
+    default = KafkaConsumerGroup("default", "a", topics=["t"], rebalance_timeout_ms=10_000)
+    long = KafkaConsumerGroup("long", "a", topics=["t"], session_timeout_ms=400_000)
+    for group in (short, default, long):
+        registry.register_kafka_consumer_group(group)
 
 
 @case("an entity twice")

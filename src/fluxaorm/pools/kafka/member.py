@@ -19,7 +19,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from fluxaorm.errors import ContextMisuseError, KafkaPartitionsLostError
 from fluxaorm.plans.streams.records import FailedPartition, Fetches, KafkaRecord
-from fluxaorm.pools.kafka.driver import client_log
+from fluxaorm.pools.kafka.driver import client_log, taken_settings
 from fluxaorm.pools.kafka.errors import UNREACHABLE, kafka_error, raised_error
 from fluxaorm.pools.kafka.settings import Settings
 
@@ -56,10 +56,11 @@ class KafkaMember:
         self._unwanted = threading.Event()
         self._turn = threading.Lock()
         self._thread: ThreadPoolExecutor | None = None
-        self.client: Consumer = Consumer({**settings, "error_cb": self._note_error}, logger=client_log)
-        self.client.subscribe(
-            list(group.topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked
-        )
+        with taken_settings(pool):
+            self.client: Consumer = Consumer({**settings, "error_cb": self._note_error}, logger=client_log)
+            self.client.subscribe(
+                list(group.topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked
+            )
 
     def __repr__(self) -> str:
         return f"<KafkaMember of '{self.group}' in pool '{self.pool}'{' left' if self.left else ''}>"

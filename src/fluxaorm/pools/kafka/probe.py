@@ -8,7 +8,7 @@ from typing import Any, Final
 from confluent_kafka import KafkaException, Producer
 
 from fluxaorm.errors import PoolConnectError
-from fluxaorm.pools.kafka.driver import client_log
+from fluxaorm.pools.kafka.driver import client_log, taken_settings
 from fluxaorm.pools.kafka.settings import Settings
 
 _TRY_SECONDS: Final = 0.5
@@ -24,10 +24,8 @@ def probe(pool: str, address: str, settings: Settings, seconds: float) -> None:
     def note(error: Any) -> None:
         found.setdefault(error.name(), error.str())
 
-    try:
+    with taken_settings(pool):
         client = Producer({**settings, "error_cb": note, "socket.connection.setup.timeout.ms": 5000}, logger=client_log)
-    except (KafkaException, ValueError, TypeError) as error:
-        raise PoolConnectError(pool, address, f"librdkafka does not take its settings: {error}") from None
     deadline = monotonic() + seconds
     last = "no broker has answered"
     while monotonic() < deadline:

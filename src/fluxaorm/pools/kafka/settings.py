@@ -76,8 +76,7 @@ def producer_settings(options: KafkaPoolOptions, largest_record: int) -> Setting
         "acks": options.required_acks,
         "enable.idempotence": idempotent,
         "partitioner": "murmur2_random",
-        "delivery.timeout.ms": int(options.delivery_timeout * 1000),
-        "topic.metadata.propagation.max.ms": TOPIC_WAIT_MS,
+        **_time_limits(options.delivery_timeout),
     }
     if options.producer_linger_ms:
         settings["linger.ms"] = options.producer_linger_ms
@@ -88,6 +87,15 @@ def producer_settings(options: KafkaPoolOptions, largest_record: int) -> Setting
     return settings
 
 
+def _time_limits(seconds: float) -> Settings:
+    """A topic that is not there is told as that, and not as a record that was late."""
+    milliseconds = int(seconds * 1000)
+    return {
+        "delivery.timeout.ms": milliseconds,
+        "topic.metadata.propagation.max.ms": min(TOPIC_WAIT_MS, milliseconds // 2),
+    }
+
+
 def publisher_settings(largest_record: int, seconds: float) -> Settings:
     """How what must be stored for certain is sent: at once, and given up after ``seconds``."""
     settings: Settings = {
@@ -95,8 +103,7 @@ def publisher_settings(largest_record: int, seconds: float) -> Settings:
         "enable.idempotence": True,
         "partitioner": "murmur2_random",
         "linger.ms": 0,
-        "delivery.timeout.ms": int(seconds * 1000),
-        "topic.metadata.propagation.max.ms": TOPIC_WAIT_MS,
+        **_time_limits(seconds),
     }
     if largest_record:
         settings["message.max.bytes"] = largest_record

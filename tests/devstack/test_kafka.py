@@ -161,5 +161,5 @@ def commit(kafka: Kafka, group: str, topic: str, partition: int, offset: int) ->
 
 def internal_replicas(own: OwnKafka) -> dict[str, int]:
     """How many copies there are of what Kafka keeps for itself."""
-    topics = own.admin.list_topics(timeout=30).topics
+    topics = own.all_topics()
     return {name: len(topics[name].partitions[0].replicas) for name in topics if name.startswith("__")}

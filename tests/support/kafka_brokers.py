@@ -25,6 +25,7 @@ from tests.support.waiting import wait_until
 if TYPE_CHECKING:
     from confluent_kafka import Message
     from confluent_kafka.admin import AdminClient
+    from confluent_kafka.admin._metadata import TopicMetadata
 
 _PATIENCE = 30.0
 # it tells on the standard error what every fault test brings about
@@ -47,7 +48,7 @@ class Kafka:
         """A client past the code under test."""
         from confluent_kafka.admin import AdminClient
 
-        return AdminClient({"bootstrap.servers": self.bootstrap, **_QUIET})
+        return AdminClient({"bootstrap.servers": self.bootstrap, "socket.timeout.ms": 2000, **_QUIET})
 
     def name(self, word: str) -> str:
         """A name for a topic or a group that no other test has."""
@@ -65,13 +66,28 @@ class Kafka:
 
     def topics(self) -> list[str]:
         """This test's topics."""
-        return sorted(name for name in self.admin.list_topics(timeout=_PATIENCE).topics if self.namespace in name)
+        return sorted(name for name in self.all_topics() if self.namespace in name)
+
+    def all_topics(self) -> dict[str, TopicMetadata]:
+        """All topics, Kafka's own among them, with their partitions' leaders and replicas."""
+        from confluent_kafka import KafkaException
+
+        def ask() -> dict[str, TopicMetadata] | None:
+            try:
+                return self.admin.list_topics(timeout=2).topics
+            except KafkaException:
+                # it asked a broker that is silent; that connection is given up, and the next one may be to another
+                return None
+
+        topics = wait_until(ask, "a broker that tells its topics")
+        assert topics is not None
+        return topics
 
     def drop(self, *topics: str) -> None:
         """Removes topics, and waits until nobody is told of them any more."""
         for job in self.admin.delete_topics([*topics], operation_timeout=_PATIENCE).values():
             job.result(_PATIENCE)
-        wait_until(lambda: not {*topics} & {*self.admin.list_topics(timeout=_PATIENCE).topics}, "topics to be gone")
+        wait_until(lambda: not {*topics} & {*self.all_topics()}, "topics to be gone")
 
     def send(self, topic: str, *values: bytes | None, key: bytes | None = None, partition: int = -1) -> None:
         """Produces records, past the code under test; all are acknowledged when this returns."""
@@ -114,7 +130,7 @@ class Kafka:
 
     def partitions(self, topic: str) -> list[int]:
         """The numbers of a topic's partitions."""
-        return sorted(self.admin.list_topics(topic, timeout=_PATIENCE).topics[topic].partitions)
+        return sorted(self.all_topics()[topic].partitions)
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
         """Where a group goes on in each partition for which it has said so."""
@@ -153,12 +169,12 @@ class OwnKafka(Kafka):
 
     def leader(self, topic: str, partition: int = 0) -> int:
         """Which of `brokers` leads a partition; -1 while none does."""
-        led = self.admin.list_topics(topic, timeout=_PATIENCE).topics[topic].partitions[partition].leader
+        led = self.all_topics()[topic].partitions[partition].leader
         return led - 1 if led > 0 else -1
 
     def in_sync(self, topic: str, partition: int = 0) -> set[int]:
         """Which of `brokers` have all that is acknowledged in a partition."""
-        told = self.admin.list_topics(topic, timeout=_PATIENCE).topics[topic].partitions[partition]
+        told = self.all_topics()[topic].partitions[partition]
         return {number - 1 for number in told.isrs}
 
 

@@ -103,6 +103,15 @@ class Announcement:
         self._told.evict_local()
         return unconfirmed, failures
 
+    def confirm_in_background(self, places: Sequence[tuple[int, int]]) -> None:
+        """The same without waiting for it: the caller is interrupted. Safe where it was done already."""
+
+        def confirmed_plan() -> Plan[bool]:
+            _, failures = yield from self.confirm_plan(places)
+            return not failures
+
+        self._engine.finish_later(confirmed_plan)
+
     def end(self) -> None:
         """Markers are renewed no more: they go by themselves, unless they become entries."""
         self._ended = True

@@ -42,7 +42,7 @@ class AsyncFlushState:
         self.foreign_keys_asked: set[str] = set()
         """MySQL pools whose foreign keys are known, because they were asked for."""
         self._info: TopicInfo | None = None
-        self._databases: dict[str, str] = {}
+        self.databases: dict[str, str] = {}
 
     @property
     def pending_timeout(self) -> float:
@@ -74,7 +74,7 @@ class AsyncFlushState:
 
     def database_plan(self, engine: DatabasesPort, mysql_pool: str) -> Plan[str]:
         """The identity of a pool's database, which its records carry. NotSupportedError: it has none. MySQLError."""
-        known = self._databases.get(mysql_pool)
+        known = self.databases.get(mysql_pool)
         if known is not None:
             return known
         dialect = engine.mysql_pools[mysql_pool].dialect
@@ -86,5 +86,5 @@ class AsyncFlushState:
             raise NotSupportedError(f"MySQL pool '{mysql_pool}': `_fluxa_meta` has no identity; run get_alters")
         cell = rows[0][0]
         identity = cell.decode("ascii", "replace") if isinstance(cell, bytes) else str(cell)
-        self._databases[mysql_pool] = identity
+        self.databases[mysql_pool] = identity
         return identity

@@ -59,12 +59,15 @@ def flush_async_plan(unit_of_work: UnitOfWork, immediate_redis_updates: bool) ->
         if not writes:
             return FlushResult()
         bindings = {write.binding.schema.name: write.binding for write in writes}
+        _refuse_versions(bindings.values())
         yield from _learn_foreign_keys_plan(unit_of_work, state, bindings.values())
-        _refuse(state, bindings.values(), unit_of_work)
+        by_row = state.options.order_by == "row"
+        if by_row:
+            _refuse_foreign_keys(unit_of_work, bindings.values())
         yield from check_references_plan(unit_of_work, writes)
         groups = yield from ordered_plan(unit_of_work, writes, lambda known: arranged(writes, known))
         told = Intents(unit_of_work._engine)
-        drafts = drafts_of(groups, _kafka_keys(unit_of_work), told, by_row=state.options.order_by == "row")
+        drafts = drafts_of(groups, _kafka_keys(unit_of_work), told, by_row=by_row)
         terms = yield from _terms_plan(unit_of_work, state, bindings.values(), immediate_redis_updates)
         records = outgoing_records(drafts, terms, _tokens(unit_of_work))
         yield from lift_chosen_ids_plan(unit_of_work, chosen)
@@ -110,8 +113,7 @@ def _learn_foreign_keys_plan(
             state.foreign_keys_asked.add(pool)
 
 
-def _refuse(state: AsyncFlushState, bindings: Iterable[BoundEntity], unit_of_work: UnitOfWork) -> None:
-    known = known_foreign_keys(unit_of_work._engine)
+def _refuse_versions(bindings: Iterable[BoundEntity]) -> None:
     for binding in bindings:
         schema = binding.schema
         if schema.version_position is not None:
@@ -120,13 +122,17 @@ def _refuse(state: AsyncFlushState, bindings: Iterable[BoundEntity], unit_of_wor
                 f"{schema.name}: an entity with a version ({field}) cannot be flushed asynchronously, since nobody is "
                 "left to be told of a conflict when it is applied; use ctx.flush()"
             )
-        if state.options.order_by == "row":
-            for key in known.of(binding.mysql_pool):
-                if schema.name in (key.child, key.parent):
-                    raise NotSupportedError(
-                        f'{schema.name}: with order_by="row" different rows have no order, and the foreign key '
-                        f"'{key.name}' needs one; use order_by=\"table\", or ctx.flush()"
-                    )
+
+
+def _refuse_foreign_keys(unit_of_work: UnitOfWork, bindings: Iterable[BoundEntity]) -> None:
+    known = known_foreign_keys(unit_of_work._engine)
+    for binding in bindings:
+        for key in known.of(binding.mysql_pool):
+            if binding.schema.name in (key.child, key.parent):
+                raise NotSupportedError(
+                    f'{binding.schema.name}: with order_by="row" different rows have no order, and the foreign key '
+                    f"'{key.name}' needs one; use order_by=\"table\", or ctx.flush()"
+                )
 
 
 def _kafka_keys(unit_of_work: UnitOfWork) -> dict[str, bytes]:
@@ -186,6 +192,7 @@ def _published_plan(
     except Exception as error:
         raise PostCommitError("it is not known whether all readers see it before", [error], done=_PUBLISHED) from error
     except BaseException as error:
+        announcement.confirm_in_background(places)
         error.add_note(f"{_PUBLISHED}, and its entities are clean; some readers may see the rows as they were before")
         raise
 

@@ -1,0 +1,328 @@
+"""What an asynchronous flush means on real brokers: who sees what before it is applied, and what its failures leave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+import fluxaorm as fx
+from fluxaorm import (
+    AsyncFlushOptions,
+    Entity,
+    Field,
+    KafkaError,
+    KafkaUnavailableError,
+    NotSupportedError,
+    UInt32,
+    UInt64,
+)
+from fluxaorm.engine import Engine
+from fluxaorm.plans.streams.async_record import AsyncRecord, decode
+from tests.support.cached import MemberEntity, SeatEntity, ShelfEntity
+from tests.support.insides import core, pending
+from tests.support.kafka_brokers import Kafka
+from tests.support.local_caches import wait_until_open
+from tests.support.redis_servers import RedisServer
+from tests.support.shells import Shell
+from tests.support.sql_servers import Database
+from tests.support.waiting import wait_until
+
+UNREACHABLE = "127.0.0.1:1"
+
+
+class PlainEntity(Entity):
+    """Nothing of it is cached."""
+
+    id: UInt64
+    text: str = Field(length="max")
+
+
+class RevisedEntity(Entity):
+    """Is locked optimistically."""
+
+    id: UInt64
+    text: str = ""
+    revision: UInt32 = Field(version=True)
+
+
+ENTITIES = (MemberEntity, ShelfEntity, SeatEntity, PlainEntity, RevisedEntity)
+
+
+@dataclass(slots=True)
+class App:
+    """An engine whose asynchronous flushes go to a topic of the test's, and the shell to use it in."""
+
+    engine: Engine
+    shell: Shell
+    kafka: Kafka
+
+    def do(self, value: Any) -> Any:
+        return self.shell.do(value)
+
+    def context(self) -> Any:
+        return self.shell.context(self.engine)
+
+    def provider(self, entity: type[Any]) -> Any:
+        return self.engine.provider(entity)
+
+    def stored(self, entity: type[Any], **values: Any) -> int:
+        """The id of a row that is there."""
+        ctx = self.context()
+        made = self.do(self.provider(entity).new(ctx, **values))
+        self.do(ctx.flush())
+        return int(made.id)
+
+    def found(self, entity: type[Any], id: int) -> Any:
+        """What a request that begins now sees."""
+        return self.do(self.provider(entity).get_by_id(self.context(), id))
+
+    def in_mysql(self, entity: type[Any], id: int) -> Any:
+        return self.do(
+            self.provider(entity).search_one(self.context(), fx.Query().filter_where(fx.Where("id = ?", id)))
+        )
+
+    @property
+    def topic(self) -> str:
+        flush: Any = core(self.engine).async_flush
+        return str(flush.topic)
+
+    def records(self) -> list[AsyncRecord]:
+        return [decode(value) for value in self.kafka.values(self.topic)]
+
+
+OpenApp = Callable[..., App]
+
+
+@pytest.fixture
+def open_app(mariadb_database: Database, valkey: RedisServer, kafka: Kafka, shell: Shell) -> Iterator[OpenApp]:
+    """Opens engines over the same tables, caches and topic; ``brokers``: others than the shared one."""
+    engines: list[Engine] = []
+    topic = kafka.topic("async", partitions=2)
+
+    def make(brokers: str = kafka.bootstrap, **options: Any) -> App:
+        registry = fx.Registry()
+        registry.register_mysql(mariadb_database.url)
+        registry.register_redis(valkey.host_port, 0, options=fx.RedisOptions(namespace=valkey.namespace))
+        registry.register_kafka([brokers], "events")
+        registry.register_async_flush("events", AsyncFlushOptions(**options))
+        registry.register_entity(*ENTITIES)
+        engine = registry.validate(connect=brokers == kafka.bootstrap)
+        engines.append(engine)
+        flush: Any = core(engine).async_flush
+        flush.topic = topic
+        app = App(engine, shell, kafka)
+        if brokers == kafka.bootstrap:
+            with engine.new_context() as ctx:
+                for alter in fx.get_alters(ctx):
+                    if alter.pool == "default":
+                        alter.exec(ctx)
+            wait_until_open(engine)
+            # the first look-up finds an empty topic, and so nothing that Redis could have missed
+            app.found(MemberEntity, 1)
+        return app
+
+    yield make
+    for engine in engines:
+        shell.close(engine)
+
+
+@pytest.mark.parametrize("immediate", [True, False])
+def test_look_ups_by_id_see_it_at_once_or_when_it_is_applied(open_app: OpenApp, immediate: bool) -> None:
+    """It is what the argument says; MySQL, and so every search, has nothing before a consumer was there."""
+    app = open_app()
+    old = app.stored(ShelfEntity, name="before")
+    ctx = app.context()
+    changed = app.do(app.provider(ShelfEntity).must_get_by_id(ctx, old))
+    changed.name = "after"
+    new = app.do(app.provider(ShelfEntity).new(ctx, name="new"))
+
+    result = app.do(ctx.flush_async(immediate))
+
+    assert fx.FlushResult(inserted=1, updated=1) == result
+    assert [] == pending(ctx)
+    seen = [app.found(ShelfEntity, id) for id in (old, new.id)]
+    assert (["after", "new"] if immediate else ["before", None]) == [each and each.name for each in seen]
+    assert ["before", None] == [(row := app.in_mysql(ShelfEntity, id)) and row.name for id in (old, new.id)]
+
+
+def test_a_look_up_by_a_cached_unique_value_follows(open_app: OpenApp) -> None:
+    """A value that was given away finds nobody, and its new owner is found."""
+    app = open_app()
+    members = app.provider(MemberEntity)
+    id = app.stored(MemberEntity, email="old@example.com", number=1)
+    ctx = app.context()
+    app.do(members.must_get_by_id(ctx, id)).email = "new@example.com"
+
+    app.do(ctx.flush_async(True))
+
+    found = app.do(members.get_by_email(app.context(), "new@example.com"))
+    assert id == found.id
+    assert app.do(members.get_by_email(app.context(), "old@example.com")) is None
+
+
+def test_a_soft_deleted_row_is_gone_from_look_ups_and_lists(open_app: OpenApp) -> None:
+    """To mark a row is a change of a column, which look-ups understand."""
+    app = open_app()
+    shelves = app.provider(ShelfEntity)
+    kept, deleted = app.stored(ShelfEntity, name="a"), app.stored(ShelfEntity, name="b")
+    assert {kept, deleted} == {shelf.id for shelf in app.do(shelves.get_all(app.context()))}
+    ctx = app.context()
+    app.do(shelves.must_get_by_id(ctx, deleted)).delete()
+    new = app.do(shelves.new(ctx, name="c"))
+
+    app.do(ctx.flush_async(True))
+
+    assert app.found(ShelfEntity, deleted) is None
+    assert {kept, new.id} == {shelf.id for shelf in app.do(shelves.get_all(app.context()))}
+
+
+def test_processes_that_keep_rows_of_their_own_are_told(open_app: OpenApp) -> None:
+    """A local cache would serve the old row for as long as it lives."""
+    here, there = open_app(), open_app()
+    id = here.stored(SeatEntity, row="A")
+    assert ["A", "A"] == [app.found(SeatEntity, id).row for app in (here, there)]
+    ctx = here.context()
+    here.do(here.provider(SeatEntity).must_get_by_id(ctx, id)).row = "B"
+
+    here.do(ctx.flush_async(True))
+
+    assert "B" == here.found(SeatEntity, id).row
+    wait_until(lambda: "B" == there.found(SeatEntity, id).row, "the other process to see it")
+
+
+def test_without_a_shared_cache_it_is_seen_when_it_is_applied(open_app: OpenApp) -> None:
+    """There is nobody who could lay it over the row."""
+    app = open_app()
+    ctx = app.context()
+    new = app.do(app.provider(PlainEntity).new(ctx, text="a"))
+
+    app.do(ctx.flush_async(True))
+
+    assert app.found(PlainEntity, new.id) is None
+    (record,) = app.records()
+    assert ("PlainEntity", {}) == (record.table, record.keys)
+    assert {"id": new.id, "text": "a"} == record.changes[0].values
+
+
+def test_several_flushes_of_a_row_are_seen_together(open_app: OpenApp) -> None:
+    """Each says what it changes, so none hides another, whichever context or process it came from."""
+    app = open_app()
+    id = app.stored(SeatEntity, row="A")
+    for values in ({"row": "B"}, {"taken_by": 7}, {"row": "C"}):
+        ctx = app.context()
+        app.do(app.provider(SeatEntity).must_get_by_id(ctx, id)).set(**values)
+        app.do(ctx.flush_async(True))
+
+    seat = app.found(SeatEntity, id)
+
+    assert ("C", 7) == (seat.row, seat.taken_by)
+    assert [{"row": "B"}, {"taken_by": 7}, {"row": "C"}] == [record.changes[0].values for record in app.records()]
+
+
+def test_a_flush_over_several_tables_is_published_whole(open_app: OpenApp) -> None:
+    """One record a table, in one transaction of Kafka's, each with the metadata of the context."""
+    app = open_app()
+    ctx = app.context()
+    ctx.set_meta_data("request", "r1")
+    app.do(app.provider(PlainEntity).new(ctx, text="a"))
+    app.do(app.provider(ShelfEntity).new(ctx, name="a"))
+
+    result = app.do(ctx.flush_async(True))
+
+    records = app.records()
+    assert fx.FlushResult(inserted=2) == result
+    assert 2 == len(records) == len({record.table for record in records}) == len({record.token for record in records})
+    assert [{"request": "r1"}] * 2 == [record.meta for record in records]
+
+
+def test_what_is_too_large_publishes_nothing_at_all(open_app: OpenApp) -> None:
+    """Neither the record that fits, nor a mark in a cache."""
+    app = open_app()
+    ctx = app.context()
+    shelf = app.do(app.provider(ShelfEntity).new(ctx, name="a"))
+    app.do(app.provider(PlainEntity).new(ctx, text="x" * 1_000_000))
+
+    with pytest.raises(KafkaError, match=r"PlainEntity .*: as a record this change has"):
+        app.do(ctx.flush_async(True))
+
+    assert [] == app.records()
+    assert app.found(ShelfEntity, shelf.id) is None
+    assert 2 == len(pending(ctx))
+
+
+def test_a_long_flush_is_several_records(open_app: OpenApp) -> None:
+    """Whoever writes much at once need not know what a broker takes."""
+    app = open_app()
+    ctx = app.context()
+    for _ in range(5):
+        app.do(app.provider(PlainEntity).new(ctx, text="x" * 400_000))
+
+    app.do(ctx.flush_async(True))
+
+    assert [2, 2, 1] == [len(record.changes) for record in app.records()]
+
+
+def test_brokers_that_are_away_leave_everything_as_it_was(open_app: OpenApp) -> None:
+    """The request may be tried again, or write at once; no reader is kept from the cache."""
+    app, cut_off = open_app(), open_app(UNREACHABLE)
+    id = app.stored(ShelfEntity, name="before")
+    ctx = cut_off.context()
+    core(cut_off.engine).async_flush.marked |= core(app.engine).async_flush.marked  # type: ignore[union-attr]  # is set
+    cut_off.do(cut_off.provider(ShelfEntity).must_get_by_id(ctx, id)).name = "after"
+
+    with pytest.raises(KafkaUnavailableError):
+        cut_off.do(ctx.flush_async(True))
+
+    assert "before" == app.found(ShelfEntity, id).name
+    assert 1 == len(pending(ctx))
+    cut_off.do(ctx.flush())
+    assert "after" == app.found(ShelfEntity, id).name
+
+
+def test_inside_a_transaction_it_is_refused(open_app: OpenApp) -> None:
+    """It could not be rolled back with the rest."""
+    app = open_app()
+
+    if app.shell.name == "sync":
+        with app.engine.new_context() as ctx, ctx.transaction():
+            app.provider(PlainEntity).new(ctx, text="a")
+            with pytest.raises(fx.ContextMisuseError, match="cannot be a part of a transaction"):
+                ctx.flush_async(True)
+            ctx.clear_flush()
+        return
+
+    async def flush_inside() -> None:
+        async with app.engine.new_async_context() as ctx, ctx.transaction():
+            await app.provider(PlainEntity).new(ctx, text="a")
+            with pytest.raises(fx.ContextMisuseError, match="cannot be a part of a transaction"):
+                await ctx.flush_async(True)
+            ctx.clear_flush()
+
+    app.do(flush_inside())
+
+
+def test_what_is_queued_in_a_pipeline_is_refused(open_app: OpenApp) -> None:
+    """What a statement changes in the caches nobody can say."""
+    app = open_app()
+    ctx = app.context()
+    ctx.mysql_pipeline().add("DELETE FROM nothing")
+
+    with pytest.raises(NotSupportedError, match="pipelines"):
+        app.do(ctx.flush_async(True))
+
+    assert [] == app.records()
+
+
+def test_an_entity_with_a_version_is_refused(open_app: OpenApp) -> None:
+    """A conflict is found when it is applied, and nobody is left then to be told."""
+    app = open_app()
+    ctx = app.context()
+    app.do(app.provider(RevisedEntity).new(ctx))
+
+    with pytest.raises(NotSupportedError, match=r"RevisedEntity: an entity with a version \(revision\)"):
+        app.do(ctx.flush_async(True))
+
+    assert [] == app.records()

@@ -105,6 +105,7 @@ class Kafka:
         from confluent_kafka import Consumer, KafkaError, TopicPartition
 
         group = {"group.id": self.name("reader"), "enable.auto.commit": False, "enable.partition.eof": True}
+        group["fetch.wait.max.ms"] = 10
         consumer = Consumer({"bootstrap.servers": self.bootstrap, "auto.offset.reset": "error", **group, **_QUIET})
         partitions = self.partitions(topic)
         consumer.assign([TopicPartition(topic, number, 0) for number in partitions])

@@ -25,7 +25,8 @@ def probe(pool: str, address: str, settings: Settings, seconds: float) -> None:
         found.setdefault(error.name(), error.str())
 
     with taken_settings(pool):
-        client = Producer({**settings, "error_cb": note, "socket.connection.setup.timeout.ms": 5000}, logger=client_log)
+        # what it has to say is told once, in the error
+        client = Producer({**settings, "error_cb": note, "log_level": 0}, logger=client_log)
     deadline = monotonic() + seconds
     last = "no broker has answered"
     while monotonic() < deadline:
@@ -37,13 +38,18 @@ def probe(pool: str, address: str, settings: Settings, seconds: float) -> None:
             return
         finally:
             _ = client.poll(0)
-        if any(code in found for code in _FINAL) or _is_refused(found):
+        if any(code in found for code in _FINAL) or _is_refused(found) or _is_tls_failure(found):
             break
     raise PoolConnectError(pool, address, _cause(found, last, settings))
 
 
 def _is_refused(found: dict[str, str]) -> bool:
     return "_ALL_BROKERS_DOWN" in found and "refused" in found.get("_TRANSPORT", "")
+
+
+def _is_tls_failure(found: dict[str, str]) -> bool:
+    """A side that does not speak TLS hangs up in the middle of the handshake."""
+    return "SSL" in found.get("_TRANSPORT", "")
 
 
 def _cause(found: dict[str, str], last: str, settings: Settings) -> str:
@@ -54,7 +60,7 @@ def _cause(found: dict[str, str], last: str, settings: Settings) -> str:
     if code == "_AUTHENTICATION":
         user = settings.get("sasl.username", "")
         return f"the broker refuses the user '{user}' or its password ({settings.get('sasl.mechanisms')}): {said}"
-    if code == "_SSL":
+    if code == "_SSL" or _is_tls_failure(found):
         return f"TLS fails: {said}"
     if code == "_RESOLVE":
         return f"the broker's name is not known: {said}"

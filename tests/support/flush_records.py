@@ -6,22 +6,29 @@ What it decides: the entities, and topics and a group that no other test has.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
 import fluxaorm as fx
 from fluxaorm import Entity, Field, UInt64
 from fluxaorm.engine import Engine
+from fluxaorm.plans.cache.functions import ANNOUNCE, CONFIRM, function_call
+from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.streams.async_record import AsyncRecord, RowChange, encode, headers_of, record_key
-from tests.support.insides import rename_async_flush
+from fluxaorm.plans.streams.effects import PublishRecords
+from tests.support.insides import call_in_redis, rename_async_flush
 from tests.support.kafka_brokers import Kafka
 from tests.support.redis_servers import RedisServer
 from tests.support.shells import Shell
 from tests.support.sql_servers import Database
 from tests.support.waiting import wait_until
+
+if TYPE_CHECKING:
+    from confluent_kafka import Producer
 
 
 class CounterEntity(Entity, redis_cache=True, soft_delete=True):
@@ -53,7 +60,7 @@ class Flushes:
     topic: str
     failed_topic: str
     group: str
-    redis_namespace: str
+    valkey: RedisServer
     signing_key: str = ""
     tokens: Iterator[int] = field(default_factory=itertools.count)
     consumers: list[Any] = field(default_factory=list[Any])
@@ -63,6 +70,13 @@ class Flushes:
         """Of the database."""
         [(value,)] = self.database.execute("SELECT value FROM _fluxa_meta")
         return str(value)
+
+    @cached_property
+    def producer(self) -> Producer:
+        """A client past the code under test, which is ready at once."""
+        from confluent_kafka import Producer
+
+        return Producer({"bootstrap.servers": self.kafka.bootstrap, "linger.ms": 0})
 
     def record(self, *changes: RowChange, table: str = TABLE, **different: Any) -> AsyncRecord:
         """A record as a flush makes it, whose keys are the rows'."""
@@ -82,16 +96,36 @@ class Flushes:
     @property
     def row_prefix(self) -> str:
         """What the cache keys of counters begin with."""
-        return f"fx:{self.redis_namespace}:{TABLE}:"
+        return f"fx:{self.valkey.namespace}:{TABLE}:"
 
-    def publish(self, *records: AsyncRecord, partition: int | None = 0, value: bytes | None = None) -> None:
-        """Store records in one transaction each, as flushes do; ``value``: in the place of one's own bytes."""
-        ctx = self.shell.context(self.engine)
+    def publish(self, *records: AsyncRecord, partition: int = 0, value: bytes | None = None) -> None:
+        """Store records; ``value``: in the place of one's own bytes."""
         for record in records:
             body = encode(record) if value is None else value
-            headers: Mapping[str, bytes | None] = {**headers_of(record, body, self.signing_key)}
-            sent = fx.KafkaRecord(self.topic, record_key([record.table]), body, headers, partition)
-            self.shell.do(self.engine.kafka().produce_sync(ctx, sent))
+            headers: dict[str, Any] = {**headers_of(record, body, self.signing_key)}
+            self.producer.produce(self.topic, body, record_key([record.table]), partition, headers=headers)
+        assert 0 == self.producer.flush(30)
+
+    def publish_together(self, *records: AsyncRecord) -> None:
+        """Store records in one transaction of Kafka's."""
+        ctx = self.shell.context(self.engine)
+        sent = [fx.KafkaRecord(self.topic, b"key", encode(each), headers_of(each, encode(each))) for each in records]
+        self.shell.do(ctx._run(_published_plan(sent)))
+
+    def leave(self, ctx: Any, key: str, record: AsyncRecord, offset: int) -> None:
+        """Leave a record's entry in Redis, as the flush does that published it."""
+        announce = function_call(ANNOUNCE, key, record.token, 30_000)
+        identity = self.shell.do(call_in_redis(ctx, announce)).values[0]
+        confirm = function_call(CONFIRM, key, record.token, identity, 0, offset, b"")
+        assert [1] == self.shell.do(call_in_redis(ctx, confirm)).values
+
+    def rewind(self, offset: int) -> None:
+        """Let the group begin at an offset of partition 0 once more."""
+        from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+
+        asked = ConsumerGroupTopicPartitions(self.group, [TopicPartition(self.topic, 0, offset)])
+        [job] = self.kafka.admin.alter_consumer_group_offsets([asked]).values()
+        job.result(30)
 
     def consumer(self, **options: Any) -> Any:
         """One that is closed when the test ends."""
@@ -156,6 +190,10 @@ class Flushes:
         return found
 
 
+def _published_plan(records: Sequence[fx.KafkaRecord]) -> Plan[None]:
+    _ = yield from PublishRecords("default", records, "test")
+
+
 OpenFlushes: TypeAlias = "Callable[..., Flushes]"
 
 
@@ -193,7 +231,7 @@ def open_flushes(mariadb_database: Database, valkey: RedisServer, kafka: Kafka, 
                 alter.exec(ctx)
         topic, failed, group = names
         key = options.get("signing_key", "")
-        flushes = Flushes(engine, shell, kafka, mariadb_database, topic, failed, group, valkey.namespace, key)
+        flushes = Flushes(engine, shell, kafka, mariadb_database, topic, failed, group, valkey, key)
         opened.append(flushes)
         return flushes
 

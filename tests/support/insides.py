@@ -112,6 +112,6 @@ def rename_async_flush(engine: Any, topic: str, failed_topic: str, group: str) -
     state.topic, state.failed_topic, state.group = topic, failed_topic, group
 
 
-def call_in_redis(engine: Any, ctx: Any, *commands: Any) -> Any:
+def call_in_redis(ctx: Any, *commands: Any) -> Any:
     """Run functions of the library's own on the default Redis pool; their replies, or a coroutine of them."""
     return ctx._run(redis_plan("default", commands))

@@ -71,7 +71,9 @@ class Announcement:
         del self._marks[pool]
 
     def _renewed_plan(self, pool: str) -> Plan[bool]:
-        for commands in _trips([function_call(RENEW, mark.key, mark.token, INTENT_MS) for mark in self._marks[pool]]):
+        for commands in _trips(
+            [function_call(RENEW, mark.key, mark.token, INTENT_MS) for mark in self._marks.get(pool, ())]
+        ):
             if self._ended:
                 break
             _raise_refused((yield from redis_plan(pool, commands)).values)

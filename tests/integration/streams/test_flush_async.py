@@ -326,3 +326,17 @@ def test_an_entity_with_a_version_is_refused(open_app: OpenApp) -> None:
         app.do(ctx.flush_async(True))
 
     assert [] == app.records()
+
+
+def test_the_query_log_shows_what_is_published(open_app: OpenApp) -> None:
+    """Who looks why a request was slow sees the broker beside the databases."""
+    app = open_app()
+    ctx = app.context()
+    told: list[fx.QueryLogEntry] = []
+    app.do(app.provider(PlainEntity).new(ctx, text="a"))
+    ctx.register_query_logger(lambda _, entry: told.append(entry))
+
+    app.do(ctx.flush_async(True))
+
+    published = [entry for entry in told if entry.operation == "PUBLISH"]
+    assert [("kafka", "events")] == [(entry.store, entry.pool) for entry in published]

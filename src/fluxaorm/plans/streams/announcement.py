@@ -7,7 +7,7 @@ it was put. Where it is not, a reader may see the row as it was, so the flush mu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,6 +19,7 @@ from fluxaorm.plans.state.keys import INTENT_MS
 
 if TYPE_CHECKING:
     from fluxaorm.plans.cache.intents import Intents
+    from fluxaorm.plans.state.bound_entity import BoundEntity
     from fluxaorm.plans.state.engine_port import EnginePort
     from fluxaorm.plans.streams.async_changes import Outgoing
 
@@ -37,6 +38,7 @@ class Announcement:
     def __init__(self, engine: EnginePort, told: Intents, records: Sequence[Outgoing]) -> None:
         self._engine = engine
         self._told = told
+        self._records = records
         self._marks: dict[str, list[_Mark]] = {}
         """By Redis pool."""
         for number, record in enumerate(records):
@@ -64,6 +66,15 @@ class Announcement:
                     raise CacheUnavailableError(message, pool=pool) from error
                 self._leave(pool)
         self._told.evict_local()
+
+    def servers(self) -> Mapping[tuple[str, str, bytes], BoundEntity]:
+        """(Redis pool, what its mark keys begin with, server) of all that were told, each with an entity there."""
+        found: dict[tuple[str, str, bytes], BoundEntity] = {}
+        for pool, servers in self._servers.items():
+            for mark, server in zip(self._marks[pool], servers, strict=True):
+                binding = self._records[mark.record].binding
+                found[pool, binding.mark_prefix, server] = binding
+        return found
 
     def _leave(self, pool: str) -> None:
         """Go on without this pool."""

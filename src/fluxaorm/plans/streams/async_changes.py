@@ -67,7 +67,7 @@ class _Draft:
 class Outgoing:
     """A record as it is published."""
 
-    mysql_pool: str
+    binding: BoundEntity
     token: str
     kafka: KafkaRecord
     payloads: Mapping[tuple[str, str], bytes]
@@ -216,7 +216,7 @@ def _made(draft: _Draft, items: Sequence[_Item], terms: RecordTerms, token: str)
     )
     value = encode(record)
     headers = headers_of(record, value, terms.signing_key)
-    return Outgoing(pool, token, KafkaRecord(terms.topic, draft.kafka_key, value, headers), payloads)
+    return Outgoing(draft.binding, token, KafkaRecord(terms.topic, draft.kafka_key, value, headers), payloads)
 
 
 def _payloads(items: Sequence[_Item]) -> dict[tuple[str, str], bytes]:

@@ -39,6 +39,8 @@ class AsyncFlushState:
         self.group = async_flush_group(namespace)
         self.marked: set[tuple[str, str, bytes]] = set()
         """(Redis pool, what its mark keys begin with, server) of the servers that are known to have their mark."""
+        self.marks_tried: dict[tuple[str, str, bytes], float] = {}
+        """The same of those that have none yet -> when a flush asked last, in monotonic seconds."""
         self.foreign_keys_asked: set[str] = set()
         """MySQL pools whose foreign keys are known, because they were asked for."""
         self._info: TopicInfo | None = None

@@ -16,13 +16,16 @@ from fluxaorm.errors import (
     AsyncFlushUnknownError,
     ContextMisuseError,
     KafkaError,
+    MySQLError,
     NotSupportedError,
     PostCommitError,
+    RedisError,
     ReentrantFlushError,
     described,
 )
 from fluxaorm.plans.cache.intents import Intents
 from fluxaorm.plans.cache.pauses import pauses
+from fluxaorm.plans.cache.server_marks import ServerMark
 from fluxaorm.plans.commits.transactions import transaction_of
 from fluxaorm.plans.effects import FetchRows, Plan, Sleep
 from fluxaorm.plans.flush.flush import chosen_plan, lift_chosen_ids_plan, make_stale, ordered_plan
@@ -41,6 +44,8 @@ if TYPE_CHECKING:
     from fluxaorm.plans.state.bound_entity import BoundEntity
     from fluxaorm.plans.writes.entity_write import EntityWrite
 
+MARK_PAUSE = 1.0
+"""Seconds between two flushes that try to let a server have its mark."""
 _PUBLISHED = "the flush is published and will be applied"
 
 
@@ -177,6 +182,7 @@ def _published_plan(
     announcement = Announcement(engine, told, records)
     try:
         yield from announcement.announce_plan()
+        yield from _mark_plan(unit_of_work, state, announcement)
     except BaseException:
         yield from announcement.withdraw_plan()
         raise
@@ -185,7 +191,7 @@ def _published_plan(
     try:
         unconfirmed, failures = yield from announcement.confirm_plan(places)
         if unconfirmed:
-            waited = [(records[number].mysql_pool, *places[number]) for number in sorted(unconfirmed)]
+            waited = [(records[number].binding.mysql_pool, *places[number]) for number in sorted(unconfirmed)]
             yield from _applied_plan(unit_of_work, state, waited, failures)
     except PostCommitError:
         raise
@@ -195,6 +201,25 @@ def _published_plan(
         announcement.confirm_in_background(places)
         error.add_note(f"{_PUBLISHED}, and its entities are clean; some readers may see the rows as they were before")
         raise
+
+
+def _mark_plan(unit_of_work: UnitOfWork, state: AsyncFlushState, announcement: Announcement) -> Plan[None]:
+    """Let servers have their mark where nothing is waited for, as on the first day.
+
+    Else readers would have to wait for this flush to be applied before they may take a server at its word.
+    """
+    engine = unit_of_work._engine
+    for known, binding in announcement.servers().items():
+        now = engine.monotonic()
+        if known in state.marked or now - state.marks_tried.get(known, -MARK_PAUSE) < MARK_PAUSE:
+            continue
+        state.marks_tried[known] = now
+        pool, _, server = known
+        try:
+            _ = yield from ServerMark(state, binding, pool, server).set_plan()
+        except (KafkaError, MySQLError, RedisError):
+            # it was worth a try: readers ask by themselves
+            continue
 
 
 def _places_plan(

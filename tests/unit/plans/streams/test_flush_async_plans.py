@@ -27,7 +27,7 @@ from fluxaorm.plans.streams.async_record import AsyncRecord, RowChange, decode, 
 from fluxaorm.plans.streams.async_state import AsyncFlushState
 from fluxaorm.plans.streams.effects import PublishRecords
 from fluxaorm.plans.streams.flush_async import flush_async_plan
-from fluxaorm.plans.streams.topic_effects import DescribeTopic, TopicInfo
+from fluxaorm.plans.streams.topic_effects import DescribeTopic, HighWatermarks, TopicInfo
 from fluxaorm.plans.writes.flush_work import FlushResult
 from fluxaorm.plans.writes.order.foreign_keys import ForeignKey
 from tests.support.insides import pending
@@ -47,6 +47,7 @@ def known_world(redis: Any = "on", **options: Any) -> World:
     state = AsyncFlushState("events", AsyncFlushOptions(**options))
     state.foreign_keys_asked.add("default")
     state.databases["default"] = "db1"
+    state.marked.add(("default", world.identity_map.binding.mark_prefix, SERVER))
     world.engine.async_flush = state
     return world
 
@@ -109,6 +110,7 @@ def test_databases_are_asked_once() -> None:
         asked,
         (FetchRows, [(b"db2",)]),
         ANNOUNCED,
+        (RedisRoundTrip, replies(b"1")),
         PUBLISHED,
         CONFIRMED,
     )
@@ -386,6 +388,51 @@ def test_markers_are_renewed_while_the_publish_is_under_way() -> None:
     assert [] == world.engine.held
     with pytest.raises(StopIteration):
         plan.send(replies(1))
+
+
+# the mark of the server
+
+
+def unmarked_world() -> World:
+    world = known_world()
+    world.engine.async_flush.marked.clear()
+    changed(world)
+    return world
+
+
+def test_a_server_gets_its_mark_where_nothing_is_on_its_way() -> None:
+    """On the first day nothing can have been missed, and readers need not wait for the first flush."""
+    world = unmarked_world()
+
+    _, effects = run(
+        flush_async_plan(world.unit_of_work, True),
+        ANNOUNCED,
+        (RedisRoundTrip, replies(None)),
+        (HighWatermarks, {0: 0}),
+        (RedisRoundTrip, replies(b"OK")),
+        PUBLISHED,
+        CONFIRMED,
+    )
+
+    assert ["SET", b"1"] == [words(effects[3])[0], words(effects[3])[2]]
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [(RedisRoundTrip, DOWN)],
+        [(RedisRoundTrip, replies(None)), (HighWatermarks, KafkaUnavailableError("no broker"))],
+        [(RedisRoundTrip, replies(None)), (HighWatermarks, {0: 9}), TOPIC, (FetchRows, [])],
+    ],
+    ids=["Redis is down", "brokers are down", "something is on its way"],
+)
+def test_a_mark_that_cannot_be_set_at_once_is_left_to_readers(answers: Any) -> None:
+    """A flush waits for nobody else's, nor asks each time."""
+    world = unmarked_world()
+
+    run(flush_async_plan(world.unit_of_work, True), ANNOUNCED, *answers, PUBLISHED, CONFIRMED)
+    changed(world, 2)
+    run(flush_async_plan(world.unit_of_work, True), ANNOUNCED, PUBLISHED, CONFIRMED)
 
 
 # refusals

@@ -17,7 +17,7 @@ Column types are aliases of ``Annotated``, of which ``help()`` knows nothing:
 =============================  ================================================
 """
 
-from fluxaorm.alters import Alter, Finding, split_alters
+from fluxaorm.alters import Alter, Finding, KafkaAlter, split_alters
 from fluxaorm.codegen import generate
 from fluxaorm.config import (
     Config,
@@ -132,6 +132,7 @@ from fluxaorm.options import (
 )
 from fluxaorm.plans.effects import ExecResult, QueryRows
 from fluxaorm.plans.state.tracked import Change
+from fluxaorm.plans.streams.kafka_alters import get_kafka_alters
 from fluxaorm.plans.streams.records import FailedPartition, Fetches, KafkaRecord
 from fluxaorm.plans.tables.alters import get_all_alters, get_alters
 from fluxaorm.plans.writes.flush_work import FlushResult
@@ -220,6 +221,7 @@ __all__ = [
     "Int32",
     "Int64",
     "Json",
+    "KafkaAlter",
     "KafkaBackpressureError",
     "KafkaConsumerGroup",
     "KafkaError",
@@ -282,6 +284,7 @@ __all__ = [
     "generate",
     "get_all_alters",
     "get_alters",
+    "get_kafka_alters",
     "max_",
     "min_",
     "or_",

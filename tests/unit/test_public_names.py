@@ -31,7 +31,7 @@ QUERY = {
 ERROR = {"add_note", "args", "errno", "pool", "reason", "statement", "with_traceback"}
 ALTER = {
     "algorithm", "broken", "copies", "description", "entity", "exec", "kind", "kinds", "pool", "precheck", "reason",
-    "safety", "sql", "statements", "table",
+    "safety", "sql", "statements", "store", "table", "target",
 }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ LOCK_TIMEOUT: Final = 10.0
 """Seconds; while an ALTER waits for a table, everybody who comes after it waits too."""
 
 Safety: TypeAlias = Literal["safe", "destructive", "manual"]
+Store: TypeAlias = Literal["mysql", "kafka"]
 Kind: TypeAlias = Literal[
     "create_table",
     "add_column",
@@ -33,6 +34,11 @@ Kind: TypeAlias = Literal[
     "drop_index",
     "drop_column",
     "drop_table",
+    "create_topic",
+    "change_topic",
+    "add_partitions",
+    "delete_topic",
+    "delete_consumer_group",
 ]
 
 
@@ -84,7 +90,7 @@ class Alter:
     entity: str | None
     """Name of the entity, or None when no entity owns the table."""
     table: str
-    """Its name in the database."""
+    """Its name in the database; "" for what is no table."""
     kind: Kind
     """Of its weightiest change; ``kinds`` has them all."""
     safety: Safety
@@ -106,6 +112,16 @@ class Alter:
     """The single column of the table's primary key."""
     _plans: AlterPlans | None = field(default=None, repr=False, compare=False)
     """How it is run; given by whoever made it."""
+
+    @property
+    def store(self) -> Store:
+        """The kind of store that it changes: ``mysql``, SQLite in the place of it too, or ``kafka``."""
+        return "mysql"
+
+    @property
+    def target(self) -> str:
+        """The name of what it changes: of a table, a topic or a consumer group."""
+        return self.table
 
     @property
     def copies(self) -> bool:
@@ -134,16 +150,20 @@ class Alter:
     ) -> Any:
         """Run it. ``allow_destructive`` must be True for a destructive one.
 
-        ``lock_timeout``: seconds to wait for the table while somebody else uses it; SQLite waits as its pool does.
-        Raises AlterError for a destructive one without ``allow_destructive``, for a manual one and when the user lacks
-        a right, AlterRowsError when rows are in its way, AlterLockedError when the table was not free in time,
-        CommitUnknownError when the connection was lost meanwhile, MySQLError when the server refuses otherwise,
-        ContextMisuseError inside ``ctx.transaction()``: it would wait for what the transaction has read.
+        ``lock_timeout``: seconds to wait for the table while somebody else uses it; SQLite waits as its pool does, and
+        Kafka does not wait for users. Raises AlterError for a destructive one without ``allow_destructive``, for a
+        manual one, when the user lacks a right, when Kafka refuses it and for a consumer group with members,
+        AlterRowsError when rows are in its way, AlterLockedError when the table was not free in time,
+        CommitUnknownError when the connection was lost meanwhile, MySQLError or KafkaError when the server refuses
+        otherwise or does not answer, ContextMisuseError inside ``ctx.transaction()``: it would wait for what the
+        transaction has read, and is not undone with it.
         """
         _check_context("exec()", ctx)
         if ctx.in_transaction:
             raise ContextMisuseError(
-                f"{self.pool}.{self.table}: alters wait for transactions that use the table, so run it outside of one"
+                f"{self.pool}.{self.target}: alters wait for transactions that use the table, so run it outside of one"
+                if self.table
+                else f"{self.pool}.{self.target}: alters are not undone with a transaction, so run it outside of one"
             )
         return ctx._run(self._store.run(self, allow_destructive=allow_destructive, lock_timeout=lock_timeout))
 
@@ -154,8 +174,8 @@ class Alter:
     def precheck(self, ctx: BlockingContext | AwaitedContext) -> Any:
         """What it would lose, the rows that keep it from being made, and the triggers and views that it breaks.
 
-        Found by reading whole tables; nothing is changed. Empty when nothing is lost or broken and nothing is in the
-        way. Raises MySQLError.
+        Found by reading whole tables; of Kafka the records that a topic holds, and who is in a consumer group. Nothing
+        is changed. Empty when nothing is lost or broken and nothing is in the way. Raises MySQLError, KafkaError.
         """
         _check_context("precheck()", ctx)
         return ctx._run(self._store.precheck(self))

@@ -17,8 +17,8 @@ def may_run_after(alter: Alter, failed: Iterable[Alter]) -> bool:
 
 
 def _are_tied(one: Alter, other: Alter) -> bool:
-    same = one.table == other.table or one.table in other._neighbours or other.table in one._neighbours
-    return one.pool == other.pool and same
+    same = one.target == other.target or one.table in other._neighbours or other.table in one._neighbours
+    return (one.store, one.pool) == (other.store, other.pool) and same
 
 
 def was_needless(failed: Alter, coming: Sequence[Alter], pending: Sequence[Alter]) -> bool:
@@ -26,6 +26,10 @@ def was_needless(failed: Alter, coming: Sequence[Alter], pending: Sequence[Alter
 
     ``coming``: those that were to follow it; ``pending``: what the database still needs now.
     """
-    expected = {(alter.pool, alter.table, alter.description) for alter in coming}
-    left = (alter for alter in pending if (alter.pool, alter.table) == (failed.pool, failed.table))
-    return all((alter.pool, alter.table, alter.description) in expected for alter in left)
+    expected = {(_place(alter), alter.description) for alter in coming}
+    left = (alter for alter in pending if _place(alter) == _place(failed))
+    return all((_place(alter), alter.description) in expected for alter in left)
+
+
+def _place(alter: Alter) -> tuple[str, str, str]:
+    return alter.store, alter.pool, alter.target

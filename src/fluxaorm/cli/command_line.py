@@ -23,6 +23,7 @@ class Store(StrEnum):
     """What alters can be asked of."""
 
     MYSQL = "mysql"
+    KAFKA = "kafka"
 
 
 FEWEST_FLIGHTS = 10_000
@@ -163,30 +164,36 @@ def check(
 @app.command(epilog=_EPILOG)
 def alters(
     name: AppArgument = None,
-    store: Annotated[Store, typer.Option(help="The kind of store to look at.")] = Store.MYSQL,
+    store: Annotated[Store | None, typer.Option(help="Only this kind of store.", show_default="all")] = None,
     pool: Annotated[str | None, typer.Option(metavar="CODE", help="Only this pool.", show_default="all")] = None,
     apply: Annotated[bool, typer.Option("--apply", help="Run the safe ones.")] = False,
     allow_destructive: Annotated[
         bool, typer.Option("--allow-destructive", help="With --apply or --sql: those that may lose data, too.")
     ] = False,
     sql: Annotated[
-        Path | None, typer.Option("--sql", metavar="FILE", help="Write a new migration file for review.")
+        Path | None, typer.Option("--sql", metavar="FILE", help="Write a new migration file of MySQL for review.")
     ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Exit 1 when any is pending (after --apply: when any is left).")
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Bring the tables in line with the entities.
+    """Bring the tables in line with the entities, and Kafka's topics with those that are registered.
 
-    Prints the SQL that is pending, and what it would lose; runs nothing without --apply, and nothing that may lose data
-    without --allow-destructive.
+    Prints what is pending, as SQL where it is, and what it would lose; runs nothing without --apply, and nothing that
+    may lose data without --allow-destructive.
     """
     from fluxaorm.cli.commands import alters as alters_command
 
     with errors_as_exits():
         wishes = alters_command.AlterWishes(
-            pool=pool, apply=apply, allow_destructive=allow_destructive, sql=sql, check=check, json=json
+            store=None if store is None else store.value,
+            pool=pool,
+            apply=apply,
+            allow_destructive=allow_destructive,
+            sql=sql,
+            check=check,
+            json=json,
         )
         alters_command.run(name, wishes)
 

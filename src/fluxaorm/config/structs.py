@@ -120,9 +120,21 @@ class ConfigKafka(ConfigStruct, frozen=True, kw_only=True, rename=_camel):
     sasl_user: str = ""
     sasl_password: str = ""
     consumer_groups: Sequence[ConfigKafkaConsumerGroup] = ()
-    ignored_topics: Annotated[Sequence[str], Meta(description="topics that alters leave alone")] = ()
-    ignored_consumer_groups: Annotated[Sequence[str], Meta(description="consumer groups that alters leave alone")] = ()
+    ignored_topics: Annotated[Sequence[str], Meta(description="topics that unknownTopics: drop keeps; patterns")] = ()
+    ignored_consumer_groups: Annotated[
+        Sequence[str], Meta(description="consumer groups that unknownConsumerGroups: drop keeps; patterns")
+    ] = ()
     topics: Sequence[ConfigKafkaTopic] = ()
+    namespace: Annotated[
+        str, Meta(description="ends every name of the library in Kafka, so that applications may share brokers")
+    ] = ""
+    unknown_topics: Annotated[
+        Literal["", "drop"], Meta(description="what alters do with topics nobody registered; empty: leave them alone")
+    ] = ""
+    unknown_consumer_groups: Annotated[
+        Literal["", "drop"],
+        Meta(description="what alters do with consumer groups nobody registered; empty: leave them alone"),
+    ] = ""
 
 
 class ConfigAsyncFlush(ConfigStruct, frozen=True, kw_only=True, rename=_camel):

@@ -31,6 +31,7 @@ from fluxaorm.runners.timed_asyncio import TimedAsyncRunner
 from fluxaorm.runners.timed_sync import TimedSyncRunner
 
 if TYPE_CHECKING:
+    from fluxaorm.alters.kafka.wanted import WantedKafka
     from fluxaorm.entity.schema import EntitySchema
     from fluxaorm.observe.metrics import QueryMetrics
     from fluxaorm.observe.query_log import QueryLogEntry
@@ -69,6 +70,7 @@ class EngineCore:
         careless_redis_pools: frozenset[str],
         merging_pools: frozenset[str],
         async_flush: AsyncFlushState | None = None,
+        wanted_kafka: Mapping[str, WantedKafka] | None = None,
         metrics: Sequence[QueryMetrics] = (),
     ) -> None:
         """Take pools that are not connected yet, by their codes.
@@ -76,7 +78,8 @@ class EngineCore:
         ``databases``: MySQL pool code -> its database's name in cache keys; ``private_stores``: pairs of a MySQL and a
         Redis pool that are files of one directory; ``careless_redis_pools``: those whose ``on_write_failure`` is
         "proceed"; ``merging_pools``: MySQL pools whose id look-ups are merged on asyncio; ``async_flush``:
-        where asynchronous flushes go, None where they are not registered; ``metrics``: what every context reports to.
+        where asynchronous flushes go, None where they are not registered; ``wanted_kafka``: Kafka pool code -> the
+        topics and groups that are declared; ``metrics``: what every context reports to.
         """
         self.schemas = MappingProxyType(dict(schemas))
         self.mysql_pools = MappingProxyType(dict(mysql_pools))
@@ -92,6 +95,8 @@ class EngineCore:
         self.cache_outages = CacheOutages(time.monotonic)
         self.async_flush = async_flush
         """What is known of asynchronous flushes; None where they are not registered."""
+        self.wanted_kafka = MappingProxyType(dict(wanted_kafka or {}))
+        """What is declared of each Kafka pool, for alters."""
         self.metrics = tuple(metrics)
         self.query_loggers: tuple[Callable[[Any, QueryLogEntry], None], ...] = tuple(each.observe for each in metrics)
         """What hears of every query of each context that is made: metrics, and what ``enable_query_log`` adds."""

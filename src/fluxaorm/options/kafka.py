@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from msgspec import Meta, field
 
+from fluxaorm.errors import ConfigError
 from fluxaorm.options.base import TLS, Count, Options, Positive, Seconds
 
 Acks: TypeAlias = Literal[-1, 0, 1]
@@ -14,6 +16,9 @@ SaslMechanism: TypeAlias = Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"
 Partitions: TypeAlias = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 ReplicationFactor: TypeAlias = Annotated[int, Meta(ge=0, le=2**15 - 1)]
 OrUnlimited: TypeAlias = Annotated[int, Meta(ge=-1)]
+
+# Kafka takes '.' and '_' in names of topics for the same
+_NAMESPACE: Final = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 
 
 class KafkaPoolOptions(Options, frozen=True, kw_only=True):
@@ -33,11 +38,27 @@ class KafkaPoolOptions(Options, frozen=True, kw_only=True):
     sasl_mechanism: SaslMechanism = ""
     sasl_user: str = ""
     sasl_password: str = ""
+    namespace: str = ""
+    """Ends every name of the library in Kafka, so that applications may share brokers: up to 64 letters, digits and
+    '-', except "failed". With "shop" the topic of async flush is ``_fluxa_async_sql.shop``."""
     ignored_topics: Sequence[str] = ()
-    """Topics that belong to somebody else: alters leave them alone."""
+    """Topics that are kept with ``unknown_topics="drop"``: names, or patterns such as ``billing.*``."""
     ignored_consumer_groups: Sequence[str] = ()
-    """Consumer groups that belong to somebody else: alters leave them alone."""
+    """The same for consumer groups."""
+    unknown_topics: Literal["", "drop"] = ""
+    """What alters do with topics that nobody registered; empty: leave them alone. ``drop``: delete them, which is
+    destructive. Only in pools with a registered topic, and never those of Kafka, Kafka Connect or the library."""
+    unknown_consumer_groups: Literal["", "drop"] = ""
+    """The same for consumer groups."""
     tls: TLS = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.namespace and (not _NAMESPACE.fullmatch(self.namespace) or self.namespace == "failed"):
+            raise ConfigError(
+                f"KafkaPoolOptions.namespace: {self.namespace!r} is no namespace; use up to 64 letters, digits and '-' "
+                "and not 'failed', which would be mistaken for the topic of failed writes"
+            )
 
 
 class DeadLetter(Options, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ from fluxaorm.plans.streams.async_state import AsyncFlushState
 from fluxaorm.pools import make_kafka_pool, make_redis_pool, make_sql_pool
 from fluxaorm.registry.checks import static_problems
 from fluxaorm.registry.kafka_checks import not_flushed_asynchronously
+from fluxaorm.registry.kafka_declarations import wanted_kafka
 from fluxaorm.registry.registrations import MySQLRegistration, RedisRegistration, Registrations, by_code
 from fluxaorm.registry.servers import check_namespaces, check_servers
 from fluxaorm.registry.unbuilt import kept_addresses, unbuilt
@@ -97,6 +98,7 @@ def _made_engine(registered: Registrations, schemas: Mapping[str, EntitySchema])
         ),
         merging_pools=frozenset(code for code, pool in mysql.items() if pool.options.coalesce),
         async_flush=_async_flush(registered),
+        wanted_kafka=wanted_kafka(registered),
         metrics=registered.metrics,
     )
     caches = by_code(registered.local_caches)
@@ -114,7 +116,7 @@ def _made_engine(registered: Registrations, schemas: Mapping[str, EntitySchema])
 def _async_flush(registered: Registrations) -> AsyncFlushState | None:
     for flush in registered.async_flushes:
         options = by_code(registered.kafka)[flush.kafka_pool].options
-        return AsyncFlushState(flush.kafka_pool, flush.options, getattr(options, "namespace", ""))
+        return AsyncFlushState(flush.kafka_pool, flush.options, options.namespace)
     return None
 
 

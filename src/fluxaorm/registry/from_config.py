@@ -139,6 +139,9 @@ def _register_kafka(registry: PoolRegistry, pool: ConfigKafka) -> None:
         sasl_password=pool.sasl_password,
         ignored_topics=tuple(pool.ignored_topics),
         ignored_consumer_groups=tuple(pool.ignored_consumer_groups),
+        namespace=pool.namespace,
+        unknown_topics=pool.unknown_topics,
+        unknown_consumer_groups=pool.unknown_consumer_groups,
     )
     registry.register_kafka(pool.brokers, pool.code, options)
     for group in pool.consumer_groups:

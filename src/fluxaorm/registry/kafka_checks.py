@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from fluxaorm.addresses import SQLiteAddress
+from fluxaorm.alters.kafka.nobodys import OUR_PREFIXES
+from fluxaorm.alters.kafka.setting_values import number_of
 from fluxaorm.entity.schema import EntitySchema
 from fluxaorm.options import ClickhouseTable, KafkaConsumerGroup, KafkaTopic
 from fluxaorm.registry.registrations import Registrations, by_code, unknown_pool
@@ -15,7 +17,7 @@ from fluxaorm.registry.registrations import Registrations, by_code, unknown_pool
 _TOPIC = re.compile(r"[A-Za-z0-9_.-]{1,249}", re.ASCII)
 DEFAULT_SESSION_MS: Final = 45_000
 DEFAULT_REBALANCE_MS: Final = 300_000
-_OWN_PREFIXES = ("__", "_fluxa_", "_dlq_")
+_OWN_PREFIXES = ("__", *OUR_PREFIXES)
 
 
 def kafka_problems(registered: Registrations, schemas: Mapping[str, EntitySchema]) -> Iterator[str]:
@@ -57,6 +59,16 @@ def _topic_problems(registered: Registrations) -> Iterator[str]:
         if problem := _name_problem(topic.name):
             yield f"{where}: {problem}"
         yield from _setting_problems(where, topic)
+    yield from _alike_names(registered)
+
+
+def _alike_names(registered: Registrations) -> Iterator[str]:
+    """Brokers name their metrics by topics, with '.' for '_', and refuse a second topic with a name."""
+    first: dict[tuple[str, str], str] = {}
+    for topic in registered.topics:
+        other = first.setdefault((topic.pool, topic.name.replace(".", "_")), topic.name)
+        if other != topic.name:
+            yield f"Kafka topic '{topic.name}': to Kafka '.' and '_' are the same, and '{other}' is there; rename one"
 
 
 def _name_problem(name: str) -> str:
@@ -71,7 +83,8 @@ def _setting_problems(where: str, topic: KafkaTopic) -> Iterator[str]:
     both = sorted(set(topic.configs) & set(topic.arguments))
     for name in both:
         yield f"{where}: '{name}' is given as an argument and in configs; give it once"
-    if topic.min_insync_replicas and topic.replication_factor and topic.min_insync_replicas > topic.replication_factor:
+    in_sync = number_of(topic.settings.get("min.insync.replicas", "")) or 0
+    if 0 < topic.replication_factor < in_sync:
         yield f"{where}: min_insync_replicas is more than replication_factor: nothing could be written"
 
 

@@ -54,8 +54,6 @@ def _given(options: msgspec.Struct) -> Iterator[str]:
 def _declarations(registered: Registrations) -> Iterator[str]:
     for table in registered.clickhouse_tables:
         yield f"ClickHouse table '{table.name}': register_clickhouse_table() {_NOTHING}"
-    for topic in registered.topics:
-        yield f"Kafka topic '{topic.name}': register_kafka_topic() {_NOTHING}"
     for group in registered.consumer_groups:
         for name in GROUP_OPTIONS:
             if getattr(group, name):

@@ -16,6 +16,7 @@ from fluxaorm.errors import FluxaError
 from fluxaorm.plans.streams.effects import (
     CommitOffsets,
     EnqueueRecord,
+    KafkaEffect,
     Outcome,
     PollRecords,
     ProduceRecords,
@@ -25,8 +26,10 @@ from fluxaorm.plans.streams.flush_effects import FLUSH_MEMBER_EFFECTS, FlushMemb
 from fluxaorm.plans.streams.records import Fetches, KafkaRecord
 from fluxaorm.plans.streams.topic_effects import DescribeTopic, HighWatermarks
 from fluxaorm.pools.kafka.deliveries import Batch, Callback
+from fluxaorm.runners.kafka_admin import ADMIN_PERFORMERS, perform_admin
 from fluxaorm.runners.kafka_sync import (
     NOT_ACKNOWLEDGED,
+    admin_seconds,
     flush_member_of,
     high_watermarks_of,
     kafka_pool_of,
@@ -62,6 +65,7 @@ class AsyncKafka:
             DescribeTopic: lambda effect, _shield: self._ask(topic_info_of, effect),
             HighWatermarks: lambda effect, _shield: self._ask(high_watermarks_of, effect),
             **dict.fromkeys(FLUSH_MEMBER_EFFECTS, self._ask_member),
+            **dict.fromkeys(ADMIN_PERFORMERS, self._administer),
         }
 
     def _pool(self, code: str) -> KafkaPool:
@@ -128,6 +132,9 @@ class AsyncKafka:
 
     async def _ask(self, ask: Callable[[KafkaPool, str, float], Any], effect: DescribeTopic | HighWatermarks) -> Any:
         return await asyncio.to_thread(ask, self._pool(effect.pool), effect.topic, pool_timeout(self._limit))
+
+    async def _administer(self, effect: KafkaEffect[Any], _shield: Shield) -> Any:
+        return await asyncio.to_thread(perform_admin, self._pool(effect.pool), effect, admin_seconds(self._limit))
 
     async def _commit(self, effect: CommitOffsets, shield: Shield) -> None:
         if self._limit is not None:

@@ -15,6 +15,7 @@ from fluxaorm.errors import FluxaError, UnknownPoolError
 from fluxaorm.plans.streams.effects import (
     CommitOffsets,
     EnqueueRecord,
+    KafkaEffect,
     Outcome,
     PollRecords,
     ProduceRecords,
@@ -24,6 +25,7 @@ from fluxaorm.plans.streams.flush_effects import FLUSH_MEMBER_EFFECTS, FlushMemb
 from fluxaorm.plans.streams.records import Fetches
 from fluxaorm.plans.streams.topic_effects import DescribeTopic, HighWatermarks, TopicInfo
 from fluxaorm.pools.kafka.deliveries import Batch, Callback
+from fluxaorm.runners.kafka_admin import ADMIN_PERFORMERS, ADMIN_SECONDS, perform_admin
 
 if TYPE_CHECKING:
     from fluxaorm.plans.streams.records import KafkaRecord
@@ -56,6 +58,7 @@ class SyncKafka:
             DescribeTopic: lambda effect: self._ask(topic_info_of, effect),
             HighWatermarks: lambda effect: self._ask(high_watermarks_of, effect),
             **dict.fromkeys(FLUSH_MEMBER_EFFECTS, self._ask_member),
+            **dict.fromkeys(ADMIN_PERFORMERS, self._administer),
         }
 
     def _pool(self, code: str) -> KafkaPool:
@@ -114,6 +117,9 @@ class SyncKafka:
         seconds = pool_timeout(self._limit)
         return ask(self._pool(effect.pool), effect.topic, seconds)
 
+    def _administer(self, effect: KafkaEffect[Any]) -> Any:
+        return perform_admin(self._pool(effect.pool), effect, admin_seconds(self._limit))
+
     def _commit(self, effect: CommitOffsets) -> None:
         if self._limit is not None:
             _ = self._limit.check()
@@ -155,6 +161,11 @@ def high_watermarks_of(pool: KafkaPool, topic: str, seconds: float) -> Mapping[i
 def pool_timeout(limit: TimeLimit | None) -> float:
     """Seconds that a question to the brokers may take. DeadlineExceededError."""
     return LONGEST_QUESTION if limit is None else min(LONGEST_QUESTION, limit.check())
+
+
+def admin_seconds(limit: TimeLimit | None) -> float:
+    """The same for a question of alters, or a change."""
+    return ADMIN_SECONDS if limit is None else min(ADMIN_SECONDS, limit.check())
 
 
 def member_of(effect: PollRecords | CommitOffsets) -> KafkaMember:

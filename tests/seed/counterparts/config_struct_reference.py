@@ -19,6 +19,8 @@ assert 10 == len(structs)
 for name, body in structs:
     ours = getattr(fx, name.replace("ConfigMysql", "ConfigMySQL"))
     fields = [_snake(line.split()[0]) for line in body.splitlines()]
-    beyond = ("debezium_connect", "driver", "unknown_tables")
+    beyond = (
+        "debezium_connect", "driver", "namespace", "unknown_consumer_groups", "unknown_tables", "unknown_topics",
+    )  # fmt: skip
     of_async_flush = ("order_by", "signing_key", "accepted_keys", "pending_timeout", "unknown_grace")
     assert fields == [field for field in ours.__struct_fields__ if field not in (*beyond, *of_async_flush)]

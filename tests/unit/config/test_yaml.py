@@ -65,6 +65,9 @@ events:
          autoCommitIntervalMs: 4}
     ignoredTopics: [legacy-topic]
     ignoredConsumerGroups: [legacy-group]
+    unknownTopics: drop
+    unknownConsumerGroups: drop
+    namespace: shop
     topics:
       - {name: orders, partitions: 6, replicationFactor: 3, configs: {retention.ms: "5"}}
 asyncFlush: {kafkaPool: events, topicPartitions: 6, orderBy: row, signingKey: new, acceptedKeys: [old],
@@ -137,6 +140,9 @@ def test_every_key_of_the_yaml_has_its_place_in_the_config() -> None:
                 ],
                 ignored_topics=["legacy-topic"],
                 ignored_consumer_groups=["legacy-group"],
+                unknown_topics="drop",
+                unknown_consumer_groups="drop",
+                namespace="shop",
                 topics=[
                     ConfigKafkaTopic(name="orders", partitions=6, replication_factor=3, configs={"retention.ms": "5"})
                 ],

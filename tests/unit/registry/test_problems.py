@@ -137,6 +137,9 @@ def _(registry: Registry) -> None:
     registry.register_kafka_topic(KafkaTopic("_fluxa_async_sql", "events"))
     registry.register_kafka_topic(KafkaTopic("a", "events", retention_ms=5, configs={"retention.ms": "6"}))
     registry.register_kafka_topic(KafkaTopic("b", "events", replication_factor=2, min_insync_replicas=3))
+    registry.register_kafka_topic(KafkaTopic("c", "events", replication_factor=1, configs={"min.insync.replicas": "2"}))
+    registry.register_kafka_topic(KafkaTopic("new.orders", "events"))
+    registry.register_kafka_topic(KafkaTopic("new_orders", "events"))
 
 
 @case("Kafka: consumer groups")

@@ -39,7 +39,6 @@ def _registry() -> fx.Registry:
     registry.register_mysql("mysql://root:hunter2@127.0.0.1:1/db", options=options)
     registry.register_redis("127.0.0.1:1")
     registry.register_kafka(["127.0.0.1:1"])
-    registry.register_kafka_topic(fx.KafkaTopic("orders", "default"))
     registry.register_kafka_consumer_group(
         fx.KafkaConsumerGroup("g", "default", topics=["orders"], dead_letter=fx.DeadLetter())
     )
@@ -58,7 +57,6 @@ EXPECTED = [
     "MySQL pool 'default': MySQLOptions(max_replica_lag=)",
     "ClickHouse pool 'default': ClickhouseOptions(max_open_connections=)",
     "ClickHouse table 't': register_clickhouse_table()",
-    "Kafka topic 'orders': register_kafka_topic()",
     "Kafka consumer group 'g': KafkaConsumerGroup(dead_letter=)",
     "Debezium of Kafka pool 'default': register_debezium_connect_url()",
     "DocumentEntity: redis_search=",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from fluxaorm.alters import Alter, Finding, may_run_after, was_needless
 from fluxaorm.context import Context
-from fluxaorm.errors import FluxaError, MySQLConnectionError
+from fluxaorm.errors import FluxaError, KafkaUnavailableError, MySQLConnectionError
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class AlterOutcome:
 
 
 def looked_into(ctx: Context, alters: Sequence[Alter]) -> list[Known]:
-    """The alters with what those that are not safe would lose. Reads tables, changes nothing. Raises MySQLError."""
+    """The alters with what those that are not safe would lose. Changes nothing. Raises MySQLError, KafkaError."""
     return [Known(alter, tuple(alter.precheck(ctx)) if alter.safety == "destructive" else ()) for alter in alters]
 
 
@@ -62,10 +62,10 @@ def apply(
     ``ask_again`` gives what is pending after a failure, since part of an alter may have been done.
     """
     outcome = AlterOutcome()
-    lost: set[str] = set()
+    lost: set[tuple[str, str]] = set()
     for at, alter in enumerate(alters):
         allowed = alter.safety == "safe" or (allow_destructive and alter.safety == "destructive")
-        if not allowed or alter.pool in lost or not may_run_after(alter, outcome.failed):
+        if not allowed or (alter.store, alter.pool) in lost or not may_run_after(alter, outcome.failed):
             outcome.left.append(Known(alter))
             continue
         known = Known(alter)
@@ -77,8 +77,8 @@ def apply(
             outcome.left += map(Known, alters[at:])
             break
         except FluxaError as error:
-            if isinstance(error, MySQLConnectionError):
-                lost.add(alter.pool)
+            if isinstance(error, MySQLConnectionError | KafkaUnavailableError):
+                lost.add((alter.store, alter.pool))
             _note_failure(outcome, known, error, alters[at + 1 :], ask_again)
         else:
             outcome.applied.append(known)

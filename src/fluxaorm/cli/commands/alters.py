@@ -1,4 +1,4 @@
-"""``fluxaorm alters``: what the tables lack, as a list or a migration file, and running it.
+"""``fluxaorm alters``: what the stores lack, as a list or a migration file, and running it.
 
 Runs nothing unless it is told to, and nothing that may lose data unless it is told that as well.
 """
@@ -27,6 +27,7 @@ from fluxaorm.cli.terminal import lines
 class AlterWishes:
     """What the command was told."""
 
+    store: str | None = None
     pool: str | None = None
     apply: bool = False
     allow_destructive: bool = False
@@ -40,21 +41,32 @@ class AlterWishes:
             raise UsageError("--sql writes alters down for review and --apply runs them; choose one")
         if self.allow_destructive and not self.apply and self.sql is None:
             raise UsageError("--allow-destructive says what --apply may run or --sql writes out; add one of them")
+        if self.sql is not None and self.store not in (None, "mysql"):
+            raise UsageError(f"--sql writes a migration of MySQL, and alters of {self.store} are no SQL; leave one out")
         if self.sql is not None:
             refuse_existing(self.sql)
+
+    @property
+    def stores(self) -> tuple[str, ...]:
+        """The kinds of store that are looked at; a migration file is of MySQL only."""
+        if self.store is not None:
+            return (self.store,)
+        return ("mysql",) if self.sql is not None else ("mysql", "kafka")
 
 
 def run(name: str | None, wishes: AlterWishes) -> None:
     """Print the pending alters; run them, or write them to a file, when asked to.
 
     Exits 1 with ``check`` when any is left, and when some failed: then what was done, what failed and what is left is
-    said. Raises UsageError, PoolConnectError when a server does not answer, MySQLError when it cannot be asked.
+    said. Raises UsageError, PoolConnectError when a server does not answer, MySQLError or KafkaError when it cannot be
+    asked.
     """
     wishes.refuse_nonsense()
     with open_engine(name, connect=True) as engine, engine.new_context() as ctx:
+        _refuse_unknown_pool(engine, wishes)
 
         def pending() -> list[Alter]:
-            return _of_pool(engine, fx.get_alters(ctx), wishes.pool)
+            return _of_stores(ctx, wishes)
 
         alters = pending()
         if wishes.apply:
@@ -62,10 +74,11 @@ def run(name: str | None, wishes: AlterWishes) -> None:
         else:
             outcome = AlterOutcome(left=looked_into(ctx, alters))
         file = _written(engine, outcome, wishes)
+        matching = _all_matches(engine, wishes)
     if wishes.json:
         print(json_module.dumps(as_json(outcome, file), indent=2))
     else:
-        print("\n".join(as_text(outcome, applying=wishes.apply)))
+        print("\n".join(as_text(outcome, applying=wishes.apply, matching=matching)))
         if wishes.sql is not None:
             print(f"written to {file}" if file else "nothing to write")
     if outcome.failures:
@@ -73,10 +86,29 @@ def run(name: str | None, wishes: AlterWishes) -> None:
     sys.exit(FOUND if wishes.check and outcome.left else DONE)
 
 
-def _of_pool(engine: fx.Engine, alters: Sequence[Alter], pool: str | None) -> list[Alter]:
-    if pool is not None:
-        _ = engine._core.mysql_pool(pool)
-    return [alter for alter in alters if pool in (None, alter.pool)]
+def _refuse_unknown_pool(engine: fx.Engine, wishes: AlterWishes) -> None:
+    """UnknownPoolError when no store that is looked at has such a pool."""
+    core, pool = engine._core, wishes.pool
+    if pool is None or ("kafka" in wishes.stores and pool in core.kafka_pools):
+        return
+    _ = core.mysql_pool(pool) if "mysql" in wishes.stores else core.kafka_pool(pool)
+
+
+def _of_stores(ctx: fx.Context, wishes: AlterWishes) -> list[Alter]:
+    alters: list[Alter] = []
+    if "mysql" in wishes.stores:
+        alters += fx.get_alters(ctx)
+    if "kafka" in wishes.stores:
+        alters += fx.get_kafka_alters(ctx)
+    return [alter for alter in alters if wishes.pool in (None, alter.pool)]
+
+
+def _all_matches(engine: fx.Engine, wishes: AlterWishes) -> str:
+    """What is said when nothing is pending, of the stores that were looked at."""
+    declared = any(each.all_topics for each in engine._core.wanted_kafka.values())
+    topics = ["the topics match what is registered"] if "kafka" in wishes.stores and declared else []
+    tables = ["the tables match the entities"] if "mysql" in wishes.stores else []
+    return ", and ".join([*tables, *topics]) or "no topic is registered"
 
 
 def _written(engine: fx.Engine, outcome: AlterOutcome, wishes: AlterWishes) -> str | None:

@@ -23,9 +23,10 @@ def as_json(outcome: AlterOutcome, file: str | None) -> dict[str, Any]:
 
 
 def _as_json(known: Known) -> dict[str, Any]:
-    names = ("description", "reason", "pool", "entity", "table", "kind", "kinds", "safety", "sql")
+    names = ("description", "reason", "store", "pool", "entity", "table", "kind", "kinds", "safety", "sql")
     return {
         **{name: getattr(known.alter, name) for name in names},
+        "target": known.alter.target,
         "findings": [asdict(finding) for finding in known.findings],
     }
 
@@ -34,8 +35,8 @@ def _failure(failure: Failure) -> dict[str, Any]:
     return {**_as_json(failure.known), "error": failure.reason}
 
 
-def as_text(outcome: AlterOutcome, *, applying: bool) -> Iterator[str]:
-    """Lines. ``applying``: whether alters were to be run."""
+def as_text(outcome: AlterOutcome, *, applying: bool, matching: str) -> Iterator[str]:
+    """Lines. ``applying``: whether alters were to be run; ``matching``: what is said when none is pending."""
     for known in outcome.applied:
         yield from _shown("applied", known)
     for known in outcome.needless:
@@ -47,20 +48,23 @@ def as_text(outcome: AlterOutcome, *, applying: bool) -> Iterator[str]:
         yield ""
     for known in outcome.left:
         yield from _shown(known.alter.safety, known)
-    yield _summary(outcome, applying=applying)
+    yield _summary(outcome, applying=applying, matching=matching)
 
 
 def _shown(what: str, known: Known) -> Iterator[str]:
     yield f"-- {what}, {head(known.alter)}"
     yield from (f"--   {one_line(line)}" for line in findings(known))
-    yield lines(known.alter.sql.rstrip().rstrip(";")) + ";" if known.alter.sql else "-- not something to execute"
+    if known.alter.sql:
+        yield lines(known.alter.sql.rstrip().rstrip(";")) + ";"
+    elif known.alter.safety == "manual":
+        yield "-- not something to execute"
     yield ""
 
 
 def head(alter: Alter) -> str:
     """Where, what and why, in one line."""
     reason = f" ({alter.reason})" if alter.reason else ""
-    return one_line(f"pool {alter.pool}, {alter.table}: {alter.description}{reason}")
+    return one_line(f"pool {alter.pool}, {alter.target}: {alter.description}{reason}")
 
 
 def findings(known: Known) -> Iterator[str]:
@@ -69,12 +73,12 @@ def findings(known: Known) -> Iterator[str]:
         yield f"{'in its way' if finding.blocking else 'loses' if finding.rows else 'breaks'}: {finding}"
 
 
-def _summary(outcome: AlterOutcome, *, applying: bool) -> str:
+def _summary(outcome: AlterOutcome, *, applying: bool, matching: str) -> str:
     left = [known.alter for known in outcome.left]
     if outcome.failures:
         return f"{len(outcome.applied)} applied and kept, {len(outcome.failures)} failed, {len(left)} pending now"
     if not outcome.applied and not left:
-        return "the tables match the entities"
+        return matching
     if applying:
         return f"{len(outcome.applied)} applied{_left(left)}"
     safe, rest = split_alters(left)

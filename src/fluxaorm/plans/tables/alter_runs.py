@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from fluxaorm.alters import Alter, Finding
+from fluxaorm.alters import Alter, Finding, refuse
 from fluxaorm.alters.sql.checks import Check, shown_value
 from fluxaorm.errors import (
     AlterError,
@@ -58,7 +58,7 @@ def run_alter_plan(alter: Alter, dialect: Dialect, allow_destructive: bool, lock
 
     See ``Alter.exec`` for what is raised.
     """
-    _refuse(alter, allow_destructive)
+    refuse(alter, allow_destructive=allow_destructive)
     try:
         if dialect.transactional_ddl:
             yield from _transaction_plan(alter)
@@ -66,14 +66,6 @@ def run_alter_plan(alter: Alter, dialect: Dialect, allow_destructive: bool, lock
             yield from _statements_plan(alter, dialect, lock_timeout)
     except MySQLError as error:
         raise (yield from _explained_plan(alter, dialect, error, lock_timeout)) from error
-
-
-def _refuse(alter: Alter, allow_destructive: bool) -> None:
-    if alter.safety == "manual":
-        raise AlterError(f"{alter.pool}.{alter.table}: cannot be done by itself: {alter.reason}")
-    if alter.safety == "destructive" and not allow_destructive:
-        what = f"{alter.pool}.{alter.table}: {alter.description} may lose data or break code that runs now"
-        raise AlterError(f"{what} ({alter.reason}); pass allow_destructive=True to do it")
 
 
 def _transaction_plan(alter: Alter) -> Plan[None]:

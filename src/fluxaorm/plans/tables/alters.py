@@ -9,6 +9,7 @@ from fluxaorm.alters import Alter, PoolDiff, wanted_table
 from fluxaorm.errors import no_context
 from fluxaorm.plans.cache.identity import RedisNamespace
 from fluxaorm.plans.effects import Effect, FetchRows, Parallel, Plan
+from fluxaorm.plans.streams.kafka_alters import KafkaDeclarationsPort, get_kafka_alters_plan
 from fluxaorm.plans.tables.alter_runs import SQLAlterPlans
 from fluxaorm.plans.tables.own_tables import own_table_alters
 
@@ -55,6 +56,10 @@ class StoresPort(DeclarationsPort, Protocol):
         ...
 
 
+class AllStoresPort(StoresPort, KafkaDeclarationsPort, Protocol):
+    """What is asked of an engine for all of its stores."""
+
+
 @overload
 def get_alters(ctx: SyncUnitOfWork, *, reorder: bool = False) -> list[Alter]: ...
 @overload
@@ -67,7 +72,7 @@ def get_alters(ctx: SyncUnitOfWork | AsyncUnitOfWork, *, reorder: bool = False) 
     The library's own tables are made as all others, and never dropped. ``reorder``: also move columns into the order
     of the fields, which nothing depends on. Raises MySQLError.
     """
-    stores = _stores_of(ctx, "get_alters()")
+    stores: StoresPort = _stores_of(ctx, "get_alters()")
     return ctx._run(get_alters_plan(stores, reorder, own_tables=True))
 
 
@@ -76,30 +81,26 @@ def get_all_alters(ctx: SyncUnitOfWork, *, reorder: bool = False) -> list[Alter]
 @overload
 def get_all_alters(ctx: AsyncUnitOfWork, *, reorder: bool = False) -> Coroutine[Any, Any, list[Alter]]: ...
 def get_all_alters(ctx: SyncUnitOfWork | AsyncUnitOfWork, *, reorder: bool = False) -> Any:
-    """The alters of every store, ordered for execution: ``get_alters``, then those of what is filled from MySQL.
+    """The alters of every store, ordered for execution: ``get_alters``, then ``get_kafka_alters``.
 
-    ``reorder``: as for ``get_alters``. Raises MySQLError.
+    ``reorder``: as for ``get_alters``. Raises MySQLError, and what ``get_kafka_alters`` raises.
     """
-    stores = _stores_of(ctx, "get_all_alters()")
+    stores: AllStoresPort = _stores_of(ctx, "get_all_alters()")
     return ctx._run(get_all_alters_plan(stores, reorder))
 
 
-def _stores_of(ctx: Any, asker: str) -> StoresPort:
+def _stores_of(ctx: Any, asker: str) -> Any:
     """The engine of a context. ContextMisuseError for what is none."""
     try:
-        stores: StoresPort = ctx._engine
+        return ctx._engine
     except AttributeError:
         raise no_context(asker, ctx) from None
-    return stores
 
 
-def get_all_alters_plan(engine: StoresPort, reorder: bool = False) -> Plan[list[Alter]]:
+def get_all_alters_plan(engine: AllStoresPort, reorder: bool = False) -> Plan[list[Alter]]:
     """A store that others are filled from comes before them."""
-    stores: list[Plan[list[Alter]]] = [get_alters_plan(engine, reorder, own_tables=True)]
-    alters: list[Alter] = []
-    for plan in stores:
-        alters += yield from plan
-    return alters
+    alters = yield from get_alters_plan(engine, reorder, own_tables=True)
+    return [*alters, *(yield from get_kafka_alters_plan(engine))]
 
 
 def get_alters_plan(

@@ -12,12 +12,12 @@ from typing import Any
 import MySQLdb
 
 from benchmarks.flights import fill
-from benchmarks.measure import check_agreement, check_writes, measure
+from benchmarks.measure import Measurement, check_agreement, check_writes, measure
 from benchmarks.report import write
 from benchmarks.sizes import sizes
 from benchmarks.subject import Servers, Subject
 from benchmarks.table import CATEGORY_DDL, COLUMNS, DDL, ROWS, make_categories, make_rows
-from benchmarks.works import WORKS
+from benchmarks.works import STREAM_WORKS, WORKS
 from devstack.state import StackState, default_path, load
 
 SUBJECTS = {
@@ -57,6 +57,7 @@ def main() -> int:
         check_writes(subjects, lambda sql: _fetch(connection, sql))
         works = [work for work in WORKS if not arguments.works or work.name in arguments.works]
         measurements = measure(subjects, works, arguments.rounds)
+        measurements += _streams(servers, connection, arguments)
         weights = {} if arguments.works else sizes(subjects)
     finally:
         for subject in opened:
@@ -64,8 +65,27 @@ def main() -> int:
         connection.query(f"DROP DATABASE `{servers.database}`")
         connection.close()
     versions = {arguments.server: _version(stack, arguments.server)}
+    if stack.kafka is not None:
+        versions["kafka"] = stack.kafka.version
     print(write(Path(__file__).parent / "results", measurements, weights, versions))
     return 0
+
+
+def _streams(servers: Servers, connection: Any, arguments: argparse.Namespace) -> list[Measurement]:
+    """What is measured of Kafka; nothing, and why is told, where there is none."""
+    works = [work for work in STREAM_WORKS if not arguments.works or work.name in arguments.works]
+    if not works or "fluxaorm" not in arguments.subjects:
+        return []
+    try:
+        streams = importlib.import_module("benchmarks.streams")
+    except ImportError as error:
+        print(f"not measured: asynchronous flushes: {error}", file=sys.stderr)
+        return []
+    if not servers.kafka:
+        print("not measured: asynchronous flushes: the devstack has no kafka", file=sys.stderr)
+        return []
+    measured: list[Measurement] = streams.measure_streams(servers, connection, works, arguments.rounds)
+    return measured
 
 
 def _arguments() -> argparse.Namespace:
@@ -73,7 +93,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--server", choices=["mysql", "mariadb"], default="mysql")
     parser.add_argument("--subjects", nargs="+", choices=list(SUBJECTS), default=list(SUBJECTS))
-    parser.add_argument("--works", nargs="+", choices=[work.name for work in WORKS])
+    parser.add_argument("--works", nargs="+", choices=[work.name for work in (*WORKS, *STREAM_WORKS)])
     return parser.parse_args()
 
 
@@ -125,8 +145,9 @@ def _prepare(stack: StackState, server: str) -> tuple[Servers, Any]:
     fill(cursor)
     cursor.close()
     servers = Servers(
-        address.host, address.port, address.user, address.password, database, stack.valkey.host, stack.valkey.port
-    )
+        address.host, address.port, address.user, address.password, database, stack.valkey.host, stack.valkey.port,
+        f"{stack.kafka.host}:{stack.kafka.port}" if stack.kafka else "",
+    )  # fmt: skip
     return servers, connection
 
 

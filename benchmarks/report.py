@@ -15,7 +15,7 @@ from benchmarks.measure import Measurement
 FLOOR = "raw"
 PACKAGES = (
     "fluxaorm", "mysqlclient", "PyMySQL", "asyncmy", "redis", "hiredis", "SQLAlchemy", "Django", "peewee",
-    "tortoise-orm", "django-cacheops", "msgspec", "uvloop",
+    "tortoise-orm", "django-cacheops", "msgspec", "uvloop", "confluent-kafka",
 )  # fmt: skip
 
 

@@ -21,6 +21,8 @@ class Servers:
     database: str
     redis_host: str
     redis_port: int
+    kafka: str = ""
+    """Host and port of a broker; empty: there is none."""
 
     @property
     def url(self) -> str:

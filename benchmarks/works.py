@@ -72,8 +72,11 @@ def _sku(generator: random.Random) -> tuple[str]:
     return (sku_of(generator.randrange(1, CACHED + 1)),)
 
 
-def _new_rows(generator: random.Random) -> tuple[Any, ...]:
-    return (make_rows(Unused.take(1_000), 1_000),)
+def _rows(count: int) -> Draw:
+    return lambda _: (make_rows(Unused.take(count), count),)
+
+
+_new_rows = _rows(1_000)
 
 
 def _known_and_new_rows(generator: random.Random) -> tuple[Any, ...]:
@@ -136,3 +139,22 @@ WORKS: tuple[Work, ...] = (
     Work("insert1000_redis", _new_rows, 2),
     Work("update100_redis", _changes, 5, prepare="prepare_update_redis"),
 )
+"""Of the databases and Redis."""
+
+STREAM_WORKS: tuple[Work, ...] = (
+    # (rows) -> one new object, published or written, in a context of its own; of the raw driver the same bytes
+    Work("flush_async1", _rows(1), 100),
+    # the same, cached in Redis: its key and that of its unique value are announced and confirmed
+    Work("flush_async1_redis", _rows(1), 100),
+    # (rows) -> 1,000 new objects in one unit of work
+    Work("flush_async1000", _rows(1_000), 3),
+    # (rows) -> 64 new objects, one each in a context of its own, all at once
+    Work("async64_flush_async", _rows(64), 5),
+    Work("async64_flush_async_redis", _rows(64), 5),
+    # (rows) -> 10,000 records of one row each, published before, written to MySQL, 500 in a transaction
+    Work("consume10000", _rows(10_000), 1, prepare="prepare_consume"),
+    Work("consume10000_redis", _rows(10_000), 1, prepare="prepare_consume_redis"),
+    # the same of 1,000, also with one transaction a record
+    Work("consume1000", _rows(1_000), 1, prepare="prepare_consume"),
+)
+"""Of asynchronous flushes, through Kafka."""

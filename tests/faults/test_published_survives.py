@@ -1,0 +1,189 @@
+"""Asynchronous flushes while one of three brokers dies: what returned is applied, once, and what was refused is not."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+import fluxaorm as fx
+from fluxaorm import AsyncFlushUnknownError, KafkaUnavailableError, PostCommitError
+from fluxaorm.engine import Engine
+from fluxaorm.plans.streams.async_record import decode
+from tests.support.flush_records import NOTES, TABLE, CounterEntity, NoteEntity
+from tests.support.insides import rename_async_flush
+from tests.support.kafka_brokers import OwnKafka, StartKafka
+from tests.support.measured import Measured
+from tests.support.redis_servers import RedisServer
+from tests.support.sql_servers import Database
+from tests.support.waiting import wait_until
+
+pytestmark = [pytest.mark.fault, pytest.mark.slow]
+THREADS, TASKS = 3, 8
+ENOUGH = 60
+"""Flushes of each kind, one record or two, that return before the broker dies, and after it."""
+TABLES = (TABLE, NOTES)
+
+
+class Load:
+    """Threads and tasks that each flush new rows, one after another, until they are told to end.
+
+    Of even numbers a counter and a note, which are two records; of odd ones a counter. A row's id is the number.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._counters: Any = engine.provider(CounterEntity)
+        self._notes: Any = engine.provider(NoteEntity)
+        self._numbers = itertools.count(1)
+        self._ending = threading.Event()
+        self.ends: list[tuple[int, str]] = []
+        """The number of each flush that has ended, and how."""
+        self.errors: list[BaseException] = []
+
+    def ended(self, how: str) -> set[int]:
+        """The numbers of the flushes that have ended so."""
+        return {number for number, end in list(self.ends) if end == how}
+
+    def returned(self) -> tuple[int, int]:
+        """How many of one record, and how many of two, have returned."""
+        numbers = self.ended("returned")
+        of_two = sum(number % 2 == 0 for number in numbers)
+        return len(numbers) - of_two, of_two
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """All of them, within the block."""
+        threads = [threading.Thread(target=self._flush_again) for _ in range(THREADS)]
+        threads.append(threading.Thread(target=lambda: asyncio.run(self._tasks())))
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self._ending.set()
+            for thread in threads:
+                thread.join()
+
+    def _flush_again(self) -> None:
+        while not self._ending.is_set():
+            number = next(self._numbers)
+            with self._engine.new_context() as ctx, self._noting(ctx, number):
+                self._counters.new_with_id(ctx, number, name=f"n{number}", number=number)
+                if number % 2 == 0:
+                    self._notes.new_with_id(ctx, number, text=f"n{number}")
+                ctx.flush_async(True)
+
+    async def _tasks(self) -> None:
+        await asyncio.gather(*(self._flush_again_async() for _ in range(TASKS)))
+
+    async def _flush_again_async(self) -> None:
+        while not self._ending.is_set():
+            number = next(self._numbers)
+            async with self._engine.new_async_context() as ctx:
+                with self._noting(ctx, number):
+                    await self._counters.new_with_id(ctx, number, name=f"n{number}", number=number)
+                    if number % 2 == 0:
+                        await self._notes.new_with_id(ctx, number, text=f"n{number}")
+                    await ctx.flush_async(True)
+
+    @contextmanager
+    def _noting(self, ctx: Any, number: int) -> Iterator[None]:
+        try:
+            yield
+        except KafkaUnavailableError:
+            self.ends.append((number, "refused"))
+        except AsyncFlushUnknownError:
+            self.ends.append((number, "unknown"))
+        except PostCommitError:
+            # the caches could not be told, the records stand
+            self.ends.append((number, "returned"))
+        except BaseException as error:  # noqa: BLE001 - the test tells it
+            self.errors.append(error)
+            self._ending.set()
+        else:
+            self.ends.append((number, "returned"))
+        # each flush has rows of its own
+        ctx.clear_flush()
+
+
+@contextmanager
+def opened(own: OwnKafka, database: Database, valkey: RedisServer) -> Iterator[tuple[Engine, str, str]]:
+    """An engine with its tables, the topic of its flushes and that of the failed ones."""
+    topic, failed = own.topic("flushes"), own.topic("failed")
+    registry = fx.Registry()
+    registry.register_mysql(database.url)
+    registry.register_redis(valkey.host_port, 0, options=fx.RedisOptions(namespace=valkey.namespace))
+    registry.register_kafka(own.bootstrap.split(","), "events")
+    registry.register_async_flush("events")
+    registry.register_entity(CounterEntity, NoteEntity)
+    with registry.validate() as engine:
+        rename_async_flush(engine, topic, failed, own.name("flushes"))
+        with engine.new_context() as ctx:
+            for alter in fx.get_alters(ctx):
+                if alter.pool == "default":
+                    alter.exec(ctx)
+        yield engine, topic, failed
+
+
+def applied(engine: Engine, database: Database) -> dict[str, list[int]]:
+    """Table -> ids, once a consumer has done all that is published."""
+    with engine.async_flush_consumer() as consumer:
+
+        def is_done() -> bool:
+            done = consumer.consume(block_seconds=0.5)
+            return not done and not done.waiting and bool(consumer.lag) and not any(consumer.lag.values())
+
+        wait_until(is_done, "everything to be applied")
+    return {table: [id for (id,) in database.execute(f"SELECT id FROM {table} ORDER BY id")] for table in TABLES}
+
+
+def published(own: OwnKafka, topic: str) -> dict[str, Counter[int]]:
+    """Table -> how often each id is in the topic."""
+    found: dict[str, Counter[int]] = {table: Counter() for table in TABLES}
+    for value in own.values(topic):
+        assert value is not None
+        record = decode(value)
+        found[record.table].update(change.id for change in record.changes)
+    return found
+
+
+def test_an_asynchronous_flush_that_returned_survives_the_death_of_a_broker(
+    private_kafka: StartKafka, mariadb_database: Database, valkey: RedisServer, measured: Measured
+) -> None:
+    """Whoever was told "stored" has told a customer so; whoever was told "not stored" does it again."""
+    own = private_kafka(3)
+    with opened(own, mariadb_database, valkey) as (engine, topic, failed):
+        wait_until(lambda: own.in_sync(topic) == {0, 1, 2}, "all replicas")
+        load = Load(engine)
+
+        with load.running():
+            wait_until(lambda: load.errors or min(load.returned()) >= ENOUGH, "flushes before the death")
+            own.brokers[own.leader(topic)].kill()
+            before = load.returned()
+            wait_until(
+                lambda: (
+                    load.errors or all(now >= then + ENOUGH for now, then in zip(load.returned(), before, strict=True))
+                ),
+                "flushes after the death",
+            )
+        found, rows = published(own, topic), applied(engine, mariadb_database)
+        put_aside = own.values(failed)
+
+    measured("flushes while a broker dies", str(dict(Counter(how for _, how in load.ends))))
+    returned, refused, unknown = (load.ended(how) for how in ("returned", "refused", "unknown"))
+    assert [] == load.errors
+    assert {1} == {*found[TABLE].values(), *found[NOTES].values()}
+    assert [sorted(found[table]) for table in TABLES] == [rows[table] for table in TABLES]
+    assert set() == returned - {*rows[TABLE]}
+    assert set() == refused & {*rows[TABLE]}
+    assert set() == {*rows[TABLE]} - returned - unknown
+    # of two records both are there, or none
+    assert [number for number in rows[TABLE] if number % 2 == 0] == rows[NOTES]
+    assert [] == put_aside

@@ -53,13 +53,13 @@ def test_clients_come_in_by_every_door(kafka: Kafka, kind: str, mechanism: str |
 def test_a_wrong_password_is_refused(kafka: Kafka, mechanism: str) -> None:
     """A listener that lets everybody in would prove nothing."""
     assert kafka.address is not None
-    told: list[int] = []
+    told: list[str] = []
     wrong = {**settings(kafka.address, "sasl", mechanism), "sasl.password": "wrong"}
-    client = confluent_kafka.Producer({**wrong, "error_cb": lambda error: told.append(error.code())})
+    client = confluent_kafka.Producer({**wrong, "error_cb": lambda error: told.append(error.name())})
 
     wait_until(lambda: client.poll(0.05) or told, "the refusal")
 
-    assert confluent_kafka.KafkaError._AUTHENTICATION in told
+    assert "_AUTHENTICATION" in told
     client.purge()
 
 

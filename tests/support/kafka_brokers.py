@@ -186,9 +186,8 @@ class StartKafka(Protocol):
 
 
 @pytest.fixture
-def kafka(stack: StackState) -> Iterator[Kafka]:
+def kafka(kafka_client: None, stack: StackState) -> Iterator[Kafka]:
     """The shared broker, which makes no topic by itself; a test that kills asks for `private_kafka` instead."""
-    _require_client()
     address = stack.kafka
     if address is None:
         pytest.skip("this stack was started without kafka")
@@ -198,12 +197,11 @@ def kafka(stack: StackState) -> Iterator[Kafka]:
 
 
 @pytest.fixture
-def private_kafka(pytestconfig: pytest.Config) -> Iterator[StartKafka]:
+def private_kafka(kafka_client: None, pytestconfig: pytest.Config) -> Iterator[StartKafka]:
     """Starts brokers for this test alone, one or three; `options` are lines of their `server.properties`.
 
     Of three brokers, two must have what is acknowledged (`min.insync.replicas=2`), of all topics, Kafka's own too.
     """
-    _require_client()
     directory = private_directory(pytestconfig)
     started: list[OwnKafka] = []
     with ExitStack() as closing:
@@ -233,5 +231,7 @@ def new_namespace() -> str:
     return f"t{uuid.uuid4().hex[:12]}"
 
 
-def _require_client() -> None:
+@pytest.fixture
+def kafka_client() -> None:
+    """Leaves a test out where confluent-kafka cannot be had; those that ask for a broker need not ask for this."""
     pytest.importorskip("confluent_kafka", reason="there is no confluent-kafka for this Python")

@@ -32,7 +32,7 @@ class OpenEvents(Protocol):
 
 
 @pytest.fixture
-def open_events(shell: Shell) -> Iterator[OpenEvents]:
+def open_events(kafka_client: None, shell: Shell) -> Iterator[OpenEvents]:
     """Makes engines whose Kafka pool is called ``events``."""
     opened: list[fx.Engine] = []
 

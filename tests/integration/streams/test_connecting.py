@@ -13,6 +13,8 @@ from tests.support.kafka_brokers import Kafka
 from tests.support.kafka_engines import POOL
 from tests.support.passwords import new_password
 
+pytestmark = pytest.mark.usefixtures("kafka_client")
+
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
 

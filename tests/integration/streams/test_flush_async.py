@@ -16,6 +16,7 @@ from fluxaorm import (
     KafkaError,
     KafkaUnavailableError,
     NotSupportedError,
+    Reference,
     UInt32,
     UInt64,
 )
@@ -48,7 +49,21 @@ class RevisedEntity(Entity):
     revision: UInt32 = Field(version=True)
 
 
-ENTITIES = (MemberEntity, ShelfEntity, SeatEntity, PlainEntity, RevisedEntity)
+class AuthorEntity(Entity):
+    """Books point to it."""
+
+    id: UInt64
+    name: str
+
+
+class BookEntity(Entity):
+    """Points to its author."""
+
+    id: UInt64
+    author: Reference[AuthorEntity]
+
+
+ENTITIES = (MemberEntity, ShelfEntity, SeatEntity, PlainEntity, RevisedEntity, AuthorEntity, BookEntity)
 
 
 @dataclass(slots=True)
@@ -340,3 +355,29 @@ def test_the_query_log_shows_what_is_published(open_app: OpenApp) -> None:
 
     published = [entry for entry in told if entry.operation == "PUBLISH"]
     assert [("kafka", "events")] == [(entry.store, entry.pool) for entry in published]
+
+
+def test_tables_that_a_foreign_key_joins_are_applied_in_the_order_of_the_flush(open_app: OpenApp) -> None:
+    """The database refuses a book before its author, and an author before its last book is gone."""
+    app = open_app()
+    with app.engine.new_context() as ctx:
+        _ = ctx.mysql().exec(
+            "ALTER TABLE BookEntity ADD CONSTRAINT written_by FOREIGN KEY (author) REFERENCES AuthorEntity (id)"
+        )
+    ctx = app.context()
+    author = app.do(app.provider(AuthorEntity).new(ctx, name="a"))
+    book = app.do(app.provider(BookEntity).new(ctx, author=author))
+    app.do(ctx.flush_async(True))
+    book.delete()
+    author.delete()
+    app.do(ctx.flush_async(True))
+
+    found = [(record.table, record.changes[0].operation) for record in app.records()]
+    with app.engine.async_flush_consumer() as consumer:
+        applied = dead = 0
+        while applied + dead < 4:
+            consumed = consumer.consume(100, 1.0)
+            applied, dead = applied + consumed.applied, dead + consumed.dead_letters
+
+    assert [("AuthorEntity", "i"), ("BookEntity", "i"), ("BookEntity", "d"), ("AuthorEntity", "d")] == found
+    assert (4, 0) == (applied, dead)

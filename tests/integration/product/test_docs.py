@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fluxaorm.plans.cache.protocol import AFTER, LIFETIME_MS, Held, Step
+from tests.support.kafka_brokers import StartKafka
 from tests.support.pages import REPOSITORY, Page, read_page, run_page, write_page
 from tests.support.redis_servers import RedisServer
 from tests.support.sql_servers import Database
@@ -33,11 +34,35 @@ def _problems(page: Page, directory: Path, servers: Mapping[str, str]) -> str:
 
 
 @pytest.fixture
-def servers(mysql_database: Database, valkey: RedisServer) -> Iterator[tuple[str, str]]:
-    """An empty database and a Redis server; what a page puts into Redis goes with it."""
-    yield mysql_database.url, valkey.host_port
+def servers(
+    mysql_database: Database, valkey: RedisServer, request: pytest.FixtureRequest
+) -> Iterator[Callable[[str], str]]:
+    """An empty database, a Redis server and brokers for the addresses that a page writes.
+
+    What it puts into Redis goes with it. Brokers are its own: a page has the names in Kafka that users have.
+    """
+
+    def server(written: str) -> str:
+        if written.startswith("mysql://"):
+            return mysql_database.url
+        if written.endswith(":9092"):
+            return _settled_broker(request.getfixturevalue("private_kafka"))
+        return valkey.host_port
+
+    yield server
     # the namespace of an engine's keys is the name of its database
     replace(valkey, namespace=mysql_database.name).clean()
+
+
+def _settled_broker(start: StartKafka) -> str:
+    """A broker of the page's own that has numbered a producer before: the first is told to try again, and logs it."""
+    from confluent_kafka import Producer
+
+    kafka = start(1)
+    first = Producer({"bootstrap.servers": kafka.bootstrap, "enable.idempotence": True, "log_level": "0"})
+    first.produce(kafka.topic("first"), b"")
+    assert 0 == first.flush(30.0)
+    return kafka.bootstrap
 
 
 @pytest.mark.parametrize("page", EMBEDDED, ids=lambda page: str(page.name))
@@ -49,11 +74,10 @@ def test_a_page_does_what_it_says(page: Page, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("page", ON_SERVERS, ids=lambda page: str(page.name))
-def test_a_page_on_servers_does_what_it_says(page: Page, tmp_path: Path, servers: tuple[str, str]) -> None:
+def test_a_page_on_servers_does_what_it_says(page: Page, tmp_path: Path, servers: Callable[[str], str]) -> None:
     """What a page tells of MySQL is true on MySQL and on MariaDB."""
-    database, redis = servers
+    used = {written: servers(written) for written in page.servers}
 
-    used = {written: database if written.startswith("mysql://") else redis for written in page.servers}
     problems = _problems(page, tmp_path, used)
 
     assert not problems, problems

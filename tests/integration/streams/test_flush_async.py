@@ -115,25 +115,21 @@ OpenApp = Callable[..., App]
 def open_app(mariadb_database: Database, valkey: RedisServer, kafka: Kafka, shell: Shell) -> Iterator[OpenApp]:
     """Opens engines over the same tables, caches and topic; ``brokers``: others than the shared one."""
     engines: list[Engine] = []
-    topic = kafka.topic("async", partitions=2)
 
     def make(brokers: str = kafka.bootstrap, **options: Any) -> App:
         registry = fx.Registry()
         registry.register_mysql(mariadb_database.url)
         registry.register_redis(valkey.host_port, 0, options=fx.RedisOptions(namespace=valkey.namespace))
-        registry.register_kafka([brokers], "events")
-        registry.register_async_flush("events", AsyncFlushOptions(**options))
+        registry.register_kafka([brokers], "events", fx.KafkaPoolOptions(namespace=kafka.namespace))
+        registry.register_async_flush("events", AsyncFlushOptions(topic_partitions=2, **options))
         registry.register_entity(*ENTITIES)
         engine = registry.validate(connect=brokers == kafka.bootstrap)
         engines.append(engine)
-        flush: Any = core(engine).async_flush
-        flush.topic = topic
         app = App(engine, shell, kafka)
         if brokers == kafka.bootstrap:
             with engine.new_context() as ctx:
-                for alter in fx.get_alters(ctx):
-                    if alter.pool == "default":
-                        alter.exec(ctx)
+                for alter in [*fx.get_kafka_alters(ctx), *fx.get_alters(ctx)]:
+                    alter.exec(ctx)
             wait_until_open(engine)
             # the first look-up finds an empty topic, and so nothing that Redis could have missed
             app.found(MemberEntity, 1)

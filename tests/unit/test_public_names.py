@@ -21,8 +21,9 @@ CONTEXT = {
     "transaction",
 }  # fmt: skip
 ENGINE = {
-    "aclose", "async_mysql", "check", "clickhouse", "clock", "close", "db", "enable_query_log", "kafka", "local_cache",
-    "mysql", "new_async_context", "new_context", "option", "provider", "redis", "registry", "schema",
+    "aclose", "async_flush_consumer", "async_mysql", "check", "clickhouse", "clock", "close", "db", "enable_query_log",
+    "kafka", "local_cache", "mysql", "new_async_context", "new_context", "option", "provider", "redis", "registry",
+    "schema",
 }  # fmt: skip
 QUERY = {
     "filter", "filter_where", "for_update", "group_by", "include_deleted", "limit", "offset", "pager", "sort_by_asc",

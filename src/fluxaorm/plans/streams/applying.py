@@ -62,7 +62,7 @@ class HandlerContext(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TopicPartition:
     """A partition of a topic that is known by its id."""
 
     topic: str
@@ -87,7 +87,7 @@ class Account:
     """Offsets of dead letters."""
 
 
-def accounts_plan(engine: EnginePort, pools: Sequence[str], place: Place) -> Plan[dict[str, Account]]:
+def accounts_plan(engine: EnginePort, pools: Sequence[str], place: TopicPartition) -> Plan[dict[str, Account]]:
     """What each pool says now; a partition that nobody knew begins at 0. MySQLError."""
     accounts: dict[str, Account] = {}
     for pool in pools:
@@ -102,7 +102,7 @@ def accounts_plan(engine: EnginePort, pools: Sequence[str], place: Place) -> Pla
 class Applier:
     """Applies records of one partition. ``unit_of_work``: a context of the consumer's, for after-handlers."""
 
-    def __init__(self, engine: EnginePort, unit_of_work: UnitOfWork, place: Place) -> None:
+    def __init__(self, engine: EnginePort, unit_of_work: UnitOfWork, place: TopicPartition) -> None:
         self._engine, self._unit_of_work, self.place = engine, unit_of_work, place
         self.kept_from = 0
         """Dead letters below this offset need not be remembered: the group begins behind them."""

@@ -12,7 +12,7 @@ from fluxaorm.plans.streams.records import KafkaRecord
 
 if TYPE_CHECKING:
     from fluxaorm.dialects.port import Dialect
-    from fluxaorm.plans.streams.applying import Place
+    from fluxaorm.plans.streams.applying import TopicPartition
 
 Verdict: TypeAlias = Literal["transient", "unknown", "permanent"]
 """Of a failure: it passes; names are missing that a newer version may bring; it will never be otherwise."""
@@ -44,7 +44,7 @@ def verdict_of(error: BaseException | None, dialect: Dialect) -> Verdict:
 
 
 def dead_letter(
-    source: KafkaRecord, failed_topic: str, place: Place, error: str, *, code: int, attempts: int, at_ms: int
+    source: KafkaRecord, failed_topic: str, place: TopicPartition, error: str, *, code: int, attempts: int, at_ms: int
 ) -> KafkaRecord:
     """A record as it goes to the topic of those that failed: what it was, and why."""
     headers: dict[str, bytes | None] = {

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from fluxaorm.errors import AsyncFlushStoppedError, CommitUnknownError, FluxaError, KafkaError
 from fluxaorm.plans.effects import Plan
-from fluxaorm.plans.streams.applying import Applier, LostPartitionError, Place, accounts_plan
+from fluxaorm.plans.streams.applying import Applier, LostPartitionError, TopicPartition, accounts_plan
 from fluxaorm.plans.streams.arrivals import Destinations
 from fluxaorm.plans.streams.flush_effects import (
     CommitPositions,
@@ -28,7 +28,7 @@ from fluxaorm.plans.streams.flush_effects import (
     ResumePartitions,
     StartPartitions,
 )
-from fluxaorm.plans.streams.partition_work import Aside, Counts, NamesMissingError, PartitionWork
+from fluxaorm.plans.streams.partition_work import AppliedCounts, Aside, NamesMissingError, PartitionWork
 
 if TYPE_CHECKING:
     from fluxaorm.entity.schema import EntitySchema
@@ -124,7 +124,7 @@ class FlushLoop:
         """Partitions that are to be read -> when to try it."""
         self._attempts: dict[int, int] = {}
         self._committed: dict[int, int] = {}
-        self._counts = Counts()
+        self._counts = AppliedCounts()
         self._destinations: Destinations | None = None
         self._told: dict[str, float] = {}
         self.lag: dict[int, int] = {}
@@ -199,7 +199,9 @@ class FlushLoop:
             topic_id = yield from self._state.topic_id_plan()
             committed = yield from FetchCommitted(self.member, due)
             for partition in due:
-                yield from self._begin_plan(Place(self._state.topic, topic_id, partition), committed.get(partition))
+                yield from self._begin_plan(
+                    TopicPartition(self._state.topic, topic_id, partition), committed.get(partition)
+                )
         except FluxaError as error:
             self._tell(f"{self._state.topic}: partitions cannot be begun: {error}")
             for partition in self._to_start.keys() & set(due):
@@ -216,7 +218,7 @@ class FlushLoop:
         keys = (options.signing_key, *options.accepted_keys) if options.signing_key else tuple(options.accepted_keys)
         return Destinations(known.schemas.values(), self._engine.mysql_pools, known.redis_pools, identities, keys)
 
-    def _begin_plan(self, place: Place, committed: int | None) -> Plan[None]:
+    def _begin_plan(self, place: TopicPartition, committed: int | None) -> Plan[None]:
         assert self._destinations is not None
         accounts = yield from accounts_plan(self._engine, self._destinations.pools, place)
         applied = min(account.applied for account in accounts.values())

@@ -30,7 +30,7 @@ class NamesMissingError(Exception):
 
 
 @dataclass(slots=True)
-class Counts:
+class AppliedCounts:
     """What was done."""
 
     applied: int = 0
@@ -62,7 +62,7 @@ class PartitionWork:
         start: int,
         dialects: Mapping[str, Dialect],
         aside: Aside,
-        counts: Counts,
+        counts: AppliedCounts,
     ) -> None:
         self.applier, self.accounts, self._dialects, self._aside = applier, accounts, dialects, aside
         self.waiting: list[Arrival] = []

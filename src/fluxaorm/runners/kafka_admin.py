@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from fluxaorm.errors import KafkaUnavailableError
 from fluxaorm.plans.streams.admin_effects import ChangeKafka, CountRecords, DescribeKafka, DescribeMembers
 from fluxaorm.plans.streams.effects import KafkaEffect
 
 if TYPE_CHECKING:
     from fluxaorm.pools.kafka.admin import KafkaAdmin
     from fluxaorm.pools.kafka.pool import KafkaPool
+    from fluxaorm.runners.time_limits import TimeLimit
 
 ADMIN_SECONDS: Final = 30.0
 """Seconds that the brokers have for one of them."""
@@ -21,6 +24,22 @@ def perform_admin(pool: KafkaPool, effect: KafkaEffect[Any], seconds: float) -> 
     from fluxaorm.pools.kafka.admin import KafkaAdmin
 
     return ADMIN_PERFORMERS[type(effect)](KafkaAdmin(pool, seconds), effect)
+
+
+def admin_seconds(limit: TimeLimit | None) -> float:
+    """How long the brokers have within the time of a context. DeadlineExceededError when there is none."""
+    return ADMIN_SECONDS if limit is None else min(ADMIN_SECONDS, limit.check())
+
+
+@contextmanager
+def within(limit: TimeLimit | None, effect: KafkaEffect[Any]) -> Iterator[None]:
+    """A question that the time of a context ended is told as that; a change may have been made, and is told as such."""
+    try:
+        yield
+    except KafkaUnavailableError as error:
+        if limit is None or limit.left > 0 or isinstance(effect, ChangeKafka):
+            raise
+        raise limit.exceeded() from error
 
 
 def _describe(admin: KafkaAdmin, effect: DescribeKafka) -> Any:

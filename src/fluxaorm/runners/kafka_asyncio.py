@@ -26,10 +26,9 @@ from fluxaorm.plans.streams.flush_effects import FLUSH_MEMBER_EFFECTS, FlushMemb
 from fluxaorm.plans.streams.records import Fetches, KafkaRecord
 from fluxaorm.plans.streams.topic_effects import DescribeTopic, HighWatermarks
 from fluxaorm.pools.kafka.deliveries import Batch, Callback
-from fluxaorm.runners.kafka_admin import ADMIN_PERFORMERS, perform_admin
+from fluxaorm.runners.kafka_admin import ADMIN_PERFORMERS, admin_seconds, perform_admin, within
 from fluxaorm.runners.kafka_sync import (
     NOT_ACKNOWLEDGED,
-    admin_seconds,
     flush_member_of,
     high_watermarks_of,
     kafka_pool_of,
@@ -134,7 +133,9 @@ class AsyncKafka:
         return await asyncio.to_thread(ask, self._pool(effect.pool), effect.topic, pool_timeout(self._limit))
 
     async def _administer(self, effect: KafkaEffect[Any], _shield: Shield) -> Any:
-        return await asyncio.to_thread(perform_admin, self._pool(effect.pool), effect, admin_seconds(self._limit))
+        seconds = admin_seconds(self._limit)
+        with within(self._limit, effect):
+            return await asyncio.to_thread(perform_admin, self._pool(effect.pool), effect, seconds)
 
     async def _commit(self, effect: CommitOffsets, shield: Shield) -> None:
         if self._limit is not None:

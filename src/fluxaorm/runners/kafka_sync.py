@@ -25,7 +25,7 @@ from fluxaorm.plans.streams.flush_effects import FLUSH_MEMBER_EFFECTS, FlushMemb
 from fluxaorm.plans.streams.records import Fetches
 from fluxaorm.plans.streams.topic_effects import DescribeTopic, HighWatermarks, TopicInfo
 from fluxaorm.pools.kafka.deliveries import Batch, Callback
-from fluxaorm.runners.kafka_admin import ADMIN_PERFORMERS, ADMIN_SECONDS, perform_admin
+from fluxaorm.runners.kafka_admin import ADMIN_PERFORMERS, admin_seconds, perform_admin, within
 
 if TYPE_CHECKING:
     from fluxaorm.plans.streams.records import KafkaRecord
@@ -118,7 +118,9 @@ class SyncKafka:
         return ask(self._pool(effect.pool), effect.topic, seconds)
 
     def _administer(self, effect: KafkaEffect[Any]) -> Any:
-        return perform_admin(self._pool(effect.pool), effect, admin_seconds(self._limit))
+        seconds = admin_seconds(self._limit)
+        with within(self._limit, effect):
+            return perform_admin(self._pool(effect.pool), effect, seconds)
 
     def _commit(self, effect: CommitOffsets) -> None:
         if self._limit is not None:
@@ -161,11 +163,6 @@ def high_watermarks_of(pool: KafkaPool, topic: str, seconds: float) -> Mapping[i
 def pool_timeout(limit: TimeLimit | None) -> float:
     """Seconds that a question to the brokers may take. DeadlineExceededError."""
     return LONGEST_QUESTION if limit is None else min(LONGEST_QUESTION, limit.check())
-
-
-def admin_seconds(limit: TimeLimit | None) -> float:
-    """The same for a question of alters, or a change."""
-    return ADMIN_SECONDS if limit is None else min(ADMIN_SECONDS, limit.check())
 
 
 def member_of(effect: PollRecords | CommitOffsets) -> KafkaMember:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from fluxaorm.alters import Alter, Finding, may_run_after, was_needless
 from fluxaorm.context import Context
-from fluxaorm.errors import FluxaError, KafkaUnavailableError, MySQLConnectionError
+from fluxaorm.errors import FluxaError, KafkaError, MySQLConnectionError
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def apply(
             outcome.left += map(Known, alters[at:])
             break
         except FluxaError as error:
-            if isinstance(error, MySQLConnectionError | KafkaUnavailableError):
+            if isinstance(error, MySQLConnectionError | KafkaError):
                 lost.add((alter.store, alter.pool))
             _note_failure(outcome, known, error, alters[at + 1 :], ask_again)
         else:

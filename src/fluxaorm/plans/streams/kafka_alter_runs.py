@@ -117,11 +117,9 @@ def is_shown(change: KafkaChange, topic: TopicState | None) -> bool:
 def explained(where: str, what: str, error: KafkaError) -> FluxaError:
     """The error to raise in the place of Kafka's. ``what``: the description of what was asked."""
     if isinstance(error, KafkaUnavailableError):
-        return KafkaUnavailableError(
-            f"{where}: it is not known whether '{what}' was done ({error.reason}); ask get_kafka_alters() again",
-            pool=error.pool,
-            code=error.code,
-        )
+        # no TryAgainError: it may have been done
+        unknown = f"{where}: it is not known whether '{what}' was done ({error.reason})"
+        return KafkaError(f"{unknown}; ask get_kafka_alters() again", pool=error.pool, code=error.code)
     if is_missing_right(error):
         return AlterError(f"{where}: the pool's user may not do '{what}': {error.reason}; {RIGHTS}")
     return AlterError(f"{where}: Kafka refuses '{what}': {error.reason} ({error.code})")

@@ -13,7 +13,7 @@ from fluxaorm.alters import Finding, KafkaAlter
 from fluxaorm.alters.kafka.alter import GroupDeletion, PartitionGrowth, TopicChange, TopicCreation, TopicDeletion
 from fluxaorm.alters.kafka.state import KafkaState, TopicState
 from fluxaorm.alters.kafka.wanted import WantedKafka, WantedTopic
-from fluxaorm.errors import AlterError, KafkaError, KafkaUnavailableError
+from fluxaorm.errors import AlterError, KafkaError, KafkaUnavailableError, TryAgainError
 from fluxaorm.plans.effects import Effect, Parallel, Plan, Sleep
 from fluxaorm.plans.streams.admin_effects import ChangeKafka, CountRecords, DescribeKafka, DescribeMembers
 from fluxaorm.plans.streams.kafka_alter_runs import SHOWN_WITHIN, kafka_precheck_plan, run_kafka_alter_plan
@@ -159,7 +159,7 @@ def test_a_group_with_members_is_never_deleted() -> None:
         ),
         (
             KafkaUnavailableError("timed out", pool="events", code="_TIMED_OUT"),
-            KafkaUnavailableError,
+            KafkaError,
             "it is not known whether 'create topic `orders`' was done (timed out); ask get_kafka_alters() again",
         ),
     ],
@@ -170,6 +170,7 @@ def test_a_refusal_says_where_and_what(error: KafkaError, kind: type[Exception],
         _Cluster(error).run(run_kafka_alter_plan(CREATE, False))
 
     assert message in str(caught.value)
+    assert not isinstance(caught.value, TryAgainError)
     assert error is caught.value.__cause__
 
 

@@ -64,7 +64,8 @@ coverage-all: $(VENV)/.dev ## which branches all tests take, on real servers; no
 LOWEST := .venvs/lowest
 LOWEST_TESTS ?= $(addprefix tests/integration/,pools/test_drivers.py pools/test_pools_sql.py pools/test_pools_tls.py \
 	pools/test_pools_redis.py write/test_flush.py read/test_stored_values.py observe/test_metrics.py \
-	schema/test_cli_alters.py) tests/devstack/test_kafka.py::test_clients_come_in_by_every_door
+	schema/test_cli_alters.py streams/test_connecting.py streams/test_flush_async.py) \
+	tests/devstack/test_kafka.py::test_clients_come_in_by_every_door
 
 .PHONY: test-lowest
 test-lowest: $(LOWEST)/.done ## some tests with the lowest versions that are allowed

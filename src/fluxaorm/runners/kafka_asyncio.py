@@ -28,6 +28,7 @@ from fluxaorm.plans.streams.topic_effects import DescribeTopic, HighWatermarks
 from fluxaorm.pools.kafka.deliveries import Batch, Callback
 from fluxaorm.runners.kafka_admin import ADMIN_PERFORMERS, admin_seconds, perform_admin, within
 from fluxaorm.runners.kafka_sync import (
+    COMMIT_SECONDS,
     NOT_ACKNOWLEDGED,
     flush_member_of,
     high_watermarks_of,
@@ -138,9 +139,8 @@ class AsyncKafka:
             return await asyncio.to_thread(perform_admin, self._pool(effect.pool), effect, seconds)
 
     async def _commit(self, effect: CommitOffsets, shield: Shield) -> None:
-        if self._limit is not None:
-            _ = self._limit.check()
-        await shield.run(_awaited(member_of(effect).submit_commit()))
+        seconds = COMMIT_SECONDS if self._limit is None else min(COMMIT_SECONDS, self._limit.check())
+        await shield.run(_awaited(member_of(effect).submit_commit(seconds)))
 
     async def _ask_member(self, effect: FlushMemberEffect[Any], _shield: Shield) -> Any:
         member = flush_member_of(effect)

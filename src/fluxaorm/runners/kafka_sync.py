@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 LONGEST_QUESTION = 10.0
 """Seconds that brokers have to answer a question about a topic."""
+COMMIT_SECONDS = 10.0
+"""How long a commit is waited for."""
 NOT_ACKNOWLEDGED = "the context's time was over before a broker had acknowledged it"
 
 
@@ -123,9 +125,11 @@ class SyncKafka:
             return perform_admin(self._pool(effect.pool), effect, seconds)
 
     def _commit(self, effect: CommitOffsets) -> None:
-        if self._limit is not None:
-            _ = self._limit.check()
-        member_of(effect).commit()
+        member = member_of(effect)
+        if self._limit is None:
+            member.commit(COMMIT_SECONDS)
+        else:
+            member.commit(min(COMMIT_SECONDS, self._limit.check()))
 
     def _ask_member(self, effect: FlushMemberEffect[Any]) -> Any:
         return flush_member_of(effect).asked(effect.act)

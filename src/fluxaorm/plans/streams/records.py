@@ -8,6 +8,7 @@ from typing import Any, TypeGuard
 import msgspec
 
 from fluxaorm.errors import KafkaError, described
+from fluxaorm.options.shapes import is_mapping
 
 
 class KafkaRecord(msgspec.Struct, frozen=True):
@@ -62,8 +63,8 @@ def _is_payload(value: object) -> TypeGuard[bytes | None]:
     return value is None or type(value) is bytes
 
 
-def _check_headers(headers: Any) -> None:
-    if not isinstance(headers, Mapping):
+def _check_headers(headers: object) -> None:
+    if not is_mapping(headers):
         raise _wrong("headers", "a mapping of names to bytes", headers)
     for name, value in headers.items():
         if not isinstance(name, str):
@@ -107,7 +108,8 @@ class Fetches(Sequence[KafkaRecord]):
 
     def __getitem__(self, index: Any) -> Any:
         """A record, or those of a slice."""
-        return self._records[index]
+        found: Any = self._records[index]
+        return found
 
     def __iter__(self) -> Iterator[KafkaRecord]:
         return iter(self._records)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from fluxaorm.errors import ContextMisuseError, KafkaPartitionsLostError
+from fluxaorm.errors import ContextMisuseError, KafkaPartitionsLostError, KafkaUnavailableError
 from fluxaorm.plans.streams.records import FailedPartition, Fetches, KafkaRecord
 from fluxaorm.pools.kafka.driver import client_log, taken_settings
 from fluxaorm.pools.kafka.errors import UNREACHABLE, kafka_error, raised_error
@@ -30,8 +30,8 @@ logger: Final = logging.getLogger("fluxaorm.kafka")
 
 _SLICE: Final = 0.1
 """Seconds after which a poll looks whether anybody waits for it still."""
-_COMMIT_SECONDS: Final = 10.0
-"""How long a commit is tried while the group hands out partitions anew."""
+_LEAVE_SECONDS: Final = 5.0
+"""How long the group is told that a member leaves; it finds out by itself otherwise."""
 _LOST: Final = frozenset({"ILLEGAL_GENERATION", "UNKNOWN_MEMBER_ID", "FENCED_INSTANCE_ID", "_ASSIGNMENT_LOST"})
 
 Place = tuple[str, int]
@@ -53,11 +53,14 @@ class KafkaMember:
         self._kept: list[KafkaRecord] = []
         """Records nobody has waited for."""
         self._errors: list[FailedPartition] = []
+        self._answers: list[tuple[Any, Sequence[TopicPartition]]] = []
+        """To commits."""
         self._unwanted = threading.Event()
         self._turn = threading.Lock()
         self._thread: ThreadPoolExecutor | None = None
         with taken_settings(pool):
-            self.client: Consumer = Consumer({**settings, "error_cb": self._note_error}, logger=client_log)
+            callbacks = {"error_cb": self._note_error, "on_commit": self._note_commit}
+            self.client: Consumer = Consumer({**settings, **callbacks}, logger=client_log)
             self.client.subscribe(
                 list(group.topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked
             )
@@ -170,52 +173,70 @@ class KafkaMember:
         if not self._keeps_by_itself or not self._handed_out:
             return
         try:
-            self.client.store_offsets(offsets=self._offsets())
+            self.client.store_offsets(offsets=_offsets(self._handed_out))
         except KafkaException as error:
             # they went to others meanwhile, which get the records again
             logger.warning("%s", raised_error(self.pool, error, f"consumer group '{self.group}'"))
         self._handed_out.clear()
 
-    def _offsets(self) -> list[TopicPartition]:
-        return [TopicPartition(topic, partition, offset) for (topic, partition), offset in self._handed_out.items()]
+    def _note_commit(self, error: Any, partitions: Sequence[TopicPartition]) -> None:
+        self._answers.append((error, partitions))
 
-    def commit(self) -> None:
-        """Commit what was handed out. KafkaPartitionsLostError, KafkaUnavailableError, KafkaError."""
+    def commit(self, seconds: float) -> None:
+        """Commit what was handed out. KafkaPartitionsLostError, KafkaUnavailableError after so long, KafkaError."""
         with self._alone("commit()"):
-            deadline = monotonic() + _COMMIT_SECONDS
-            while self._handed_out and not self._committed(again=monotonic() < deadline):
-                self._serve_rebalance()
+            deadline = monotonic() + seconds
+            while self._handed_out and not self._committed(deadline):
+                self._serve(0.05)
             lost, self._lost = list(self._lost), {}
             if lost:
                 raise KafkaPartitionsLostError(self.group, sorted(lost), pool=self.pool)
 
-    def _committed(self, *, again: bool) -> bool:
+    def _committed(self, deadline: float) -> bool:
         """False: the group hands partitions out anew just now."""
-        try:
-            answers = self.client.commit(offsets=self._offsets(), asynchronous=False)
-        except KafkaException as error:
-            code = error.args[0].name()
-            if code == "REBALANCE_IN_PROGRESS" and again:
-                return False
-            if code in _LOST:
-                self._lost |= dict.fromkeys(self._handed_out)
-                self._handed_out.clear()
-                return True
-            raise raised_error(self.pool, error, f"consumer group '{self.group}'") from None
-        failure = next((each.error for each in answers or () if each.error is not None), None)
-        if failure is not None:
-            raise kafka_error(self.pool, failure, f"consumer group '{self.group}'")
-        self._handed_out.clear()
+        asked = dict(self._handed_out)
+        error, partitions = self._answer(asked, deadline)
+        code = "" if error is None else error.name()
+        if code == "REBALANCE_IN_PROGRESS" and monotonic() < deadline:
+            return False
+        if code in _LOST:
+            self._lost |= dict.fromkeys(asked)
+        else:
+            failure = error or next((each.error for each in partitions if each.error is not None), None)
+            if failure is not None:
+                raise kafka_error(self.pool, failure, f"consumer group '{self.group}'")
+            # those that were taken away while the broker took the commit are not lost
+            self._lost = {place: None for place in self._lost if place not in asked}
+        self._handed_out = {}
         return True
 
-    def _serve_rebalance(self) -> None:
-        message = self.client.poll(0.05)
+    def _answer(self, asked: dict[Place, int], deadline: float) -> tuple[Any, Sequence[TopicPartition]]:
+        """What the broker says to a commit: librdkafka's own wait for it has no end."""
+        self._answers.clear()
+        try:
+            self.client.commit(offsets=_offsets(asked), asynchronous=True)
+        except KafkaException as refused:
+            return refused.args[0], ()
+        pause = 0.001
+        while True:
+            for error, partitions in self._answers:
+                if {(each.topic, each.partition): each.offset for each in partitions} == asked:
+                    return error, partitions
+            if monotonic() >= deadline:
+                reason = f"consumer group '{self.group}': no broker has answered the commit; commit again"
+                raise KafkaUnavailableError(reason, pool=self.pool, code="_TIMED_OUT")
+            self._serve(pause)
+            pause = min(pause * 1.5, 0.05)
+
+    def _serve(self, seconds: float) -> None:
+        """Let librdkafka tell what it has to; a record that comes is kept."""
+        message = self.client.poll(seconds)
         if message is not None:
             self._keep(message)
 
-    def submit_commit(self) -> Future[None]:
+    def submit_commit(self, seconds: float) -> Future[None]:
         """``commit`` in the member's own thread."""
-        return self._own_thread().submit(self.commit)
+        return self._own_thread().submit(self.commit, seconds)
 
     # the end
 
@@ -228,16 +249,28 @@ class KafkaMember:
             self.left = True
             if done:
                 self._store_offsets()
-            try:
-                self.client.close()
-            except (KafkaException, RuntimeError) as error:
-                logger.warning("consumer group '%s' could not be left: %s", self.group, error)
+            # librdkafka's own wait for the broker has no end
+            closing = threading.Thread(target=self._close, name=f"fluxaorm-kafka-{self.group}-close", daemon=True)
+            closing.start()
+            closing.join(_LEAVE_SECONDS)
+            if closing.is_alive():
+                logger.warning("consumer group '%s' is left without a word: no broker answers", self.group)
         if self._thread is not None:
             self._thread.shutdown(wait=False)
+
+    def _close(self) -> None:
+        try:
+            self.client.close()
+        except (KafkaException, RuntimeError) as error:
+            logger.warning("consumer group '%s' could not be left: %s", self.group, error)
 
     def abandon(self) -> None:
         """In a child process: nothing of it is here."""
         self.left = True
+
+
+def _offsets(places: dict[Place, int]) -> list[TopicPartition]:
+    return [TopicPartition(topic, partition, offset) for (topic, partition), offset in places.items()]
 
 
 def _listed(partitions: Sequence[TopicPartition]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,8 @@ pytestmark = [pytest.mark.fault, pytest.mark.slow]
 THREADS, TASKS = 3, 8
 ENOUGH = 60
 """Flushes of each kind, one record or two, that return before the broker dies, and after it."""
+NOT_REPLICATED = 0.5
+"""Seconds that a leader is alone: in this time whoever does not wait for the replicas would return."""
 TABLES = (TABLE, NOTES)
 
 
@@ -154,6 +157,17 @@ def published(own: OwnKafka, topic: str) -> dict[str, Counter[int]]:
     return found
 
 
+def kill_with_what_only_it_has(own: OwnKafka, number: int) -> None:
+    """While the others are silent it takes records that it may not acknowledge; they die with it."""
+    others = [broker for broker in own.brokers if broker is not own.brokers[number]]
+    for broker in others:
+        broker.pause()
+    time.sleep(NOT_REPLICATED)
+    own.brokers[number].kill()
+    for broker in others:
+        broker.resume()
+
+
 def test_an_asynchronous_flush_that_returned_survives_the_death_of_a_broker(
     private_kafka: StartKafka, mariadb_database: Database, valkey: RedisServer, measured: Measured
 ) -> None:
@@ -165,7 +179,7 @@ def test_an_asynchronous_flush_that_returned_survives_the_death_of_a_broker(
 
         with load.running():
             wait_until(lambda: load.errors or min(load.returned()) >= ENOUGH, "flushes before the death")
-            own.brokers[own.leader(topic)].kill()
+            kill_with_what_only_it_has(own, own.leader(topic))
             before = load.returned()
             wait_until(
                 lambda: (

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import MySQLdb
 
@@ -20,7 +21,7 @@ def main() -> int:
     stack = json.loads(Path(os.environ["FLUXA_DEVSTACK"]).read_text())
     mysql, valkey, kafka = stack["mysql"], stack["valkey"], stack["kafka"]
     user, password, where = mysql["user"], mysql["password"], f"{mysql['host']}:{mysql['port']}"
-    connection = MySQLdb.connect(host=mysql["host"], port=mysql["port"], user=user, password=password)
+    connection: Any = MySQLdb.connect(host=mysql["host"], port=mysql["port"], user=user, password=password)
     connection.query("CREATE DATABASE IF NOT EXISTS orders")
     connection.close()
     servers = {

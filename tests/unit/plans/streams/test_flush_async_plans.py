@@ -279,6 +279,7 @@ def test_an_unknown_outcome_leaves_the_markers() -> None:
         run(flush_async_plan(world.unit_of_work, True), ANNOUNCED, (PublishRecords, AsyncFlushUnknownError("?")))
 
     assert thing.is_dirty
+    assert [1] == list(world.identity_map.stale)
     assert [] == world.engine.held
     assert [] == world.engine.steps
 
@@ -388,6 +389,7 @@ def test_markers_are_renewed_while_the_publish_is_under_way() -> None:
     assert [] == world.engine.held
     with pytest.raises(StopIteration):
         plan.send(replies(1))
+    assert (True, []) == run(renewal())
 
 
 # the mark of the server

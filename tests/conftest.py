@@ -30,6 +30,7 @@ pytest_plugins = [
     "tests.support.cached",
     "tests.support.measured",
     "tests.support.flush_records",
+    "tests.support.async_apps",
 ]
 
 # A run that draws new cases each time would one day fail a change that did not cause it;

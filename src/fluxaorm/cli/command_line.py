@@ -212,6 +212,68 @@ def reset(name: AppArgument = None, json: JsonOption = False) -> None:
         cache_commands.reset(name, json=json)
 
 
+@app.command("consume-async-flush", epilog=_EPILOG)
+def consume_async_flush(
+    name: AppArgument = None,
+    max_records: Annotated[int, typer.Option(min=1, help="Records in one round, and so in one transaction.")] = 500,
+    json: JsonOption = False,
+) -> None:
+    """Apply asynchronous flushes until SIGTERM or Ctrl-C.
+
+    Run as many as their topic has partitions. Prints what was done and how much waits; what cannot be applied becomes a
+    dead letter.
+    """
+    from fluxaorm.cli.commands import async_flush as async_flush_command
+
+    with errors_as_exits():
+        async_flush_command.run(name, max_records=max_records, json=json)
+
+
+dead_letters = typer.Typer(no_args_is_help=True, help="Asynchronous flushes that could not be applied.", epilog=_EPILOG)
+app.add_typer(dead_letters, name="dead-letters")
+
+IdsArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="[APP] [ID]...", help=f"As dead-letters list prints them. {_APP_HELP}")
+]
+AllOption = Annotated[bool, typer.Option("--all", help="All that wait for a decision.")]
+
+
+@dead_letters.command("list", epilog=_EPILOG)
+def list_dead_letters(name: AppArgument = None, json: JsonOption = False) -> None:
+    """Print those that wait for a decision, the oldest first."""
+    from fluxaorm.cli.commands import dead_letters as commands
+
+    with errors_as_exits():
+        commands.list_all([name] if name else [], json=json)
+
+
+@dead_letters.command(epilog=_EPILOG)
+def show(words: IdsArgument = None, json: JsonOption = False) -> None:
+    """Print all that is known of one, without the values."""
+    from fluxaorm.cli.commands import dead_letters as commands
+
+    with errors_as_exits():
+        commands.show(words or [], json=json)
+
+
+@dead_letters.command(epilog=_EPILOG)
+def retry(words: IdsArgument = None, every: AllOption = False, json: JsonOption = False) -> None:
+    """Publish them again: they are applied after all that waits now."""
+    from fluxaorm.cli.commands import dead_letters as commands
+
+    with errors_as_exits():
+        commands.resolve(words or [], "retried", every=every, json=json)
+
+
+@dead_letters.command(epilog=_EPILOG)
+def drop(words: IdsArgument = None, every: AllOption = False, json: JsonOption = False) -> None:
+    """Give them up: their changes are never made."""
+    from fluxaorm.cli.commands import dead_letters as commands
+
+    with errors_as_exits():
+        commands.resolve(words or [], "dropped", every=every, json=json)
+
+
 @app.command("config-schema", epilog=_EPILOG)
 def config_schema() -> None:
     """Print the JSON Schema of the YAML configuration."""

@@ -12,6 +12,7 @@ from fluxaorm.errors import (
     CodegenError,
     ConfigError,
     FluxaError,
+    KafkaUnavailableError,
     MissingExtraError,
     MySQLConnectionError,
     PoolConnectError,
@@ -32,7 +33,7 @@ class UsageError(FluxaError):
 
 
 _USAGE_ERRORS: Final = (UsageError, ConfigError, RegistryError, MissingExtraError, CodegenError, UnknownPoolError)
-_UNREACHABLE_ERRORS: Final = (PoolConnectError, MySQLConnectionError, RedisConnectionError)
+_UNREACHABLE_ERRORS: Final = (PoolConnectError, MySQLConnectionError, RedisConnectionError, KafkaUnavailableError)
 
 
 def exit_code(error: FluxaError) -> int:

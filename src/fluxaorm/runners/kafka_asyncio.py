@@ -24,7 +24,7 @@ from fluxaorm.plans.streams.effects import (
 )
 from fluxaorm.plans.streams.flush_effects import FLUSH_MEMBER_EFFECTS, FlushMemberEffect
 from fluxaorm.plans.streams.records import Fetches, KafkaRecord
-from fluxaorm.plans.streams.topic_effects import DescribeTopic, HighWatermarks
+from fluxaorm.plans.streams.topic_effects import DescribeTopic, HighWatermarks, ReadTopic
 from fluxaorm.pools.kafka.deliveries import Batch, Callback
 from fluxaorm.runners.kafka_admin import ADMIN_PERFORMERS, admin_seconds, perform_admin, within
 from fluxaorm.runners.kafka_sync import (
@@ -35,6 +35,7 @@ from fluxaorm.runners.kafka_sync import (
     kafka_pool_of,
     member_of,
     pool_timeout,
+    records_in,
     topic_info_of,
 )
 
@@ -64,6 +65,7 @@ class AsyncKafka:
             PublishRecords: self._publish,
             DescribeTopic: lambda effect, _shield: self._ask(topic_info_of, effect),
             HighWatermarks: lambda effect, _shield: self._ask(high_watermarks_of, effect),
+            ReadTopic: lambda effect, _shield: self._ask(records_in, effect),
             **dict.fromkeys(FLUSH_MEMBER_EFFECTS, self._ask_member),
             **dict.fromkeys(ADMIN_PERFORMERS, self._administer),
         }
@@ -130,7 +132,9 @@ class AsyncKafka:
             _ = self._limit.check()
         return fetches
 
-    async def _ask(self, ask: Callable[[KafkaPool, str, float], Any], effect: DescribeTopic | HighWatermarks) -> Any:
+    async def _ask(
+        self, ask: Callable[[KafkaPool, str, float], Any], effect: DescribeTopic | HighWatermarks | ReadTopic
+    ) -> Any:
         return await asyncio.to_thread(ask, self._pool(effect.pool), effect.topic, pool_timeout(self._limit))
 
     async def _administer(self, effect: KafkaEffect[Any], _shield: Shield) -> Any:

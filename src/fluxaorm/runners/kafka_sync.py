@@ -7,7 +7,7 @@ has, and is of unknown outcome afterwards.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from fluxaorm.plans.streams.effects import (
 )
 from fluxaorm.plans.streams.flush_effects import FLUSH_MEMBER_EFFECTS, FlushMemberEffect
 from fluxaorm.plans.streams.records import Fetches
-from fluxaorm.plans.streams.topic_effects import DescribeTopic, HighWatermarks, TopicInfo
+from fluxaorm.plans.streams.topic_effects import DescribeTopic, HighWatermarks, ReadTopic, TopicInfo
 from fluxaorm.pools.kafka.deliveries import Batch, Callback
 from fluxaorm.runners.kafka_admin import ADMIN_PERFORMERS, admin_seconds, perform_admin, within
 
@@ -59,6 +59,7 @@ class SyncKafka:
             PublishRecords: self._publish,
             DescribeTopic: lambda effect: self._ask(topic_info_of, effect),
             HighWatermarks: lambda effect: self._ask(high_watermarks_of, effect),
+            ReadTopic: lambda effect: self._ask(records_in, effect),
             **dict.fromkeys(FLUSH_MEMBER_EFFECTS, self._ask_member),
             **dict.fromkeys(ADMIN_PERFORMERS, self._administer),
         }
@@ -115,7 +116,9 @@ class SyncKafka:
             _ = self._limit.check()
         return fetches
 
-    def _ask(self, ask: Callable[[KafkaPool, str, float], Any], effect: DescribeTopic | HighWatermarks) -> Any:
+    def _ask(
+        self, ask: Callable[[KafkaPool, str, float], Any], effect: DescribeTopic | HighWatermarks | ReadTopic
+    ) -> Any:
         seconds = pool_timeout(self._limit)
         return ask(self._pool(effect.pool), effect.topic, seconds)
 
@@ -162,6 +165,13 @@ def high_watermarks_of(pool: KafkaPool, topic: str, seconds: float) -> Mapping[i
     from fluxaorm.pools.kafka.topic_facts import high_watermarks
 
     return high_watermarks(pool, topic, seconds)
+
+
+def records_in(pool: KafkaPool, topic: str, seconds: float) -> Sequence[KafkaRecord]:
+    """The same of all that is in it."""
+    from fluxaorm.pools.kafka.topic_reader import read_topic
+
+    return read_topic(pool, topic, seconds)
 
 
 def pool_timeout(limit: TimeLimit | None) -> float:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from signal import SIGINT, SIGTERM, Signals, signal
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, overload
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, overload
 
 from fluxaorm.entity.values.not_copied import NotCopied
 from fluxaorm.errors import ContextClosedError, ContextMisuseError, RegistryError, described, shown_value
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fluxaorm.plans.streams.async_state import AsyncFlushState
     from fluxaorm.pools.kafka.flush_member import FlushMember
 
+OnRound: TypeAlias = "Callable[[Consumed], object]"
 MAX_RECORDS: Final = 500
 ROUND_SECONDS: Final = 0.5
 """How long ``run`` waits for records before it looks whether it is to end."""
@@ -107,35 +108,51 @@ class AsyncFlushConsumer(NotCopied):
     # for ever
 
     @overload
-    def run(self, stop: threading.Event | None = None, *, max_records: int = MAX_RECORDS) -> None: ...
+    def run(
+        self,
+        stop: threading.Event | None = None,
+        *,
+        max_records: int = MAX_RECORDS,
+        on_round: OnRound | None = None,
+    ) -> None: ...
     @overload
-    def run(self, stop: asyncio.Event, *, max_records: int = MAX_RECORDS) -> Coroutine[Any, Any, None]: ...
-    def run(self, stop: threading.Event | asyncio.Event | None = None, *, max_records: int = MAX_RECORDS) -> Any:
+    def run(
+        self, stop: asyncio.Event, *, max_records: int = MAX_RECORDS, on_round: OnRound | None = None
+    ) -> Coroutine[Any, Any, None]: ...
+    def run(
+        self,
+        stop: threading.Event | asyncio.Event | None = None,
+        *,
+        max_records: int = MAX_RECORDS,
+        on_round: OnRound | None = None,
+    ) -> Any:
         """``consume`` until ``stop`` is set, then leave the group; the transaction in hand is finished first.
 
         Without ``stop``, on the main thread: until SIGTERM or SIGINT (Ctrl-C). With an ``asyncio.Event`` it is awaited.
-        Raises what ``consume`` does, and ContextMisuseError without ``stop`` elsewhere than on the main thread.
+        ``on_round`` is called with what each round has done. Raises what ``consume`` and ``on_round`` do, and
+        ContextMisuseError without ``stop`` elsewhere than on the main thread.
         """
+        told = on_round or _nobody
         if isinstance(stop, asyncio.Event):
-            return self._arun(stop, max_records)
+            return self._arun(stop, max_records, told)
         if stop is not None:
-            self._run(stop, max_records)
+            self._run(stop, max_records, told)
             return None
         if threading.current_thread() is not threading.main_thread():
             raise ContextMisuseError("run() listens to signals on the main thread only; give it a threading.Event")
         with _until_signal() as signalled:
-            self._run(signalled, max_records)
+            self._run(signalled, max_records, told)
         return None
 
-    def _run(self, stop: threading.Event, max_records: int) -> None:
+    def _run(self, stop: threading.Event, max_records: int, told: OnRound) -> None:
         with self:
             while not stop.is_set():
-                _ = self.consume(max_records, ROUND_SECONDS)
+                told(self.consume(max_records, ROUND_SECONDS))
 
-    async def _arun(self, stop: asyncio.Event, max_records: int) -> None:
+    async def _arun(self, stop: asyncio.Event, max_records: int, told: OnRound) -> None:
         async with self:
             while not stop.is_set():
-                _ = await self.aconsume(max_records, ROUND_SECONDS)
+                told(await self.aconsume(max_records, ROUND_SECONDS))
 
     # the end
 
@@ -181,6 +198,10 @@ class AsyncFlushConsumer(NotCopied):
 
     def _instead(self) -> str:
         return "a consumer is a member of a group, and is neither copied nor pickled; each process makes its own"
+
+
+def _nobody(_: Consumed) -> None:
+    """Nobody wants to know."""
 
 
 def _check(max_records: object, block_seconds: object) -> None:

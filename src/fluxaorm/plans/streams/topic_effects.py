@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fluxaorm.plans.streams.effects import KafkaEffect
+from fluxaorm.plans.streams.records import KafkaRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +45,12 @@ class HighWatermarks(KafkaEffect[Mapping[int, int]]):
     def subject(self) -> str:
         """The topic."""
         return self.topic
+
+
+class ReadTopic(KafkaEffect[Sequence[KafkaRecord]]):
+    """All records of a topic, each partition in order: for topics that hold few. Raises the same."""
+
+    __slots__ = ("topic",)
+
+    def __init__(self, pool: str, topic: str) -> None:
+        self.pool, self.topic = pool, topic

@@ -64,8 +64,10 @@ class Process:
     replies: tuple[Reply, ...] = ()
     status: str = "ready"
     """``ready``, ``running``, ``returned``, ``failed``, ``crashed``."""
-    floors: tuple[int, int] = (0, 0)
+    floors: Any = (0, 0)
     """Of a reader, when it began: the newest version of a returned flush, and that any reader was given."""
+    slept: Any = None
+    """What a process that waits has seen of the world."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +133,14 @@ class Explorer:
     def _is_writer(self, number: int) -> bool:
         return self._kinds[number].startswith("write")
 
+    def _start(self) -> State:
+        return State(tuple(Process() for _ in self._kinds))
+
     # the search
 
     def explore(self, until: str | None = None) -> Found:
         """All states, breadth first; or until a property is broken."""
-        start = State(tuple(Process() for _ in self._kinds))
+        start = self._start()
         found = Found(states=1)
         parents: dict[State, tuple[State, str] | None] = {start: None}
         waiting = deque([start])

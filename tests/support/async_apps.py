@@ -21,6 +21,7 @@ from tests.support.kafka_brokers import Kafka
 from tests.support.local_caches import wait_until_open
 from tests.support.redis_servers import RedisServer
 from tests.support.shells import Shell
+from tests.support.shop_engines import Prepare
 from tests.support.sql_servers import Database
 
 UNREACHABLE = "127.0.0.1:1"
@@ -124,7 +125,7 @@ def open_app(mariadb_database: Database, valkey: RedisServer, kafka: Kafka, shel
     """Opens engines over the same tables, caches and topic; ``brokers``: others than the shared one."""
     engines: list[Engine] = []
 
-    def make(brokers: str = kafka.bootstrap, **options: Any) -> AsyncApp:
+    def make(brokers: str = kafka.bootstrap, prepare: Prepare | None = None, **options: Any) -> AsyncApp:
         registry = fx.Registry()
         registry.register_mysql(mariadb_database.url)
         registry.register_redis(valkey.host_port, 0, options=fx.RedisOptions(namespace=valkey.namespace))
@@ -133,6 +134,8 @@ def open_app(mariadb_database: Database, valkey: RedisServer, kafka: Kafka, shel
         registry.register_entity(*ENTITIES)
         engine = registry.validate(connect=brokers == kafka.bootstrap)
         engines.append(engine)
+        if prepare is not None:
+            prepare(engine)
         app = AsyncApp(engine, shell, kafka)
         if brokers == kafka.bootstrap:
             with engine.new_context() as ctx:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
 
 import fluxaorm as fx
 from fluxaorm import KafkaError, KafkaUnavailableError, NotSupportedError
+from fluxaorm.engine import Engine
 from tests.support.async_apps import (
     UNREACHABLE,
     AuthorEntity,
@@ -16,6 +20,7 @@ from tests.support.async_apps import (
 )
 from tests.support.cached import MemberEntity, SeatEntity, ShelfEntity
 from tests.support.insides import core, pending
+from tests.support.kafka_brokers import Kafka
 from tests.support.waiting import wait_until
 
 
@@ -252,3 +257,70 @@ def test_tables_that_a_foreign_key_joins_are_applied_in_the_order_of_the_flush(o
 
     assert [("AuthorEntity", "i"), ("BookEntity", "i"), ("BookEntity", "d"), ("AuthorEntity", "d")] == found
     assert 0 == dead_letters
+
+
+def cancel(task: asyncio.Task[Any], entry: fx.QueryLogEntry) -> None:
+    if "fx_announce" in entry.query:
+        _ = task.cancel()
+
+
+def test_a_cancelled_flush_that_is_under_way_is_published_to_its_end(open_app: OpenApp) -> None:
+    """Like a COMMIT: whoever cancels may come too late, but must not leave a record that nobody knows of."""
+    app = open_app()
+    if app.shell.name == "sync":
+        pytest.skip("a thread cannot be cancelled")
+    id = app.stored(SeatEntity, row="A")
+
+    async def flush_and_go_on() -> bool:
+        task = asyncio.current_task()
+        assert task is not None
+        async with app.engine.new_async_context() as ctx:
+            seat = await app.provider(SeatEntity).must_get_by_id(ctx, id)
+            seat.row = "B"
+            # told of the announcement, the last thing before the publish
+            ctx.register_query_logger(lambda _, entry: cancel(task, entry))
+            result = await ctx.flush_async(True)
+            assert fx.FlushResult(updated=1) == result
+            assert not seat.is_dirty
+            try:
+                await asyncio.sleep(30)
+            except asyncio.CancelledError:
+                return True
+        return False
+
+    assert app.do(flush_and_go_on())
+    assert 1 == len(app.records())
+    assert "B" == app.found(SeatEntity, id).row
+
+
+def test_handlers_before_run_here_and_handlers_after_when_it_is_applied(open_app: OpenApp) -> None:
+    """Before-handlers decide what is written; what follows a write must not come before it."""
+    told: list[str] = []
+
+    def register(engine: Engine) -> None:
+        provider: Any = engine.provider(ShelfEntity)
+        provider.on_before_insert(engine, lambda ctx, shelf: setattr(shelf, "name", shelf.name.upper()))
+        provider.on_after_insert(engine, lambda ctx, row: told.append(row.name))
+
+    app = open_app(prepare=register)
+    shelves, ctx = app.provider(ShelfEntity), app.context()
+    app.do(shelves.new(ctx, name="a"))
+    app.do(ctx.flush_async(True))
+    before_it_is_applied = [*told]
+
+    dead_letters = app.apply(1)
+
+    assert [[], ["A"], 0] == [before_it_is_applied, told, dead_letters]
+
+
+def test_a_topic_that_was_not_made_is_told(open_app: OpenApp, kafka: Kafka) -> None:
+    """Nothing of ours makes topics in passing; the error says what does."""
+    app = open_app()
+    kafka.drop(*kafka.topics())
+    ctx = app.context()
+    app.do(app.provider(PlainEntity).new(ctx, text="a"))
+
+    with pytest.raises(KafkaError, match="the topic is not there: make it, or run the alters"):
+        app.do(ctx.flush_async(True))
+
+    assert 1 == len(pending(ctx))

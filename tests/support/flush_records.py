@@ -29,6 +29,7 @@ from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from confluent_kafka import Producer
+    from prometheus_client import CollectorRegistry
 
 
 class CounterEntity(Entity, redis_cache=True, soft_delete=True):
@@ -214,7 +215,11 @@ def open_flushes(mariadb_database: Database, valkey: RedisServer, kafka: Kafka, 
     names: list[str] = []
 
     def make(
-        *, partitions: int = 1, entities: tuple[type[Any], ...] = (CounterEntity, NoteEntity), **options: Any
+        *,
+        partitions: int = 1,
+        entities: tuple[type[Any], ...] = (CounterEntity, NoteEntity),
+        prometheus: CollectorRegistry | None = None,
+        **options: Any,
     ) -> Flushes:
         if not names:
             names.extend((kafka.topic("flushes", partitions), kafka.topic("failed"), kafka.name("flushes")))
@@ -224,6 +229,8 @@ def open_flushes(mariadb_database: Database, valkey: RedisServer, kafka: Kafka, 
         registry.register_kafka([kafka.bootstrap])
         registry.register_async_flush(options=fx.AsyncFlushOptions(**options))
         registry.register_entity(*entities)
+        if prometheus is not None:
+            registry.enable_metrics(prometheus)
         engine = registry.validate()
         rename_async_flush(engine, *names)
         with registry.validate() as other, other.new_context() as ctx:

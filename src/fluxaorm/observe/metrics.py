@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 
 from fluxaorm.errors import ConfigError
 from fluxaorm.observe.cache_metrics import CacheRequests
+from fluxaorm.observe.flush_metrics import AsyncFlushConsumers
 from fluxaorm.observe.query_log import METRICS_META_KEY, QueryLogEntry
 from fluxaorm.observe.redis_commands import adds_data, kind_of
 from fluxaorm.observe.watched_engine import WatchedEngine
@@ -63,14 +64,20 @@ class QueryMetrics:
             "fluxaorm_kafka_queries_errors", "Exchanges with Kafka that failed", common, registry=None
         )
         self._connections, self._caches = PoolConnections(), CacheRequests()
+        self._flush_consumers = AsyncFlushConsumers()
         counted = (self._db_seconds, self._db_errors, self._redis_seconds, self._redis_errors)
-        for each in (*counted, self._kafka_seconds, self._kafka_errors, self._connections, self._caches):
+        collected = (self._connections, self._caches, self._flush_consumers)
+        for each in (*counted, self._kafka_seconds, self._kafka_errors, *collected):
             prometheus_registry.register(each)
 
     def watch(self, engine: WatchedEngine) -> None:
-        """Report the connections of an engine's pools for as long as the engine lives, and what its caches do."""
+        """Report the connections of an engine's pools for as long as the engine lives, and what its caches do.
+
+        Also how far its consumers of asynchronous flushes are.
+        """
         self._connections.watch(engine)
         self._caches.watch(engine)
+        self._flush_consumers.watch(engine)
 
     def observe(self, ctx: object, entry: QueryLogEntry) -> None:
         """A handler of the query log: count one statement, Redis round trip, exchange with Kafka."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from fluxaorm.plans.state.bound_entity import BoundEntity
+    from fluxaorm.plans.streams.async_state import AsyncFlushState
     from fluxaorm.pools.base.redis_ports import RedisPool
     from fluxaorm.pools.base.sql_ports import SQLPool
 
@@ -27,4 +28,9 @@ class WatchedEngine(Protocol):
     @property
     def used_entities(self) -> Mapping[str, BoundEntity]:
         """Those used so far, by name; it grows."""
+        ...
+
+    @property
+    def async_flush(self) -> AsyncFlushState | None:
+        """None: it is not registered."""
         ...

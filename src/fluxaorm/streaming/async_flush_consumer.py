@@ -50,6 +50,7 @@ class AsyncFlushConsumer(NotCopied):
         self._asynchronous = False
         self._closed = False
         self._busy = threading.Lock()
+        self._lag_told: tuple[int, ...] = ()
 
     def __repr__(self) -> str:
         return f"<AsyncFlushConsumer of '{self._state.group}' lag={sum(self.lag.values())}>"
@@ -72,16 +73,14 @@ class AsyncFlushConsumer(NotCopied):
         _check(max_records, block_seconds)
         with self._alone():
             plan = self._looped(asynchronous=False).consume_plan(max_records, float(block_seconds))
-            consumed: Consumed = self._context._run_alone(plan)
-            return consumed
+            return self._counted(self._context._run_alone(plan))
 
     async def aconsume(self, max_records: int = MAX_RECORDS, block_seconds: float = 1.0) -> Consumed:
         """``consume`` on asyncio. One consumer serves either threads or one event loop. Raises the same."""
         _check(max_records, block_seconds)
         with self._alone():
             plan = self._looped(asynchronous=True).consume_plan(max_records, float(block_seconds))
-            consumed: Consumed = await self._context._run_alone(plan)
-            return consumed
+            return self._counted(await self._context._run_alone(plan))
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -104,6 +103,22 @@ class AsyncFlushConsumer(NotCopied):
         elif asynchronous is not self._asynchronous:
             raise ContextMisuseError("a consumer serves either threads or asyncio; make another one for the other")
         return self._loop
+
+    def _counted(self, consumed: Consumed) -> Consumed:
+        counts = self._state.counts
+        counts.applied += consumed.applied
+        counts.repeated += consumed.repeated
+        counts.dead_letters += consumed.dead_letters
+        self._tell_lag(self.lag)
+        return consumed
+
+    def _tell_lag(self, lag: Mapping[int, int]) -> None:
+        """For metrics: of the partitions that it has, and no more of those that it had."""
+        told = self._state.counts.lag
+        for partition in self._lag_told:
+            told.pop(partition, None)
+        told.update(lag)
+        self._lag_told = tuple(lag)
 
     # for ever
 
@@ -161,6 +176,7 @@ class AsyncFlushConsumer(NotCopied):
         if self._closed:
             return
         self._closed = True
+        self._tell_lag({})
         if self._loop is not None and self._member is not None:
             try:
                 self._context._run_alone(self._loop.finish_plan())
@@ -173,6 +189,7 @@ class AsyncFlushConsumer(NotCopied):
         if self._closed:
             return
         self._closed = True
+        self._tell_lag({})
         if self._loop is not None and self._member is not None:
             try:
                 await self._context._run_alone(self._loop.finish_plan())

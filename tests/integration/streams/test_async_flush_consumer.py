@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from prometheus_client import CollectorRegistry
 
 import fluxaorm as fx
 from fluxaorm.plans.streams.async_record import RowChange
@@ -362,3 +363,28 @@ def test_wrong_use_of_a_consumer_says_what_is_wrong(open_flushes: OpenFlushes) -
     registry.register_mysql(flushes.database.url)
     with registry.validate() as engine, pytest.raises(fx.RegistryError, match="async flush is not registered"):
         engine.async_flush_consumer()
+
+
+def test_metrics_tell_what_was_done_and_what_waits(open_flushes: OpenFlushes) -> None:
+    """Whoever runs it wants to see it fall behind before others do."""
+    prometheus = CollectorRegistry()
+    flushes = open_flushes(partitions=2, prometheus=prometheus)
+    flushes.publish(flushes.record(insert(1, "a")), flushes.record(insert(2, "a")))
+    consumer = flushes.consumer()
+    flushes.work(consumer, 2)
+    flushes.database.execute("RENAME TABLE CounterEntity TO hidden")
+    flushes.publish(*[flushes.record(update(1, number=number)) for number in range(3)], partition=1)
+
+    flushes.consume_until(consumer, lambda: 3 == consumer.lag.get(1), "three records to wait")
+
+    def told(name: str, **labels: str) -> float | None:
+        return prometheus.get_sample_value(name, labels)
+
+    assert (1, 1) == (
+        told("fluxaorm_async_flush_records_total", result="applied"),
+        told("fluxaorm_async_flush_records_total", result="dead_letter"),
+    )
+    assert (0, 3) == (told("fluxaorm_async_flush_lag", partition="0"), told("fluxaorm_async_flush_lag", partition="1"))
+    flushes.database.execute("RENAME TABLE hidden TO CounterEntity")
+    flushes.close(consumer)
+    assert told("fluxaorm_async_flush_lag", partition="1") is None

@@ -6,6 +6,7 @@ Shared by all contexts and threads of the engine. What was asked is kept until s
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fluxaorm.errors import KafkaError, NotSupportedError
@@ -28,6 +29,20 @@ class DatabasesPort(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class FlushCounts:
+    """What the consumers in this process have done, for metrics."""
+
+    applied: int = 0
+    """Records whose changes were written."""
+    repeated: int = 0
+    """Records that had been applied before, whose caches and handlers followed."""
+    dead_letters: int = 0
+    """Records that were put aside."""
+    lag: dict[int, int] = field(default_factory=dict[int, int])
+    """Partition -> records that wait there."""
+
+
 class AsyncFlushState:
     """``kafka_pool``: its code; ``namespace``: of the names in Kafka."""
 
@@ -43,6 +58,7 @@ class AsyncFlushState:
         """The same of those that have none yet -> when a flush asked last, in monotonic seconds."""
         self.foreign_keys_asked: set[str] = set()
         """MySQL pools whose foreign keys are known, because they were asked for."""
+        self.counts = FlushCounts()
         self._info: TopicInfo | None = None
         self.databases: dict[str, str] = {}
 

@@ -66,7 +66,7 @@ def events_of(unit_of_work: UnitOfWork, arrival: Arrival, rows: Rows) -> list[Af
         event, before = _event_of(binding, change), known.get(change.id) or _told_row(binding, change)
         after = _laid_over(binding, before, change)
         if change.operation == "d":
-            known.pop(change.id, None)
+            _ = known.pop(change.id, None)
         else:
             known[change.id] = after
         if handlers := binding.handlers.after.get(event):

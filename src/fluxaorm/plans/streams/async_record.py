@@ -179,9 +179,9 @@ def raw_values(columns: Sequence[ColumnSchema], cells: Mapping[int, Any]) -> dic
 
 def portable(value: Any) -> Raw:
     """The portable raw form of what a driver is handed, or gave."""
-    kind = type(value)
-    if kind in _RAW:
-        return value  # type: ignore[no-any-return]  # its type was looked at
+    if value is None or type(value) in _RAW:
+        plain: Raw = value
+        return plain
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, timedelta | time):
@@ -195,4 +195,4 @@ def portable(value: Any) -> Raw:
         return str(value)
     if isinstance(value, int):
         return int(value)
-    raise TypeError(f"{kind.__name__} has no portable form")
+    raise TypeError(f"{type(value).__name__} has no portable form")

@@ -161,7 +161,7 @@ class FlushLoop:
     def _take(self, polled: FlushPoll) -> None:
         for partition in polled.taken:
             self._forget(partition)
-            self._to_start.pop(partition, None)
+            _ = self._to_start.pop(partition, None)
         for partition in polled.given:
             self._to_start[partition] = 0.0
         for error in polled.errors:
@@ -180,9 +180,9 @@ class FlushLoop:
                 work.end = end
 
     def _forget(self, partition: int) -> None:
-        self._works.pop(partition, None)
-        self._committed.pop(partition, None)
-        self._attempts.pop(partition, None)
+        _ = self._works.pop(partition, None)
+        _ = self._committed.pop(partition, None)
+        _ = self._attempts.pop(partition, None)
 
     # beginning
 
@@ -240,7 +240,7 @@ class FlushLoop:
         self._forget(place.partition)
         self._works[place.partition] = PartitionWork(applier, accounts, start, dialects, aside, self._counts)
         self._committed[place.partition] = start
-        self._to_start.pop(place.partition, None)
+        _ = self._to_start.pop(place.partition, None)
 
     # applying
 
@@ -262,7 +262,7 @@ class FlushLoop:
             except (FluxaError, NamesMissingError) as error:
                 yield from self._back_off_plan(partition, work, error)
             else:
-                self._attempts.pop(partition, None)
+                _ = self._attempts.pop(partition, None)
                 if work.retry_at:
                     work.retry_at = 0.0
                     yield from ResumePartitions(self.member, (partition,))

@@ -108,8 +108,8 @@ class Fetches(Sequence[KafkaRecord]):
 
     def __getitem__(self, index: Any) -> Any:
         """A record, or those of a slice."""
-        found: Any = self._records[index]
-        return found
+        records: Any = self._records
+        return records[index]
 
     def __iter__(self) -> Iterator[KafkaRecord]:
         return iter(self._records)

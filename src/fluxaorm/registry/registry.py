@@ -248,7 +248,7 @@ class Registry:
         """Check everything registered, reach the MySQL, Redis and Kafka servers, and make the Engine.
 
         1. Whatever can be known without a network; all problems are in one RegistryError. What does nothing in this
-           version (async flush, topics, tables of ClickHouse, options of replicas, events, search in Redis, ...) is
+           version (tables of ClickHouse, options of replicas, events, search in Redis, ...) is
            among them; with ``connect=False`` it is told in the log, since definitions may be ahead of the version.
         2. Every MySQL, Redis and Kafka pool is connected (PoolConnectError names pool, address and cause;
            MissingExtraError when a driver is not installed). ``connect=False`` leaves out this and the next step:

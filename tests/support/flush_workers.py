@@ -109,7 +109,7 @@ def _opened(served: Served) -> Engine:
     while True:
         try:
             return served.open()
-        except fx.PoolConnectError:
+        except (fx.PoolConnectError, fx.TryAgainError):
             time.sleep(0.1)
 
 

@@ -80,41 +80,45 @@ class Destinations:
     def arrival(self, source: KafkaRecord) -> Arrival:
         """What a record is; raises nothing for whatever bytes it has."""
         offset = source.offset or 0
-        flawed = Arrival(source=source, offset=offset, pool=self.pools[0])
         if self._signing_keys and not is_signed(
             source.value or b"", source.headers.get(SIGNATURE_HEADER), self._signing_keys
         ):
-            return _but(flawed, flaw="it is not signed with a key that is accepted here")
+            flaw = "it is not signed with a key that is accepted here"
+            return Arrival(source=source, offset=offset, pool=self.pools[0], flaw=flaw)
         try:
             record = decode(source.value)
         except NewerRecordError as error:
-            return _but(flawed, newer=error)
+            return Arrival(source=source, offset=offset, pool=self.pools[0], newer=error)
         except BrokenRecordError as error:
-            return _but(flawed, flaw=str(error))
-        return self._placed(flawed, record)
-
-    def _placed(self, flawed: Arrival, record: AsyncRecord) -> Arrival:
-        if record.pool not in self.pools:
-            return _but(flawed, record=record, unknown=f"the MySQL pool '{record.pool}' of an entity")
-        arrival = _but(flawed, record=record, pool=record.pool)
-        if record.database != self._identities[record.pool]:
-            return _but(arrival, flaw=f"it is of another database than that of MySQL pool '{record.pool}'")
+            return Arrival(source=source, offset=offset, pool=self.pools[0], flaw=str(error))
         destination = self._tables.get((record.pool, record.table))
+        flaw, unknown = self._problem(record, destination)
+        return Arrival(
+            source=source,
+            offset=offset,
+            pool=record.pool if record.pool in self.pools else self.pools[0],
+            record=record,
+            destination=None if flaw or unknown else destination,
+            lane=record.table if _is_row_key(source.key, record) else source.key or b"",
+            flaw=flaw,
+            unknown=unknown,
+        )
+
+    def _problem(self, record: AsyncRecord, destination: Destination | None) -> tuple[str, str]:
+        """Why a record is a dead letter, or what in it nobody here knows; two empty texts when it can be applied."""
+        if record.pool not in self.pools:
+            return "", f"the MySQL pool '{record.pool}' of an entity"
+        if record.database != self._identities[record.pool]:
+            return f"it is of another database than that of MySQL pool '{record.pool}'", ""
         if destination is None:
-            return _but(arrival, unknown=f"the table '{record.table}' of MySQL pool '{record.pool}'")
+            return "", f"the table '{record.table}' of MySQL pool '{record.pool}'"
         if (column := destination.table.unknown_column(record.changes)) is not None:
-            return _but(arrival, unknown=f"the column '{column}' of the table '{record.table}'")
+            return "", f"the column '{column}' of the table '{record.table}'"
         if unknown := record.keys.keys() - self._redis_pools:
-            return _but(arrival, unknown=f"the Redis pool '{min(unknown)}'")
+            return "", f"the Redis pool '{min(unknown)}'"
         if foreign := _foreign_key(record, destination.recorded_name):
-            return _but(arrival, flaw=f"its cache key {foreign!r} is not one of the table '{record.table}'")
-        lane = record.table if _is_row_key(flawed.source.key, record) else flawed.source.key or b""
-        return _but(arrival, destination=destination, lane=lane)
-
-
-def _but(arrival: Arrival, **changed: Any) -> Arrival:
-    told = {name: getattr(arrival, name) for name in Arrival.__slots__}
-    return Arrival(**(told | changed))
+            return f"its cache key {foreign!r} is not one of the table '{record.table}'", ""
+        return "", ""
 
 
 def _foreign_key(record: AsyncRecord, recorded_name: str) -> str | None:

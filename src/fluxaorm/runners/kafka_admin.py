@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,7 +32,7 @@ def admin_seconds(limit: TimeLimit | None) -> float:
 
 
 @contextmanager
-def within(limit: TimeLimit | None, effect: KafkaEffect[Any]) -> Iterator[None]:
+def within(limit: TimeLimit | None, effect: KafkaEffect[Any]) -> Generator[None]:
     """A question that the time of a context ended is told as that; a change may have been made, and is told as such."""
     try:
         yield

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from contextlib import contextmanager
 from signal import SIGINT, SIGTERM, Signals, signal
 from types import TracebackType
@@ -83,7 +83,7 @@ class AsyncFlushConsumer(NotCopied):
             return self._counted(await self._context._run_alone(plan))
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _alone(self) -> Generator[None]:
         if not self._busy.acquire(blocking=False):
             raise ContextMisuseError("this consumer is at work elsewhere; give each thread or task one of its own")
         try:
@@ -229,10 +229,14 @@ def _check(max_records: object, block_seconds: object) -> None:
 
 
 @contextmanager
-def _until_signal() -> Iterator[threading.Event]:
+def _until_signal() -> Generator[threading.Event]:
     """An event that is set by the signals that end a process; what they did before is put back."""
     stop = threading.Event()
-    before = {number: signal(number, lambda *_: stop.set()) for number in _SIGNALS}
+
+    def end(_number: int, _frame: object) -> None:
+        stop.set()
+
+    before = {number: signal(number, end) for number in _SIGNALS}
     try:
         yield stop
     finally:

@@ -183,7 +183,8 @@ class WriteIntents(Intents):
             row = self._unasked.pop((pool, str(command[3])), None) if isinstance(reply, list) else None
             if row is not None:
                 self._asked.add(row)
-                self._pending.hear(row, reply)
+                heard: list[Any] = reply
+                self._pending.hear(row, heard)
 
 
 def waiting_plan(engine: EnginePort, attempt: Callable[[], Plan[T]]) -> Plan[T]:

@@ -7,7 +7,7 @@ that took an old row before cannot store it any more.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fluxaorm.errors import CacheUnavailableError, RedisError
 from fluxaorm.plans.cache.control import each_cached_key_plan, publish_all_plan
@@ -111,7 +111,8 @@ class TableIntents:
                 if isinstance(reply, RedisError):
                     raise reply
                 if isinstance(reply, list):
-                    self._pending.hear(WrittenRow(self._binding, int(self._name(key)), pool, key), reply)
+                    heard: list[Any] = reply
+                    self._pending.hear(WrittenRow(self._binding, int(self._name(key)), pool, key), heard)
             return len(keys)
 
         return each_cached_key_plan(self._binding, called_plan)

@@ -91,7 +91,7 @@ class FlushWork:
 
 def result_of(groups: Iterable[tuple[int, int]]) -> FlushResult:
     """The counts of groups of rows: the kind of each (of ``order.rows``), and how many it has."""
-    rows = dict.fromkeys((INSERT, UPDATE, MARK, DELETE), 0)
+    rows: dict[int, int] = dict.fromkeys((INSERT, UPDATE, MARK, DELETE), 0)
     for kind, count in groups:
         rows[kind] += count
     return FlushResult(rows[INSERT], rows[UPDATE], rows[MARK] + rows[DELETE])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 
 from fluxaorm.errors import KafkaError, described
@@ -38,6 +39,9 @@ def enqueue_plan(pool: str, record: KafkaRecord, callback: DeliveryCallback | No
         raise KafkaError(
             f"produce(): a callback is a function of (record, error), not {described(callback)}", pool=pool
         )
+    if inspect.iscoroutinefunction(callback):
+        reason = f"produce(): the callback {callback!r} is a coroutine function, which nobody would await"
+        raise KafkaError(f"{reason}: it must be a plain one", pool=pool)
     yield from EnqueueRecord(pool, record, callback)
 
 

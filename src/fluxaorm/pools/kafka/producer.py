@@ -40,12 +40,13 @@ class PoolProducer:
         with taken_settings(pool):
             self.client: Producer = Producer({**settings, "error_cb": self._note_error}, logger=client_log)
         self._closed = False
+        self._retired = False
         self._room = _Room()
         self._thread = threading.Thread(target=self._serve, name=f"fluxaorm-kafka-{pool}", daemon=True)
         self._thread.start()
 
     def _serve(self) -> None:
-        while not self._closed:
+        while not self._closed and not (self._retired and not len(self.client)):
             try:
                 if self.client.poll(_POLL_SECONDS):
                     self._room.tell()
@@ -143,8 +144,8 @@ class PoolProducer:
         return 0 if self._closed else self.client.flush(max(0.0, seconds))
 
     def retire(self) -> None:
-        """Nothing of it counts any more; may be called by its own reports."""
-        self._closed = True
+        """It is given nothing more, and ends with its last report; may be called by one."""
+        self._retired = True
 
     def abandon(self) -> None:
         """In a child process: the thread is not here, and what librdkafka holds is the parent's."""

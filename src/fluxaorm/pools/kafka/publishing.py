@@ -72,8 +72,9 @@ class Publisher:
         return single.places
 
     def _taken(self, single: _Single) -> bool:
+        producer = self._producer
         try:
-            return self._producer.take(single.record, partial(self._deliver, single))
+            return producer.take(single.record, partial(self._deliver, single, producer))
         except FluxaError as error:
             single.places.set_exception(error)
             return True
@@ -85,8 +86,9 @@ class Publisher:
             if failure is not None:
                 single.places.set_exception(_own(failure))
                 continue
+            producer = self._producer
             try:
-                self._producer.send(single.record, partial(self._deliver, single), self._room_seconds)
+                producer.send(single.record, partial(self._deliver, single, producer), self._room_seconds)
             except FluxaError as error:
                 single.places.set_exception(error)
 
@@ -100,7 +102,7 @@ class Publisher:
         self._producer.note_reached()
         return None
 
-    def _deliver(self, single: _Single, error: Any, message: Any) -> None:
+    def _deliver(self, single: _Single, producer: PoolProducer, error: Any, message: Any) -> None:
         """A delivery report."""
         if error is None:
             single.places.set_result([(message.partition(), message.offset())])
@@ -111,14 +113,15 @@ class Publisher:
             single.places.set_exception(found)
             return
         if error.name() == "_FATAL" or error.fatal():
-            self._replace()
+            self._replace(producer)
         single.places.set_exception(AsyncFlushUnknownError(found.reason, pool=self._pool))
 
-    def _replace(self) -> None:
-        """A producer that has seen a fatal error takes nothing any more."""
-        old, self._producer = self._producer, self._open_producer()
-        self._reached = False
-        old.retire()
+    def _replace(self, fatal: PoolProducer) -> None:
+        """A producer that has seen a fatal error takes nothing any more; each of its records reports that."""
+        if self._producer is fatal:
+            self._producer = self._open_producer()
+            self._reached = False
+            fatal.retire()
 
     def close(self, seconds: float) -> None:
         """Finish what is under way, for so long at most."""

@@ -172,30 +172,41 @@ class AsyncFlushConsumer(NotCopied):
     # the end
 
     def close(self) -> None:
-        """Tell the group how far it is, and leave it. Safe to call twice."""
-        if self._closed:
-            return
-        self._closed = True
-        self._tell_lag({})
-        if self._loop is not None and self._member is not None:
+        """Tell the group how far it is, and leave it. Safe to call twice.
+
+        ContextMisuseError for one that was used on asyncio: ``aclose``.
+        """
+        if self._asynchronous and not self._closed:
+            raise ContextMisuseError("this consumer was used on asyncio: await consumer.aclose()")
+        if loop := self._ended():
             try:
-                self._context._run_alone(self._loop.finish_plan())
+                self._context._run_alone(loop.finish_plan())
             finally:
-                self._member.leave()
+                self._leave()
                 self._context.close()
 
     async def aclose(self) -> None:
         """``close`` on asyncio."""
+        if not self._asynchronous:
+            await asyncio.to_thread(self.close)
+        elif loop := self._ended():
+            try:
+                await self._context._run_alone(loop.finish_plan())
+            finally:
+                await asyncio.to_thread(self._leave)
+                await self._context.aclose()
+
+    def _ended(self) -> FlushLoop | None:
+        """Begin no more rounds; what is to be finished, the first time."""
         if self._closed:
-            return
+            return None
         self._closed = True
         self._tell_lag({})
-        if self._loop is not None and self._member is not None:
-            try:
-                await self._context._run_alone(self._loop.finish_plan())
-            finally:
-                await asyncio.to_thread(self._member.leave)
-                await self._context.aclose()
+        return self._loop
+
+    def _leave(self) -> None:
+        if self._member is not None:
+            self._member.leave()
 
     def __enter__(self) -> Self:
         return self

@@ -359,6 +359,9 @@ def test_wrong_use_of_a_consumer_says_what_is_wrong(open_flushes: OpenFlushes) -
     flushes.consume(consumer, block_seconds=0)
     with pytest.raises(fx.ContextMisuseError, match="either threads or asyncio"):
         asyncio.run(consumer.aconsume()) if flushes.shell.name == "sync" else consumer.consume()
+    if flushes.shell.name == "asyncio":
+        with pytest.raises(fx.ContextMisuseError, match="aclose"):
+            consumer.close()
     registry = fx.Registry()
     registry.register_mysql(flushes.database.url)
     with registry.validate() as engine, pytest.raises(fx.RegistryError, match="async flush is not registered"):

@@ -7,7 +7,7 @@ repeats; whoever waited with locks would keep the consumer from what he waits fo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 
 from fluxaorm.errors import MySQLError, PendingAsyncWriteError, RedisError
 from fluxaorm.plans.cache.functions import INTEND, TAKE_OUT, function_call, redis_plan
@@ -183,8 +183,7 @@ class WriteIntents(Intents):
             row = self._unasked.pop((pool, str(command[3])), None) if isinstance(reply, list) else None
             if row is not None:
                 self._asked.add(row)
-                heard: list[Any] = reply
-                self._pending.hear(row, heard)
+                self._pending.hear(row, cast("list[Any]", reply))
 
 
 def waiting_plan(engine: EnginePort, attempt: Callable[[], Plan[T]]) -> Plan[T]:

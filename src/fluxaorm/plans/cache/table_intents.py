@@ -7,7 +7,7 @@ that took an old row before cannot store it any more.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fluxaorm.errors import CacheUnavailableError, RedisError
 from fluxaorm.plans.cache.control import each_cached_key_plan, publish_all_plan
@@ -110,9 +110,9 @@ class TableIntents:
             for key, reply in zip(keys, replies.values, strict=True):
                 if isinstance(reply, RedisError):
                     raise reply
-                if isinstance(reply, list):
-                    heard: list[Any] = reply
-                    self._pending.hear(WrittenRow(self._binding, int(self._name(key)), pool, key), heard)
+                # who did not ask is answered "ok"
+                if type(reply) is not bytes:
+                    self._pending.hear(WrittenRow(self._binding, int(self._name(key)), pool, key), reply)
             return len(keys)
 
         return each_cached_key_plan(self._binding, called_plan)

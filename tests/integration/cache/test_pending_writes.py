@@ -109,6 +109,37 @@ def test_a_write_that_waited_in_vain_changes_nothing(
     assert b"w" not in published.content(published.key(id)).partition(b";")[0]
 
 
+def change_two(cached: Cached, unmade: int) -> None:
+    """One statement for both, in a transaction."""
+    ctx = cached.context()
+    for id in (cached.add(row="other"), unmade):
+        seat_of(cached, ctx, id).row = "S"
+    cached.do(ctx.flush())
+
+
+def change_in_a_block(cached: Cached, unmade: int) -> None:
+    ctx = cached.context()
+    seat = seat_of(cached, ctx, unmade)
+    change_in_transaction(cached, ctx, seat)
+
+
+@pytest.mark.parametrize("write", [change_two, change_in_a_block], ids=["transaction", "block"])
+def test_a_row_that_is_published_and_not_made_yet_is_not_gone(
+    open_cached: OpenCached, write: Callable[[Cached, int], None]
+) -> None:
+    """Its UPDATE finds nothing before the intents ask: who was shown the row must not be told that it is gone."""
+    cached = open_cached(SeatEntity)
+    published = Published(cached, KnownFlushes(pending_timeout=0.05))
+    unmade = cached.add(row="A") + 1_000
+    token = published.change(unmade, 5, "i", row="B")
+
+    with pytest.raises(PendingAsyncWriteError, match=f"Seat.* {unmade}: .*{token}"):
+        write(cached, unmade)
+
+    assert "B" == seat_of(cached, cached.context(), unmade).row
+    assert b"w" not in published.content(published.key(unmade)).partition(b";")[0]
+
+
 def test_a_marker_is_waited_for_until_it_goes(open_cached: OpenCached) -> None:
     """A publish under way may be in the log already; one whose process died is over with its deadline."""
     cached = open_cached(SeatEntity)

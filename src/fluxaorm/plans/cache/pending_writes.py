@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 
-from fluxaorm.errors import MySQLError, PendingAsyncWriteError, RedisError
+from fluxaorm.errors import EntityGoneError, MySQLError, PendingAsyncWriteError, RedisError
 from fluxaorm.plans.cache.functions import INTEND, TAKE_OUT, function_call, redis_plan
 from fluxaorm.plans.cache.intents import Intents
 from fluxaorm.plans.cache.pauses import pauses
@@ -172,6 +172,23 @@ class WriteIntents(Intents):
         if not is_over:
             raise self._pending.error()
 
+    def missed_plan(self) -> Plan[PendingAsyncWriteError | None]:
+        """Why the write has not found a row, where asynchronous ones ahead of it may be about to make it.
+
+        Announces the keys, which are to be released; None also where Redis does not tell.
+        """
+        if not self._unasked:
+            return None
+        try:
+            yield from super().intend_plan()
+        except RedisError:
+            return None
+        if not self._pending:
+            return None
+        error = self._pending.error()
+        error._met = None if self._locks else self._pending
+        return error
+
     def _call(self, pool: str, function: str, key: str, *args: int) -> RedisCommand:
         command = super()._call(pool, function, key, *args)
         return (*command, ASK) if function == INTEND and (pool, key) in self._unasked else command
@@ -189,7 +206,8 @@ class WriteIntents(Intents):
 def waiting_plan(engine: EnginePort, attempt: Callable[[], Plan[T]]) -> Plan[T]:
     """Run a plan that writes; after it has met asynchronous writes wait for them and run it again.
 
-    PendingAsyncWriteError when they are not applied in ``pending_timeout`` in all.
+    Once more, too, after it has not found a row. PendingAsyncWriteError when they are not applied in
+    ``pending_timeout`` in all.
     """
     flush = engine.async_flush
     return attempt() if flush is None else _waiting_plan(engine, flush.pending_timeout, attempt)
@@ -197,9 +215,15 @@ def waiting_plan(engine: EnginePort, attempt: Callable[[], Plan[T]]) -> Plan[T]:
 
 def _waiting_plan(engine: EnginePort, seconds: float, attempt: Callable[[], Plan[T]]) -> Plan[T]:
     until: float | None = None
+    missed = False
     while True:
         try:
             return (yield from attempt())
+        except EntityGoneError:
+            # what makes the row may have been applied right after the write had looked for it
+            if missed:
+                raise
+            missed = True
         except PendingAsyncWriteError as error:
             met: Any = error._met
             if met is None:

@@ -14,9 +14,11 @@ from fluxaorm.errors import (
     ContextMisuseError,
     DeadlineExceededError,
     DeadlockError,
+    EntityGoneError,
     MySQLConnectionError,
     MySQLError,
     PartialCommitError,
+    PendingAsyncWriteError,
     PoolTimeoutError,
     TransactionLostError,
 )
@@ -311,9 +313,11 @@ def joined_flush_plan(transaction: Transaction, work: FlushWork) -> Plan[None]:
     except PartialCommitError as error:
         yield from _hidden_commit_plan(transaction, work, error)
         raise
-    except BaseException:
+    except BaseException as error:
         _mark_doubtful(transaction, work)
         yield from undo_flush_plan(transaction, started)
+        if isinstance(error, EntityGoneError) and (pending := (yield from _missed_plan(transaction, work))) is not None:
+            raise pending from error
         raise
     for write in work.writes:
         add_write(transaction.intents, write)
@@ -321,6 +325,16 @@ def joined_flush_plan(transaction: Transaction, work: FlushWork) -> Plan[None]:
     if work.queued is not None:
         transaction.ran += [(pool, each.tag) for pool, queued in work.queued.statements.items() for each in queued]
     transaction.after_commit.append(mark_work_written(transaction.unit_of_work, work, undo=transaction.written))
+
+
+def _missed_plan(transaction: Transaction, work: FlushWork) -> Plan[PendingAsyncWriteError | None]:
+    """Why a row of a flush was not found, where asynchronous writes may be about to make it."""
+    intents = WriteIntents(transaction.unit_of_work._engine, locks=True)
+    for write in work.writes:
+        add_write(intents, write)
+    pending = yield from intents.missed_plan()
+    _ = yield from intents.release_or_later_plan()
+    return pending
 
 
 def _queued_plan(transaction: Transaction, work: FlushWork) -> Plan[None]:

@@ -19,6 +19,7 @@ from fluxaorm.errors import (
     ForeignEntityError,
     MySQLError,
     PartialCommitError,
+    PendingAsyncWriteError,
     ReentrantFlushError,
     ReferenceCycleError,
     StaleEntityError,
@@ -186,7 +187,7 @@ def _write_plan(unit_of_work: UnitOfWork, work: FlushWork) -> Plan[None]:
     yield from finish_work_plan(unit_of_work, work, intents, interruption)
 
 
-def _commit_work_plan(unit_of_work: UnitOfWork, work: FlushWork, intents: Intents) -> Plan[BaseException | None]:
+def _commit_work_plan(unit_of_work: UnitOfWork, work: FlushWork, intents: WriteIntents) -> Plan[BaseException | None]:
     """Make it durable; what interrupted the caller when it was so already."""
     pools = list(work.pools.values())
     if not pools:
@@ -215,7 +216,7 @@ def is_lone(statement: Statement, intents: Intents) -> bool:
     return tag.verb != "update" and not intents.are_announced
 
 
-def intents_of(unit_of_work: UnitOfWork, work: FlushWork) -> Intents:
+def intents_of(unit_of_work: UnitOfWork, work: FlushWork) -> WriteIntents:
     """Every cached row that the work changes."""
     intents = WriteIntents(unit_of_work._engine)
     for write in work.writes:
@@ -250,7 +251,7 @@ def _lone_plan(
 
 
 def _transaction_plan(
-    unit_of_work: UnitOfWork, pools: list[PoolWork], commit_order: Sequence[str], intents: Intents
+    unit_of_work: UnitOfWork, pools: list[PoolWork], commit_order: Sequence[str], intents: WriteIntents
 ) -> Plan[BaseException | None]:
     """As ``_commit_work_plan``."""
     sessions: list[Session] = []
@@ -266,13 +267,18 @@ def _transaction_plan(
                 yield from intents.intend_plan()
                 intents.evict_local()
                 yield from queued_plan(session, pool.queued, unit_of_work._engine.mysql_pools[pool.pool].dialect)
-    except BaseException:
+    except BaseException as error:
         yield from rollback_plan(sessions)
         intents.evict_local()
+        pending: PendingAsyncWriteError | None = None
         if doubts := [session.doubt for session in sessions if session.doubt is not None]:
             resolve_later(unit_of_work._engine, doubts[0], intents)
         else:
+            if isinstance(error, EntityGoneError):
+                pending = yield from intents.missed_plan()
             yield from intents.release_or_later_plan()
+        if pending is not None:
+            raise pending from error
         raise
     sessions.sort(key=lambda session: commit_order.index(session.pool))
     return (yield from commit_plan(unit_of_work._engine, sessions, intents))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
-from fluxaorm.errors import ContextMisuseError
+from fluxaorm.errors import ContextMisuseError, RedisError
 from fluxaorm.query.own_sql.raw_statements import Reach
 
 if TYPE_CHECKING:
@@ -291,6 +291,13 @@ class RedisReplies:
     server: bytes
     servers: Sequence[bytes | list[bytes]] | None = None
     """Where several may have answered: who did, for each command; of an MGET for each of its keys."""
+
+    def accepted(self) -> list[Any]:
+        """The replies, none of which is an error. RedisError: the first of those that were refused."""
+        for value in self.values:
+            if isinstance(value, RedisError):
+                raise value
+        return self.values
 
     def server_of(self, command: int) -> bytes:
         """Who answered the command at this position."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeAlias
 
-from fluxaorm.errors import RedisError
 from fluxaorm.plans.cache.intents import Intents, forget_plan, invalidate_plan
 from fluxaorm.plans.effects import Plan, RedisRoundTrip
 from fluxaorm.plans.state.bound_entity import BoundEntity
@@ -71,9 +70,7 @@ def each_cached_key_plan(binding: BoundEntity, work: Work) -> Plan[int]:
     while True:
         command = ("SCAN", cursor, "MATCH", f"{_escaped(binding.key_prefix)}*", "COUNT", SCAN_COUNT)
         replies = yield from RedisRoundTrip(binding.redis_pool, (command,))
-        if isinstance(replies.values[0], RedisError):
-            raise replies.values[0]
-        cursor, keys = replies.values[0]
+        cursor, keys = replies.accepted()[0]
         cached = [key for key in _names(keys) if _is_cached(key[len(binding.key_prefix) :])]
         if cached:
             done += yield from work(cached)

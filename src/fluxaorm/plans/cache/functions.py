@@ -326,8 +326,7 @@ def redis_plan(pool: str, commands: Sequence[RedisCommand], *, shielded: bool = 
         if is_missing(reply) or commands[position][0] == PUBLISH
     ]
     loaded = yield from round_trip(pool, (("FUNCTION", "LOAD", "REPLACE", library_source()),))
-    if isinstance(loaded.values[0], RedisError):
-        raise loaded.values[0]
+    _ = loaded.accepted()
     again = yield from round_trip(pool, [commands[position] for position in missing])
     values = list(replies.values)
     servers: list[bytes | list[bytes]] = [replies.server_of(position) for position in range(len(values))]

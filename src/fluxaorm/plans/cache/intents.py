@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from fluxaorm.errors import CacheUnavailableError, PostCommitError, RedisError
 from fluxaorm.plans.cache.functions import INTEND, RELEASE, function_call, redis_plan
@@ -123,7 +123,7 @@ class Intents:
                 if in_background and self._releasing:
                     return
                 replies = yield from redis_plan(pool, commands)
-                _raise_refused(replies.values)
+                _ = replies.accepted()
                 self._hear(pool, commands, replies)
         except RedisError as error:
             self._engine.cache_outage(pool, error)
@@ -143,7 +143,7 @@ class Intents:
         for pool in list(self._told):
             try:
                 for commands in self._trips(pool, RELEASE):
-                    _raise_refused((yield from redis_plan(pool, commands, shielded=True)).values)
+                    _ = (yield from redis_plan(pool, commands, shielded=True)).accepted()
             except RedisError as error:
                 self._engine.cache_outage(pool, error)
                 if not self._engine.writes_without_cache(pool):
@@ -186,12 +186,6 @@ class Intents:
     def _release_rest_plan(self) -> Plan[bool]:
         failures = yield from self.release_plan()
         return not failures
-
-
-def _raise_refused(replies: Iterable[Any]) -> None:
-    for reply in replies:
-        if isinstance(reply, RedisError):
-            raise reply
 
 
 def invalidate_plan(unit_of_work: UnitOfWork, keys: dict[str, list[str]]) -> Plan[int]:

@@ -56,10 +56,7 @@ class ServerMark:
         return all(applied.get(partition, 0) >= offset for partition, offset in awaited.items())
 
     def _asked_plan(self, command: RedisCommand) -> Plan[Any]:
-        (reply,) = (yield from RedisRoundTrip(self._pool, (command,))).values
-        if isinstance(reply, RedisError):
-            raise reply
-        return reply
+        return (yield from RedisRoundTrip(self._pool, (command,))).accepted()[0]
 
 
 def applied_plan(flush: AsyncFlushPort, mysql_pool: str) -> Plan[dict[int, int]]:

@@ -84,9 +84,7 @@ def _reserve_for_process_plan(binding: BoundEntity, size: int) -> Plan[None]:
 
 def _refill_from_redis_plan(binding: BoundEntity, pool: str, count: int, *, whole: bool) -> Plan[None]:
     replies = yield from redis_plan(pool, (function_call(TAKE_IDS, binding.id_key, count),))
-    reply = replies.values[0]
-    if isinstance(reply, RedisError):
-        raise reply
+    reply = replies.accepted()[0]
     taken = 0
     if reply is not None:
         if (yield from _is_sound_plan(binding, reply, count)):

@@ -7,7 +7,7 @@ it was put. Where it is not, a reader may see the row as it was, so the flush mu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -87,7 +87,7 @@ class Announcement:
         ):
             if self._ended:
                 break
-            _raise_refused((yield from redis_plan(pool, commands)).values)
+            _ = (yield from redis_plan(pool, commands)).accepted()
         return True
 
     def confirm_plan(self, places: Sequence[tuple[int, int]]) -> Plan[tuple[set[int], list[RedisError]]]:
@@ -162,18 +162,10 @@ class Announcement:
             count = len(commands)
             if number == len(trips) - 1:
                 commands += self._told.publications(pool)
-            replies = (yield from redis_plan(pool, commands, shielded=shielded)).values
-            _raise_refused(replies)
-            values += replies[:count]
+            values += (yield from redis_plan(pool, commands, shielded=shielded)).accepted()[:count]
         return values
 
 
 def _trips(commands: list[RedisCommand]) -> Iterator[list[RedisCommand]]:
     for start in range(0, len(commands), KEYS_A_TRIP):
         yield commands[start : start + KEYS_A_TRIP]
-
-
-def _raise_refused(replies: Iterable[Any]) -> None:
-    for reply in replies:
-        if isinstance(reply, RedisError):
-            raise reply

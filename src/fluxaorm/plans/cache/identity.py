@@ -88,10 +88,7 @@ def _identity_plan(engine: IdentityPort, pool: str, claim: bool = True) -> Plan[
     """Of a pool's database; None while it has none, or this user may not see it. Makes a row that is missing."""
     dialect = engine.mysql_pools[pool].dialect
     try:
-        rows = yield from FetchRows(pool, dialect.meta_identity())
-        if not rows and claim:
-            _ = yield from Execute(pool, dialect.meta_first_row())
-            rows = yield from FetchRows(pool, dialect.meta_identity())
+        return (yield from stored_identity_plan(dialect, pool, claim))
     except MySQLError as error:
         if not dialect.is_missing_table(error) and not dialect.is_missing_right(error):
             raise
@@ -102,6 +99,14 @@ def _identity_plan(engine: IdentityPort, pool: str, claim: bool = True) -> Plan[
             error.reason,
         )
         return None
+
+
+def stored_identity_plan(dialect: Any, mysql_pool: str, make: bool = True) -> Plan[str | None]:
+    """The identity that a pool's database keeps; ``make``: in a row that is made when it is missing. MySQLError."""
+    rows = yield from FetchRows(mysql_pool, dialect.meta_identity())
+    if not rows and make:
+        _ = yield from Execute(mysql_pool, dialect.meta_first_row())
+        rows = yield from FetchRows(mysql_pool, dialect.meta_identity())
     cell = rows[0][0] if rows else None
     return cell.decode("ascii", "replace") if isinstance(cell, bytes) else cell
 
@@ -143,7 +148,4 @@ def _emptied_plan(space: RedisNamespace) -> Plan[int]:
 
 
 def _asked_plan(space: RedisNamespace, command: tuple[Any, ...]) -> Plan[Any]:
-    replies = yield from RedisRoundTrip(space.redis_pool, (command,))
-    if isinstance(replies.values[0], RedisError):
-        raise replies.values[0]
-    return replies.values[0]
+    return (yield from RedisRoundTrip(space.redis_pool, (command,))).accepted()[0]

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fluxaorm.errors import KafkaError, NotSupportedError
-from fluxaorm.plans.effects import Execute, FetchRows, Plan
+from fluxaorm.plans.cache.identity import stored_identity_plan
+from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.streams.names import async_flush_failed_topic, async_flush_group, async_flush_topic
 from fluxaorm.plans.streams.topic_effects import DescribeTopic, HighWatermarks, TopicInfo
 
@@ -95,14 +96,8 @@ class AsyncFlushState:
         known = self.databases.get(mysql_pool)
         if known is not None:
             return known
-        dialect = engine.mysql_pools[mysql_pool].dialect
-        rows = yield from FetchRows(mysql_pool, dialect.meta_identity())
-        if not rows:
-            _ = yield from Execute(mysql_pool, dialect.meta_first_row())
-            rows = yield from FetchRows(mysql_pool, dialect.meta_identity())
-        if not rows:
+        identity = yield from stored_identity_plan(engine.mysql_pools[mysql_pool].dialect, mysql_pool)
+        if identity is None:
             raise NotSupportedError(f"MySQL pool '{mysql_pool}': `_fluxa_meta` has no identity; run get_alters")
-        cell = rows[0][0]
-        identity = cell.decode("ascii", "replace") if isinstance(cell, bytes) else str(cell)
         self.databases[mysql_pool] = identity
         return identity

@@ -13,8 +13,9 @@ from fluxaorm.plans.cache.functions import DROP, FILL, SWAP, function_call, redi
 from fluxaorm.plans.cache.one_row import row_of_value
 from fluxaorm.plans.cache.pending_items import is_pending
 from fluxaorm.plans.cache.pending_rows import PendingKey, pending_rows_plan
+from fluxaorm.plans.cache.selects import select_rows_plan
 from fluxaorm.plans.cache.server_marks import marked_plan
-from fluxaorm.plans.effects import FetchRows, Plan, RedisCommand, RedisReplies, RedisRoundTrip, Row, Session, Target
+from fluxaorm.plans.effects import Plan, RedisCommand, RedisReplies, RedisRoundTrip, Row, Session, Target
 from fluxaorm.plans.state.bound_entity import BoundEntity
 from fluxaorm.plans.state.engine_port import EnginePort
 from fluxaorm.plans.state.keys import ABSENT, LEASE_MS, Absent, encode_row, is_value, lease_command, plain_rows
@@ -103,13 +104,6 @@ def _read_batch_plan(
         row = rows.get(id)
         local.put(id, ABSENT if row is None else tuple(row), marks[id])
     return rows
-
-
-def select_rows_plan(target: Target, binding: BoundEntity, ids: Sequence[int]) -> Plan[dict[int, Row]]:
-    """The rows of ids from MySQL; one statement."""
-    places = ", ".join("?" * len(ids))
-    sql = f"{binding.select_sql} WHERE {binding.quoted_id} IN ({places})"
-    return {int(row[0]): row for row in (yield from FetchRows(target, sql, tuple(ids)))}
 
 
 def _shared_rows_plan(

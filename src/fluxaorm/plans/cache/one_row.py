@@ -12,7 +12,8 @@ from typing import Any
 from fluxaorm.errors import RedisConnectionError
 from fluxaorm.plans.cache.key_reader import KeyReader
 from fluxaorm.plans.cache.pending_rows import pending_row_plan
-from fluxaorm.plans.effects import FetchRows, Plan, RedisReplies, RedisRoundTrip, Row, Session, Target
+from fluxaorm.plans.cache.selects import select_row_plan
+from fluxaorm.plans.effects import Plan, RedisReplies, RedisRoundTrip, Row, Session, Target
 from fluxaorm.plans.state.bound_entity import BoundEntity
 from fluxaorm.plans.state.engine_port import EnginePort
 from fluxaorm.plans.state.keys import (
@@ -55,12 +56,6 @@ def read_row_past_local_plan(engine: EnginePort, target: Target, binding: BoundE
     if coherent:
         local.put(id, ABSENT if row is None else tuple(row), mark)
     return row
-
-
-def select_row_plan(target: Target, binding: BoundEntity, id: int) -> Plan[Row | None]:
-    """The row of an id from MySQL."""
-    rows = yield from FetchRows(target, binding.select_by_id_sql, (id,))
-    return rows[0] if rows else None
 
 
 def _shared_row_plan(engine: EnginePort, binding: BoundEntity, id: int) -> Plan[tuple[Row | None, bool]]:

@@ -16,6 +16,7 @@ from fluxaorm.entity.schema import UNSET
 from fluxaorm.errors import RedisError
 from fluxaorm.plans.cache.functions import TAKE_OUT, function_call, redis_plan
 from fluxaorm.plans.cache.pending_items import PendingItem, items_of
+from fluxaorm.plans.cache.selects import select_row_plan, select_rows_plan
 from fluxaorm.plans.effects import FetchRows, Plan, Row
 
 if TYPE_CHECKING:
@@ -153,10 +154,10 @@ def pending_rows_plan(
 
 
 def _plain_rows_plan(binding: BoundEntity, ids: Sequence[int]) -> Plan[dict[int, Row]]:
-    sql = f"{binding.select_sql} WHERE {binding.dialect.rows_in([binding.schema.columns[0].name], len(ids))}"
-    if len(ids) == 1:
-        sql = binding.select_by_id_sql
-    return {int(row[0]): row for row in (yield from FetchRows(binding.mysql_pool, sql, tuple(ids)))}
+    if len(ids) > 1:
+        return (yield from select_rows_plan(binding.mysql_pool, binding, ids))
+    row = yield from select_row_plan(binding.mysql_pool, binding, ids[0])
+    return {} if row is None else {ids[0]: row}
 
 
 def _rows_and_applied_plan(

@@ -18,8 +18,9 @@ from fluxaorm.errors import (
     described,
     named_with_article,
 )
-from fluxaorm.plans.cache.many_rows import BATCH, select_rows_plan
+from fluxaorm.plans.cache.many_rows import BATCH
 from fluxaorm.plans.cache.one_row import read_row_past_local_plan
+from fluxaorm.plans.cache.selects import select_rows_plan
 from fluxaorm.plans.effects import Plan, Row
 from fluxaorm.plans.reads.row_reader import find_row_plan, find_rows_plan
 from fluxaorm.plans.state.given_ids import LARGEST_ID, checked_ids

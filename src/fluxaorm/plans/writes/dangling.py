@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from fluxaorm.entity.schema import ReferenceSchema
 from fluxaorm.entity.values.json_value import JsonValue
 from fluxaorm.errors import DanglingReferenceError
-from fluxaorm.plans.cache.one_row import select_row_plan
+from fluxaorm.plans.cache.selects import select_row_plan
 from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.state.tracked import TrackedEntity
 from fluxaorm.plans.state.unit_of_work import UnitOfWork

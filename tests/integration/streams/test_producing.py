@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
+import signal
 import threading
+import weakref
 from time import monotonic
 from typing import Any
 
 import pytest
 
 import fluxaorm as fx
+from fluxaorm.pools.kafka.clients import open_admin, open_consumer, open_producer
 from tests.support.kafka_brokers import Kafka, StartKafka
 from tests.support.kafka_engines import POOL, OpenEvents
 from tests.support.shells import Shell
@@ -274,6 +278,42 @@ def test_a_forked_child_sends_by_clients_of_its_own(kafka: Kafka, open_events: O
     assert (child, 0) == os.waitpid(child, 0)
     shell.do(events.kafka(POOL).produce_sync(shell.context(events), fx.KafkaRecord(topic, value=b"parent again")))
     assert [b"parent", b"child", b"parent again"] == kafka.values(topic)
+
+
+def test_a_forked_child_collects_no_clients_of_its_parent(kafka: Kafka) -> None:
+    """What the parent dropped before it forked, and had not collected, must not kill the child when that collects."""
+    topic = kafka.topic()
+    gc.collect()
+    gc.disable()
+    try:
+        dropped = _opened_clients(kafka, topic)
+        child = os.fork()
+        if not child:
+            try:
+                # whoever waits for threads that are not there must not wait for ever
+                _ = signal.alarm(30)
+                gc.collect()
+                os._exit(0 if all(each() is not None for each in dropped) else 2)
+            finally:
+                os._exit(1)
+        assert (child, 0) == os.waitpid(child, 0)
+    finally:
+        gc.enable()
+    gc.collect()
+    assert [] == [each for each in dropped if each() is not None], "the parent itself has collected them"
+
+
+def _opened_clients(kafka: Kafka, topic: str) -> list[weakref.ref[object]]:
+    """One of each kind, each in a circle that nothing else refers to."""
+    settings = {"bootstrap.servers": kafka.bootstrap, "log_level": 0}
+    producer, admin = open_producer(POOL, settings), open_admin(POOL, settings)
+    consumer = open_consumer(POOL, {**settings, "group.id": topic})
+    producer.produce(topic, b"not sent yet")
+    consumer.subscribe([topic])
+    for client in (producer, admin, consumer):
+        circle = list[object]([client])
+        circle.append(circle)
+    return [weakref.ref(client) for client in (producer, admin, consumer)]
 
 
 def test_the_query_log_tells_what_was_sent_and_no_value(kafka: Kafka, open_events: OpenEvents, shell: Shell) -> None:

@@ -22,7 +22,7 @@ from fluxaorm.alters.kafka.alter import (
 )
 from fluxaorm.alters.kafka.state import KafkaState, TopicState
 from fluxaorm.errors import KafkaError, KafkaUnavailableError
-from fluxaorm.pools.kafka.driver import client_log
+from fluxaorm.pools.kafka.clients import open_admin
 from fluxaorm.pools.kafka.errors import raised_error
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class KafkaAdmin:
         self._pool = pool.code
         self._deadline = monotonic() + seconds
         settings = {**pool.client_settings(), "socket.timeout.ms": max(100, int(seconds * 1000))}
-        self._client: Any = admin.AdminClient(settings, logger=client_log)
+        self._client: Any = open_admin(pool.code, settings)
 
     def describe(self, topics: Collection[str], all_topics: bool, all_groups: bool) -> KafkaState:
         """See ``DescribeKafka``."""

@@ -17,7 +17,7 @@ from confluent_kafka import OFFSET_INVALID, Consumer, KafkaException, TopicParti
 
 from fluxaorm.errors import KafkaError
 from fluxaorm.plans.streams.flush_effects import FlushPoll
-from fluxaorm.pools.kafka.driver import client_log
+from fluxaorm.pools.kafka.clients import open_consumer
 from fluxaorm.pools.kafka.errors import UNREACHABLE, kafka_error, raised_error
 from fluxaorm.pools.kafka.member import record_of
 from fluxaorm.pools.kafka.settings import Settings
@@ -44,7 +44,7 @@ class FlushMember:
         self._next = FlushPoll()
         self._unwanted = threading.Event()
         self._thread: ThreadPoolExecutor | None = None
-        self.client: Consumer = Consumer({**settings, "error_cb": self._note_error}, logger=client_log)
+        self.client: Consumer = open_consumer(pool, {**settings, "error_cb": self._note_error})
         self.client.subscribe([topic], on_assign=self._given, on_revoke=self._taken, on_lost=self._taken)
 
     def __repr__(self) -> str:

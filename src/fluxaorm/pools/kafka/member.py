@@ -19,7 +19,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from fluxaorm.errors import ContextMisuseError, KafkaPartitionsLostError, KafkaUnavailableError
 from fluxaorm.plans.streams.records import FailedPartition, Fetches, KafkaRecord
-from fluxaorm.pools.kafka.driver import client_log, taken_settings
+from fluxaorm.pools.kafka.clients import open_consumer, taken_settings
 from fluxaorm.pools.kafka.errors import UNREACHABLE, kafka_error, raised_error
 from fluxaorm.pools.kafka.settings import Settings
 
@@ -58,9 +58,9 @@ class KafkaMember:
         self._unwanted = threading.Event()
         self._turn = threading.Lock()
         self._thread: ThreadPoolExecutor | None = None
+        callbacks = {"error_cb": self._note_error, "on_commit": self._note_commit}
+        self.client: Consumer = open_consumer(pool, {**settings, **callbacks})
         with taken_settings(pool):
-            callbacks = {"error_cb": self._note_error, "on_commit": self._note_commit}
-            self.client: Consumer = Consumer({**settings, **callbacks}, logger=client_log)
             self.client.subscribe(
                 list(group.topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked
             )

@@ -56,7 +56,6 @@ class KafkaPool:
         self._producer: PoolProducer | None = None
         self._publisher: Publisher | None = None
         self._members: WeakSet[KafkaMember | FlushMember] = WeakSet()
-        self._inherited: list[object] = []
 
     def __repr__(self) -> str:
         return f"<KafkaPool '{self.code}' {self.address}>"
@@ -182,10 +181,8 @@ class KafkaPool:
     def reset_after_fork(self) -> None:
         """In a child process: forget the parent's clients without touching them."""
         self._making = threading.Lock()
-        # librdkafka's threads are not here: whoever collects a client of theirs waits for ever
-        inherited = [each for each in (self._producer, self._publisher, *self._members) if each is not None]
-        for each in inherited:
-            each.abandon()
-        self._inherited += inherited
+        for each in (self._producer, self._publisher, *self._members):
+            if each is not None:
+                each.abandon()
         self._producer = self._publisher = None
         self._members = WeakSet()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from time import monotonic
 from typing import Any, Final
 
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaException
 
 from fluxaorm.errors import PoolConnectError
-from fluxaorm.pools.kafka.driver import client_log, taken_settings
+from fluxaorm.pools.kafka.clients import open_producer
 from fluxaorm.pools.kafka.settings import Settings
 
 _TRY_SECONDS: Final = 0.5
@@ -24,9 +24,8 @@ def probe(pool: str, address: str, settings: Settings, seconds: float) -> None:
     def note(error: Any) -> None:
         found.setdefault(error.name(), error.str())
 
-    with taken_settings(pool):
-        # what it has to say is told once, in the error
-        client = Producer({**settings, "error_cb": note, "log_level": 0}, logger=client_log)
+    # what it has to say is told once, in the error
+    client = open_producer(pool, {**settings, "error_cb": note, "log_level": 0})
     deadline = monotonic() + seconds
     last = "no broker has answered"
     while monotonic() < deadline:

@@ -15,7 +15,7 @@ from confluent_kafka import KafkaException, Producer
 from fluxaorm.errors import ContextClosedError, KafkaBackpressureError, KafkaError
 from fluxaorm.plans.streams.records import KafkaRecord
 from fluxaorm.pools.base.threads import wait_for_end
-from fluxaorm.pools.kafka.driver import client_log, taken_settings
+from fluxaorm.pools.kafka.clients import open_producer
 from fluxaorm.pools.kafka.errors import UNREACHABLE, kafka_error, raised_error
 from fluxaorm.pools.kafka.settings import Settings
 
@@ -37,8 +37,7 @@ class PoolProducer:
         self._pool = pool
         self.unreachable: KafkaError | None = None
         """Why no broker could be reached when one was last tried; None: as far as is known, one can."""
-        with taken_settings(pool):
-            self.client: Producer = Producer({**settings, "error_cb": self._note_error}, logger=client_log)
+        self.client: Producer = open_producer(pool, {**settings, "error_cb": self._note_error})
         self._closed = False
         self._retired = False
         self._room = _Room()

@@ -12,7 +12,7 @@ from confluent_kafka import KafkaException, TopicCollection, TopicPartition, adm
 
 from fluxaorm.errors import KafkaError
 from fluxaorm.plans.streams.topic_effects import TopicInfo
-from fluxaorm.pools.kafka.driver import client_log
+from fluxaorm.pools.kafka.clients import open_admin
 from fluxaorm.pools.kafka.errors import raised_error
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def high_watermarks(pool: KafkaPool, topic: str, seconds: float = LONGEST_SECOND
 def _asked(pool: KafkaPool, topic: str, seconds: float, ask: Callable[[Any, str, float], T]) -> T:
     pool.refuse_closed()
     _ = pool.driver()
-    client = admin.AdminClient({**pool.client_settings(), **_CLIENT}, logger=client_log)
+    client = open_admin(pool.code, {**pool.client_settings(), **_CLIENT})
     try:
         return ask(client, topic, max(0.1, min(seconds, LONGEST_SECONDS)))
     except KafkaException as error:

@@ -9,7 +9,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPar
 
 from fluxaorm.errors import KafkaUnavailableError
 from fluxaorm.plans.streams.records import KafkaRecord
-from fluxaorm.pools.kafka.driver import client_log
+from fluxaorm.pools.kafka.clients import open_consumer
 from fluxaorm.pools.kafka.errors import kafka_error, raised_error
 from fluxaorm.pools.kafka.member import record_of
 
@@ -35,7 +35,7 @@ def read_topic(pool: KafkaPool, topic: str, seconds: float) -> list[KafkaRecord]
         "isolation.level": "read_committed",
         "enable.partition.eof": True,
     }
-    client = Consumer(settings, logger=client_log)
+    client = open_consumer(pool.code, settings)
     try:
         told = client.list_topics(topic, timeout=seconds).topics[topic]
         if told.error is not None:

@@ -20,7 +20,7 @@ from confluent_kafka import KafkaError as DriverError
 from confluent_kafka import KafkaException, Producer
 
 from fluxaorm.errors import AsyncFlushUnknownError, KafkaError, KafkaUnavailableError
-from fluxaorm.pools.kafka.driver import client_log
+from fluxaorm.pools.kafka.clients import open_producer
 from fluxaorm.pools.kafka.errors import kafka_error, raised_error
 from fluxaorm.pools.kafka.gathering import Gathering
 from fluxaorm.pools.kafka.settings import Settings
@@ -198,7 +198,7 @@ class Transactions:
             "transactional.id": f"fluxaorm-{os.urandom(16).hex()}",
             "transaction.timeout.ms": int(TRANSACTION_SECONDS * 1000),
         }
-        return Producer(settings, logger=client_log)
+        return open_producer(self._pool, settings)
 
     def _produced(self, producer: Producer, publishes: list[_Publish], deadline: float) -> bool:
         """Whether brokers have all records."""

@@ -72,6 +72,27 @@ def test_a_topic_follows_its_declaration(kafka: Kafka, open_events: OpenEvents, 
     assert ([alters[0]], alters[1:]) == fx.split_alters(alters)
 
 
+def test_the_check_of_a_deployment_tells_of_topics(kafka: Kafka, open_events: OpenEvents, shell: Shell) -> None:
+    """A process that starts before its alters were run would fail with its first record."""
+    new, grown = kafka.name("new"), kafka.topic("grown")
+    topics = [fx.KafkaTopic(new, POOL), fx.KafkaTopic(grown, POOL, partitions=2)]
+    drop = fx.KafkaPoolOptions(unknown_topics="drop", unknown_consumer_groups="drop")
+    engine = open_events(kafka.bootstrap, topics=topics, options=drop)
+    ctx = shell.context(engine)
+
+    missing, differs = shell.do(engine.check(ctx))
+    for alter in _alters(shell, ctx):
+        if alter.target in (new, grown):
+            shell.do(alter.exec(ctx, allow_destructive=True))
+
+    run = "run 'fluxaorm alters --apply' as a user who may make topics"
+    assert f"Kafka pool 'events': topic `{new}` is missing; {run}" == missing
+    assert differs.startswith(
+        f"Kafka pool 'events': topic `{grown}` differs: change topic `{grown}`: 1 -> 2 partitions"
+    )
+    assert [] == shell.do(engine.check(ctx))
+
+
 def test_what_cannot_be_done_says_what_to_do(kafka: Kafka, open_events: OpenEvents, shell: Shell) -> None:
     """A topic with replicas nobody can hold, a setting nobody knows, and fewer partitions."""
     narrow, wide = kafka.name("narrow"), kafka.topic("wide", partitions=2)

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from fluxaorm.alters import Alter
 from fluxaorm.dialects.port import IDS_TABLE
-from fluxaorm.errors import MySQLConnectionError, MySQLError
+from fluxaorm.errors import AlterError, MySQLConnectionError, MySQLError
 from fluxaorm.plans.cache.identity import RedisNamespace, identity_problems_plan
 from fluxaorm.plans.cache.rights import redis_problems_plan
 from fluxaorm.plans.effects import Execute, FetchRows, Plan
+from fluxaorm.plans.streams.kafka_alters import KafkaDeclarationsPort, get_kafka_alters_plan
 from fluxaorm.plans.tables.alters import StoresPort, get_alters_plan
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _RUN_ALTERS: Final = "run 'fluxaorm alters --apply' as a user who may change tables"
 
 
-class ServersPort(StoresPort, Protocol):
+class ServersPort(StoresPort, KafkaDeclarationsPort, Protocol):
     """What is asked of an engine."""
 
     @property
@@ -52,7 +53,24 @@ def check_plan(engine: ServersPort, providers: Iterable[ProviderPort]) -> Plan[l
             code, [each for each in engine.namespaces if each.redis_pool == code]
         )
     problems += yield from identity_problems_plan(engine, claim=False)
+    problems += yield from _kafka_plan(engine)
     return list(dict.fromkeys(problems))
+
+
+def _kafka_plan(engine: KafkaDeclarationsPort) -> Plan[list[str]]:
+    """What topics lack. A user who may not look is told of; nobody's topics and groups are no problem."""
+    try:
+        alters = yield from get_kafka_alters_plan(engine)
+    except AlterError as error:
+        return [str(error)]
+    return [_of_topic(alter) for alter in alters if not alter.kind.startswith("delete_")]
+
+
+def _of_topic(alter: Alter) -> str:
+    where = f"Kafka pool '{alter.pool}': topic `{alter.target}`"
+    if alter.kind == "create_topic":
+        return f"{where} is missing; run 'fluxaorm alters --apply' as a user who may make topics"
+    return f"{where} differs: {alter.description} ({alter.safety})"
 
 
 def _stale(schemas: Mapping[str, EntitySchema], providers: Iterable[ProviderPort]) -> Iterator[str]:

@@ -31,6 +31,7 @@ from fluxaorm.config import (
     ConfigMySQL,
     ConfigRedis,
     ConfigRedisSentinel,
+    ConfigTLS,
     config_schema,
 )
 from fluxaorm.context import AsyncContext, Context
@@ -186,6 +187,7 @@ __all__ = [
     "ConfigMySQL",
     "ConfigRedis",
     "ConfigRedisSentinel",
+    "ConfigTLS",
     "Context",
     "ContextClosedError",
     "ContextMisuseError",

@@ -17,6 +17,7 @@ from fluxaorm.config.structs import (
     ConfigMySQL,
     ConfigRedis,
     ConfigRedisSentinel,
+    ConfigTLS,
 )
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ __all__ = [
     "ConfigMySQL",
     "ConfigRedis",
     "ConfigRedisSentinel",
+    "ConfigTLS",
     "config_from_yaml",
     "config_schema",
 ]

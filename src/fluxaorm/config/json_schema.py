@@ -100,12 +100,19 @@ def _literal(described: inspect.LiteralType) -> Schema:
     return {"anyOf": [{"enum": list(described.values)}, _VARIABLE]}
 
 
+def _union(described: inspect.UnionType) -> Schema:
+    return {"anyOf": [_schema(each) for each in described.types]}
+
+
 _MAKERS: dict[type[inspect.Type], Callable[[Any], Schema]] = {
+    inspect.BoolType: lambda described: {"anyOf": [{"type": "boolean"}, _VARIABLE]},
     inspect.DictType: lambda described: {"type": "object", "additionalProperties": _schema(described.value_type)},
     inspect.FloatType: _number,
     inspect.IntType: _number,
     inspect.ListType: lambda described: {"type": "array", "items": _schema(described.item_type)},
     inspect.LiteralType: _literal,
     inspect.StrType: lambda described: {"type": "string"},
+    inspect.NoneType: lambda described: {"type": "null"},
     inspect.StructType: _struct_body,
+    inspect.UnionType: _union,
 }

@@ -12,6 +12,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from fluxaorm.options import Options
+from fluxaorm.options.base import Count, Positive
+from fluxaorm.options.kafka import CleanupPolicy, Compression, OrUnlimited
 from fluxaorm.options.mysql import Driver
 
 _SPELLING = {"client_id": "clientID"}
@@ -24,6 +26,16 @@ def _camel(name: str) -> str:
 
 class ConfigStruct(Options, frozen=True, kw_only=True, rename=_camel):
     """Base of the Config structs: checks types and ranges (ConfigError), hides passwords in ``repr``."""
+
+
+class ConfigTLS(ConfigStruct, frozen=True, kw_only=True, rename=_camel):
+    """How connections are encrypted; the server's certificate is checked unless ``verify`` is false."""
+
+    verify: Annotated[bool, Meta(description="false: any certificate of any host is accepted")] = True
+    check_hostname: bool = True
+    ca_file: Annotated[str, Meta(description="PEM file of the authorities to trust; empty: the system's")] = ""
+    cert_file: Annotated[str, Meta(description="PEM file of the client's certificate, where one is asked for")] = ""
+    key_file: str = ""
 
 
 class ConfigMySQL(ConfigStruct, frozen=True, kw_only=True, rename=_camel):
@@ -100,6 +112,12 @@ class ConfigKafkaTopic(ConfigStruct, frozen=True, kw_only=True, rename=_camel):
     name: str
     partitions: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
     replication_factor: Annotated[int, Meta(ge=0, le=2**15 - 1)] = 0
+    retention_ms: Annotated[OrUnlimited | None, Meta(description="-1: forever")] = None
+    retention_bytes: Annotated[OrUnlimited | None, Meta(description="-1: unlimited")] = None
+    max_message_bytes: Count | None = None
+    min_insync_replicas: Positive | None = None
+    compression_type: Compression = ""
+    cleanup_policy: CleanupPolicy = ""
     configs: Annotated[Mapping[str, str], Meta(description="any setting of the topic, by Kafka's name")] = field(
         default_factory=dict[str, str]
     )
@@ -116,6 +134,10 @@ class ConfigKafka(ConfigStruct, frozen=True, kw_only=True, rename=_camel):
     ] = -1
     producer_linger_ms: Annotated[int, Meta(ge=0)] = 0
     max_buffered_records: Annotated[int, Meta(ge=0)] = 0
+    produce_timeout: Annotated[float, Meta(ge=0, description="seconds that a record waits for room to be sent")] = 10.0
+    delivery_timeout: Annotated[
+        float, Meta(ge=1, le=2_000_000, description="seconds that a record may take to be stored, then it has failed")
+    ] = 60.0
     sasl_mechanism: Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = ""
     sasl_user: str = ""
     sasl_password: str = ""
@@ -135,6 +157,7 @@ class ConfigKafka(ConfigStruct, frozen=True, kw_only=True, rename=_camel):
         Literal["", "drop"],
         Meta(description="what alters do with consumer groups nobody registered; empty: leave them alone"),
     ] = ""
+    tls: Annotated[bool | ConfigTLS, Meta(description="true: encrypted, and the certificate is checked")] = False
 
 
 class ConfigAsyncFlush(ConfigStruct, frozen=True, kw_only=True, rename=_camel):

@@ -216,9 +216,10 @@ class Engine(NotCopied):
         """What would not work on the servers as they are, a sentence each; [] when everything would. Changes nothing.
 
         Tables that are missing or differ from their entities, rights that the user of a MySQL pool lacks on them, Redis
-        servers that do not answer, and generated code that is out of date: ``providers`` are its ``ALL_PROVIDERS``.
-        A few round trips a table, for the time of a deployment. Raises MySQLConnectionError, MySQLError when the tables
-        cannot be looked at, RegistryError for what are no providers.
+        servers that do not answer, topics that are missing or differ from what is registered, and generated code that
+        is out of date: ``providers`` are its ``ALL_PROVIDERS``.
+        A few round trips a table, for the time of a deployment. Raises MySQLConnectionError, MySQLError,
+        KafkaError when tables or topics cannot be looked at, RegistryError for what are no providers.
         """
         if not hasattr(ctx, "_run"):
             raise no_context("check()", ctx)

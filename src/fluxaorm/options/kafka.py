@@ -13,6 +13,8 @@ from fluxaorm.options.base import TLS, Count, Options, Positive, Seconds
 
 Acks: TypeAlias = Literal[-1, 0, 1]
 SaslMechanism: TypeAlias = Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+Compression: TypeAlias = Literal["", "uncompressed", "producer", "gzip", "snappy", "lz4", "zstd"]
+CleanupPolicy: TypeAlias = Literal["", "delete", "compact", "compact,delete", "delete,compact"]
 Partitions: TypeAlias = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 ReplicationFactor: TypeAlias = Annotated[int, Meta(ge=0, le=2**15 - 1)]
 OrUnlimited: TypeAlias = Annotated[int, Meta(ge=-1)]
@@ -100,8 +102,8 @@ class KafkaTopic(_PooledName, frozen=True, kw_only=True):
     """-1: unlimited."""
     max_message_bytes: Count | None = None
     min_insync_replicas: Positive | None = None
-    compression_type: Literal["", "uncompressed", "producer", "gzip", "snappy", "lz4", "zstd"] = ""
-    cleanup_policy: Literal["", "delete", "compact", "compact,delete", "delete,compact"] = ""
+    compression_type: Compression = ""
+    cleanup_policy: CleanupPolicy = ""
     configs: Mapping[str, str] = field(default_factory=dict[str, str])
     """Any other setting of the topic, by Kafka's name: ``{"segment.ms": "3600000"}``."""
 

@@ -201,8 +201,10 @@ def _build(checker: Checker, value: Mapping[Any, Any], expected: inspect.StructT
 
 def _read_union(checker: Checker, value: Any, expected: inspect.UnionType, path: str) -> Any:
     nearest: Problems = []
+    # a text has been replaced already, what a mapping or a list holds has not
+    read_text = None if isinstance(value, str) else checker._read_text
     for each in expected.types:
-        attempt = Checker(instances=checker.instances)
+        attempt = Checker(read_text, instances=checker.instances)
         result = attempt.read(value, each, path)
         if not attempt.problems:
             return result

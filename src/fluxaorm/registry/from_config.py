@@ -11,10 +11,12 @@ from fluxaorm.config import (
     ConfigClickhouse,
     ConfigDebeziumConnect,
     ConfigKafka,
+    ConfigKafkaTopic,
     ConfigLocalCache,
     ConfigMySQL,
     ConfigRedis,
     ConfigRedisSentinel,
+    ConfigTLS,
 )
 from fluxaorm.errors import ConfigError
 from fluxaorm.options import (
@@ -25,6 +27,7 @@ from fluxaorm.options import (
     KafkaTopic,
     MySQLOptions,
     RedisOptions,
+    TLSOptions,
 )
 
 if TYPE_CHECKING:
@@ -134,6 +137,8 @@ def _register_kafka(registry: PoolRegistry, pool: ConfigKafka) -> None:
         required_acks=pool.required_acks,
         producer_linger_ms=pool.producer_linger_ms,
         max_buffered_records=pool.max_buffered_records,
+        produce_timeout=pool.produce_timeout,
+        delivery_timeout=pool.delivery_timeout,
         sasl_mechanism=pool.sasl_mechanism,
         sasl_user=pool.sasl_user,
         sasl_password=pool.sasl_password,
@@ -142,6 +147,7 @@ def _register_kafka(registry: PoolRegistry, pool: ConfigKafka) -> None:
         namespace=pool.namespace,
         unknown_topics=pool.unknown_topics,
         unknown_consumer_groups=pool.unknown_consumer_groups,
+        tls=_tls(pool.tls),
     )
     registry.register_kafka(pool.brokers, pool.code, options)
     for group in pool.consumer_groups:
@@ -157,15 +163,35 @@ def _register_kafka(registry: PoolRegistry, pool: ConfigKafka) -> None:
             )
         )
     for topic in pool.topics:
-        registry.register_kafka_topic(
-            KafkaTopic(
-                topic.name,
-                pool.code,
-                partitions=topic.partitions,
-                replication_factor=topic.replication_factor,
-                configs=topic.configs,
-            )
-        )
+        registry.register_kafka_topic(_topic(pool.code, topic))
+
+
+def _topic(kafka_pool: str, topic: ConfigKafkaTopic) -> KafkaTopic:
+    return KafkaTopic(
+        topic.name,
+        kafka_pool,
+        partitions=topic.partitions,
+        replication_factor=topic.replication_factor,
+        retention_ms=topic.retention_ms,
+        retention_bytes=topic.retention_bytes,
+        max_message_bytes=topic.max_message_bytes,
+        min_insync_replicas=topic.min_insync_replicas,
+        compression_type=topic.compression_type,
+        cleanup_policy=topic.cleanup_policy,
+        configs=topic.configs,
+    )
+
+
+def _tls(choice: bool | ConfigTLS) -> bool | TLSOptions:
+    if not isinstance(choice, ConfigTLS):
+        return choice
+    return TLSOptions(
+        verify=choice.verify,
+        check_hostname=choice.check_hostname,
+        ca_file=choice.ca_file,
+        cert_file=choice.cert_file,
+        key_file=choice.key_file,
+    )
 
 
 def _register_connect(registry: PoolRegistry, connect: ConfigDebeziumConnect) -> None:

@@ -13,7 +13,7 @@ from fluxaorm.errors import ConfigError
 from tests.unit.config.test_yaml import EVERYTHING
 
 SCHEMA = config_schema()
-TYPES: dict[str, type[Any]] = {"object": dict, "array": list, "string": str}
+TYPES: dict[str, type[Any]] = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None)}
 
 
 def _accepts(schema: dict[str, Any], value: Any) -> bool:
@@ -34,7 +34,7 @@ def _accepts(schema: dict[str, Any], value: Any) -> bool:
         return re.search(schema.get("pattern", ""), value) is not None
     if schema["type"] == "array":
         return len(value) >= schema.get("minItems", 0) and all(_accepts(schema["items"], item) for item in value)
-    return _accepts_object(schema, value)
+    return schema["type"] != "object" or _accepts_object(schema, value)
 
 
 def _accepts_object(schema: dict[str, Any], value: dict[str, Any]) -> bool:
@@ -80,6 +80,15 @@ ONES = [
     {"default": {"kafka": {"brokers": ["a:1"], "topics": [{"partitions": 6}]}}},
     {"default": {"kafka": {"brokers": ["a:1"], "topics": [{"name": "t", "configs": {"a": "b"}}]}}},
     {"default": {"kafka": {"brokers": ["a:1"], "topics": [{"name": "t", "configs": {"a": 1}}]}}},
+    {"default": {"kafka": {"brokers": ["a:1"], "topics": [{"name": "t", "retentionMs": None}]}}},
+    {"default": {"kafka": {"brokers": ["a:1"], "topics": [{"name": "t", "retentionMs": -2}]}}},
+    {"default": {"kafka": {"brokers": ["a:1"], "tls": True}}},
+    {"default": {"kafka": {"brokers": ["a:1"], "tls": "${TLS}"}}},
+    {"default": {"kafka": {"brokers": ["a:1"], "tls": 1}}},
+    {"default": {"kafka": {"brokers": ["a:1"], "tls": {"verify": False, "caFile": "${CA}"}}}},
+    {"default": {"kafka": {"brokers": ["a:1"], "tls": {"verify": 1}}}},
+    {"default": {"kafka": {"brokers": ["a:1"], "tls": {"file": "x"}}}},
+    {"default": {"kafka": {"brokers": ["a:1"], "deliveryTimeout": 0.5}}},
     {"asyncFlush": {"kafkaPool": "events"}},
     {"asyncFlush": {"topicPartitions": 6}},
     {"debeziumConnect": {"events": "http://h"}},
@@ -92,7 +101,7 @@ ONES = [
 def test_the_schema_and_the_reader_agree(document: dict[str, Any]) -> None:
     """What an editor accepts must load, and what loads an editor must accept."""
     try:
-        config_from_yaml(document, {"OPEN": "5"})
+        config_from_yaml(document, {"OPEN": "5", "TLS": "true", "CA": "/ca.pem"})
         loads = True
     except ConfigError:
         loads = False

@@ -23,6 +23,7 @@ from fluxaorm.config import (
     ConfigMySQL,
     ConfigRedis,
     ConfigRedisSentinel,
+    ConfigTLS,
     config_from_yaml,
 )
 from fluxaorm.errors import ConfigError
@@ -57,6 +58,9 @@ events:
     requiredAcks: 1
     producerLingerMs: 5
     maxBufferedRecords: 100
+    produceTimeout: 2.5
+    deliveryTimeout: 30
+    tls: {verify: true, checkHostname: false, caFile: /ca.pem, certFile: /me.pem, keyFile: /me.key}
     saslMechanism: PLAIN
     saslUser: me
     saslPassword: secret
@@ -69,7 +73,8 @@ events:
     unknownConsumerGroups: drop
     namespace: shop
     topics:
-      - {name: orders, partitions: 6, replicationFactor: 3, configs: {retention.ms: "5"}}
+      - {name: orders, partitions: 6, replicationFactor: 3, configs: {segment.ms: "5"}, retentionMs: -1,
+         retentionBytes: 6, maxMessageBytes: 7, minInsyncReplicas: 2, compressionType: lz4, cleanupPolicy: compact}
 asyncFlush: {kafkaPool: events, topicPartitions: 6, orderBy: row, signingKey: new, acceptedKeys: [old],
              pendingTimeout: 1.5, unknownGrace: 60}
 debeziumConnect: {events: "http://localhost:8083"}
@@ -125,6 +130,9 @@ def test_every_key_of_the_yaml_has_its_place_in_the_config() -> None:
                 required_acks=1,
                 producer_linger_ms=5,
                 max_buffered_records=100,
+                produce_timeout=2.5,
+                delivery_timeout=30,
+                tls=ConfigTLS(check_hostname=False, ca_file="/ca.pem", cert_file="/me.pem", key_file="/me.key"),
                 sasl_mechanism="PLAIN",
                 sasl_user="me",
                 sasl_password="secret",
@@ -144,7 +152,18 @@ def test_every_key_of_the_yaml_has_its_place_in_the_config() -> None:
                 unknown_consumer_groups="drop",
                 namespace="shop",
                 topics=[
-                    ConfigKafkaTopic(name="orders", partitions=6, replication_factor=3, configs={"retention.ms": "5"})
+                    ConfigKafkaTopic(
+                        name="orders",
+                        partitions=6,
+                        replication_factor=3,
+                        configs={"segment.ms": "5"},
+                        retention_ms=-1,
+                        retention_bytes=6,
+                        max_message_bytes=7,
+                        min_insync_replicas=2,
+                        compression_type="lz4",
+                        cleanup_policy="compact",
+                    )
                 ],
             )
         ],

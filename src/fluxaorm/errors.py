@@ -445,8 +445,8 @@ class PendingAsyncWriteError(TryAgainError):
     """Asynchronous writes of a row are published and not applied yet; nothing was written, and changes are kept.
 
     A flush waits for them, up to ``AsyncFlushOptions(pending_timeout=)``; one inside a transaction does not, since it
-    has locked what they need. ``entity``; ``id``: the row's, None when Redis has lost what it knew of all of them;
-    ``tokens``: of the flushes that are waited for.
+    has locked what they need; ``run_in_transaction`` waits after its rollback, and runs again. ``entity``; ``id``: the
+    row's, None when Redis has lost what it knew of all of them; ``tokens``: of the flushes that are waited for.
     """
 
     _met: object = None

@@ -140,7 +140,7 @@ class AsyncContext(ContextBase, AsyncUnitOfWork):
     async def run_in_transaction(
         self, function: Callable[[AsyncContext], Awaitable[T]], *, isolation: str | None = None, read_only: bool = False
     ) -> T:
-        """What ``await function(ctx)`` gives, in a ``transaction``; again after a deadlock or a connection lost early.
+        """What ``await function(ctx)`` gives, in a ``transaction``; again after what certainly wrote nothing.
 
         How often, and what it raises: as ``Context.run_in_transaction``. ``function`` is a coroutine function, or gives
         something to await: ContextMisuseError for another one, and when only its call can tell, what it did is rolled

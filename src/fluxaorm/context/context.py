@@ -131,10 +131,11 @@ class Context(ContextBase, SyncUnitOfWork):
     def run_in_transaction(
         self, function: Callable[[Context], T], *, isolation: str | None = None, read_only: bool = False
     ) -> T:
-        """What ``function(ctx)`` returns, run in a ``transaction``; again after a deadlock or a connection lost early.
+        """What ``function(ctx)`` returns, run in a ``transaction``; again after what certainly wrote nothing.
 
-        Three times after deadlocks, once after a lost connection; each attempt finds what waits for a flush as the
-        first did. What else the function does must bear repetition. Inside another transaction it runs once.
+        Three times after deadlocks, once after a lost connection; after a PendingAsyncWriteError once the asynchronous
+        writes it has met are applied, for which it waits as a flush does. Each attempt finds what waits for a flush as
+        the first did. What else the function does must bear repetition. Inside another transaction it runs once.
         Raises what the function raises, and as ``transaction``; ContextMisuseError, before anything runs, for what is
         no plain function.
         """

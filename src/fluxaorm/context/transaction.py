@@ -14,10 +14,12 @@ from fluxaorm.errors import (
     ContextMisuseError,
     DeadlockError,
     MySQLConnectionError,
+    PendingAsyncWriteError,
     TransactionLostError,
     described,
     shown_value,
 )
+from fluxaorm.plans.cache.pending_writes import PendingWrites
 from fluxaorm.plans.effects import Plan
 from fluxaorm.plans.flush.blocks import Block, check_options, enter, leave_early, leave_plan
 from fluxaorm.plans.retries import Retries
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 C = TypeVar("C", bound=SyncUnitOfWork)
 A = TypeVar("A", bound=AsyncUnitOfWork)
-REPEATED: Final = (DeadlockError, MySQLConnectionError, TransactionLostError)
+REPEATED: Final = (DeadlockError, MySQLConnectionError, PendingAsyncWriteError, TransactionLostError)
 """After these nothing is written, and another attempt may succeed."""
 
 
@@ -43,6 +45,11 @@ class _BlockBase:
         self._isolation, self._read_only = isolation, read_only
         self._block: Block | None = None
         self._used = False
+
+    @property
+    def pending(self) -> PendingWrites | None:
+        """The asynchronous writes that it has met; its rollback has let go of what they need."""
+        return None if self._block is None else self._block.transaction.pending
 
     def _enter(self) -> None:
         if self._used:
@@ -117,14 +124,32 @@ class Attempts:
     """How often a function is run in a transaction of its own; each rollback leaves what the first began from."""
 
     def __init__(self, unit_of_work: UnitOfWork) -> None:
+        self._engine = unit_of_work._engine
         self._retries = Retries()
+        self._until: float | None = None
+        """When asynchronous writes are no longer waited for; None: none has been met."""
         # inside another transaction the server has undone more than the function's part
         self._repeats = unit_of_work._open_transaction is None
 
-    def again_plan(self, error: BaseException) -> Plan[bool]:
-        """Wait before the next attempt; False: the error is the caller's."""
+    def again_plan(self, error: BaseException, block: _BlockBase) -> Plan[bool]:
+        """Wait before the next attempt; False: the error is the caller's. ``block``: that of the attempt, left.
+
+        Raises MySQLError, KafkaError when nobody can tell whether asynchronous writes are applied.
+        """
+        if isinstance(error, PendingAsyncWriteError):
+            return self._repeats and (yield from self._applied_plan(block.pending))
         cause = error.__cause__ if isinstance(error, TransactionLostError) else error
         return self._repeats and cause is not None and (yield from self._retries.pause_plan(cause))
+
+    def _applied_plan(self, pending: PendingWrites | None) -> Plan[bool]:
+        """Wait, without a lock, for the asynchronous writes that came first; no longer than a flush would, in all."""
+        flush = self._engine.async_flush
+        if not pending or flush is None:
+            # of another context, or of a look-up, which has waited
+            return False
+        if self._until is None:
+            self._until = self._engine.monotonic() + flush.pending_timeout
+        return (yield from pending.wait_plan(self._until))
 
 
 def _check_function(function: object, *, awaits: bool) -> None:
@@ -147,8 +172,9 @@ def run_repeatedly(ctx: C, function: Callable[[C], T], options: dict[str, Any]) 
     _check_function(function, awaits=False)
     attempts = Attempts(ctx)
     while True:
+        block = TransactionBlock(ctx, **options)
         try:
-            with TransactionBlock(ctx, **options):
+            with block:
                 value = function(ctx)
                 if inspect.iscoroutine(value):
                     value.close()
@@ -158,7 +184,7 @@ def run_repeatedly(ctx: C, function: Callable[[C], T], options: dict[str, Any]) 
                     )
                 return value
         except REPEATED as error:
-            if not ctx._run(attempts.again_plan(error)):
+            if not ctx._run(attempts.again_plan(error, block)):
                 raise
 
 
@@ -167,8 +193,9 @@ async def run_repeatedly_async(ctx: A, function: Callable[[A], Awaitable[T]], op
     _check_function(function, awaits=True)
     attempts = Attempts(ctx)
     while True:
+        block = AsyncTransactionBlock(ctx, **options)
         try:
-            async with AsyncTransactionBlock(ctx, **options):
+            async with block:
                 given = function(ctx)
                 found: object = given
                 if not inspect.isawaitable(found):
@@ -179,5 +206,5 @@ async def run_repeatedly_async(ctx: A, function: Callable[[A], Awaitable[T]], op
                     )
                 return await given
         except REPEATED as error:
-            if not await ctx._run(attempts.again_plan(error)):
+            if not await ctx._run(attempts.again_plan(error, block)):
                 raise

@@ -185,6 +185,98 @@ def test_inside_a_transaction_nobody_waits(open_cached: OpenCached) -> None:
     assert "S" == seat.row
 
 
+def run(cached: Cached, ctx: Any, work: Callable[[Any], Any], then: Callable[[], None] = lambda: None) -> Any:
+    """``run_in_transaction`` of a context of either kind; ``work`` gives what the context awaits."""
+
+    def body(inner: Any) -> Any:
+        work(inner)
+        then()
+
+    async def async_body(inner: Any) -> Any:
+        await work(inner)
+        then()
+
+    return cached.do(ctx.run_in_transaction(async_body if cached.shell.name == "asyncio" else body))
+
+
+def test_a_repeated_function_waits_without_locks(open_cached: OpenCached) -> None:
+    """Rolled back, it keeps the consumer from nothing; run again, it sees what was applied and writes after it."""
+    cached = open_cached(SeatEntity)
+    published = Published(cached, KnownFlushes(pending_timeout=20))
+    id = cached.add(row="A")
+    token = published.change(id, 5, "u", row="B")
+    table = core(cached.engine).binding(cached.provider).quoted_table
+    ctx = cached.context()
+    seat = seat_of(cached, ctx, id)
+    attempts: list[str] = []
+    consumers: list[threading.Thread] = []
+
+    def consume() -> None:
+        # the row is locked until the attempt is rolled back
+        cached.sql(f"UPDATE {table} SET `row` = 'B' WHERE `id` = ?", id)
+        published.apply(6)
+        published.withdraw(published.key(id), token)
+
+    def meet_consumer() -> None:
+        if not consumers:
+            consumers.append(threading.Thread(target=consume))
+            consumers[0].start()
+
+    def work(inner: Any) -> Any:
+        attempts.append(seat.row)
+        seat.row = "S"
+        return inner.flush()
+
+    run(cached, ctx, work, meet_consumer)
+    consumers[0].join()
+
+    assert ["B", "B"] == attempts
+    assert "S" == stored(cached, id)
+
+
+@pytest.mark.parametrize("made", [True, False], ids=["changed", "not made yet"])
+def test_a_repeated_function_waits_no_longer_than_a_flush(open_cached: OpenCached, made: bool) -> None:
+    """No consumer runs: the caller hears for which row, after one rollback, and what waited for a flush waits again."""
+    cached = open_cached(SeatEntity)
+    published = Published(cached, KnownFlushes(pending_timeout=0.05))
+    id = cached.add(row="A") + (0 if made else 1_000)
+    token = published.change(id, 5, "u" if made else "i", row="B")
+    ctx = cached.context()
+    seat_of(cached, ctx, id).row = "S"
+    attempts: list[int] = []
+
+    def work(inner: Any) -> Any:
+        attempts.append(len(attempts))
+        return inner.flush()
+
+    with pytest.raises(PendingAsyncWriteError, match=f"Seat.* {id}: .*{token}"):
+        run(cached, ctx, work)
+
+    assert [0] == attempts
+    assert "S" == seat_of(cached, ctx, id).row
+    assert b"w" not in published.content(published.key(id)).partition(b";")[0]
+
+
+def test_a_function_within_a_transaction_waits_for_nothing(open_cached: OpenCached) -> None:
+    """The transaction around it still has the locks."""
+    cached = open_cached(SeatEntity)
+    published = Published(cached, KnownFlushes(pending_timeout=3_600))
+    id = cached.add(row="A")
+    published.change(id, 5, "u", row="B")
+    ctx = cached.context()
+    shop: Any = cached
+    attempts: list[int] = []
+
+    def work(inner: Any) -> Any:
+        attempts.append(1)
+        return cached.provider.update_where(inner, Query().filter(cached.provider.fields.id == id), row="S")
+
+    with pytest.raises(PendingAsyncWriteError), block(shop, ctx):
+        run(cached, ctx, work)
+
+    assert [1] == attempts
+
+
 def test_inside_a_transaction_what_is_applied_is_no_obstacle(open_cached: OpenCached) -> None:
     """The order is right; the entry goes with it."""
     cached = open_cached(SeatEntity)

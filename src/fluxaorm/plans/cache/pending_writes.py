@@ -149,6 +149,11 @@ class WriteIntents(Intents):
         """Those of which something was heard: what is announced after their intents comes after the write."""
         self._pending = PendingWrites(engine)
 
+    @property
+    def pending(self) -> PendingWrites:
+        """What has been met."""
+        return self._pending
+
     def add_row(self, binding: BoundEntity, id: int) -> None:
         """Remember a row that is changed."""
         super().add_row(binding, id)

@@ -22,7 +22,7 @@ from fluxaorm.errors import (
     PoolTimeoutError,
     TransactionLostError,
 )
-from fluxaorm.plans.cache.pending_writes import WriteIntents
+from fluxaorm.plans.cache.pending_writes import PendingWrites, WriteIntents
 from fluxaorm.plans.commits.after_commit import AfterCommit, follow_part_plan
 from fluxaorm.plans.commits.undo import Unsaved, Written
 from fluxaorm.plans.commits.unknown_commits import resolve_later
@@ -53,7 +53,6 @@ from fluxaorm.query.own_sql.raw_statements import Reach
 
 if TYPE_CHECKING:
     from fluxaorm.dialects.port import Dialect
-    from fluxaorm.plans.cache.intents import Intents
 
 T = TypeVar("T")
 
@@ -71,7 +70,9 @@ class Transaction:
         """Nested blocks that are open."""
         self.left_early: set[int] = set()
         """Depths of blocks that were left while one within them was open: all of it is rolled back in the end."""
-        self.intents: Intents = WriteIntents(unit_of_work._engine, locks=True)
+        self.intents = WriteIntents(unit_of_work._engine, locks=True)
+        self._missed: PendingWrites | None = None
+        """What a flush that has not found a row has met."""
         self.before = Unsaved(unit_of_work)
         """What waited for a flush when it began."""
         self.written: list[Written] = []
@@ -87,6 +88,11 @@ class Transaction:
         """Pools where a statement of the user's own has committed, or may have: nothing of them can be undone."""
         self.failure: BaseException | None = None
         """What made the server, or the loss of it, end the transaction before its block did."""
+
+    @property
+    def pending(self) -> PendingWrites:
+        """The asynchronous writes it has met, which whoever begins anew waits for."""
+        return self._missed or self.intents.pending
 
     def ready_plan(self, session: Session, reach: Reach = Reach.OURS) -> Plan[None]:
         """Before a statement: BEGIN, and the savepoints of the blocks around it; its session, if it is the library's.
@@ -333,6 +339,7 @@ def _missed_plan(transaction: Transaction, work: FlushWork) -> Plan[PendingAsync
     for write in work.writes:
         add_write(intents, write)
     pending = yield from intents.missed_plan()
+    transaction._missed = intents.pending
     _ = yield from intents.release_or_later_plan()
     return pending
 

@@ -7,7 +7,7 @@ told on their channel in the same round trips: when the intents are in place, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -51,9 +51,13 @@ class Intents:
         """Remember a row that is changed."""
         if binding.redis_pool is not None:
             self.add(binding.redis_pool, binding.row_key(id))
-            self.publish(binding, (id,))
+        self.add_kept(binding, (id,))
+
+    def add_kept(self, binding: BoundEntity, ids: Iterable[int]) -> None:
+        """Remember rows that processes may keep, this one and others: what ``add_row`` does besides their keys."""
+        self.publish(binding, ids)
         if binding.local is not None:
-            self._local.setdefault(binding.local, {})[id] = None
+            self._local.setdefault(binding.local, {}).update(dict.fromkeys(ids))
 
     def add_all_ids(self, binding: BoundEntity) -> None:
         """Remember that other rows live than before."""
@@ -69,6 +73,11 @@ class Intents:
     def add(self, pool: str, key: str) -> None:
         """Remember a key that the flush changes."""
         self._keys.setdefault(pool, {})[key] = None
+        self._all_told = False
+
+    def add_all(self, pool: str, keys: Mapping[str, None]) -> None:
+        """Remember some of them."""
+        self._keys.setdefault(pool, {}).update(keys)
         self._all_told = False
 
     def evict_local(self) -> None:

@@ -181,7 +181,8 @@ class Applier:
         intents.evict_local()
         # what could not be released is tried again in the background
         _ = yield from intents.release_or_later_plan()
-        for arrival in arrivals:
+        # without a handler no rows were read
+        for arrival in arrivals if rows else ():
             if events := events_of(self._unit_of_work, arrival, rows):
                 self._tell_of(arrival)
                 for error in (yield from call_handlers_plan(self._unit_of_work, events)):

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from fluxaorm.errors import BrokenRecordError, NewerRecordError
 from fluxaorm.plans.streams.async_record import SIGNATURE_HEADER, AsyncRecord, decode, is_signed
 from fluxaorm.plans.streams.rendering import RenderedTable
@@ -25,12 +27,11 @@ class Destination:
 
     schema: EntitySchema
     table: RenderedTable
-    recorded_name: str
-    """What cache keys call the table."""
+    key_part: str
+    """What cache keys call the table, between colons."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
+class Arrival(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """One record of a partition, looked at."""
 
     source: KafkaRecord
@@ -72,7 +73,7 @@ class Destinations:
         self._tables: dict[tuple[str, str], Destination] = {}
         for schema in schemas:
             dialect = mysql_pools[schema.mysql_pool].dialect
-            found = Destination(schema, RenderedTable(schema, dialect), dialect.recorded_name(schema.table))
+            found = Destination(schema, RenderedTable(schema, dialect), f":{dialect.recorded_name(schema.table)}:")
             self._tables[schema.mysql_pool, schema.table] = found
         self.pools = tuple(sorted({pool for pool, _ in self._tables}))
         """MySQL pools that keep account of what is applied."""
@@ -114,16 +115,15 @@ class Destinations:
             return "", f"the table '{record.table}' of MySQL pool '{record.pool}'"
         if (column := destination.table.unknown_column(record.changes)) is not None:
             return "", f"the column '{column}' of the table '{record.table}'"
-        if unknown := record.keys.keys() - self._redis_pools:
-            return "", f"the Redis pool '{min(unknown)}'"
-        if foreign := _foreign_key(record, destination.recorded_name):
+        if not self._redis_pools.issuperset(record.keys):
+            return "", f"the Redis pool '{min(record.keys.keys() - self._redis_pools)}'"
+        if foreign := _foreign_key(record, destination.key_part):
             return f"its cache key {foreign!r} is not one of the table '{record.table}'", ""
         return "", ""
 
 
-def _foreign_key(record: AsyncRecord, recorded_name: str) -> str | None:
+def _foreign_key(record: AsyncRecord, part: str) -> str | None:
     """A key that no writer of this table touches: whoever can write to the topic must not empty other keys."""
-    part = f":{recorded_name}:"
     for keys in record.keys.values():
         for key in keys:
             if not key.startswith("fx:") or part not in key:

@@ -39,7 +39,7 @@ _Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=1024)]
 _Whole: TypeAlias = Annotated[int, Meta(ge=0)]
 
 
-class RowChange(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class RowChange(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
     """What is written of one row."""
 
     operation: Operation
@@ -50,7 +50,7 @@ class RowChange(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
     """The values that were replaced, as the writer knew them; of a removal the whole row."""
 
 
-class AsyncRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, kw_only=True):
+class AsyncRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, kw_only=True, gc=False):
     """What a flush writes to one table, or a part of it."""
 
     version: int = VERSION
@@ -93,6 +93,23 @@ def decode(value: bytes | None) -> AsyncRecord:
     if value is None:
         raise BrokenRecordError("it has no value")
     try:
+        record = _decode(value)
+    except (ValueError, RecursionError) as error:
+        record, problem = None, str(error)
+    else:
+        problem = ""
+    if record is None or record.version != VERSION:
+        _check_version(value)
+    if record is None:
+        raise BrokenRecordError(problem)
+    for change in record.changes:
+        _check_values(change)
+    return record
+
+
+def _check_version(value: bytes) -> None:
+    """Whatever else is in a record: its version says whether it is one of ours."""
+    try:
         version = _decode_head(value).version
     except (ValueError, RecursionError) as error:
         raise BrokenRecordError(str(error)) from None
@@ -100,20 +117,13 @@ def decode(value: bytes | None) -> AsyncRecord:
         raise NewerRecordError(version, VERSION)
     if version != VERSION:
         raise BrokenRecordError(f"there is no format {version}")
-    try:
-        record = _decode(value)
-    except (ValueError, RecursionError) as error:
-        raise BrokenRecordError(str(error)) from None
-    for change in record.changes:
-        _check_values(change)
-    return record
 
 
 def _check_values(change: RowChange) -> None:
-    for values in (change.values, change.before or {}):
-        for name, value in values.items():
-            if type(value) not in _RAW:
-                raise BrokenRecordError(f"column {name!r} of row {change.id} holds {type(value).__name__}")
+    for values in (change.values, change.before):
+        if values and not _RAW.issuperset(map(type, values.values())):
+            name, value = next((name, value) for name, value in values.items() if type(value) not in _RAW)
+            raise BrokenRecordError(f"column {name!r} of row {change.id} holds {type(value).__name__}")
     if (change.operation == "d") is bool(change.values):
         what = "removes row {} and sets columns of it" if change.values else "changes nothing of row {}"
         raise BrokenRecordError(what.format(change.id))

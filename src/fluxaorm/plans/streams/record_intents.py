@@ -25,8 +25,8 @@ class RecordIntents(Intents):
         super().__init__(engine)
         self._partition = partition
         self._upto: int | None = None
-        self._tokens: dict[tuple[str, str], list[str]] = {}
-        """Redis pool and key -> tokens of the records that touch it."""
+        self._tokens: dict[str, dict[str, tuple[str, ...]]] = {}
+        """Redis pool -> key -> tokens of the records that touch it."""
         for arrival in arrivals:
             self._add(arrival)
 
@@ -38,19 +38,21 @@ class RecordIntents(Intents):
         if arrival.record is None or arrival.destination is None:
             return
         binding = self._engine.binding_of(arrival.destination.schema.name)
-        touched = {(pool, key) for pool, keys in arrival.record.keys.items() for key in keys}
-        for change in arrival.record.changes:
-            self.add_row(binding, change.id)
-            if binding.redis_pool is not None:
-                touched.add((binding.redis_pool, binding.row_key(change.id)))
-        if any(change.operation != "u" for change in arrival.record.changes):
+        ids = [change.id for change in arrival.record.changes]
+        self.add_kept(binding, ids)
+        touched = {pool: dict.fromkeys(keys) for pool, keys in arrival.record.keys.items()}
+        if binding.redis_pool is not None:
+            touched.setdefault(binding.redis_pool, {}).update(dict.fromkeys(map(binding.row_key, ids)))
+        if binding.intends_all_ids and any(change.operation != "u" for change in arrival.record.changes):
             self.add_all_ids(binding)
-        for pool, key in touched:
-            self.add(pool, key)
-            self._tokens.setdefault((pool, key), []).append(arrival.record.token)
+        for pool, keys in touched.items():
+            self.add_all(pool, keys)
+            tokens = self._tokens.setdefault(pool, {})
+            for key in keys:
+                tokens[key] = (*tokens.get(key, ()), arrival.record.token)
 
     def _call(self, pool: str, function: str, key: str, *args: int) -> RedisCommand:
         if function != RELEASE or self._upto is None:
             return super()._call(pool, function, key, *args)
-        tokens = self._tokens.get((pool, key), ())
+        tokens = self._tokens.get(pool, {}).get(key, ())
         return function_call(TAKE_OUT, key, self._token, self._partition, self._upto, *tokens)

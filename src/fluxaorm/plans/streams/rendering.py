@@ -11,9 +11,10 @@ Every name in the SQL is the schema's; what a record says is a value, or a name 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from fluxaorm.plans.effects import Statement
 from fluxaorm.plans.writes.row_params import ROWS_A_STATEMENT, cut
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
     from fluxaorm.dialects.port import Dialect
     from fluxaorm.entity.schema import EntitySchema
     from fluxaorm.plans.streams.async_record import RowChange
+
+_SHAPES: Final = 1_000
+"""How many sets of columns are remembered: writers have a few, whoever else sends records any number."""
+
+_Shape: TypeAlias = "tuple[tuple[str, ...], Callable[[Mapping[str, Any]], tuple[Any, ...]]]"
+"""The columns that a change sets, without the id and in the table's order, and what takes their values out of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,8 @@ class RenderedTable:
         id_column, *columns = schema.columns
         self._quoted = {column.name: dialect.quote(column.name) for column in columns}
         self._order = {column.name: column.index for column in columns}
+        self._names = frozenset(self._order) | {id_column.name}
+        self._shapes: dict[tuple[str, ...], _Shape] = {}
         self._id_name = id_column.name
         self._table, self._id = dialect.quote(schema.table), dialect.quote(id_column.name)
         self._unique = frozenset(name for index in schema.indexes if index.unique for name in index.columns)
@@ -47,9 +56,8 @@ class RenderedTable:
     def unknown_column(self, changes: Iterable[RowChange]) -> str | None:
         """The first column that the changes set and the table does not have."""
         for change in changes:
-            for name in change.values:
-                if name not in self._quoted and name != self._id_name:
-                    return name
+            if not self._names.issuperset(change.values):
+                return next(name for name in change.values if name not in self._names)
         return None
 
     def statements(self, changes: Iterable[RowChange]) -> list[Statement]:
@@ -62,16 +70,22 @@ class RenderedTable:
     def _runs(self, changes: Iterable[RowChange]) -> Iterator[_Run]:
         run: _Run | None = None
         for change in changes:
-            names = tuple(
-                sorted((name for name in change.values if name != self._id_name), key=self._order.__getitem__)
-            )
+            names, values_of = self._shapes.get(tuple(change.values)) or self._shape_of(change)
             if run is None or not run.takes(change, names):
                 if run is not None:
                     yield run
                 run = _Run(change.operation, names, self._goes_alone(change.operation, names))
-            run.rows[change.id] = tuple([change.values[name] for name in names])
+            run.rows[change.id] = values_of(change.values)
         if run is not None:
             yield run
+
+    def _shape_of(self, change: RowChange) -> _Shape:
+        """Once for all changes that have the same columns in the same order."""
+        names = tuple(sorted((name for name in change.values if name != self._id_name), key=self._order.__getitem__))
+        if len(self._shapes) == _SHAPES:
+            self._shapes.clear()
+        shape = self._shapes[tuple(change.values)] = names, _values_of(names)
+        return shape
 
     def _goes_alone(self, operation: str, names: tuple[str, ...]) -> bool:
         if operation == "u":
@@ -104,6 +118,13 @@ class RenderedTable:
 
     def _where(self, ids: Sequence[int]) -> str:
         return f"{self._id} = ?" if len(ids) == 1 else f"{self._id} IN ({', '.join('?' * len(ids))})"
+
+
+def _values_of(names: Sequence[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    """What takes the values of these columns, in this order, out of a change's."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda values: tuple([values[name] for name in names])
 
 
 @dataclass(slots=True)

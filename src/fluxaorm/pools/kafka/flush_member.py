@@ -17,6 +17,7 @@ from confluent_kafka import OFFSET_INVALID, Consumer, KafkaException, TopicParti
 
 from fluxaorm.errors import KafkaError
 from fluxaorm.plans.streams.flush_effects import FlushPoll
+from fluxaorm.plans.streams.records import StoredRecord
 from fluxaorm.pools.kafka.clients import open_consumer
 from fluxaorm.pools.kafka.errors import UNREACHABLE, kafka_error, raised_error
 from fluxaorm.pools.kafka.member import record_of
@@ -92,7 +93,7 @@ class FlushMember:
     def _keep(self, message: Any) -> None:
         error = message.error()
         if error is None:
-            self._next.records.append(record_of(message))
+            self._next.records.append(record_of(message, StoredRecord))
         elif error.name() == _END:
             self._next.ends[message.partition()] = message.offset()
         else:

@@ -277,16 +277,16 @@ def _listed(partitions: Sequence[TopicPartition]) -> str:
     return ", ".join(f"{each.topic}[{each.partition}]" for each in partitions) or "nothing"
 
 
-def record_of(message: Any) -> KafkaRecord:
-    """A message of librdkafka's as a record."""
-    kind, timestamp = message.timestamp()
+def record_of(message: Any, kind: type[KafkaRecord] = KafkaRecord) -> KafkaRecord:
+    """A message of librdkafka's as a record of this kind."""
+    source, timestamp = message.timestamp()
     headers = message.headers()
-    return KafkaRecord(
+    return kind(
         message.topic(),
         message.key(),
         message.value(),
         dict(headers) if headers else {},
         message.partition(),
         message.offset(),
-        timestamp if kind and timestamp >= 0 else None,
+        timestamp if source and timestamp >= 0 else None,
     )

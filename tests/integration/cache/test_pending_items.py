@@ -267,6 +267,26 @@ def test_what_is_past_its_deadline_goes_with_the_next_write(key: Key) -> None:
     assert b"" == key.content()
 
 
+def test_marks_beside_an_entry_are_one_each_and_go_in_time(key: Key) -> None:
+    """They are added behind it unread: who announces again, or died, must not leave more than a release removes."""
+    past = f"w{OTHER_FLUSH}:1:0:0:0;"
+    key.announce()
+    key.confirm()
+    key.send(("APPEND", key.name, past))
+    key.intend()
+    key.announce("e" * 24)
+    beside = key.kinds()
+    key.intend()
+    again = key.kinds()
+    key.intend(token="f" * 24)
+    key.call(RELEASE, WRITER)
+    released = [(item.kind, item.token) for item in items_of(key.content())]
+
+    assert ("ewwm", "emw") == (beside, again)
+    assert [("e", FLUSH), ("m", "e" * 24), ("w", "f" * 24)] == released
+    assert -1 == key.left_ms()
+
+
 def test_what_cannot_be_read_is_no_item() -> None:
     """Whatever lies under a key, a reader goes on with the database."""
     assert [] == items_of(b"")

@@ -26,21 +26,22 @@ end
 
 -- who this server is at this moment, as a connection learns it; asked once a millisecond, in which no primary can be
 -- replaced and be back
-local known, known_at = '', -1
-local function identity()
-  local now = now_ms()
+local known, known_short, known_at = '', '', -1
+local function identity(now)
+  now = now or now_ms()
   if now ~= known_at then
     local info = redis.call('INFO', 'server', 'replication')
-    known = string.match(info, 'run_id:(%x+)') .. ' ' .. string.match(info, 'master_replid:(%x+)')
+    local run, replication = string.match(info, 'run_id:(%x+)'), string.match(info, 'master_replid:(%x+)')
+    known, known_short = run .. ' ' .. replication, string.sub(run, 1, 16) .. string.sub(replication, 1, 8)
     known_at = now
   end
   return known
 end
 
 -- who that is in the items of a key: enough to tell servers and their runs apart
-local function short_identity()
-  local run, replication = string.match(identity(), '(%x+) (%x+)')
-  return string.sub(run, 1, 16) .. string.sub(replication, 1, 8)
+local function short_identity(now)
+  identity(now)
+  return known_short
 end
 
 local function content_of(key)
@@ -49,21 +50,39 @@ local function content_of(key)
   return nil
 end
 
--- live items of a key, each {kind, token, a, b, server, payload}: intents 'w' and markers 'm' have a deadline as a,
--- entries 'e' their partition and offset as a and b
-local function items_of(content, now)
-  local live, first = {}, content and string.sub(content, 1, 1)
-  if first == 'W' then
+-- whether there are items in a content
+local function has_items(content)
+  local first = content and string.byte(content)
+  return first == 87 or first == 80
+end
+
+-- an item as the text of a key with pending ones has it
+local function text_of(kind, token, a, b, server, payload)
+  return kind .. token .. ':' .. a .. ':' .. b .. ':' .. server .. ':' .. #payload .. ';' .. payload
+end
+
+local function moment(ms)
+  return string.format('%.0f', ms)
+end
+
+-- live items of a key, each {kind, token, a, b, server, text}: intents 'w' and markers 'm' have a deadline as a,
+-- entries 'e' their partition and offset as a and b; an intent may be without a text. `keeps`: is asked whether one is
+-- wanted
+local function items_of(content, now, keeps)
+  local live, first = {}, content and string.byte(content)
+  if first == 87 then
     for token, deadline in string.gmatch(content, '(%x+):(%d+);') do
-      if tonumber(deadline) > now then live[#live + 1] = {'w', token, deadline} end
+      if tonumber(deadline) > now and (not keeps or keeps('w', token)) then
+        live[#live + 1] = {'w', token, deadline}
+      end
     end
-  elseif first == 'P' then
+  elseif first == 80 then
     local pattern, at = '^([wme])(%x+):(%d+):(%d+):(%x+):(%d+);', 2
     local from, last, kind, token, a, b, server, length = string.find(content, pattern, at)
     while from do
-      at = last + 1 + tonumber(length)
-      if kind == 'e' or tonumber(a) > now then
-        live[#live + 1] = {kind, token, a, b, server, string.sub(content, last + 1, at - 1)}
+      at = last + 1 + length
+      if (kind == 'e' or tonumber(a) > now) and (not keeps or keeps(kind, token, a, b)) then
+        live[#live + 1] = {kind, token, a, b, server, string.sub(content, from, at - 1)}
       end
       from, last, kind, token, a, b, server, length = string.find(content, pattern, at)
     end
@@ -82,40 +101,43 @@ local function store_items(key, items, now)
   local parts = {pending and 'P' or 'W'}
   for _, item in ipairs(items) do
     if pending then
-      local kind, token, a, b, server, payload = unpack(item)
-      payload = payload or ''
-      parts[#parts + 1] = kind .. table.concat({token, a, b or '0', server or '0', #payload}, ':') .. ';' .. payload
+      parts[#parts + 1] = item[6] or text_of('w', item[2], item[3], '0', '0', '')
     else
       parts[#parts + 1] = item[2] .. ':' .. item[3] .. ';'
     end
   end
   if lasts then return redis.call('SET', key, table.concat(parts)) end
-  redis.call('SET', key, table.concat(parts), 'PX', string.format('%.0f', last - now))
+  redis.call('SET', key, table.concat(parts), 'PX', moment(last - now))
 end
 
--- those for which `keeps` says so
-local function kept(items, keeps)
-  local left = {}
-  for _, item in ipairs(items) do
-    if keeps(item) then left[#left + 1] = item end
+-- add a token with its own deadline to the items of a key, over anything but other live ones. What was live before; not
+-- told unless asked, so that what is pending need not be looked through to add another
+local function add_until(key, kind, token, ms, asked)
+  local now, content = now_ms(), content_of(key)
+  local deadline = moment(now + ms)
+  local text = text_of(kind, token, deadline, '0', '0', '')
+  if not has_items(content) then
+    local only = kind == 'w' and 'W' .. token .. ':' .. deadline .. ';' or 'P' .. text
+    redis.call('SET', key, only, 'PX', ms)
+    return {}, now
   end
-  return left
-end
-
-local function add_until(key, kind, token, ms)
-  local now = now_ms()
-  local live = kept(items_of(content_of(key), now), function(item) return item[1] ~= kind or item[2] ~= token end)
-  live[#live + 1] = {kind, token, string.format('%.0f', now + tonumber(ms))}
+  -- a key whose first item is an entry is kept for good already
+  if not asked and string.sub(content, 1, 2) == 'Pe' and not string.find(content, token, 1, true) then
+    redis.call('APPEND', key, text)
+    return {}, now
+  end
+  local live = items_of(content, now, function(other, its) return other ~= kind or its ~= token end)
+  live[#live + 1] = {kind, token, deadline, '0', '0', text}
   store_items(key, live, now)
-  return live
+  return live, now
 end
 
--- add a token with its own deadline to the intents of a key, over anything but other live items; when asked, tell who
--- the server is and which markers (without a place) and entries of its own are pending there
+-- add an intent; when asked, tell who the server is and which markers (without a place) and entries of its own are
+-- pending there
 local function intend(keys, args)
-  local live = add_until(keys[1], 'w', args[1], args[2])
+  local live, now = add_until(keys[1], 'w', args[1], args[2], args[3])
   if not args[3] then return 'ok' end
-  local told, server = {identity()}, short_identity()
+  local told, server = {identity(now)}, short_identity(now)
   for _, item in ipairs(live) do
     local kind, token, partition, offset, confirmed_by = unpack(item)
     if kind == 'm' or (kind == 'e' and confirmed_by == server) then
@@ -130,24 +152,26 @@ end
 -- take a token out; the key goes unless live items remain, whatever else it holds
 local function release(keys, args)
   local now = now_ms()
-  store_items(keys[1], kept(items_of(content_of(keys[1]), now), function(item) return item[2] ~= args[1] end), now)
+  local left = items_of(content_of(keys[1]), now, function(_, token) return token ~= args[1] end)
+  store_items(keys[1], left, now)
   return 'ok'
 end
 
 -- mark a change that is about to be published, over values and leases; tells who the server is
 local function announce(keys, args)
-  add_until(keys[1], 'm', args[1], args[2])
-  return identity()
+  local _, now = add_until(keys[1], 'm', args[1], args[2])
+  return identity(now)
 end
 
 -- let a marker that is still there last longer
 local function renew(keys, args)
   local now, found = now_ms(), 0
-  local deadline = now + tonumber(args[2])
+  local deadline = now + args[2]
   local live = items_of(content_of(keys[1]), now)
   for _, item in ipairs(live) do
     if item[1] == 'm' and item[2] == args[1] then
-      found, item[3] = 1, string.format('%.0f', math.max(deadline, tonumber(item[3])))
+      found, item[3] = 1, moment(math.max(deadline, tonumber(item[3])))
+      item[6] = text_of('m', item[2], item[3], '0', '0', '')
     end
   end
   if found == 1 then store_items(keys[1], live, now) end
@@ -161,10 +185,11 @@ local function confirm(keys, args)
   local live = items_of(content_of(keys[1]), now)
   for number, item in ipairs(live) do
     if item[1] == 'm' and item[2] == args[1] then
-      found, live[number] = 1, {'e', args[1], args[3], args[4], short_identity(), args[5]}
+      local text = text_of('e', args[1], args[3], args[4], short_identity(now), args[5])
+      found, live[number] = 1, {'e', args[1], args[3], args[4], short_identity(now), text}
     end
   end
-  if found == 0 or identity() ~= args[2] then return 0 end
+  if found == 0 or identity(now) ~= args[2] then return 0 end
   store_items(keys[1], live, now)
   return 1
 end
@@ -176,9 +201,9 @@ local function take_out(keys, args)
   if args[1] == '' and not (content and string.sub(content, 1, 1) == 'P') then return 'ok' end
   for number = 4, #args do gone[args[number]] = true end
   local upto = tonumber(args[3])
-  local left = kept(items_of(content, now), function(item)
-    if gone[item[2]] or (item[1] == 'w' and item[2] == args[1]) then return false end
-    return item[1] ~= 'e' or item[3] ~= args[2] or tonumber(item[4]) >= upto
+  local left = items_of(content, now, function(kind, token, partition, offset)
+    if gone[token] or (kind == 'w' and token == args[1]) then return false end
+    return kind ~= 'e' or partition ~= args[2] or tonumber(offset) >= upto
   end)
   store_items(keys[1], left, now)
   return 'ok'

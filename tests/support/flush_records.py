@@ -18,7 +18,7 @@ from fluxaorm import Entity, Field, UInt64
 from fluxaorm.engine import Engine
 from fluxaorm.plans.cache.functions import ANNOUNCE, CONFIRM, function_call
 from fluxaorm.plans.effects import Plan
-from fluxaorm.plans.streams.async_record import AsyncRecord, RowChange, encode, headers_of, record_key
+from fluxaorm.plans.streams.async_record import AsyncRecord, RowChange, decode, encode, headers_of, record_key
 from fluxaorm.plans.streams.effects import PublishRecords
 from tests.support.insides import call_in_redis, rename_async_flush
 from tests.support.kafka_brokers import Kafka
@@ -177,6 +177,10 @@ class Flushes:
     def applied(self, partition: int = 0) -> int:
         """How far a partition is applied."""
         return self.offsets().get(partition, (0, ""))[0]
+
+    def records(self) -> list[AsyncRecord]:
+        """All that is published."""
+        return [decode(value) for value in self.kafka.values(self.topic)]
 
     def rows(self) -> list[tuple[Any, ...]]:
         """All counters."""

@@ -94,10 +94,11 @@ class Context(ContextBase, SyncUnitOfWork):
         result counts what will be written.
 
         Raises what ``flush`` does before it sends anything, ContextMisuseError inside a transaction, NotSupportedError
-        (async flush is not registered, an entity with a version, something queued in a pipeline),
-        CacheUnavailableError, KafkaUnavailableError, KafkaError (too large, no topic): nothing was published and the
-        changes are kept. AsyncFlushUnknownError: nobody knows whether it is stored. PostCommitError: it is stored, but
-        some readers may see the rows as they were until it is applied. ReentrantFlushError by a handler of its own.
+        (async flush is not registered, an entity with a version, Redis commands, SQL where records are not signed),
+        QueryError (SQL that does not say its table and rows), CacheUnavailableError, KafkaUnavailableError, KafkaError
+        (too large, no topic): nothing was published and the changes are kept. AsyncFlushUnknownError: nobody knows
+        whether it is stored. PostCommitError: it is stored, but some readers may see the rows as they were until it is
+        applied. ReentrantFlushError by a handler of its own.
         """
         from fluxaorm.plans.streams.flush_async import flush_async_plan
 

@@ -134,8 +134,8 @@ class AsyncFlushOptions(Options, frozen=True, kw_only=True):
     order_by: Literal["table", "row"] = "table"
     """What keeps its order: all writes of a table, or those of each row."""
     signing_key: str = ""
-    """With one, records are signed (HMAC-SHA256), and consumers take none that is not."""
-    accepted_keys: Sequence[str] = ()
+    """With one, records are signed (HMAC-SHA256), may hold SQL, and consumers take none that is not signed."""
+    accepted_keys: Sequence[Annotated[str, Meta(min_length=1)]] = ()
     """Other keys whose signatures consumers take: the one before, while keys are changed."""
     pending_timeout: Seconds = 5.0
     """Seconds that a write waits for asynchronous flushes of the same rows to be applied."""

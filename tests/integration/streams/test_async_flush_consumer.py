@@ -151,16 +151,16 @@ def test_a_name_nobody_learns_in_time_makes_a_dead_letter(open_flushes: OpenFlus
 def test_a_record_of_a_newer_format_stops_the_consumer(open_flushes: OpenFlushes) -> None:
     """It never guesses: what comes before it is applied, and the error says where it is."""
     flushes = open_flushes()
-    newer = msgspec.msgpack.encode([2, "what a later version says"])
+    newer = msgspec.msgpack.encode([3, "what a later version says"])
     flushes.publish(flushes.record(insert(1, "a")))
     flushes.publish(flushes.record(insert(2, "b")), value=newer)
     flushes.publish(flushes.record(insert(3, "c")))
     consumer = flushes.consumer()
 
-    with pytest.raises(fx.AsyncFlushStoppedError, match=r"at offset 1: .* format 2") as raised:
+    with pytest.raises(fx.AsyncFlushStoppedError, match=r"at offset 1: .* format 3") as raised:
         flushes.work(consumer, 3)
 
-    assert (flushes.topic, 0, 1, 2) == (
+    assert (flushes.topic, 0, 1, 3) == (
         raised.value.topic,
         raised.value.partition,
         raised.value.offset,

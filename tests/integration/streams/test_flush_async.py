@@ -205,7 +205,7 @@ def test_what_is_queued_in_a_pipeline_is_refused(open_app: OpenApp) -> None:
     ctx = app.context()
     ctx.mysql_pipeline().add("DELETE FROM nothing")
 
-    with pytest.raises(NotSupportedError, match="pipelines"):
+    with pytest.raises(NotSupportedError, match="pipeline"):
         app.do(ctx.flush_async(True))
 
     assert [] == app.records()

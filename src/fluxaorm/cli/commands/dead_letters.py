@@ -42,11 +42,13 @@ def show(words: Sequence[str], *, json: bool) -> None:
     if json:
         print(json_module.dumps(told, indent=2))
         return
-    changes = told.pop("changes")
+    changes, statements = told.pop("changes"), told.pop("statements")
     for key, value in told.items():
         print(lines(f"{key}: {_when(letter) if key == 'failed_at' else value}"))
     for change in changes:
         print(one_line(f"change: {change['operation']} {change['id']} {', '.join(change['columns'])}"))
+    for statement in statements:
+        print(one_line(f"SQL: {statement['sql']}"))
 
 
 def resolve(words: Sequence[str], resolution: Literal["retried", "dropped"], *, every: bool, json: bool) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, groupby
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from fluxaorm.dialects.async_offsets import ADVANCE, ALL_APPLIED, failed_offsets, failed_text, locked_offset_sql
@@ -29,8 +29,11 @@ from fluxaorm.plans.effects import (
     Statement,
 )
 from fluxaorm.plans.streams.applied_events import Rows, events_of, rows_before_plan
+from fluxaorm.plans.streams.applied_sql import packets, statements_in
+from fluxaorm.plans.streams.async_record import statements_of
 from fluxaorm.plans.streams.record_intents import RecordIntents
 from fluxaorm.plans.streams.rendering import RowsToFind
+from fluxaorm.query.own_sql.raw_statements import Reach
 
 if TYPE_CHECKING:
     from fluxaorm.plans.state.engine_port import EnginePort
@@ -122,6 +125,12 @@ class Applier:
         yield from self._transaction_plan(pool, account, upto, account.failed, statements_plan, intents)
         yield from self._finish_plan(intents, arrivals, rows)
 
+    def ends_batch(self, arrival: Arrival) -> bool:
+        """Whether what comes behind a record waits for its COMMIT: handlers hear of rows as SQL has left them."""
+        if arrival.record is None or arrival.destination is None or not statements_of(arrival.record):
+            return False
+        return bool(self._engine.binding_of(arrival.destination.schema.name).handlers.after)
+
     def replay_plan(self, pool: str, account: Account, arrivals: Sequence[Arrival]) -> Plan[None]:
         """Records that were applied before: their caches are told, and their handlers called, once more at most."""
         rows = yield from rows_before_plan(self._engine, pool, arrivals)
@@ -202,18 +211,25 @@ def _statements(arrivals: Sequence[Arrival]) -> Iterator[Statement]:
         lanes.setdefault(arrival.lane, []).append(arrival)
     for lane in lanes.values():
         for _, of_one_table in groupby(lane, key=lambda arrival: id(arrival.destination)):
-            run = list(of_one_table)
-            assert run[0].destination is not None
-            changes = chain.from_iterable([each.record.changes for each in run if each.record is not None])
-            yield from run[0].destination.table.statements(changes)
+            yield from statements_in(of_one_table)
 
 
 def _execute_plan(session: Session, statements: Sequence[Statement]) -> Plan[None]:
+    *before, (_, last) = packets(statements)
+    for reach, together in before:
+        yield from _execute_packet_plan(session, together, len(together), reach)
+    # the last one is ours
+    yield from _execute_packet_plan(session, last, len(last) - 1)
+
+
+def _execute_packet_plan(
+    session: Session, statements: Sequence[Statement], of_records: int, reach: Reach = Reach.OURS
+) -> Plan[None]:
+    """``of_records``: so many of the statements are the records'."""
     try:
-        results = yield from ExecuteBatch(session, statements)
+        results = yield from ExecuteBatch(session, statements, reach=reach)
     except MySQLError as error:
-        # the last one is ours
-        if error._failed_statement is None or error._failed_statement >= len(statements) - 1:
+        if error._failed_statement is None or error._failed_statement >= of_records:
             raise
         raise StatementFailedError(str(error)) from error
     except (ValueError, TypeError, OverflowError) as error:

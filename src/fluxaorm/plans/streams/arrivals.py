@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from fluxaorm.errors import BrokenRecordError, NewerRecordError
+from fluxaorm.plans.streams.applied_sql import flaw_of
 from fluxaorm.plans.streams.async_record import SIGNATURE_HEADER, AsyncRecord, decode, is_signed
 from fluxaorm.plans.streams.rendering import RenderedTable
 
@@ -93,7 +94,9 @@ class Destinations:
         except BrokenRecordError as error:
             return Arrival(source=source, offset=offset, pool=self.pools[0], flaw=str(error))
         destination = self._tables.get((record.pool, record.table))
-        flaw, unknown = self._problem(record, destination)
+        flaw, unknown = flaw_of(record, is_signed=bool(self._signing_keys)), ""
+        if not flaw:
+            flaw, unknown = self._problem(record, destination)
         return Arrival(
             source=source,
             offset=offset,

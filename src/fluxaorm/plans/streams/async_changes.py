@@ -17,8 +17,11 @@ from fluxaorm.errors import KafkaError
 from fluxaorm.plans.cache.pending_rows import change_payload, ids_payload
 from fluxaorm.plans.state.tracked import TrackedEntity
 from fluxaorm.plans.streams.async_record import (
+    SQL_VERSION,
     AsyncRecord,
     RowChange,
+    SqlRecord,
+    UsersStatement,
     encode,
     headers_of,
     raw_cell,
@@ -49,18 +52,20 @@ class _Key(NamedTuple):
     is_row: bool
 
 
-class _Item(NamedTuple):
-    """A change of one row, and the cache keys it touches."""
+class Item(NamedTuple):
+    """A change of one row, or a statement, and the cache keys it touches."""
 
-    change: RowChange
+    change: RowChange | UsersStatement
     keys: Sequence[_Key]
 
 
 @dataclass(slots=True)
-class _Draft:
+class Draft:
+    """What goes into one record, or several when it is long: changes, then statements."""
+
     binding: BoundEntity
     kafka_key: bytes
-    items: list[_Item]
+    items: list[Item]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,7 @@ class RecordTerms:
     """Whether readers are to see the changes before they are applied."""
 
 
-class _Keys:
+class TouchedKeys:
     """Which keys one write touches; its rows are also remembered in ``told``, for the processes that keep some."""
 
     def __init__(self, told: Intents) -> None:
@@ -95,15 +100,18 @@ class _Keys:
         self.found: list[_Key] = []
 
     def add_row(self, binding: BoundEntity, id: int) -> None:
+        """A row that is changed."""
         self._told.add_row(binding, id)
         if binding.redis_pool is not None:
             self.found.append(_Key(binding.redis_pool, binding.row_key(id), True))
 
     def add_all_ids(self, binding: BoundEntity) -> None:
+        """Other rows live than before, or may."""
         if binding.intends_all_ids and binding.redis_pool is not None:
             self.add(binding.redis_pool, binding.all_ids_key)
 
     def add(self, pool: str, key: str) -> None:
+        """A key that is changed."""
         self.found.append(_Key(pool, key, False))
 
 
@@ -113,25 +121,26 @@ def drafts_of(
     told: Intents,
     *,
     by_row: bool,
-) -> list[_Draft]:
+) -> list[Draft]:
     """The writes, in the order in which they are arranged, by the records they belong to. MissingValueError.
 
     ``kafka_keys``: entity -> the key of its table's records.
     """
-    drafts: list[_Draft] = []
-    open_drafts: dict[bytes, _Draft] = {}
+    drafts: list[Draft] = []
+    open_drafts: dict[bytes, Draft] = {}
     for binding, _, writes in groups:
         kafka_key = kafka_keys[binding.schema.name]
         for write in writes:
-            keys = _Keys(told)
+            keys = TouchedKeys(told)
             add_write(keys, write)
-            item = _Item(_change_of(write), keys.found)
+            change = _change_of(write)
+            item = Item(change, keys.found)
             if by_row:
-                drafts.append(_Draft(binding, row_record_key(binding.schema.table, item.change.id), [item]))
+                drafts.append(Draft(binding, row_record_key(binding.schema.table, change.id), [item]))
                 continue
             draft = open_drafts.get(kafka_key)
             if draft is None or draft.binding is not binding:
-                draft = open_drafts[kafka_key] = _Draft(binding, kafka_key, [])
+                draft = open_drafts[kafka_key] = Draft(binding, kafka_key, [])
                 drafts.append(draft)
             draft.items.append(item)
     return drafts
@@ -160,19 +169,20 @@ def _before(entity: TrackedEntity, position: int) -> Any:
     return raw_cell(entity._identity_map.schema.columns[position], cell)
 
 
-def outgoing_records(drafts: Iterable[_Draft], terms: RecordTerms, tokens: Iterator[str]) -> list[Outgoing]:
+def outgoing_records(drafts: Iterable[Draft], terms: RecordTerms, tokens: Iterator[str]) -> list[Outgoing]:
     """The records, split where they are too long. KafkaError when one change alone is."""
     return [outgoing for draft in drafts for outgoing in _outgoing(draft, draft.items, terms, tokens)]
 
 
-def _outgoing(draft: _Draft, items: Sequence[_Item], terms: RecordTerms, tokens: Iterator[str]) -> Iterator[Outgoing]:
+def _outgoing(draft: Draft, items: Sequence[Item], terms: RecordTerms, tokens: Iterator[str]) -> Iterator[Outgoing]:
     made = _made(draft, items, terms, next(tokens))
     if made.kafka.size <= RECORD_BYTES:
         yield made
     elif len(items) == 1:
-        schema = draft.binding.schema
+        change = items[0].change
+        what = f" {change.id}: as a record this change" if isinstance(change, RowChange) else ": as a record its SQL"
         raise KafkaError(
-            f"{schema.name} {items[0].change.id}: as a record this change has {made.kafka.size:,} bytes, and one may "
+            f"{draft.binding.schema.name}{what} has {made.kafka.size:,} bytes, and one may "
             f"have {RECORD_BYTES:,}; nothing was published: write it with ctx.flush()",
             code="MSG_SIZE_TOO_LARGE",
         )
@@ -181,7 +191,7 @@ def _outgoing(draft: _Draft, items: Sequence[_Item], terms: RecordTerms, tokens:
             yield from _outgoing(draft, part, terms, tokens)
 
 
-def _parts(items: Sequence[_Item], common: int) -> Iterator[Sequence[_Item]]:
+def _parts(items: Sequence[Item], common: int) -> Iterator[Sequence[Item]]:
     """At least two parts, each of as many items as a record holds. ``common``: bytes that each record has besides."""
     most = RECORD_BYTES - max(common, 0) - _OVERHEAD
     start = size = 0
@@ -194,43 +204,57 @@ def _parts(items: Sequence[_Item], common: int) -> Iterator[Sequence[_Item]]:
     yield items[start:]
 
 
-def _size(item: _Item) -> int:
+def _size(item: Item) -> int:
     return len(_encode(item.change)) + sum(len(key.key) + 3 for key in item.keys)
 
 
-def _made(draft: _Draft, items: Sequence[_Item], terms: RecordTerms, token: str) -> Outgoing:
+def _made(draft: Draft, items: Sequence[Item], terms: RecordTerms, token: str) -> Outgoing:
     schema, pool = draft.binding.schema, draft.binding.mysql_pool
     payloads = _payloads(items) if terms.with_columns else {key[:2]: b"" for item in items for key in item.keys}
     keys: dict[str, list[str]] = {}
     for redis_pool, key in payloads:
         keys.setdefault(redis_pool, []).append(key)
-    record = AsyncRecord(
-        database=terms.databases[pool],
-        pool=pool,
-        table=schema.table,
-        token=token,
-        at=terms.at,
-        changes=[item.change for item in items],
-        keys=keys,
-        meta=dict(terms.meta),
-    )
+    content: dict[str, Any] = {
+        "database": terms.databases[pool],
+        "pool": pool,
+        "table": schema.table,
+        "token": token,
+        "at": terms.at,
+        "changes": [item.change for item in items if isinstance(item.change, RowChange)],
+        "keys": keys,
+        "meta": dict(terms.meta),
+    }
+    statements = [item.change for item in items if isinstance(item.change, UsersStatement)]
+    if statements:
+        record: AsyncRecord = SqlRecord(version=SQL_VERSION, statements=statements, **content)
+    else:
+        record = AsyncRecord(**content)
     value = encode(record)
     headers = headers_of(record, value, terms.signing_key)
     return Outgoing(draft.binding, token, KafkaRecord(terms.topic, draft.kafka_key, value, headers), payloads)
 
 
-def _payloads(items: Sequence[_Item]) -> dict[tuple[str, str], bytes]:
-    """Of a row's key its change, of others the ids of the rows that may be found by it now."""
+def _payloads(items: Sequence[Item]) -> dict[tuple[str, str], bytes]:
+    """Of a row's key its change, of others the ids of the rows that may be found by it now.
+
+    Of rows that SQL changes too there is nothing to be seen before it is applied.
+    """
     rows: dict[tuple[str, str], RowChange] = {}
     ids: dict[tuple[str, str], list[int]] = {}
+    unseen: dict[tuple[str, str], bytes] = {}
     for change, keys in items:
         for key in keys:
-            if key.is_row:
+            if isinstance(change, UsersStatement):
+                if key.is_row:
+                    unseen[key[:2]] = b""
+                else:
+                    _ = ids.setdefault(key[:2], [])
+            elif key.is_row:
                 rows[key[:2]] = change
             else:
                 ids.setdefault(key[:2], []).append(change.id)
     found = {key: change_payload(change.operation, change.values) for key, change in rows.items()}
-    return found | {key: ids_payload(list(dict.fromkeys(each))) for key, each in ids.items()}
+    return found | {key: ids_payload(list(dict.fromkeys(each))) for key, each in ids.items()} | unseen
 
 
 def kafka_keys_of(tables: Mapping[str, str], known: Iterable[ForeignKey]) -> dict[str, bytes]:

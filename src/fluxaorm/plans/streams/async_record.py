@@ -22,9 +22,14 @@ from fluxaorm.entity.values.json_value import JsonValue
 from fluxaorm.entity.values.unfit_cell import UNFIT, UnfitCell
 from fluxaorm.errors import BrokenRecordError, NewerRecordError
 from fluxaorm.plans.state.keys import duration_text
+from fluxaorm.query.own_sql.params import is_spellable
 
 VERSION: Final = 1
-"""The format that is written, and the newest one that is understood."""
+"""The format of a record of changes alone."""
+SQL_VERSION: Final = 2
+"""The format of a record that holds SQL too, which a consumer of the first one must not apply without it."""
+NEWEST: Final = SQL_VERSION
+"""The newest format that is understood."""
 TOKEN_HEADER: Final = "fluxa-token"
 VERSION_HEADER: Final = "fluxa-version"
 SIGNATURE_HEADER: Final = "fluxa-signature"
@@ -71,6 +76,26 @@ class AsyncRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_f
     """The metadata of the context."""
 
 
+class UsersStatement(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A statement of the user's own."""
+
+    sql: Annotated[str, Meta(min_length=1)]
+    """With ``?`` for values."""
+    args: list[Any]
+    """In the raw form, decimals as ``["decimal", text]``: where text meets a number, servers count in doubles."""
+    rows: list[int]
+    """Ids of the rows that it may change."""
+
+
+class SqlRecord(AsyncRecord, frozen=True, array_like=True, forbid_unknown_fields=True, kw_only=True):
+    """One that ends in SQL of the user's own. Only a signature tells who wrote it."""
+
+    changes: list[RowChange]
+    """There may be none."""
+    statements: Annotated[list[UsersStatement], Meta(min_length=1)]
+    """Run behind the changes, in this order."""
+
+
 class _Head(msgspec.Struct, array_like=True):
     version: int
 
@@ -78,6 +103,7 @@ class _Head(msgspec.Struct, array_like=True):
 _encode = msgspec.msgpack.Encoder().encode
 _decode_head = msgspec.msgpack.Decoder(_Head).decode
 _decode = msgspec.msgpack.Decoder(AsyncRecord).decode
+_decode_sql = msgspec.msgpack.Decoder(SqlRecord).decode
 
 
 def encode(record: AsyncRecord) -> bytes:
@@ -86,7 +112,7 @@ def encode(record: AsyncRecord) -> bytes:
 
 
 def decode(value: bytes | None) -> AsyncRecord:
-    """The record of a value.
+    """The record of a value; one that holds SQL is a ``SqlRecord``.
 
     BrokenRecordError for what is none; NewerRecordError for one of a format that this version does not know.
     """
@@ -98,8 +124,8 @@ def decode(value: bytes | None) -> AsyncRecord:
         record, problem = None, str(error)
     else:
         problem = ""
-    if record is None or record.version != VERSION:
-        _check_version(value)
+    if (record is None or record.version != VERSION) and _version_of(value) == SQL_VERSION:
+        return _decoded_sql(value)
     if record is None:
         raise BrokenRecordError(problem)
     for change in record.changes:
@@ -107,16 +133,55 @@ def decode(value: bytes | None) -> AsyncRecord:
     return record
 
 
-def _check_version(value: bytes) -> None:
+def _version_of(value: bytes) -> int:
     """Whatever else is in a record: its version says whether it is one of ours."""
     try:
         version = _decode_head(value).version
     except (ValueError, RecursionError) as error:
         raise BrokenRecordError(str(error)) from None
-    if version > VERSION:
-        raise NewerRecordError(version, VERSION)
-    if version != VERSION:
+    if version > NEWEST:
+        raise NewerRecordError(version, NEWEST)
+    if version not in (VERSION, SQL_VERSION):
         raise BrokenRecordError(f"there is no format {version}")
+    return version
+
+
+def _decoded_sql(value: bytes) -> SqlRecord:
+    try:
+        record = _decode_sql(value)
+    except (ValueError, RecursionError) as error:
+        raise BrokenRecordError(str(error)) from None
+    for change in record.changes:
+        _check_values(change)
+    for statement in record.statements:
+        _ = args_of(statement)
+    return record
+
+
+def statements_of(record: AsyncRecord) -> Sequence[UsersStatement]:
+    """The SQL that a record holds."""
+    return record.statements if isinstance(record, SqlRecord) else ()
+
+
+def args_of(statement: UsersStatement) -> list[Any]:
+    """The values of a statement, as a driver is handed them. BrokenRecordError for what is none."""
+    return [_arg_of(arg) for arg in statement.args]
+
+
+def _arg_of(arg: Any) -> Any:
+    if type(arg) in _RAW:
+        return arg
+    match arg:
+        case ["decimal", str(text)]:
+            try:
+                number = Decimal(text)
+            except ArithmeticError:
+                raise BrokenRecordError("a value of its SQL is no decimal") from None
+            if is_spellable(number):
+                return number
+            raise BrokenRecordError("a value of its SQL is a number that no database can store")
+        case _:
+            raise BrokenRecordError(f"a value of its SQL is a {type(arg).__name__}")
 
 
 def _check_values(change: RowChange) -> None:

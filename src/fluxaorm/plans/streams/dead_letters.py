@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from fluxaorm.errors import BrokenRecordError, KafkaError, NewerRecordError
 from fluxaorm.plans.effects import Plan
-from fluxaorm.plans.streams.async_record import AsyncRecord, decode
+from fluxaorm.plans.streams.async_record import AsyncRecord, decode, statements_of
 from fluxaorm.plans.streams.effects import PublishRecords
 from fluxaorm.plans.streams.failed_records import (
     ATTEMPTS_HEADER,
@@ -88,6 +88,7 @@ class FailedFlush:
         """For programs. Of the values only the columns' names: they may be secret."""
         record = self.record
         changes = [] if record is None else record.changes
+        statements = () if record is None else statements_of(record)
         return {
             "id": self.id,
             "error": self.error,
@@ -103,6 +104,7 @@ class FailedFlush:
             "changes": [
                 {"operation": change.operation, "id": change.id, "columns": sorted(change.values)} for change in changes
             ],
+            "statements": [{"sql": each.sql, "rows": each.rows} for each in statements],
         }
 
 

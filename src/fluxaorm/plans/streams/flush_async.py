@@ -34,11 +34,11 @@ from fluxaorm.plans.streams.announcement import Announcement
 from fluxaorm.plans.streams.async_changes import Outgoing, RecordTerms, drafts_of, kafka_keys_of, outgoing_records
 from fluxaorm.plans.streams.async_state import AsyncFlushState
 from fluxaorm.plans.streams.effects import PublishRecords
+from fluxaorm.plans.streams.queued_sql import QueuedSql, add_sql, mark_published, queued_sql
 from fluxaorm.plans.writes.dangling import check_references_plan
 from fluxaorm.plans.writes.flush_work import FlushResult, collect, mark_written, result_of
 from fluxaorm.plans.writes.order.foreign_keys import known_foreign_keys
 from fluxaorm.plans.writes.order.rows import arranged
-from fluxaorm.plans.writes.pipelines import pipelines_of
 
 if TYPE_CHECKING:
     from fluxaorm.plans.state.bound_entity import BoundEntity
@@ -52,7 +52,7 @@ _PUBLISHED = "the flush is published and will be applied"
 def flush_async_plan(unit_of_work: UnitOfWork, immediate_redis_updates: bool) -> Plan[FlushResult]:
     """Publish everything pending; ``immediate_redis_updates``: look-ups see it before it is applied.
 
-    Raises what ``flush_plan`` does before it sends anything, ContextMisuseError, NotSupportedError,
+    Raises what ``flush_plan`` does before it sends anything, ContextMisuseError, NotSupportedError, QueryError,
     CacheUnavailableError, KafkaError (nothing published, changes kept), AsyncFlushUnknownError, PostCommitError.
     """
     state = _state_of(unit_of_work, immediate_redis_updates)
@@ -61,10 +61,12 @@ def flush_async_plan(unit_of_work: UnitOfWork, immediate_redis_updates: bool) ->
         unit_of_work._note_json_changes()
         chosen = yield from chosen_plan(unit_of_work, ())
         writes = collect(unit_of_work, chosen)
-        if not writes:
+        queued = queued_sql(unit_of_work, state.options)
+        if not writes and not queued:
             return FlushResult()
         bindings = {write.binding.schema.name: write.binding for write in writes}
         _refuse_versions(bindings.values())
+        bindings |= {each.binding.schema.name: each.binding for each in queued}
         yield from _learn_foreign_keys_plan(unit_of_work, state, bindings.values())
         by_row = state.options.order_by == "row"
         if by_row:
@@ -72,11 +74,13 @@ def flush_async_plan(unit_of_work: UnitOfWork, immediate_redis_updates: bool) ->
         yield from check_references_plan(unit_of_work, writes)
         groups = yield from ordered_plan(unit_of_work, writes, lambda known: arranged(writes, known))
         told = Intents(unit_of_work._engine)
-        drafts = drafts_of(groups, _kafka_keys(unit_of_work), told, by_row=by_row)
+        kafka_keys = _kafka_keys(unit_of_work)
+        drafts = drafts_of(groups, kafka_keys, told, by_row=by_row)
+        add_sql(drafts, queued, kafka_keys, told)
         terms = yield from _terms_plan(unit_of_work, state, bindings.values(), immediate_redis_updates)
         records = outgoing_records(drafts, terms, _tokens(unit_of_work))
         yield from lift_chosen_ids_plan(unit_of_work, chosen)
-        yield from _published_plan(unit_of_work, state, writes, records, told)
+        yield from _published_plan(unit_of_work, state, writes, queued, records, told)
         return result_of([(kind, len(group)) for _, kind, group in groups])
     finally:
         unit_of_work._flushing = False
@@ -99,11 +103,6 @@ def _state_of(unit_of_work: UnitOfWork, immediate: object) -> AsyncFlushState:
     if transaction_of(unit_of_work) is not None:
         raise ContextMisuseError(
             "flush_async() cannot be a part of a transaction, since it is written later: call it outside the block"
-        )
-    if pipelines_of(unit_of_work) is not None:
-        raise NotSupportedError(
-            "flush_async() does not take what is queued in pipelines, or keys to be invalidated, in this version: "
-            "write them with ctx.flush(), or drop them with ctx.clear_flush()"
         )
     return state
 
@@ -175,6 +174,7 @@ def _published_plan(
     unit_of_work: UnitOfWork,
     state: AsyncFlushState,
     writes: Sequence[EntityWrite],
+    queued: Sequence[QueuedSql],
     records: Sequence[Outgoing],
     told: Intents,
 ) -> Plan[None]:
@@ -188,6 +188,7 @@ def _published_plan(
         raise
     places = yield from _places_plan(state, writes, records, announcement)
     mark_written(unit_of_work, writes)
+    mark_published(unit_of_work, queued)
     try:
         unconfirmed, failures = yield from announcement.confirm_plan(places)
         if unconfirmed:

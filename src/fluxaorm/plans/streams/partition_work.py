@@ -93,8 +93,7 @@ class PartitionWork:
         also LostPartitionError, CommitUnknownError, AsyncFlushStoppedError.
         """
         while self.waiting:
-            plain = list(takewhile(_is_plain, self.waiting))
-            if plain:
+            if plain := self._plain():
                 yield from self._batch_plan(plain)
             else:
                 yield from self._odd_plan(self.waiting[0])
@@ -102,6 +101,15 @@ class PartitionWork:
         yield from self._advance_plan()
 
     # together
+
+    def _plain(self) -> list[Arrival]:
+        """What can be applied together, from the first one on."""
+        plain: list[Arrival] = []
+        for arrival in takewhile(_is_plain, self.waiting):
+            plain.append(arrival)
+            if self.applier.ends_batch(arrival):
+                break
+        return plain
 
     def _batch_plan(self, arrivals: Sequence[Arrival]) -> Plan[None]:
         upto = arrivals[-1].offset + 1

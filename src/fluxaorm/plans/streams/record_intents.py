@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from fluxaorm.plans.cache.functions import RELEASE, TAKE_OUT, function_call
 from fluxaorm.plans.cache.intents import Intents
+from fluxaorm.plans.streams.async_record import statements_of
 
 if TYPE_CHECKING:
     from fluxaorm.plans.effects import RedisCommand
@@ -39,11 +40,15 @@ class RecordIntents(Intents):
             return
         binding = self._engine.binding_of(arrival.destination.schema.name)
         ids = [change.id for change in arrival.record.changes]
+        changed_by_sql = [id for statement in statements_of(arrival.record) for id in statement.rows]
+        ids += changed_by_sql
         self.add_kept(binding, ids)
         touched = {pool: dict.fromkeys(keys) for pool, keys in arrival.record.keys.items()}
         if binding.redis_pool is not None:
             touched.setdefault(binding.redis_pool, {}).update(dict.fromkeys(map(binding.row_key, ids)))
-        if binding.intends_all_ids and any(change.operation != "u" for change in arrival.record.changes):
+        if binding.intends_all_ids and (
+            changed_by_sql or any(change.operation != "u" for change in arrival.record.changes)
+        ):
             self.add_all_ids(binding)
         for pool, keys in touched.items():
             self.add_all(pool, keys)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
-from fluxaorm.errors import CacheUnavailableError, QueryError, RedisError, with_article
+from fluxaorm.errors import CacheUnavailableError, QueryError, RedisError, described, with_article
 from fluxaorm.plans.effects import (
     ExecResult,
     Plan,
@@ -42,11 +42,12 @@ _NOT_SHARED: Final = frozenset(
 class PipelineHandle(Generic[T]):
     """What a queued statement or command gave, known once a flush has run it."""
 
-    __slots__ = ("_reply", "_table", "_what", "is_done")
+    __slots__ = ("_is_published", "_reply", "_rows", "_table", "_what", "is_done")
 
-    def __init__(self, what: str, table: str | None = None) -> None:
-        self._what, self._table = what, table
+    def __init__(self, what: str, table: str | None = None, rows: tuple[int, ...] | None = None) -> None:
+        self._what, self._table, self._rows = what, table, rows
         self._reply: Any = None
+        self._is_published = False
         self.is_done = False
         """Whether a flush has run it, and was not rolled back."""
 
@@ -54,8 +55,12 @@ class PipelineHandle(Generic[T]):
     def result(self) -> T:
         """The result; of a Redis command also the RedisError it was refused with, raised.
 
-        Raises QueryError as long as no flush has run it.
+        Raises QueryError as long as no flush has run it, and when an asynchronous one has published it.
         """
+        if self._is_published:
+            raise QueryError(
+                f"{self._what} was published by ctx.flush_async(): the consumer that runs it has its result"
+            )
         if not self.is_done:
             raise QueryError(f"{self._what} was not run yet, or was rolled back; ctx.flush() runs what is queued")
         if isinstance(self._reply, RedisError):
@@ -148,22 +153,26 @@ class MySQLPipeline:
         queued = pipelines_of(self._unit_of_work)
         return _pipeline_repr(self, self._pool, 0 if queued is None else len(queued.statements.get(self._pool, ())))
 
-    def add(self, sql: str, *args: Any, table: str | None = None) -> PipelineHandle[ExecResult]:
+    def add(
+        self, sql: str, *args: Any, table: str | None = None, rows: Iterable[int] | None = None
+    ) -> PipelineHandle[ExecResult]:
         """Queue one statement with ``?`` for values; a list stands for a list in parentheses.
 
         It runs after the flush's entities, in their transaction. The handle's ``result`` is then its
-        ``ExecResult(last_insert_id, rows_affected)``. ``table``: the one it writes, for ``flush_async``. QueryError for
-        several statements, none, other values than it has placeholders, and what would end the transaction: COMMIT and
-        its like, LOCK, CALL, and DDL where it commits; and for USE.
+        ``ExecResult(last_insert_id, rows_affected)``. For ``flush_async``, which needs both: ``table``, the entity's
+        that it writes, and ``rows``, ids of those that it changes there, none: ``()``. QueryError for several
+        statements, none, other values than it has placeholders, and what would end the transaction: COMMIT and its
+        like, LOCK, CALL, and DDL where it commits; for USE; and for rows that are no ids.
         """
         where = Where(sql, *args)
+        given = None if rows is None else _row_ids(rows)
         if has_several_statements(sql) or not sql.strip():
             raise QueryError(f"a pipeline takes one statement at a time: {sql}")
         if chooses_database(sql):
             raise QueryError(f"a pipeline takes no USE, which what follows it would run in: write `db`.`table`: {sql}")
         if word := self._what_ends_it(sql):
             raise QueryError(f"a pipeline takes no {word}, which would end the flush's transaction half-way: {sql}")
-        handle: PipelineHandle[ExecResult] = PipelineHandle(f"the statement {short_sql(sql)}", table)
+        handle: PipelineHandle[ExecResult] = PipelineHandle(f"the statement {short_sql(sql)}", table, given)
         statement = Statement(str(where), where.parameters, handle)
         queue_of(self._unit_of_work).statements.setdefault(self._pool, []).append(statement)
         return handle
@@ -208,6 +217,18 @@ class RedisPipeline:
 
 def _pipeline_repr(pipeline: object, pool: str, count: int) -> str:
     return f"<{type(pipeline).__name__} '{pool}' {count} waiting>"
+
+
+def _row_ids(rows: object) -> tuple[int, ...]:
+    if isinstance(rows, (str, bytes)) or not isinstance(rows, Iterable):
+        raise QueryError(
+            f"rows= takes the ids of the rows that a statement changes, as in rows=[1, 2], not {described(rows)}"
+        )
+    ids: tuple[Any, ...] = tuple(rows)
+    for id in ids:
+        if type(id) is not int:
+            raise QueryError(f"rows= takes ids, and an id is an int, not {described(id)}")
+    return ids
 
 
 def _word(word: object) -> str | bytes | int:

@@ -86,6 +86,11 @@ def reach_of(sql: str) -> Reach:
     return _known_reach(sql) if len(sql) <= SHORT_TEXT else _find_reach(sql)
 
 
+def changes_rows_only(sql: str) -> bool:
+    """Whether a statement is one that changes rows, and certainly does nothing else."""
+    return reach_of(sql) is Reach.WRITE
+
+
 @lru_cache(maxsize=1024)
 def _known_reach(sql: str) -> Reach:
     return _find_reach(sql)

@@ -15,6 +15,9 @@ from fluxaorm.errors import BrokenRecordError, NewerRecordError
 from fluxaorm.plans.streams.async_record import (
     AsyncRecord,
     RowChange,
+    SqlRecord,
+    UsersStatement,
+    args_of,
     decode,
     encode,
     headers_of,
@@ -22,6 +25,7 @@ from fluxaorm.plans.streams.async_record import (
     portable,
     record_key,
     row_record_key,
+    statements_of,
 )
 
 RECORD = AsyncRecord(
@@ -39,6 +43,9 @@ RECORD = AsyncRecord(
     meta={"request": "r1"},
 )
 WHOLE: list[Any] = msgspec.msgpack.decode(encode(RECORD))
+SQL = UsersStatement("UPDATE orders SET price = price * ?, data = ?", [["decimal", "1.10"], b"\xff\0"], [1, 2])
+SQL_RECORD = SqlRecord(**{**msgspec.structs.asdict(RECORD), "version": 2}, statements=[SQL])
+WHOLE_SQL: list[Any] = msgspec.msgpack.decode(encode(SQL_RECORD))
 RAW = st.none() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.text() | st.binary()
 NAMES = st.text(min_size=1, max_size=20)
 CHANGES = st.builds(
@@ -59,6 +66,22 @@ RECORDS = st.builds(
     keys=st.dictionaries(NAMES, st.lists(NAMES, max_size=3), max_size=2),
     meta=st.dictionaries(st.text(), st.text(), max_size=2),
 )
+STATEMENTS = st.builds(
+    UsersStatement,
+    sql=st.text(min_size=1),
+    args=st.lists(
+        RAW | st.decimals(allow_nan=False, allow_infinity=False, places=4).map(lambda n: ["decimal", f"{n:f}"])
+    ),
+    rows=st.lists(st.integers(-(2**63), 2**64 - 1), max_size=3),
+)
+SQL_RECORDS = st.builds(
+    lambda record, changes, statements: SqlRecord(
+        **{**msgspec.structs.asdict(record), "version": 2, "changes": changes}, statements=statements
+    ),
+    RECORDS,
+    st.lists(CHANGES, max_size=2),
+    st.lists(STATEMENTS, min_size=1, max_size=3),
+)
 ANYTHING = st.recursive(
     RAW | st.booleans() | st.datetimes(timezones=st.just(UTC)),
     lambda inside: st.lists(inside, max_size=10) | st.dictionaries(st.text() | st.integers(0, 9), inside, max_size=4),
@@ -66,7 +89,7 @@ ANYTHING = st.recursive(
 )
 
 
-@given(RECORDS)
+@given(RECORDS | SQL_RECORDS)
 def test_a_record_is_read_as_it_was_written(record: AsyncRecord) -> None:
     """What a consumer applies is what the flush said."""
     assert record == decode(encode(record))
@@ -85,7 +108,7 @@ def test_any_bytes_are_a_record_or_an_error_of_ours(value: bytes) -> None:
 @given(st.data())
 def test_a_damaged_record_is_a_record_or_an_error_of_ours(data: st.DataObject) -> None:
     """The same of what is nearly one: bytes changed, cut off, put in."""
-    value = bytearray(encode(data.draw(RECORDS)))
+    value = bytearray(encode(data.draw(RECORDS | SQL_RECORDS)))
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(value)))
         value[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
@@ -93,10 +116,15 @@ def test_a_damaged_record_is_a_record_or_an_error_of_ours(data: st.DataObject) -
     _decode_or_refuse(bytes(value))
 
 
-@given(st.integers(0, 8), ANYTHING)
+@given(st.integers(0, 9), ANYTHING)
+@example(9, [["DELETE", [["decimal", "1e999999999"]], []]])
+@example(9, [["DELETE", [["decimal", "sNaN"]], []]])
+@example(9, [["DELETE", [["decimal", "none"]], []]])
+@example(9, [["DELETE", [{}], []]])
+@example(0, 1)
 def test_a_record_with_anything_in_a_place_is_a_record_or_an_error_of_ours(place: int, other: object) -> None:
     """Nothing of another shape gets past the reader."""
-    parts = [*WHOLE]
+    parts = [*(WHOLE if place < len(WHOLE) else WHOLE_SQL)]
     parts[place] = other
 
     _decode_or_refuse(msgspec.msgpack.encode(parts))
@@ -108,6 +136,8 @@ def _decode_or_refuse(value: bytes) -> None:
     except (BrokenRecordError, NewerRecordError):
         return
     assert record == decode(encode(record))
+    for statement in statements_of(record):
+        assert len(statement.args) == len(args_of(statement))
 
 
 @pytest.mark.parametrize(
@@ -147,6 +177,23 @@ def test_a_record_with_more_in_it_is_refused() -> None:
         decode(msgspec.msgpack.encode([*WHOLE, 1]))
 
 
+def test_sql_keeps_its_values_as_they_are() -> None:
+    """Bytes stay bytes, and a decimal a decimal: beside a text the server would count in doubles."""
+    [statement] = statements_of(decode(encode(SQL_RECORD)))
+
+    assert [Decimal("1.10"), b"\xff\0"] == args_of(statement)
+    assert {"fluxa-token": b"00ff", "fluxa-version": b"2"} == headers_of(SQL_RECORD, encode(SQL_RECORD))
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_sql_is_in_the_second_format_only(version: int) -> None:
+    """A consumer that knows the first one alone must stop for it, not write the changes and leave the SQL out."""
+    parts = WHOLE_SQL if version == 1 else WHOLE
+
+    with pytest.raises(BrokenRecordError):
+        decode(msgspec.msgpack.encode([version, *parts[1:]]))
+
+
 def test_a_record_without_a_value_is_refused() -> None:
     """A tombstone is none of ours."""
     with pytest.raises(BrokenRecordError, match="it has no value"):
@@ -157,11 +204,11 @@ def test_a_record_without_a_value_is_refused() -> None:
 def test_a_newer_format_says_so_whatever_is_in_it(rest: list[Any]) -> None:
     """The consumer stops for it, instead of putting it away as broken."""
     with pytest.raises(
-        NewerRecordError, match="has format 2, and this version of fluxaorm understands up to 1"
+        NewerRecordError, match="has format 3, and this version of fluxaorm understands up to 2"
     ) as told:
-        decode(msgspec.msgpack.encode([2, *rest]))
+        decode(msgspec.msgpack.encode([3, *rest]))
 
-    assert (2, 1) == (told.value.version, told.value.known)
+    assert (3, 2) == (told.value.version, told.value.known)
 
 
 def test_a_signature_is_of_one_key_and_one_value() -> None:

@@ -36,6 +36,9 @@ class Applied:
         account.applied = upto
         yield from ()
 
+    def ends_batch(self, arrival: Arrival) -> bool:
+        return False
+
     def replay_plan(self, pool: str, account: Account, arrivals: Sequence[Arrival]) -> Plan[None]:
         self.calls.append(("replay", pool, [arrival.offset for arrival in arrivals]))
         yield from ()

@@ -286,6 +286,28 @@ def test_what_the_group_has_not_heard_of_is_not_applied_again(open_flushes: Open
     assert [(1, "a", 50, 0)] == flushes.rows()
 
 
+def test_a_dead_letter_stays_one_while_the_group_has_not_heard_of_it(
+    open_flushes: OpenFlushes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit on its way dies with its consumer: who begins before the dead letter calls no handler for it."""
+    monkeypatch.setattr("fluxaorm.pools.kafka.flush_member.FlushMember.commit", lambda *_: None)
+    flushes = open_flushes()
+    heard: list[int] = []
+    flushes.engine.provider(CounterEntity).on_after_update(flushes.engine, lambda ctx, row, _: heard.append(row.id))
+    flushes.publish(flushes.record(insert(1, "a")), flushes.record(update(99, number=1)))
+    consumer = flushes.consumer()
+    flushes.work(consumer, 2)
+    flushes.publish(flushes.record(update(1, number=2)))
+    flushes.work(consumer, 3)
+    flushes.close(consumer)
+    flushes.rewind(0)
+
+    flushes.consume_until(flushes.consumer(), lambda: heard.count(1) >= 2, "the handler to be called again")
+
+    assert [1, 1] == heard
+    assert 1 == len(flushes.dead_letters())
+
+
 def test_a_topic_that_is_made_anew_begins_at_its_beginning(open_flushes: OpenFlushes) -> None:
     """Its offsets begin at 0 again, and are not those that were applied before."""
     flushes = open_flushes()

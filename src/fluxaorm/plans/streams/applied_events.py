@@ -49,7 +49,9 @@ def _rows_plan(binding: BoundEntity, target: Target, ids: Sequence[int]) -> Plan
         part = ids[start : start + ROWS_A_STATEMENT]
         sql = f"{binding.select_sql} WHERE {binding.quoted_id} IN ({', '.join('?' * len(part))})"
         for row in (yield from FetchRows(target, sql, part)):
-            rows[int(row[0])] = list(row)
+            # entities have their id as a number, whatever the driver gives
+            id = int(row[0])
+            rows[id] = [id, *row[1:]]
     return rows
 
 

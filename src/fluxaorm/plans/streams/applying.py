@@ -94,12 +94,22 @@ def accounts_plan(engine: EnginePort, pools: Sequence[str], place: TopicPartitio
     """What each pool says now; a partition that nobody knew begins at 0. MySQLError."""
     accounts: dict[str, Account] = {}
     for pool in pools:
-        dialect: Any = engine.mysql_pools[pool].dialect
-        _ = yield from Execute(pool, dialect.async_offsets_first_row(), place.args)
-        for partition, applied, failed in (yield from FetchRows(pool, ALL_APPLIED, place.args[:2])):
-            if int(partition) == place.partition:
-                accounts[pool] = Account(int(applied), set(failed_offsets(failed)))
+        account = yield from _account_plan(pool, place)
+        if account is None:
+            # only then: it waits for a consumer that has the row locked
+            dialect: Any = engine.mysql_pools[pool].dialect
+            _ = yield from Execute(pool, dialect.async_offsets_first_row(), place.args)
+            account = yield from _account_plan(pool, place)
+        if account is not None:
+            accounts[pool] = account
     return accounts
+
+
+def _account_plan(pool: str, place: TopicPartition) -> Plan[Account | None]:
+    for partition, applied, failed in (yield from FetchRows(pool, ALL_APPLIED, place.args[:2])):
+        if int(partition) == place.partition:
+            return Account(int(applied), set(failed_offsets(failed)))
+    return None
 
 
 class Applier:
@@ -108,7 +118,7 @@ class Applier:
     def __init__(self, engine: EnginePort, unit_of_work: UnitOfWork, place: TopicPartition) -> None:
         self._engine, self._unit_of_work, self.place = engine, unit_of_work, place
         self.kept_from = 0
-        """Dead letters below this offset need not be remembered: the group begins behind them."""
+        """Dead letters below this offset need not be remembered: the group has said that it begins behind them."""
 
     def apply_plan(self, pool: str, account: Account, arrivals: Sequence[Arrival], upto: int) -> Plan[None]:
         """Write records of one MySQL pool in one transaction, which advances its account to ``upto``.

@@ -27,10 +27,13 @@ class FlushPoll:
     """Partitions that it has no more. One that it lost and got again is in both."""
     ends: dict[int, int] = field(default_factory=dict[int, int])
     """Partition -> the offset at its end, when all before it was read."""
+    committed: dict[int, int] = field(default_factory=dict[int, int])
+    """Partition -> where the group goes on, as it has said since."""
     errors: list[KafkaError] = field(default_factory=list[KafkaError])
     """What could not be read, or asked."""
 
     def __bool__(self) -> bool:
+        # nobody waits for what is committed
         return bool(self.records or self.given or self.taken or self.ends or self.errors)
 
     def drop(self, partitions: Collection[int]) -> None:
@@ -45,6 +48,7 @@ class FlushPoll:
         self.given = {each: None for each in earlier.given if each not in self.taken} | self.given
         self.taken = earlier.taken | self.taken
         self.ends = earlier.ends | self.ends
+        self.committed = earlier.committed | self.committed
         self.errors = [*earlier.errors, *self.errors]
 
 
@@ -165,7 +169,7 @@ class FetchCommitted(FlushMemberEffect["dict[int, int]"]):
 
 
 class CommitPositions(FlushMemberEffect[None]):
-    """Tell the group how far it is; whether it hears of it or not does not matter much. ``wait``: for its answer."""
+    """Tell the group how far it is; ``FlushPoll.committed`` says when it has heard. ``wait``: for its answer."""
 
     __slots__ = ("offsets", "wait")
 

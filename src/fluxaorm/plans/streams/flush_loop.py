@@ -175,6 +175,10 @@ class FlushLoop:
         for record in polled.records:
             if (work := self._works.get(record.partition or 0)) is not None and self._destinations is not None:
                 work.add(self._destinations.arrival(record))
+        for partition, offset in polled.committed.items():
+            # whoever takes the partition over begins there, and has to know the dead letters from there on
+            if (work := self._works.get(partition)) is not None:
+                work.applier.kept_from = max(work.applier.kept_from, offset)
         for partition, end in polled.ends.items():
             if (work := self._works.get(partition)) is not None:
                 work.end = end
@@ -300,8 +304,6 @@ class FlushLoop:
             return
         yield from CommitPositions(self.member, positions, wait)
         self._committed |= positions
-        for partition, position in positions.items():
-            self._works[partition].applier.kept_from = position
 
     def _consumed(self) -> Consumed:
         counts, waiting = self._counts, sum(len(work.waiting) for work in self._works.values())

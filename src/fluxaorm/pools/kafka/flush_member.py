@@ -45,7 +45,7 @@ class FlushMember:
         self._next = FlushPoll()
         self._unwanted = threading.Event()
         self._thread: ThreadPoolExecutor | None = None
-        self.client: Consumer = open_consumer(pool, {**settings, "error_cb": self._note_error})
+        self.client: Consumer = open_consumer(pool, {**settings, **self._callbacks()})
         self.client.subscribe([topic], on_assign=self._given, on_revoke=self._taken, on_lost=self._taken)
 
     def __repr__(self) -> str:
@@ -53,9 +53,16 @@ class FlushMember:
 
     # what librdkafka tells, while it is polled
 
+    def _callbacks(self) -> Settings:
+        return {"error_cb": self._note_error, "on_commit": self._note_committed}
+
     def _note_error(self, error: Any) -> None:
         if error.name() in UNREACHABLE - {"_TRANSPORT"} or error.fatal():
             self._next.errors.append(kafka_error(self.pool, error))
+
+    def _note_committed(self, error: Any, partitions: Sequence[TopicPartition]) -> None:
+        if error is None:
+            self._next.committed |= {each.partition: each.offset for each in partitions if each.error is None}
 
     def _given(self, client: Any, partitions: Sequence[TopicPartition]) -> None:
         for each in partitions:

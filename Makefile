@@ -128,10 +128,14 @@ test-busy: $(VENV)/.dev ## the tests three times in a row (ROUNDS=3) while all c
 	@$(PY) -m devstack run -- scripts/test-busy $(ROUNDS) $(PY) -m pytest $(PYTEST_ARGS)
 
 SOAK_SECONDS ?= 3600
+SOAK_RECORDS ?= 100000
+SOAK := FLUXA_SOAK_SECONDS=$(SOAK_SECONDS) FLUXA_ASYNC_FLUSH_RECORDS=$(SOAK_RECORDS) FLUXA_ASYNC_FLUSH_VISITS=6 \
+	FLUXA_ASYNC_FLUSH_ROUNDS=16
+SOAK_TESTS ?= tests/faults/test_soak.py tests/faults/test_async_flush.py
 
 .PHONY: soak
-soak: $(VENV)/.dev ## an hour at full speed (SOAK_SECONDS=3600): nothing grows, nothing fails
-	@FLUXA_SOAK_SECONDS=$(SOAK_SECONDS) $(PY) -m devstack run -- $(PY) -m pytest -q -o faulthandler_timeout=0 tests/faults/test_soak.py
+soak: $(VENV)/.dev ## an hour at full speed (SOAK_SECONDS=3600), and consumers of 100,000 async flushes killed at each step
+	@$(SOAK) $(PY) -m devstack run -- $(PY) -m pytest -q -o faulthandler_timeout=0 $(SOAK_TESTS)
 
 .PHONY: bench
 bench: $(VENV)/.bench ## measure against the peers and the raw driver; needs a quiet machine

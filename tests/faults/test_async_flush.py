@@ -1,183 +1,198 @@
-"""Consumers of async flushes killed and stalled, MySQL and the broker restarted meanwhile: each record exactly once."""
+"""Consumers of async flushes killed and stalled at each of their steps, servers restarted: each record exactly once."""
 
 from __future__ import annotations
 
 import os
 import random
-import signal
 import time
-from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
+from pathlib import Path
+from typing import Final, Literal
 
 import pytest
 
-import fluxaorm as fx
-from devstack.server import Server
-from fluxaorm.plans.streams.async_record import AsyncRecord, RowChange, encode, headers_of
-from tests.support.flush_records import NOTES, TABLE, insert, update
-from tests.support.flush_workers import Served, Workers, flush_workers
-from tests.support.kafka_brokers import OwnKafka, StartKafka
+from tests.support.consumer_steps import OF_CACHED, STARTED, STEPS, rounds
+from tests.support.flush_scene import PARTITIONS, ROWS, TABLES, Scene, opened
+from tests.support.kafka_brokers import StartKafka
 from tests.support.measured import Measured
 from tests.support.private_servers import StartServer
 from tests.support.redis_servers import RedisServer
-from tests.support.sql_servers import Database, SqlServer
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
-RECORDS = int(os.environ.get("FLUXA_ASYNC_FLUSH_RECORDS", "600"))
-ROUNDS = int(os.environ.get("FLUXA_ASYNC_FLUSH_ROUNDS", "6"))
-ROWS, PARTITIONS, CONSUMERS = 50, 4, 2
-STALLED_SECONDS = 3.0
-"""Longer than the session of a consumer, so that its partitions go to another one."""
+RECORDS: Final = int(os.environ.get("FLUXA_ASYNC_FLUSH_RECORDS", "1200"))
+VISITS: Final = int(os.environ.get("FLUXA_ASYNC_FLUSH_VISITS", "1"))
+"""Of each step by each number of consumers, up to 6: killed and stalled there, with MySQL and the broker restarted."""
+ROUNDS: Final = int(os.environ.get("FLUXA_ASYNC_FLUSH_ROUNDS", "4"))
+"""How often something happens at any moment."""
+FEW: Final = 12
+"""Records that are published again and again while a consumer has not come to its step."""
+LIMIT: Final = 1_800.0
+
+Fate = Literal["killed", "stalled"]
+FATES: Final[tuple[Fate, ...]] = ("killed", "stalled")
 
 
 @dataclass
-class Scene:
-    """A database with a log of what was written, a topic, and who applies it."""
+class Troubles:
+    """What is done to consumers and servers, and how much is published before each."""
 
-    database: Database
-    mysql: Server
-    kafka: OwnKafka
-    served: Served
-    workers: Workers
+    scene: Scene
+    portion: int
     chance: random.Random
 
-    def publish(self, first: int, count: int) -> set[int]:
-        """Records number ``first`` and following; which of them are poisoned."""
-        from confluent_kafka import Producer
+    def visit(self, consumers: int) -> None:
+        """Each step, so often, by so many consumers: killed there, or stalled until others have what they had."""
+        restarts = (None, self.restart_mysql, self.restart_broker)
+        for visit in range(VISITS):
+            for number, steps in enumerate(rounds(consumers)):
+                # with one consumer the fates take turns; what is killed there is stalled with four
+                fates = [FATES[(number + at + visit + (consumers > 1)) % 2] for at in range(len(steps))]
+                self._visit(steps, fates, restarts[visit // 2 % len(restarts)])
 
-        [(identity,)] = self.database.execute("SELECT value FROM _fluxa_meta")
-        producer = Producer({"bootstrap.servers": self.kafka.bootstrap, "enable.idempotence": True, "log_level": "0"})
-        poisoned: set[int] = set()
-        for number in range(first, first + count):
-            row = number % ROWS + 1
-            changes: list[tuple[str, RowChange]] = [
-                (TABLE, update(row, number=number)),
-                (NOTES, RowChange("i", number, {"id": number, "text": str(number)})),
-            ]
-            if number % 97 == 0:
-                poisoned.add(number)
-                changes.append((TABLE, update(10_000 + number, number=number)))
-            for table, change in changes:
-                keys = {"default": [f"fx:{self.served.namespace}:{TABLE}:{change.id}"]} if table == TABLE else {}
-                record = AsyncRecord(
-                    database=str(identity),
-                    pool="default",
-                    table=table,
-                    token=f"{number:032x}",
-                    at=0,
-                    changes=[change],
-                    keys=keys,
-                    meta={},
-                )
-                value = encode(record)
-                headers: dict[str, Any] = {**headers_of(record, value)}
-                producer.produce(self.served.topic, value, table.encode(), row % PARTITIONS, headers=headers)
-        assert 0 == producer.flush(60)
-        return poisoned
+    def _visit(self, steps: tuple[str, ...], fates: list[Fate], restart: Callable[[], None] | None) -> None:
+        stopped = dict(zip(self._sent_to(steps), steps, strict=True))
+        self._wait_for_all(stopped)
+        had = self.scene.workers.holders()
+        if restart is not None:
+            restart()
+        stalled = [pid for pid, fate in zip(stopped, fates, strict=True) if fate == "stalled"]
+        for pid in stopped.keys() - stalled:
+            self.scene.workers.kill(pid)
+        taking_over = [self.scene.workers.start() for _ in stopped]
+        places = [partition for partition, pid in had.items() if pid in stopped]
+
+        def taken() -> bool:
+            holders = self.scene.workers.holders()
+            return all(holders.get(partition) in taking_over for partition in places)
+
+        self._wait(taken, f"others to have what consumers had that were {fates} {steps}")
+        for pid in stalled:
+            # it finds out, and goes as it would at the end of a deployment
+            self.scene.workers.go_on(pid)
+        if stalled:
+            self.scene.workers.stop(*stalled)
+
+    def _sent_to(self, steps: tuple[str, ...]) -> Iterator[int]:
+        """A consumer for each step, all of which have a share; then there is something for them to do."""
+        workers = self.scene.workers
+        self.settle(len(steps))
+        holders = workers.holders()
+        # those of cached tables come first, as steps that others do not come to
+        pids = list(dict.fromkeys(holders[partition] for partition in range(PARTITIONS)))
+        chosen = dict(zip(sorted(steps, key=OF_CACHED.__contains__, reverse=True), pids, strict=True))
+        for step in steps:
+            pid = chosen[step]
+            if step == STARTED:
+                # it comes to this with what another one leaves
+                workers.kill(pid)
+                yield workers.start(step)
+            else:
+                workers.tell(pid, step)
+                yield pid
+        _ = self.scene.found()
+        self.scene.publish(self.portion)
+
+    def _wait_for_all(self, stopped: dict[int, str]) -> None:
+        """Until they are where they were sent to, also when partitions go round meanwhile."""
+        asked = time.monotonic()
+
+        def arrived() -> bool:
+            nonlocal asked
+            if time.monotonic() - asked > 1:
+                asked = time.monotonic()
+                self.scene.publish(FEW)
+            return all(self.scene.workers.is_at(pid, step) for pid, step in stopped.items())
+
+        self._wait(arrived, f"consumers to be at {list(stopped.values())}")
+
+    def settle(self, consumers: int) -> None:
+        """So many that are alive, each with a share."""
+        workers = self.scene.workers
+        while len(workers.pids) < consumers:
+            workers.start()
+        self._wait(
+            lambda: {*workers.holders().values()} == {*workers.pids} and len(workers.holders()) == PARTITIONS,
+            f"{consumers} consumers to share the partitions",
+        )
+
+    def _wait(self, look: Callable[[], bool], what: str) -> None:
+        workers = self.scene.workers
+        wait_until(lambda: workers.failures() or look(), what)
+        assert [] == workers.failures()
+
+    # at any moment
 
     def kill(self) -> None:
         """A consumer at any moment; another one takes its place."""
-        time.sleep(self.chance.uniform(0.05, 0.5))
-        self.workers.kill(self.chance.choice(self.workers.pids))
-        self.workers.start()
-
-    def stall(self) -> None:
-        """A consumer sleeps until another one has its partitions, and goes on where it was."""
-        pid = self.chance.choice(self.workers.pids)
-        os.kill(pid, signal.SIGSTOP)
-        time.sleep(STALLED_SECONDS)
-        os.kill(pid, signal.SIGCONT)
+        time.sleep(self.chance.uniform(0.05, 0.3))
+        self.scene.workers.kill(self.chance.choice(self.scene.workers.pids))
+        self.scene.workers.start()
 
     def restart_mysql(self) -> None:
         """``kill -9`` and back."""
-        self.mysql.kill()
-        self.mysql.start()
+        self.scene.mysql.kill()
+        self.scene.mysql.start()
 
     def restart_broker(self) -> None:
         """The same."""
-        self.kafka.brokers[0].kill()
-        self.kafka.brokers[0].start()
-
-    def ends(self) -> dict[int, int]:
-        """Partition -> its end, as soon as a broker says so again."""
-        from confluent_kafka import Consumer, KafkaException, TopicPartition
-
-        consumer = Consumer({"bootstrap.servers": self.kafka.bootstrap, "group.id": "ends", "log_level": "0"})
-        places = [TopicPartition(self.served.topic, number) for number in range(PARTITIONS)]
-
-        def asked() -> dict[int, int]:
-            try:
-                return {place.partition: consumer.get_watermark_offsets(place, 10)[1] for place in places}
-            except KafkaException:
-                return {}
-
-        try:
-            return wait_until(asked, "the ends of the partitions")
-        finally:
-            consumer.close()
-
-    def applied(self) -> dict[int, int]:
-        """Partition -> how far it is applied."""
-        return dict(self.database.execute("SELECT partition_no, applied FROM _fluxa_async_offsets"))
-
-
-@contextmanager
-def opened(mysql: Server, kafka: OwnKafka, valkey: RedisServer, seed: int) -> Iterator[Scene]:
-    """With 50 rows, and a trigger that notes each value that one of them gets."""
-    database = SqlServer("mariadb", mysql.host, mysql.port, "root", "", mysql.version).create_database()
-    topic, failed = kafka.topic("flushes", PARTITIONS), kafka.topic("failed")
-    served = Served(
-        database.url, valkey.host_port, valkey.namespace, kafka.bootstrap, topic, failed, kafka.name("flushes")
-    )
-    with served.open() as engine, engine.new_context() as ctx:
-        for alter in fx.get_alters(ctx):
-            alter.exec(ctx)
-    for number in range(1, ROWS + 1):
-        values = insert(number, f"n{number}").values
-        database.execute(f"INSERT INTO CounterEntity ({', '.join(values)}) VALUES (%s, %s, %s, %s)", *values.values())
-    database.execute("CREATE TABLE written (id int AUTO_INCREMENT PRIMARY KEY, row_id bigint, number bigint)")
-    database.execute(
-        "CREATE TRIGGER note AFTER UPDATE ON CounterEntity FOR EACH ROW "
-        "INSERT INTO written (row_id, number) VALUES (NEW.id, NEW.number)"
-    )
-    with flush_workers(served) as workers:
-        for _ in range(CONSUMERS):
-            workers.start()
-        yield Scene(database, mysql, kafka, served, workers, random.Random(seed))
+        self.scene.kafka.brokers[0].kill()
+        self.scene.kafka.brokers[0].start()
 
 
 def test_each_record_is_applied_once_and_in_order_whatever_dies(
-    private_server: StartServer, private_kafka: StartKafka, valkey: RedisServer, measured: Measured
+    private_server: StartServer,
+    private_kafka: StartKafka,
+    valkey: RedisServer,
+    tmp_path: Path,
+    measured: Measured,
 ) -> None:
     """A write that was told to be stored is applied once, in order; only poisoned ones are put aside."""
     options = ("group.min.session.timeout.ms=500", "group.initial.rebalance.delay.ms=0")
-    with opened(private_server("mariadb"), private_kafka(1, *options), valkey, seed=11) as scene:
-        troubles = [scene.kill, scene.stall, scene.kill, scene.restart_mysql, scene.kill, scene.restart_broker]
-        a_round = RECORDS // ROUNDS
-        poisoned: set[int] = set()
+    portions = VISITS * sum(len(list(rounds(consumers))) for consumers in (1, 4)) + ROUNDS
+    # who has to wait for one that stands still does something else soon
+    mysql = private_server("mariadb", "--innodb-lock-wait-timeout=1")
+    with opened(mysql, private_kafka(1, *options), valkey, tmp_path) as scene:
+        troubles = Troubles(scene, max(FEW, RECORDS // portions), random.Random(11))
+        marks = [time.monotonic()]
 
+        for consumers in (1, 4):
+            troubles.visit(consumers)
+            marks.append(time.monotonic())
+        anytime = (troubles.kill, troubles.restart_mysql, troubles.kill, troubles.restart_broker)
         for number in range(ROUNDS):
-            poisoned |= scene.publish(1 + number * a_round, a_round)
-            troubles[number % len(troubles)]()
-        ends = scene.ends()
-        wait_until(lambda: scene.applied() == ends, "all records to be applied", 120)
+            scene.publish(troubles.portion)
+            anytime[number % len(anytime)]()
+        scene.wait_for_all(LIMIT)
         scene.workers.stop()
+        marks.append(time.monotonic())
 
-        done = a_round * ROUNDS
-        written: defaultdict[int, list[int]] = defaultdict(list)
-        for row, value in scene.database.execute("SELECT row_id, number FROM written ORDER BY id"):
-            written[row].append(value)
-        last = {number % ROWS + 1: number for number in range(1, done + 1)}
-        assert last == dict(scene.database.execute("SELECT id, number FROM CounterEntity"))
-        assert [(number,) for number in range(1, done + 1)] == scene.database.execute(
-            "SELECT id FROM NoteEntity ORDER BY id"
+        assert [] == scene.workers.failures()
+        published, letters = scene.published, scene.dead_letters()
+        assert dict(published.counts) == scene.stored()
+        assert dict(published.counts) == scene.found()
+        assert published.notes == scene.notes()
+        assert published.good == scene.handled()
+        for table in TABLES:
+            _assert_order(published.order[table], scene.statements(table))
+        assert published.poisoned == letters.keys()
+        assert {1} == {len(ids) for ids in letters.values()}
+        spent = ", ".join(f"{after - before:.0f}" for before, after in pairwise(marks))
+        measured(
+            "async flushes applied under fire",
+            f"{sum(published.counts.values())} increments, {published.good} records, {len(letters)} dead letters, "
+            f"{len(STEPS)} steps, {VISITS} visits of each; {spent} s with 1, 4 and at any moment",
         )
-        assert all(values == sorted(set(values)) for values in written.values())
-        letters = [dict(message.headers() or ()) for message in scene.kafka.records(scene.served.failed_topic)]
-        tokens: set[Any] = {letter["fluxa-token"] for letter in letters}
-        assert {f"{number:032x}".encode() for number in poisoned} == tokens
-        measured("async flushes applied under fire", f"{done} rows, {len(letters)} dead letters")
+
+
+def _assert_order(published: list[tuple[int, int]], statements: list[list[tuple[int, int]]]) -> None:
+    """Each statement writes what was published behind all that the ones before it have written."""
+    places = {change: place for place, change in enumerate(published)}
+    done = -1
+    for written in statements:
+        found = [places[change] for change in written]
+        assert done < min(found)
+        assert len({row for row, _ in written}) == len(written) <= ROWS
+        done = max(found)

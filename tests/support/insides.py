@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from fluxaorm.alters import Alter
@@ -115,3 +116,15 @@ def rename_async_flush(engine: Any, topic: str, failed_topic: str, group: str) -
 def call_in_redis(ctx: Any, *commands: Any) -> Any:
     """Run functions of the library's own on the default Redis pool; their replies, or a coroutine of them."""
     return ctx._run(redis_plan("default", commands))
+
+
+def watch_contexts(engine: Any, look: Callable[[Any], object]) -> None:
+    """Show the contexts that an engine makes from now on, as a consumer does of its own."""
+    make = engine.new_context
+
+    def made(*args: Any, **named: Any) -> Any:
+        ctx = make(*args, **named)
+        look(ctx)
+        return ctx
+
+    engine.new_context = made

@@ -116,7 +116,12 @@ class AsyncKafka:
         """Begun in time it goes on to its end, which is near, although the task is cancelled."""
         if self._limit is not None:
             _ = self._limit.check()
-        return await shield.run(_awaited(self._pool(effect.pool).publisher.publish(effect.records)))
+        publisher = self._pool(effect.pool).publisher
+        replies = publisher.replies.get()
+        reply = publisher.publish(effect.records, replies.add)
+        if await replies.wait(reply):
+            shield.cancelled = True
+        return reply.result()
 
     async def _poll(self, effect: PollRecords, _shield: Shield) -> Fetches:
         member = member_of(effect)

@@ -50,7 +50,7 @@ _decode_ids = msgspec.msgpack.Decoder(list[int]).decode
 
 def change_payload(operation: str, values: Mapping[str, Any]) -> bytes:
     """What the entry of a row's key carries; ``values``: portable raw forms by column name."""
-    return _encode(PendingChange(operation, dict(values)))
+    return _encode((operation, values))
 
 
 def ids_payload(ids: Sequence[int]) -> bytes:

@@ -71,8 +71,9 @@ class Announcement:
         """(Redis pool, what its mark keys begin with, server) of all that were told, each with an entity there."""
         found: dict[tuple[str, str, bytes], BoundEntity] = {}
         for pool, servers in self._servers.items():
-            for mark, server in zip(self._marks[pool], servers, strict=True):
-                binding = self._records[mark.record].binding
+            records = [mark.record for mark in self._marks[pool]]
+            for record, server in set(zip(records, servers, strict=True)):
+                binding = self._records[record].binding
                 found[pool, binding.mark_prefix, server] = binding
         return found
 

@@ -6,9 +6,8 @@ so that a row is there before what points to it. By row, each change is a record
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -31,11 +30,12 @@ from fluxaorm.plans.streams.async_record import (
 )
 from fluxaorm.plans.streams.records import KafkaRecord
 from fluxaorm.plans.writes.changed_keys import add_write
-from fluxaorm.plans.writes.row_statements import missing_values
+from fluxaorm.plans.writes.row_statements import inserted_row, missing_values
 
 if TYPE_CHECKING:
     from fluxaorm.plans.cache.intents import Intents
     from fluxaorm.plans.state.bound_entity import BoundEntity
+    from fluxaorm.plans.streams.row_coder import RowCoder
     from fluxaorm.plans.writes.entity_write import EntityWrite
     from fluxaorm.plans.writes.order.foreign_keys import ForeignKey
 
@@ -46,9 +46,19 @@ _OVERHEAD: Final = 1_000
 _encode = msgspec.msgpack.Encoder().encode
 
 
+_Place: TypeAlias = "tuple[str, str]"
+"""Redis pool and key."""
+
+
+class _OwnRecord(KafkaRecord, frozen=True):
+    """One that needs no looking at: each flush makes some, and nothing in them is anybody's."""
+
+    def __post_init__(self) -> None:
+        """As it is."""
+
+
 class _Key(NamedTuple):
-    pool: str
-    key: str
+    place: _Place
     is_row: bool
 
 
@@ -59,8 +69,7 @@ class Item(NamedTuple):
     keys: Sequence[_Key]
 
 
-@dataclass(slots=True)
-class Draft:
+class Draft(NamedTuple):
     """What goes into one record, or several when it is long: changes, then statements."""
 
     binding: BoundEntity
@@ -68,28 +77,29 @@ class Draft:
     items: list[Item]
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """A record as it is published."""
 
     binding: BoundEntity
     token: str
     kafka: KafkaRecord
-    payloads: Mapping[tuple[str, str], bytes]
-    """(Redis pool, key) -> what its entry carries."""
+    payloads: Mapping[_Place, bytes]
+    """What the entry of each key carries."""
 
 
-@dataclass(frozen=True, slots=True)
-class RecordTerms:
+class RecordTerms(NamedTuple):
     """What all records of a flush have in common. ``databases``: MySQL pool -> the identity of its database."""
 
     topic: str
     databases: Mapping[str, str]
     at: int
-    meta: Mapping[str, str]
+    """When it is published, in milliseconds since the epoch."""
+    meta: dict[str, str]
     signing_key: str
     with_columns: bool
     """Whether readers are to see the changes before they are applied."""
+    take_token: Callable[[], str]
+    """One for each record."""
 
 
 class TouchedKeys:
@@ -99,11 +109,17 @@ class TouchedKeys:
         self._told = told
         self.found: list[_Key] = []
 
+    def of(self, write: EntityWrite) -> Sequence[_Key]:
+        """Its keys."""
+        self.found = []
+        add_write(self, write)
+        return self.found
+
     def add_row(self, binding: BoundEntity, id: int) -> None:
         """A row that is changed."""
         self._told.add_row(binding, id)
         if binding.redis_pool is not None:
-            self.found.append(_Key(binding.redis_pool, binding.row_key(id), True))
+            self.found.append(_Key((binding.redis_pool, binding.row_key(id)), True))
 
     def add_all_ids(self, binding: BoundEntity) -> None:
         """Other rows live than before, or may."""
@@ -112,13 +128,14 @@ class TouchedKeys:
 
     def add(self, pool: str, key: str) -> None:
         """A key that is changed."""
-        self.found.append(_Key(pool, key, False))
+        self.found.append(_Key((pool, key), False))
 
 
 def drafts_of(
     groups: Iterable[tuple[BoundEntity, int, Sequence[EntityWrite]]],
     kafka_keys: Mapping[str, bytes],
     told: Intents,
+    coder_of: Callable[[BoundEntity], RowCoder],
     *,
     by_row: bool,
 ) -> list[Draft]:
@@ -128,13 +145,12 @@ def drafts_of(
     """
     drafts: list[Draft] = []
     open_drafts: dict[bytes, Draft] = {}
+    keys = TouchedKeys(told)
     for binding, _, writes in groups:
-        kafka_key = kafka_keys[binding.schema.name]
+        kafka_key, coder = kafka_keys[binding.schema.name], coder_of(binding)
         for write in writes:
-            keys = TouchedKeys(told)
-            add_write(keys, write)
-            change = _change_of(write)
-            item = Item(change, keys.found)
+            change = _change_of(write, coder)
+            item = Item(change, keys.of(write))
             if by_row:
                 drafts.append(Draft(binding, row_record_key(binding.schema.table, change.id), [item]))
                 continue
@@ -146,19 +162,19 @@ def drafts_of(
     return drafts
 
 
-def _change_of(write: EntityWrite) -> RowChange:
-    entity, columns = write.entity, write.binding.schema.columns
-    row, old, id = entity._row, entity._old or {}, int(entity._row[0])
-    if write.verb == "delete":
-        before = {column.name: raw_cell(column, old.get(at, row[at])) for at, column in enumerate(columns)}
-        return RowChange("d", id, {}, before)
+def _change_of(write: EntityWrite, coder: RowCoder) -> RowChange:
+    entity = write.entity
+    row, id = entity._row, int(entity._row[0])
     if write.verb == "insert":
-        whole = row.copy()
-        for position, value in write.values.items():
-            whole[position] = value
+        whole = inserted_row(write)
         if UNSET in whole:
             raise missing_values(write.binding, whole)
-        return RowChange("i", id, {column.name: raw_value(column, whole[at]) for at, column in enumerate(columns)})
+        return RowChange("i", id, coder.values(whole))
+    columns = write.binding.schema.columns
+    if write.verb == "delete":
+        old = entity._old or {}
+        before = {column.name: raw_cell(column, old.get(at, row[at])) for at, column in enumerate(columns)}
+        return RowChange("d", id, {}, before)
     values = {columns[at].name: raw_value(columns[at], value) for at, value in write.values.items()}
     return RowChange("u", id, values, {columns[at].name: _before(entity, at) for at in write.values})
 
@@ -169,13 +185,13 @@ def _before(entity: TrackedEntity, position: int) -> Any:
     return raw_cell(entity._identity_map.schema.columns[position], cell)
 
 
-def outgoing_records(drafts: Iterable[Draft], terms: RecordTerms, tokens: Iterator[str]) -> list[Outgoing]:
+def outgoing_records(drafts: Iterable[Draft], terms: RecordTerms) -> list[Outgoing]:
     """The records, split where they are too long. KafkaError when one change alone is."""
-    return [outgoing for draft in drafts for outgoing in _outgoing(draft, draft.items, terms, tokens)]
+    return [outgoing for draft in drafts for outgoing in _outgoing(draft, draft.items, terms)]
 
 
-def _outgoing(draft: Draft, items: Sequence[Item], terms: RecordTerms, tokens: Iterator[str]) -> Iterator[Outgoing]:
-    made = _made(draft, items, terms, next(tokens))
+def _outgoing(draft: Draft, items: Sequence[Item], terms: RecordTerms) -> Iterator[Outgoing]:
+    made = _made(draft, items, terms)
     if made.kafka.size <= RECORD_BYTES:
         yield made
     elif len(items) == 1:
@@ -188,7 +204,7 @@ def _outgoing(draft: Draft, items: Sequence[Item], terms: RecordTerms, tokens: I
         )
     else:
         for part in _parts(items, made.kafka.size - sum(map(_size, items))):
-            yield from _outgoing(draft, part, terms, tokens)
+            yield from _outgoing(draft, part, terms)
 
 
 def _parts(items: Sequence[Item], common: int) -> Iterator[Sequence[Item]]:
@@ -205,56 +221,60 @@ def _parts(items: Sequence[Item], common: int) -> Iterator[Sequence[Item]]:
 
 
 def _size(item: Item) -> int:
-    return len(_encode(item.change)) + sum(len(key.key) + 3 for key in item.keys)
+    return len(_encode(item.change)) + sum(len(key) + 3 for (_, key), _ in item.keys)
 
 
-def _made(draft: Draft, items: Sequence[Item], terms: RecordTerms, token: str) -> Outgoing:
-    schema, pool = draft.binding.schema, draft.binding.mysql_pool
-    payloads = _payloads(items) if terms.with_columns else {key[:2]: b"" for item in items for key in item.keys}
+def _made(draft: Draft, items: Sequence[Item], terms: RecordTerms) -> Outgoing:
+    binding, kafka_key, _ = draft
+    token = terms.take_token()
+    payloads = _payloads(items, terms.with_columns)
     keys: dict[str, list[str]] = {}
     for redis_pool, key in payloads:
         keys.setdefault(redis_pool, []).append(key)
     content: dict[str, Any] = {
-        "database": terms.databases[pool],
-        "pool": pool,
-        "table": schema.table,
+        "database": terms.databases[binding.mysql_pool],
+        "pool": binding.mysql_pool,
+        "table": binding.schema.table,
         "token": token,
         "at": terms.at,
         "changes": [item.change for item in items if isinstance(item.change, RowChange)],
         "keys": keys,
-        "meta": dict(terms.meta),
+        "meta": terms.meta,
     }
-    statements = [item.change for item in items if isinstance(item.change, UsersStatement)]
-    if statements:
+    if len(content["changes"]) < len(items):
+        statements = [item.change for item in items if isinstance(item.change, UsersStatement)]
         record: AsyncRecord = SqlRecord(version=SQL_VERSION, statements=statements, **content)
     else:
         record = AsyncRecord(**content)
     value = encode(record)
     headers = headers_of(record, value, terms.signing_key)
-    return Outgoing(draft.binding, token, KafkaRecord(terms.topic, draft.kafka_key, value, headers), payloads)
+    return Outgoing(binding, token, _OwnRecord(terms.topic, kafka_key, value, headers), payloads)
 
 
-def _payloads(items: Sequence[Item]) -> dict[tuple[str, str], bytes]:
+def _payloads(items: Sequence[Item], with_columns: bool) -> dict[_Place, bytes]:
     """Of a row's key its change, of others the ids of the rows that may be found by it now.
 
     Of rows that SQL changes too there is nothing to be seen before it is applied.
     """
-    rows: dict[tuple[str, str], RowChange] = {}
-    ids: dict[tuple[str, str], list[int]] = {}
-    unseen: dict[tuple[str, str], bytes] = {}
+    if not with_columns:
+        return {place: b"" for item in items for place, _ in item.keys}
+    found: dict[_Place, bytes] = {}
+    unseen: dict[_Place, bytes] = {}
+    ids: dict[_Place, dict[int, None]] = {}
     for change, keys in items:
-        for key in keys:
-            if isinstance(change, UsersStatement):
-                if key.is_row:
-                    unseen[key[:2]] = b""
+        for place, is_row in keys:
+            if isinstance(change, RowChange):
+                if is_row:
+                    found[place] = change_payload(change.operation, change.values)
                 else:
-                    _ = ids.setdefault(key[:2], [])
-            elif key.is_row:
-                rows[key[:2]] = change
+                    ids.setdefault(place, {})[change.id] = None
+            elif is_row:
+                unseen[place] = b""
             else:
-                ids.setdefault(key[:2], []).append(change.id)
-    found = {key: change_payload(change.operation, change.values) for key, change in rows.items()}
-    return found | {key: ids_payload(list(dict.fromkeys(each))) for key, each in ids.items()} | unseen
+                _ = ids.setdefault(place, {})
+    for place, each in ids.items():
+        found[place] = ids_payload(list(each))
+    return found | unseen
 
 
 def kafka_keys_of(tables: Mapping[str, str], known: Iterable[ForeignKey]) -> dict[str, bytes]:

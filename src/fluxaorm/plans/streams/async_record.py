@@ -39,7 +39,8 @@ Raw: TypeAlias = "int | float | str | bytes | None"
 Operation: TypeAlias = Literal["i", "u", "d"]
 """A row is inserted, updated (a deletion mark is a column like any other), or removed."""
 
-_RAW: Final = frozenset((int, float, str, bytes, bool, type(None)))
+PLAIN: Final = frozenset((int, float, str, bytes, bool, type(None)))
+"""The types that a value in this form has."""
 _Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=1024)]
 _Whole: TypeAlias = Annotated[int, Meta(ge=0)]
 
@@ -169,7 +170,7 @@ def args_of(statement: UsersStatement) -> list[Any]:
 
 
 def _arg_of(arg: Any) -> Any:
-    if type(arg) in _RAW:
+    if type(arg) in PLAIN:
         return arg
     match arg:
         case ["decimal", str(text)]:
@@ -186,8 +187,8 @@ def _arg_of(arg: Any) -> Any:
 
 def _check_values(change: RowChange) -> None:
     for values in (change.values, change.before):
-        if values and not _RAW.issuperset(map(type, values.values())):
-            name, value = next((name, value) for name, value in values.items() if type(value) not in _RAW)
+        if values and not PLAIN.issuperset(map(type, values.values())):
+            name, value = next((name, value) for name, value in values.items() if type(value) not in PLAIN)
             raise BrokenRecordError(f"column {name!r} of row {change.id} holds {type(value).__name__}")
     if (change.operation == "d") is bool(change.values):
         what = "removes row {} and sets columns of it" if change.values else "changes nothing of row {}"
@@ -196,7 +197,7 @@ def _check_values(change: RowChange) -> None:
 
 def headers_of(record: AsyncRecord, value: bytes, signing_key: str = "") -> dict[str, bytes]:
     """The headers of a record whose value is this; signed when there is a key."""
-    headers = {TOKEN_HEADER: record.token.encode(), VERSION_HEADER: str(record.version).encode()}
+    headers = {TOKEN_HEADER: record.token.encode(), VERSION_HEADER: b"%d" % record.version}
     if signing_key:
         headers[SIGNATURE_HEADER] = signature_of(value, signing_key).encode()
     return headers
@@ -254,7 +255,7 @@ def raw_values(columns: Sequence[ColumnSchema], cells: Mapping[int, Any]) -> dic
 
 def portable(value: Any) -> Raw:
     """The portable raw form of what a driver is handed, or gave."""
-    if value is None or type(value) in _RAW:
+    if value is None or type(value) in PLAIN:
         plain: Raw = value
         return plain
     if isinstance(value, Decimal):

@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 from fluxaorm.errors import KafkaError, NotSupportedError
 from fluxaorm.plans.cache.identity import stored_identity_plan
 from fluxaorm.plans.effects import Plan
+from fluxaorm.plans.streams.async_changes import kafka_keys_of
 from fluxaorm.plans.streams.names import async_flush_failed_topic, async_flush_group, async_flush_topic
+from fluxaorm.plans.streams.row_coder import RowCoder
 from fluxaorm.plans.streams.topic_effects import DescribeTopic, HighWatermarks, TopicInfo
 
 if TYPE_CHECKING:
     from fluxaorm.options.kafka import AsyncFlushOptions
+    from fluxaorm.plans.state.bound_entity import BoundEntity
+    from fluxaorm.plans.writes.order.foreign_keys import KnownForeignKeys
 
 MISSING_TOPIC = frozenset({"UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC"})
 
@@ -62,11 +66,31 @@ class AsyncFlushState:
         self.counts = FlushCounts()
         self._info: TopicInfo | None = None
         self.databases: dict[str, str] = {}
+        self._coders: dict[BoundEntity, RowCoder] = {}
+        self._kafka_keys: tuple[int, Mapping[str, bytes]] = (-1, {})
+        """With the state of knowledge that they are of."""
 
     @property
     def pending_timeout(self) -> float:
         """Seconds that a write waits for what was published before it."""
         return self.options.pending_timeout
+
+    def coder_of(self, binding: BoundEntity) -> RowCoder:
+        """What makes records of an entity's rows."""
+        coder = self._coders.get(binding)
+        if coder is None:
+            coder = self._coders[binding] = RowCoder(binding.schema.columns)
+        return coder
+
+    def kafka_keys(self, engine: DatabasesPort, known: KnownForeignKeys) -> Mapping[str, bytes]:
+        """Entity -> the key of its table's records."""
+        news = known.news
+        kept, keys = self._kafka_keys
+        if kept != news:
+            joins = [key for pool in engine.mysql_pools for key in known.of(pool)]
+            keys = kafka_keys_of(known.tables, joins)
+            self._kafka_keys = (news, keys)
+        return keys
 
     def topic_plan(self) -> Plan[TopicInfo]:
         """What the topic is. KafkaError: there is none, or no broker answers."""

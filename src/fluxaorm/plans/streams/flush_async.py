@@ -8,7 +8,7 @@ told where they lie. Until the publish has begun a failure leaves everything as 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fluxaorm.dialects.async_offsets import APPLIED
@@ -31,7 +31,7 @@ from fluxaorm.plans.effects import FetchRows, Plan, Sleep
 from fluxaorm.plans.flush.flush import chosen_plan, lift_chosen_ids_plan, make_stale, ordered_plan
 from fluxaorm.plans.state.unit_of_work import UnitOfWork
 from fluxaorm.plans.streams.announcement import Announcement
-from fluxaorm.plans.streams.async_changes import Outgoing, RecordTerms, drafts_of, kafka_keys_of, outgoing_records
+from fluxaorm.plans.streams.async_changes import Outgoing, RecordTerms, drafts_of, outgoing_records
 from fluxaorm.plans.streams.async_state import AsyncFlushState
 from fluxaorm.plans.streams.effects import PublishRecords
 from fluxaorm.plans.streams.queued_sql import QueuedSql, add_sql, mark_published, queued_sql
@@ -64,21 +64,20 @@ def flush_async_plan(unit_of_work: UnitOfWork, immediate_redis_updates: bool) ->
         queued = queued_sql(unit_of_work, state.options)
         if not writes and not queued:
             return FlushResult()
-        bindings = {write.binding.schema.name: write.binding for write in writes}
-        _refuse_versions(bindings.values())
-        bindings |= {each.binding.schema.name: each.binding for each in queued}
-        yield from _learn_foreign_keys_plan(unit_of_work, state, bindings.values())
+        bindings = dict.fromkeys([write.binding for write in writes])
+        _refuse_versions(bindings)
+        bindings |= dict.fromkeys([each.binding for each in queued])
+        yield from _ask_databases_plan(unit_of_work, state, bindings)
         by_row = state.options.order_by == "row"
         if by_row:
-            _refuse_foreign_keys(unit_of_work, bindings.values())
+            _refuse_foreign_keys(unit_of_work, bindings)
         yield from check_references_plan(unit_of_work, writes)
         groups = yield from ordered_plan(unit_of_work, writes, lambda known: arranged(writes, known))
         told = Intents(unit_of_work._engine)
-        kafka_keys = _kafka_keys(unit_of_work)
-        drafts = drafts_of(groups, kafka_keys, told, by_row=by_row)
+        kafka_keys = state.kafka_keys(unit_of_work._engine, known_foreign_keys(unit_of_work._engine))
+        drafts = drafts_of(groups, kafka_keys, told, state.coder_of, by_row=by_row)
         add_sql(drafts, queued, kafka_keys, told)
-        terms = yield from _terms_plan(unit_of_work, state, bindings.values(), immediate_redis_updates)
-        records = outgoing_records(drafts, terms, _tokens(unit_of_work))
+        records = outgoing_records(drafts, _terms_of(unit_of_work, state, immediate_redis_updates))
         yield from lift_chosen_ids_plan(unit_of_work, chosen)
         yield from _published_plan(unit_of_work, state, writes, queued, records, told)
         return result_of([(kind, len(group)) for _, kind, group in groups])
@@ -107,14 +106,21 @@ def _state_of(unit_of_work: UnitOfWork, immediate: object) -> AsyncFlushState:
     return state
 
 
-def _learn_foreign_keys_plan(
+def _ask_databases_plan(
     unit_of_work: UnitOfWork, state: AsyncFlushState, bindings: Iterable[BoundEntity]
 ) -> Plan[None]:
-    """Ask each database once: nobody can be told when a record meets a foreign key that was not known."""
-    for pool, dialect in {binding.mysql_pool: binding.dialect for binding in bindings}.items():
+    """Ask each database once who it is, and for its foreign keys.
+
+    Nobody can be told when a record meets a foreign key that was not known.
+    """
+    engine = unit_of_work._engine
+    for binding in bindings:
+        pool = binding.mysql_pool
         if pool not in state.foreign_keys_asked:
-            _ = yield from known_foreign_keys(unit_of_work._engine).learn_plan(pool, pool, dialect)
+            _ = yield from known_foreign_keys(engine).learn_plan(pool, pool, binding.dialect)
             state.foreign_keys_asked.add(pool)
+        if pool not in state.databases:
+            _ = yield from state.database_plan(engine, pool)
 
 
 def _refuse_versions(bindings: Iterable[BoundEntity]) -> None:
@@ -139,35 +145,17 @@ def _refuse_foreign_keys(unit_of_work: UnitOfWork, bindings: Iterable[BoundEntit
                 )
 
 
-def _kafka_keys(unit_of_work: UnitOfWork) -> dict[str, bytes]:
+def _terms_of(unit_of_work: UnitOfWork, state: AsyncFlushState, immediate: bool) -> RecordTerms:
     engine = unit_of_work._engine
-    known = known_foreign_keys(engine)
-    joins = [key for pool in engine.mysql_pools for key in known.of(pool)]
-    return kafka_keys_of(known.tables, joins)
-
-
-def _terms_plan(
-    unit_of_work: UnitOfWork, state: AsyncFlushState, bindings: Iterable[BoundEntity], immediate: bool
-) -> Plan[RecordTerms]:
-    engine = unit_of_work._engine
-    databases: dict[str, str] = {}
-    for binding in bindings:
-        pool = binding.mysql_pool
-        if pool not in databases:
-            databases[pool] = yield from state.database_plan(engine, pool)
     return RecordTerms(
-        topic=state.topic,
-        databases=databases,
-        at=int(engine.clock().timestamp() * 1000),
-        meta=unit_of_work._meta,
-        signing_key=state.options.signing_key,
-        with_columns=immediate,
+        state.topic,
+        state.databases,
+        int(engine.clock().timestamp() * 1000),
+        dict(unit_of_work._meta),
+        state.options.signing_key,
+        immediate,
+        engine.tokens.take,
     )
-
-
-def _tokens(unit_of_work: UnitOfWork) -> Iterator[str]:
-    while True:
-        yield unit_of_work._engine.tokens.take()
 
 
 def _published_plan(

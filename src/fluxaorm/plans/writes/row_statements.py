@@ -113,7 +113,7 @@ def _update_statement(binding: BoundEntity, write: EntityWrite, params: Params) 
 
 def _insert_statements(binding: BoundEntity, writes: list[EntityWrite]) -> list[Statement]:
     entities = [write.entity for write in writes]
-    rows = [_inserted_row(write) if write.values else write.entity._row for write in writes]
+    rows = [inserted_row(write) for write in writes]
     try:
         return [
             Statement(binding.insert_sql, (), StatementTag(binding, "insert", part), params)
@@ -123,7 +123,10 @@ def _insert_statements(binding: BoundEntity, writes: list[EntityWrite]) -> list[
         raise missing_values(binding, rows[error.row]) from None
 
 
-def _inserted_row(write: EntityWrite) -> list[Any]:
+def inserted_row(write: EntityWrite) -> list[Any]:
+    """The Python forms that a new row is made of, not to be changed; UNSET where nobody gave one."""
+    if not write.values:
+        return write.entity._row
     row = write.entity._row.copy()
     for position, value in write.values.items():
         row[position] = value

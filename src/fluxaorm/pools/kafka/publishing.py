@@ -8,17 +8,16 @@ acknowledged nobody knows.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from confluent_kafka import KafkaException
 
 from fluxaorm.errors import AsyncFlushUnknownError, FluxaError, KafkaError, KafkaUnavailableError
+from fluxaorm.pools.base.per_loop import PerLoop
 from fluxaorm.pools.kafka.errors import kafka_error, raised_error
 from fluxaorm.pools.kafka.gathering import Gathering
 from fluxaorm.pools.kafka.producer import PoolProducer
+from fluxaorm.pools.kafka.replies import LoopReplies, Reply
 from fluxaorm.pools.kafka.settings import Settings
 from fluxaorm.pools.kafka.transactions import REFUSED, Transactions
 
@@ -29,16 +28,28 @@ _PROBE_SECONDS: Final = 2.0
 """How long a broker that was away is asked whether it is back."""
 _PENDING_SECONDS: Final = 1.0
 
-Places = list[tuple[int, int]]
-"""(partition, offset) of each record."""
 
+class _Single(Reply):
+    """A record that is published by itself; called with its delivery report."""
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Single:
-    """A record that is published by itself."""
+    __slots__ = ("_deliver", "producer", "record")
 
-    record: KafkaRecord
-    places: Future[Places]
+    def __init__(
+        self,
+        record: KafkaRecord,
+        producer: PoolProducer,
+        deliver: Callable[[_Single, Any], None],
+        tell: Callable[[Reply], object] | None,
+    ) -> None:
+        """``deliver``: hears of a failure."""
+        super().__init__(tell)
+        self.record, self.producer, self._deliver = record, producer, deliver
+
+    def __call__(self, error: Any, message: Any) -> None:
+        if error is None:
+            self.set_result([(message.partition(), message.offset())])
+        else:
+            self._deliver(self, error)
 
 
 class Publisher:
@@ -56,27 +67,27 @@ class Publisher:
         self._room_seconds = room_seconds
         self._producer = open_producer()
         self._reached = False
+        self.replies = PerLoop(LoopReplies)
+        """What brings replies to the tasks of the running loop."""
         self._transactions = Transactions(pool, transaction_settings)
         self._asking = Gathering(f"fluxaorm-kafka-{pool}-publish", self._take_after_asking)
 
-    def publish(self, records: Sequence[KafkaRecord]) -> Future[Places]:
-        """Where the records are; fails as ``PublishRecords`` says. Does not block."""
+    def publish(self, records: Sequence[KafkaRecord], tell: Callable[[Reply], object] | None = None) -> Reply:
+        """Where the records are; fails as ``PublishRecords`` says. Does not block. ``tell``: as of ``Reply``."""
         if len(records) != 1:
-            return self._transactions.publish(records)
-        single = _Single(records[0], Future())
-        # it is under way: a cancelled waiter cannot take it back
-        _ = single.places.set_running_or_notify_cancel()
-        ready = self._reached and self._producer.unreachable is None
+            return self._transactions.publish(records, tell)
+        producer = self._producer
+        single = _Single(records[0], producer, self._failed, tell)
+        ready = self._reached and producer.unreachable is None
         if not (ready and self._taken(single)) and not self._asking.add(single):
-            single.places.set_exception(KafkaUnavailableError("the engine is closed", pool=self._pool))
-        return single.places
+            single.set_exception(KafkaUnavailableError("the engine is closed", pool=self._pool))
+        return single
 
     def _taken(self, single: _Single) -> bool:
-        producer = self._producer
         try:
-            return producer.take(single.record, partial(self._deliver, single, producer))
+            return single.producer.take(single.record, single)
         except FluxaError as error:
-            single.places.set_exception(error)
+            single.set_exception(error)
             return True
 
     def _take_after_asking(self, singles: list[_Single]) -> None:
@@ -84,13 +95,13 @@ class Publisher:
         failure = self._asked() if not self._reached or self._producer.unreachable is not None else None
         for single in singles:
             if failure is not None:
-                single.places.set_exception(_own(failure))
+                single.set_exception(_own(failure))
                 continue
-            producer = self._producer
+            single.producer = self._producer
             try:
-                producer.send(single.record, partial(self._deliver, single, producer), self._room_seconds)
+                single.producer.send(single.record, single, self._room_seconds)
             except FluxaError as error:
-                single.places.set_exception(error)
+                single.set_exception(error)
 
     def _asked(self) -> KafkaError | None:
         try:
@@ -102,19 +113,15 @@ class Publisher:
         self._producer.note_reached()
         return None
 
-    def _deliver(self, single: _Single, producer: PoolProducer, error: Any, message: Any) -> None:
-        """A delivery report."""
-        if error is None:
-            single.places.set_result([(message.partition(), message.offset())])
-            return
-        topic = f"topic '{single.record.topic}'"
-        found = kafka_error(self._pool, error, topic)
+    def _failed(self, single: _Single, error: Any) -> None:
+        """A delivery report that is none."""
+        found = kafka_error(self._pool, error, f"topic '{single.record.topic}'")
         if error.name() in REFUSED:
-            single.places.set_exception(found)
+            single.set_exception(found)
             return
         if error.name() == "_FATAL" or error.fatal():
-            self._replace(producer)
-        single.places.set_exception(AsyncFlushUnknownError(found.reason, pool=self._pool))
+            self._replace(single.producer)
+        single.set_exception(AsyncFlushUnknownError(found.reason, pool=self._pool))
 
     def _replace(self, fatal: PoolProducer) -> None:
         """A producer that has seen a fatal error takes nothing any more; each of its records reports that."""

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
@@ -23,6 +22,7 @@ from fluxaorm.errors import AsyncFlushUnknownError, KafkaError, KafkaUnavailable
 from fluxaorm.pools.kafka.clients import open_producer
 from fluxaorm.pools.kafka.errors import kafka_error, raised_error
 from fluxaorm.pools.kafka.gathering import Gathering
+from fluxaorm.pools.kafka.replies import Reply
 from fluxaorm.pools.kafka.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,15 +47,13 @@ REFUSED: Final = frozenset(
 _ABORTED: Final = frozenset({"INVALID_PRODUCER_EPOCH", "PRODUCER_FENCED", "_FENCED", "INVALID_TXN_STATE"})
 """What a commit is answered when the broker had aborted the transaction before."""
 
-Places = list[tuple[int, int]]
-
 
 @dataclass(slots=True, eq=False)
 class _Publish:
     """Records that belong together."""
 
     records: Sequence[KafkaRecord]
-    reply: Future[Places] = field(default_factory=Future[Places])
+    reply: Reply
     places: dict[int, tuple[int, int]] = field(default_factory=dict[int, tuple[int, int]])
     """By the record's position, as far as brokers have it."""
     failure: KafkaError | None = None
@@ -104,11 +102,9 @@ class Transactions:
         self._producer: Producer | None = None
         self._gathering = Gathering(f"fluxaorm-kafka-{pool}-transactions", self._publish_all, self._serve)
 
-    def publish(self, records: Sequence[KafkaRecord]) -> Future[Places]:
-        """Where the records are; fails as ``PublishRecords`` says. Does not block."""
-        publish = _Publish(records)
-        # it is under way: a cancelled waiter cannot take it back
-        _ = publish.reply.set_running_or_notify_cancel()
+    def publish(self, records: Sequence[KafkaRecord], tell: Callable[[Reply], object] | None = None) -> Reply:
+        """Where the records are; fails as ``PublishRecords`` says. Does not block. ``tell``: as of ``Reply``."""
+        publish = _Publish(records, Reply(tell))
         if not records:
             publish.reply.set_result([])
         elif not self._gathering.add(publish):
@@ -133,7 +129,7 @@ class Transactions:
                 # a caller that waits must not wait for ever
                 self._discard()
                 for each in together:
-                    if not each.reply.done():
+                    if not each.reply.done:
                         reason = f"{type(error).__name__}: {error}"
                         each.reply.set_exception(AsyncFlushUnknownError(reason, pool=self._pool))
                 raise
@@ -145,7 +141,7 @@ class Transactions:
             except _NothingStored as nothing:
                 left = [each for each in publishes if not each.at_fault]
                 for each in publishes:
-                    if each.at_fault:
+                    if each.at_fault and each.failure is not None:
                         each.reply.set_exception(each.failure)
                 if len(left) == len(publishes):
                     self._fail_all(left, nothing.error)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future
 from typing import Any, cast
 
 import pytest
@@ -66,8 +65,10 @@ def opened(*producers: ScriptedProducer) -> Any:
     return Publisher("events", lambda: cast("Any", left.pop(0)), {}, 1.0)
 
 
-def failed(publishing: Future[Any]) -> Any:
-    return publishing.exception(30)
+def failed(reply: Any) -> Any:
+    with pytest.raises(fx.FluxaError) as told:
+        reply.result(30)
+    return told.value
 
 
 @pytest.mark.parametrize(

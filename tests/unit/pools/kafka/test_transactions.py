@@ -83,15 +83,17 @@ def publish(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
     """Publishes two records in one transaction and gives their places, or the error."""
     from fluxaorm.pools.kafka import transactions
 
-    monkeypatch.setattr(transactions, "Producer", ScriptedProducer)
+    monkeypatch.setattr(transactions, "open_producer", lambda _pool, settings: ScriptedProducer(settings))
     monkeypatch.setattr(ScriptedProducer, "made", [])
     monkeypatch.setattr(ScriptedProducer, "begin_fails", [])
     opened = transactions.Transactions("events", {})
 
     def publish_now(*commits: Exception | None) -> Any:
         monkeypatch.setattr(ScriptedProducer, "commits", [*commits])
-        future = opened.publish(RECORDS)
-        return future.exception(30) or future.result()
+        try:
+            return opened.publish(RECORDS).result(30)
+        except fx.FluxaError as error:
+            return error
 
     yield publish_now
 

@@ -51,6 +51,8 @@ class KnownForeignKeys:
         self.tables = {schema.name: schema.table for schema in schemas.values()}
         """Entity -> its table."""
         self._by_pool: dict[str, tuple[ForeignKey, ...]] = {}
+        self.news = 0
+        """How often something else was learnt than was known: what depends on it need not be worked out each time."""
 
     def rank(self, entity: str) -> int:
         """Lower than that of entities which refer to this one, unless they all refer to each other."""
@@ -69,6 +71,7 @@ class KnownForeignKeys:
         found = tuple(self._keys(pool, [[_text(value) for value in row] for row in rows]))
         is_news = found != self.of(pool)
         self._by_pool[pool] = found
+        self.news += is_news
         return is_news
 
     def _keys(self, pool: str, rows: Sequence[Sequence[str]]) -> Iterable[ForeignKey]:

@@ -55,6 +55,9 @@ def arranged(
 
     ReferenceCycleError when foreign keys leave no order.
     """
+    if len(writes) == 1 and writes[0].verb == "insert":
+        # a new row waits for none, itself included
+        return [(writes[0].binding, INSERT, list(writes))]
     groups: dict[tuple[BoundEntity, int], list[EntityWrite]] = {}
     for write in writes:
         groups.setdefault((write.binding, _kind(write)), []).append(write)

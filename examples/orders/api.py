@@ -5,6 +5,10 @@
     GET  /orders/ID         the order as it is, whether MySQL has it yet or not
     GET  /orders            those that MySQL has, the latest first
 
+An answer that is no order is {"error": "...", "repeat": true or false}: whether the same request may be sent again,
+because nothing of it is stored. An order that is stored while Redis could not be told of it is 202 in place of 201
+or 200: it will be written, and until then some look-ups may not show it.
+
 It prints its address when it is ready. SIGTERM or Ctrl-C ends it, after the requests in hand.
 """
 
@@ -28,16 +32,23 @@ Answer = tuple[HTTPStatus, Any]
 def create(ctx: fx.Context, wanted: Any) -> Answer:
     """Take an order; it is stored in Kafka when this returns, and MySQL follows."""
     order = OrderEntityProvider.new(ctx, customer=wanted["customer"], item=wanted["item"], quantity=wanted["quantity"])
-    ctx.flush_async(True)
-    return HTTPStatus.CREATED, order.to_dict()
+    return publish(ctx, HTTPStatus.CREATED), order.to_dict()
 
 
 def ship(ctx: fx.Context, id: int) -> Answer:
     """Change an order, even one that MySQL does not have yet."""
     order = OrderEntityProvider.must_get_by_id(ctx, id)
     order.status = "shipped"
-    ctx.flush_async(True)
-    return HTTPStatus.OK, order.to_dict()
+    return publish(ctx, HTTPStatus.OK), order.to_dict()
+
+
+def publish(ctx: fx.Context, done: HTTPStatus) -> HTTPStatus:
+    """Hand over what was changed; ``done``, or 202 when it is stored and not yet shown to everybody."""
+    try:
+        ctx.flush_async(True)
+    except fx.PostCommitError:
+        return HTTPStatus.ACCEPTED
+    return done
 
 
 def show(ctx: fx.Context, id: int) -> Answer:
@@ -50,6 +61,25 @@ def latest(ctx: fx.Context) -> Answer:
     query = fx.Query().sort_by_desc(OrderEntityProvider.fields.id).pager(1, SHOWN)
     found: list[OrderEntity] = OrderEntityProvider.search_many(ctx, query)
     return HTTPStatus.OK, [order.to_dict() for order in found]
+
+
+def failed(error: Exception) -> Answer:
+    """What went wrong, and whether the request may be repeated. Raises what is a mistake of this program."""
+    repeat = False
+    match error:
+        case fx.EntityNotFoundError():
+            status = HTTPStatus.NOT_FOUND
+        case KeyError() | TypeError() | ValueError():
+            return HTTPStatus.BAD_REQUEST, {"error": f"{type(error).__name__}: {error}", "repeat": False}
+        case fx.TryAgainError() | fx.KafkaError():
+            # a server is away, or the brokers refused it: nothing is stored
+            status, repeat = HTTPStatus.SERVICE_UNAVAILABLE, True
+        case fx.AsyncFlushUnknownError():
+            # it may be stored, and an order that is sent again is another one: the customer looks before
+            status = HTTPStatus.SERVICE_UNAVAILABLE
+        case _:
+            raise error
+    return status, {"error": str(error), "repeat": repeat}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -69,16 +99,8 @@ class Handler(BaseHTTPRequestHandler):
         with self.engine.new_context() as ctx:
             try:
                 status, body = self._routed(ctx)
-            except fx.EntityNotFoundError as error:
-                status, body = HTTPStatus.NOT_FOUND, str(error)
-            except (KeyError, TypeError, ValueError) as error:
-                status, body = HTTPStatus.BAD_REQUEST, f"{type(error).__name__}: {error}"
-            except fx.TryAgainError as error:
-                # a broker or a server is away, and nothing is stored
-                status, body = HTTPStatus.SERVICE_UNAVAILABLE, str(error)
-            except fx.AsyncFlushUnknownError as error:
-                # it may be stored: the customer looks before the order is sent again
-                status, body = HTTPStatus.GATEWAY_TIMEOUT, str(error)
+            except (fx.FluxaError, KeyError, TypeError, ValueError) as error:
+                status, body = failed(error)
             ctx.clear_flush()
         text = json.dumps(body).encode()
         self.send_response(status)
@@ -97,7 +119,7 @@ class Handler(BaseHTTPRequestHandler):
                 return latest(ctx)
             case "GET", ["orders", id]:
                 return show(ctx, int(id))
-        return HTTPStatus.NOT_FOUND, f"there is no {self.command} {self.path}"
+        return HTTPStatus.NOT_FOUND, {"error": f"there is no {self.command} {self.path}", "repeat": False}
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing of each request."""

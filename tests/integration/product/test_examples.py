@@ -40,6 +40,27 @@ def test_the_example_runs(name: str, tmp_path: Path) -> None:
     assert LAST_LINES[name] == ended.stdout.splitlines()[-1]
 
 
+def run_in(
+    orders: Path, database: Database, valkey: RedisServer, kafka: Kafka, *words: str
+) -> subprocess.CompletedProcess[str]:
+    """A command of the orders, on servers of the tests."""
+    servers = {
+        "ORDERS_MYSQL": database.url,
+        "ORDERS_REDIS": valkey.host_port,
+        "ORDERS_KAFKA": kafka.bootstrap,
+        "ORDERS_NAMESPACE": valkey.namespace,
+    }
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=orders,
+        env={**os.environ, **servers, "PYTHONWARNINGS": "error"},
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+
+
 def test_the_entities_of_the_orders_are_what_their_definitions_say(tmp_path: Path) -> None:
     """People read the generated package beside the definitions it is made of."""
     orders = copytree(EXAMPLES / "orders", tmp_path / "orders")
@@ -56,27 +77,77 @@ def test_the_entities_of_the_orders_are_what_their_definitions_say(tmp_path: Pat
     assert (0, "") == (checked.returncode, checked.stderr)
 
 
+FAILURES = """
+import json, sys, threading, urllib.error, urllib.request
+import api
+import fluxaorm as fx
+
+failures = {
+    "stored": fx.PostCommitError("Redis could not be told", done="the flush is published"),
+    "no broker": fx.KafkaUnavailableError("no broker answers"),
+    "refused": fx.KafkaError("no", code="TOPIC_AUTHORIZATION_FAILED"),
+    "unknown": fx.AsyncFlushUnknownError("the broker died"),
+    "pending": fx.PendingAsyncWriteError("OrderEntity", 1),
+    "a mistake of the customer's": None,
+}
+
+
+def ask(url, body):
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode()), timeout=60) as response:
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+def fail(ctx, immediate):
+    raise failure
+
+
+fx.Context.flush_async = fail
+with api.registry.validate() as engine, api.Server(("127.0.0.1", 0), api.Handler) as server:
+    api.Handler.engine = engine
+    threading.Thread(target=server.serve_forever).start()
+    for name, failure in failures.items():
+        body = {"item": "tea", "quantity": 2} if failure is None else {"customer": "Ada", "item": "tea", "quantity": 2}
+        status, answer = ask(f"http://127.0.0.1:{server.server_port}/orders", body)
+        print(name, status, answer.get("item"), answer.get("repeat"))
+    server.shutdown()
+"""
+
+
+def test_a_failure_of_the_orders_says_what_may_be_repeated(
+    tmp_path: Path, mariadb_database: Database, valkey: RedisServer, kafka: Kafka
+) -> None:
+    """An order that is sent again although it was stored is delivered twice; one that is not sent again is lost."""
+    orders = copytree(EXAMPLES / "orders", tmp_path / "orders")
+    (orders / "failures.py").write_text(FAILURES)
+
+    try:
+        run_in(orders, mariadb_database, valkey, kafka, "-m", "fluxaorm.cli", "alters", "models:registry", "--apply")
+        ended = run_in(orders, mariadb_database, valkey, kafka, "failures.py")
+    finally:
+        replace(kafka, namespace=valkey.namespace).clean()
+
+    assert (0, "") == (ended.returncode, ended.stderr)
+    assert [
+        "stored 202 tea None",
+        "no broker 503 None True",
+        "refused 503 None True",
+        "unknown 503 None False",
+        "pending 503 None True",
+        "a mistake of the customer's 400 None False",
+    ] == ended.stdout.splitlines()
+
+
 def test_orders_are_taken_at_once_and_written_by_another_process(
     tmp_path: Path, mariadb_database: Database, valkey: RedisServer, kafka: Kafka
 ) -> None:
     """An API process and a consumer process are how asynchronous flushes are meant to be used."""
     orders = copytree(EXAMPLES / "orders", tmp_path / "orders")
-    servers = {
-        "ORDERS_MYSQL": mariadb_database.url,
-        "ORDERS_REDIS": valkey.host_port,
-        "ORDERS_KAFKA": kafka.bootstrap,
-        "ORDERS_NAMESPACE": valkey.namespace,
-    }
 
     try:
-        ended = subprocess.run(
-            [sys.executable, str(orders / "tour.py")],
-            env={**os.environ, **servers, "PYTHONWARNINGS": "error"},
-            capture_output=True,
-            text=True,
-            timeout=180,
-            check=False,
-        )
+        ended = run_in(orders, mariadb_database, valkey, kafka, "tour.py")
     finally:
         replace(kafka, namespace=valkey.namespace).clean()
 

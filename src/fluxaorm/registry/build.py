@@ -21,7 +21,7 @@ from fluxaorm.registry.checks import static_problems
 from fluxaorm.registry.kafka_checks import not_flushed_asynchronously
 from fluxaorm.registry.kafka_declarations import wanted_kafka
 from fluxaorm.registry.registrations import MySQLRegistration, RedisRegistration, Registrations, by_code
-from fluxaorm.registry.servers import check_namespaces, check_servers
+from fluxaorm.registry.servers import check_namespaces, check_servers, lost_servers
 from fluxaorm.registry.unbuilt import kept_addresses, unbuilt
 
 LARGEST_RECORD: Final = 1_000_000
@@ -51,9 +51,10 @@ def build_engine(registered: Registrations, *, connect: bool, whose: bool = True
             engine._core.mysql_pools[schema.mysql_pool].hides_values = True
     if connect:
         try:
-            check_servers(engine._core)
-            if whose:
-                check_namespaces(engine._core)
+            with lost_servers(engine._core):
+                check_servers(engine._core)
+                if whose:
+                    check_namespaces(engine._core)
         except BaseException:
             engine.close()
             raise

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 from fluxaorm.dialects import is_supported
 from fluxaorm.engine.core import EngineCore
-from fluxaorm.errors import PoolConnectError, RegistryError
+from fluxaorm.errors import (
+    KafkaUnavailableError,
+    MySQLConnectionError,
+    PoolConnectError,
+    RedisConnectionError,
+    RegistryError,
+)
 from fluxaorm.plans.cache.identity import identity_problems_plan
 from fluxaorm.pools.base.redis_ports import RedisPool, RedisServer
 from fluxaorm.pools.base.sql_ports import SQLPool
@@ -21,6 +28,23 @@ _OLDEST_REDIS: Final = "Redis 7.0 and Valkey 7.2 are the oldest supported"
 _OLDEST_SQL: Final = "MySQL 8.0 and MariaDB 10.6 are the oldest supported"
 
 logger = logging.getLogger("fluxaorm.registry")
+
+
+@contextmanager
+def lost_servers(engine: EngineCore) -> Iterator[None]:
+    """A server that goes away while it is looked at could not be connected either: PoolConnectError for all kinds."""
+    try:
+        yield
+    except MySQLConnectionError as error:
+        raise PoolConnectError(error.pool, _address(engine.mysql_pools, error.pool), error.reason) from error
+    except RedisConnectionError as error:
+        raise PoolConnectError(error.pool, _address(engine.redis_pools, error.pool), error.reason) from error
+    except KafkaUnavailableError as error:
+        raise PoolConnectError(error.pool, _address(engine.kafka_pools, error.pool), error.reason) from error
+
+
+def _address(pools: Mapping[str, SQLPool | RedisPool | KafkaPool], code: str) -> str:
+    return pools[code].address if code in pools else "unknown"
 
 
 def check_servers(engine: EngineCore) -> None:

@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 
 from devstack.process import wait_until
-from fluxaorm import Entity, MySQLOptions, Reference, Registry, UInt32
+from devstack.proxy import Verdict
+from fluxaorm import Entity, MySQLOptions, RedisOptions, Reference, Registry, UInt32
 from fluxaorm.engine import Engine
-from fluxaorm.errors import PoolConnectError, RegistryError
+from fluxaorm.errors import MySQLConnectionError, PoolConnectError, RegistryError
 from tests.support.impostor import impostor
 from tests.support.insides import core
+from tests.support.network import MakeProxy
 from tests.support.private_servers import StartServer
+from tests.support.redis_servers import RedisServer
 from tests.support.server_threads import threads_of
 from tests.support.sql_servers import Database, SqlServer
 
@@ -288,3 +291,27 @@ def test_a_failed_validation_leaves_no_connection(mysql_database: Database) -> N
 
     # the server takes a moment to see that a client left
     assert wait_until(lambda: not threads_of(mysql_database), 20)
+
+
+class _CachedEntity(Entity, redis_cache=True):
+    id: UInt32
+
+
+def test_a_server_that_dies_while_it_is_looked_at_could_not_be_connected(
+    mysql_database: Database, valkey: RedisServer, proxy_factory: MakeProxy
+) -> None:
+    """An application that waits for its servers at the start catches one error, whenever one of them goes."""
+    server = mysql_database.server
+    proxy = proxy_factory((server.host, server.port))
+    proxy.intercept = lambda _, chunk: Verdict.CUT if b"_fluxa_meta" in chunk else Verdict.FORWARD
+    registry = Registry()
+    registry.register_mysql(mysql_database.url.replace(f":{server.port}/", f":{proxy.port}/"))
+    registry.register_redis(valkey.host_port, options=RedisOptions(namespace=valkey.namespace))
+    registry.register_entity(_CachedEntity)
+
+    with pytest.raises(PoolConnectError) as caught:
+        registry.validate()
+
+    assert "default" == caught.value.pool
+    assert f"{server.host}:{proxy.port}" in caught.value.address
+    assert isinstance(caught.value.__cause__, MySQLConnectionError)

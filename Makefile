@@ -130,8 +130,8 @@ test-busy: $(VENV)/.dev ## the tests three times in a row (ROUNDS=3) while all c
 SOAK_SECONDS ?= 3600
 SOAK_RECORDS ?= 100000
 SOAK := FLUXA_SOAK_SECONDS=$(SOAK_SECONDS) FLUXA_ASYNC_FLUSH_RECORDS=$(SOAK_RECORDS) FLUXA_ASYNC_FLUSH_VISITS=6 \
-	FLUXA_ASYNC_FLUSH_ROUNDS=16
-SOAK_TESTS ?= tests/faults/test_soak.py tests/faults/test_async_flush.py
+	FLUXA_ASYNC_FLUSH_ROUNDS=16 FLUXA_EXPLORATION=full
+SOAK_TESTS ?= tests/faults/test_soak.py tests/faults/test_async_flush.py tests/faults/test_async_exploration.py
 
 .PHONY: soak
 soak: $(VENV)/.dev ## an hour at full speed (SOAK_SECONDS=3600), and consumers of 100,000 async flushes killed at each step

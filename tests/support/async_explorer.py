@@ -1,71 +1,56 @@
 """The explorer with asynchronous flushes in the mix: a log, consumers that apply it, a Redis that loses its memory.
 
-The plans are the real ones: announcing, publishing and confirming; applying and taking out; laying over; waiting. The
-log is a list of writers, ``applied`` a number beside the committed row. A row has two columns, and each writer sets one
-of them, or both. What is promised besides **P1** to **P3**: a reader never sees a **torn** row, with one column of a
-write and not the other; a write is never **overtaken** by one that had returned before it began; each is applied
-**once**.
+The plans are the real ones: announcing, publishing and confirming; applying and taking out; laying over; waiting. What
+is promised besides **P1** to **P3**: a reader never sees a **torn** row, with one column of a write and not the other;
+a write is never **overtaken** by one that had returned before it began; each is applied **once**; none is **lost**, not
+even when MySQL has lost its transaction; and, where nothing fails, nothing is **stuck**: nobody waits for what cannot
+come, and nothing without a deadline stays on a key once all is applied.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
-from fluxaorm.dialects.async_offsets import ALL_APPLIED, APPLIED
-from fluxaorm.errors import FluxaError, PostCommitError
+from fluxaorm.errors import CommitUnknownError, FluxaError, PostCommitError
 from fluxaorm.options.kafka import AsyncFlushOptions
-from fluxaorm.plans.cache.pending_items import items_of, short_identity
-from fluxaorm.plans.effects import (
-    Begin,
-    Commit,
-    Effect,
-    Execute,
-    ExecuteBatch,
-    FetchRows,
-    Plan,
-    RedisCommand,
-    RedisRoundTrip,
-    Rollback,
-    Sleep,
-)
+from fluxaorm.plans.cache.many_rows import read_rows_plan
+from fluxaorm.plans.cache.one_row import read_row_plan
+from fluxaorm.plans.effects import Plan, Sleep
 from fluxaorm.plans.flush.flush import flush_plan
 from fluxaorm.plans.state.keys import decode_row
 from fluxaorm.plans.state.unit_of_work import UnitOfWork
-from fluxaorm.plans.streams.applying import Account, Applier, LostPartitionError, TopicPartition
-from fluxaorm.plans.streams.arrivals import Arrival, Destination
-from fluxaorm.plans.streams.async_record import AsyncRecord, RowChange
+from fluxaorm.plans.streams.applying import LostPartitionError
 from fluxaorm.plans.streams.async_state import AsyncFlushState
-from fluxaorm.plans.streams.effects import PublishRecords
 from fluxaorm.plans.streams.flush_async import flush_async_plan
-from fluxaorm.plans.streams.records import KafkaRecord
-from fluxaorm.plans.streams.rendering import RenderedTable
-from fluxaorm.plans.streams.topic_effects import HighWatermarks, TopicInfo
+from fluxaorm.plans.streams.topic_effects import TopicInfo
 from tests.support import explorer
+from tests.support.async_consumer import TakeRecord, consume_plan
 from tests.support.async_states import (
-    ELSEWHERE,
     TOPIC_ID,
     AsyncState,
-    TakeRecord,
     Weakness,
-    canonical_items,
     fed,
+    items_in,
     pair_of,
     pending_content,
-    read_plan,
-    unlocked,
+    shortened,
     world_of,
 )
-from tests.support.explorer import ID, Explorer, FixedTokens, Process, Reply, Send
+from tests.support.async_world import AsyncWorld, at_record, is_look
+from tests.support.explorer import ID, FixedTokens, Process, Reply, Send, changed
 from tests.unit.plans.world import ThingProvider
 
+ENDED = Process(status="ended")
+"""However it ended: nothing comes of it any more."""
 
-class AsyncExplorer(Explorer):
+
+class AsyncExplorer(AsyncWorld):
     """Kinds besides those of ``Explorer``: ``flush async``, of one column, ``flush async note``, of the other, ``flush
-    async both``; ``consume``.
+    async both``, and ``flush async later``, which look-ups see when it is applied; ``consume``.
 
-    ``losses``: how often Redis may lose its memory; ``faults``: whether steps fail, and processes die, at all.
+    ``losses``: how often Redis may lose its memory; ``rewinds``: how often MySQL its last transaction, while nobody is
+    in one; ``faults``: how many steps may fail and processes die.
     """
 
     def __init__(
@@ -75,50 +60,57 @@ class AsyncExplorer(Explorer):
         weakness: Weakness | None = None,
         *,
         losses: int = 0,
-        faults: bool = True,
+        rewinds: int = 0,
+        faults: float = 0,
     ) -> None:
-        super().__init__(kinds, send)
-        self._weak = weakness or Weakness()
-        self._losses, self._faults = losses, faults
-        self._runs = [self._server, *(bytes([49 + run]) * 40 + b" " + b"0" * 40 for run in range(losses))]
-        binding = self._engines[0].binding(None)
-        self._stamps = [binding.stamp(server) for server in self._runs]
-        self._mark_prefix = binding.mark_prefix
-        self._columns = {
-            number + 1: (1,) if "note" in kind else (0, 1) if "both" in kind else (0,)
-            for number, kind in enumerate(self._kinds)
-        } | {0: (0, 1)}
-        """Writer -> the columns that it sets, 0 and 1."""
+        super().__init__(kinds, send, weakness or Weakness(), losses=losses, rewinds=rewinds)
+        self._faults = faults
+        self._later = frozenset(number + 1 for number, kind in enumerate(self._kinds) if kind.endswith("later"))
 
     def _is_writer(self, number: int) -> bool:
         return not self._kinds[number].startswith("read")
 
     def _start(self) -> AsyncState:
-        return AsyncState(tuple(Process() for _ in self._kinds))
+        return AsyncState(tuple(Process() for _ in self._kinds), faults=self._faults)
 
     # what is promised
-
-    def _row(self, order: Sequence[int]) -> tuple[int, int]:
-        """Name and note after these writes."""
-        name, note = ([each for each in order if column in self._columns[each]][-1] for column in (0, 1))
-        return name, note
 
     def _stale(self, state: explorer.State) -> list[str]:
         assert isinstance(state, AsyncState)
         broken = [state.flaw] if state.flaw else []
-        at_work = any(self._is_at_work(number, process) for number, process in enumerate(state.processes))
-        if not at_work and state.applied == len(state.log):
-            kept = self._kept(state)
-            if kept is not None and kept != self._row(state.committed):
-                broken.append("P3")
+        if state.applied < len(state.log):
+            return [*broken, "lost"] if self._is_passed_over(state) else broken
+        if any(self._is_at_work(number, process) for number, process in enumerate(state.processes)):
+            return broken
+        kept = self._kept(state)
+        if kept is not None and kept != self._row(state.committed):
+            broken.append("P3")
+        readers = any(process.status in ("ready", "running") for process in self._readers(state))
+        if not self._faults and not readers and any(item.kind == "e" for item in items_in(state.content)):
+            broken.append("stuck")
         return broken
+
+    def _readers(self, state: AsyncState) -> list[Process]:
+        return [process for number, process in enumerate(state.processes) if not self._is_writer(number)]
 
     def _is_at_work(self, number: int, process: Process) -> bool:
         """Whether a writer has begun and is not through; a consumer, whether it has a record in hand."""
         if self._kinds[number] == "consume":
-            taken = process.status == "running" and any(kind == "record" for kind, _ in process.replies)
-            return taken and not isinstance(self._position(number, process.replies)[1], TakeRecord)
+            return any(kind == "record" for kind, _ in process.replies)
         return process.status in ("ready", "running") and self._is_writer(number)
+
+    def _is_passed_over(self, state: AsyncState) -> bool:
+        """Whether a consumer that began since MySQL last lost something waits behind what is not applied."""
+        if state.applied_locked_by is not None:
+            return False
+        return any(
+            self._kinds[number] == "consume"
+            and process.status == "running"
+            and process.floors == state.rewinds
+            and isinstance(taking := self._position(number, process.replies)[1], TakeRecord)
+            and taking.offset >= len(state.log)
+            for number, process in enumerate(state.processes)
+        )
 
     def _kept(self, state: AsyncState) -> tuple[int, int] | None:
         content = state.content
@@ -127,46 +119,63 @@ class AsyncExplorer(Explorer):
         row: Any = decode_row(content, self._stamps[state.run], 3)
         return None if row is None else pair_of(row)
 
-    def _floors(self, state: explorer.State) -> Any:
+    def _floors(self, state: explorer.State, number: int) -> Any:
+        """What a process must know of the world as it was when it began."""
         assert isinstance(state, AsyncState)
-        return state.returned, state.seen_row, frozenset(state.committed)
+        kind = self._kinds[number]
+        if kind == "consume":
+            return state.rewinds
+        if kind.startswith("write"):
+            return state.returned
+        return (state.returned, state.seen_row, frozenset(state.committed)) if kind.startswith("read") else None
 
     def _settled(self, state: explorer.State, number: int, process: Process) -> tuple[explorer.State, list[str]]:
         assert isinstance(state, AsyncState)
         what, value = self._position(number, process.replies)
         if what == "effect":
-            slept = world_of(state) if isinstance(value, Sleep) else process.slept
-            return explorer._with(state, number, replace(process, slept=slept)), []
+            if isinstance(value, TakeRecord):
+                process = at_record(process, value)
+            elif isinstance(value, Sleep):
+                process = process._replace(replies=shortened(process.replies))
+            elif not is_look(value):
+                process = process._replace(slept=None)
+            return explorer._with(state, number, process), []
+        state = self._unlocked(state, number)
+        if what == "raise" and isinstance(value, LostPartitionError | CommitUnknownError) and self._is_consumer(number):
+            anew = Process(status="running", floors=self._floors(state, number))
+            return explorer._with(state, number, anew), []
         if self._is_writer(number):
-            returned = what == "return" or (self._kinds[number] == "write" and isinstance(value, PostCommitError))
-            if returned and self._kinds[number] != "consume":
-                state = replace(state, returned=state.returned | {number + 1})
-            return explorer._with(state, number, Process(status="returned" if returned else "failed")), []
-        if what == "raise":
-            # waited in vain
-            return explorer._with(state, number, Process(status="failed")), []
-        return self._read(state, number, process, value)
+            returned = what == "return" or (self._kinds[number].startswith("write") and _is_there(value))
+            if returned:
+                state = changed(state, returned=state.returned | {number + 1})
+        elif what == "return":
+            return self._read(state, number, process, value)
+        # else a reader that waited in vain
+        return explorer._with(state, number, ENDED), []
+
+    def _is_consumer(self, number: int) -> bool:
+        return self._kinds[number] == "consume"
 
     def _read(
         self, state: AsyncState, number: int, process: Process, pair: tuple[int, int]
-    ) -> tuple[AsyncState, list[str]]:
+    ) -> tuple[explorer.State, list[str]]:
         """What a reader was given. One that Redis has not answered goes on with what is applied, and is told so."""
         order = state.order
-        after = explorer._with(state, number, Process(status="returned"))
-        assert isinstance(after, AsyncState)
         at = [order.index(each) for each in pair]
         returned, seen, committed = process.floors
+        returned -= self._later - committed
         if ("raise", "lost") in process.replies:
             returned, seen = returned & committed, tuple(each if each in committed else 0 for each in seen)
         broken: list[str] = []
-        if any(order.index(each) > at[column] for each in returned for column in self._columns[each]):
+        if any(order.index(each) > at[column] for each in returned - state.rewound for column in self._columns[each]):
             broken.append("P1")
-        if any(order.index(each) > at[column] for column, each in enumerate(seen)):
+        if any(order.index(each) > at[column] for column, each in enumerate(seen) if each not in state.rewound):
             broken.append("P2")
         if any(len(self._columns[each]) == 2 and min(at) < order.index(each) for each in pair):
             broken.append("torn")
         newest = [max(pair[column], state.seen_row[column], key=order.index) for column in (0, 1)]
-        return replace(after, seen_row=(newest[0], newest[1])), broken
+        after = explorer._with(state, number, ENDED)
+        return changed(after, seen_row=(newest[0], newest[1])), broken
 
     # plans
 
@@ -181,13 +190,14 @@ class AsyncExplorer(Explorer):
         state.foreign_keys_asked.add("default")
         state.marked.add(("default", self._mark_prefix, self._runs[0]))
         engine.async_flush = state
-        plan = self._plan(number)
+        begun = replies[0][1] if replies and replies[0][0] == "begun" else None
+        plan = self._plan_from(number, begun)
         try:
             effect = next(plan)
-            for reply in replies:
+            for reply in replies if begun is None else replies[1:]:
                 if reply == ("slept", "late"):
                     engine.now += 1_000_000
-                effect = fed(plan, effect, reply)
+                effect = fed(plan, reply)
         except StopIteration as stop:
             return "return", stop.value
         except (FluxaError, LostPartitionError) as error:
@@ -195,69 +205,68 @@ class AsyncExplorer(Explorer):
         explorer._abandon(plan)
         return "effect", effect
 
-    def _plan(self, number: int) -> Plan[Any]:
+    def _plan_from(self, number: int, begun: tuple[int, int] | None) -> Plan[Any]:
+        """``begun``: where a consumer is that has begun: offset and applied."""
         engine, kind = self._engines[number], self._kinds[number]
         unit_of_work = UnitOfWork(engine)
         if kind == "consume":
-            return self._consume_plan(number, unit_of_work)
-        if not self._is_writer(number):
+            return consume_plan(unit_of_work, self._values, begun, at_group=self._weak.begun_at_group)
+        if kind.startswith("read"):
             return read_plan(unit_of_work, engine.binding(None), many=kind == "read many")
         identity_map = unit_of_work._identity_map_of(ThingProvider())
-        thing = identity_map.entity_from_row((ID, b"", b""), identity_map.writes_seen)
-        for column in self._columns[number + 1]:
-            thing._assign(column + 1, f"{number + 1}")
-        unit_of_work._held = dict(unit_of_work._pending)
-        return flush_async_plan(unit_of_work, True) if kind.startswith("flush async") else flush_plan(unit_of_work)
+        for id in (ID, ID + 1) if kind == "write two" else (ID,):
+            thing = identity_map.entity_from_row((id, b"", b""), identity_map.writes_seen)
+            for column in self._columns[number + 1]:
+                thing._assign(column + 1, f"{number + 1}")
+            unit_of_work._held = dict(unit_of_work._pending)
+        if kind.startswith("flush async"):
+            return flush_async_plan(unit_of_work, not kind.endswith("later"))
+        return flush_plan(unit_of_work)
 
-    def _consume_plan(self, number: int, unit_of_work: UnitOfWork) -> Plan[None]:
-        engine: Any = self._engines[number]
-        binding = engine.binding(None)
-        destination = Destination(binding.schema, RenderedTable(binding.schema, binding.dialect), "thing")
-        place = TopicPartition(engine.async_flush.topic, TOPIC_ID, 0)
-        applier = Applier(engine, unit_of_work, place)
-        rows = yield from FetchRows("default", ALL_APPLIED, place.args[:2])
-        account = Account(int(rows[0][1]))
-        for _ in range(self._records):
-            writer = yield from TakeRecord(account.applied)
-            arrival = self._arrival(account.applied, writer, destination)
-            yield from applier.apply_plan("default", account, [arrival], account.applied + 1)
-
-    @property
-    def _records(self) -> int:
-        """How many there can be."""
-        return sum(kind.startswith("flush async") for kind in self._kinds)
-
-    def _arrival(self, offset: int, writer: int, destination: Destination) -> Arrival:
-        values = {("name", "note")[column]: str(writer) for column in self._columns[writer]}
-        record = AsyncRecord(
-            database="db",
-            pool="default",
-            table="thing",
-            token=FixedTokens(writer).take(),
-            at=0,
-            changes=[RowChange("u", ID, values)],
-            keys={"default": [self._key]},
-            meta={},
-        )
-        source = KafkaRecord("log", key=b"thing", value=b"", partition=0, offset=offset)
-        return Arrival(
-            source=source, offset=offset, pool="default", record=record, destination=destination, lane=b"thing"
-        )
+    def _values(self, writer: int) -> dict[str, str]:
+        return {("name", "note")[column]: str(writer) for column in self._columns[writer]}
 
     # the world
 
     def _steps(self, state: explorer.State) -> Iterator[tuple[str, explorer.State, list[str]]]:
+        """Who may wake does so at once: nobody else notices, and it need not look at once.
+
+        Where no step is left but to give up waiting, something is stuck.
+        """
         assert isinstance(state, AsyncState)
-        yield from super()._steps(state)
+        waiting = [number for number, process in enumerate(state.processes) if self._waits(number, process)]
+        for number in waiting:
+            if state.processes[number].slept != world_of(state):
+                yield from self._process_steps(state, number, state.processes[number])
+                return
+        goes_on = False
+        for label, after, broken in super()._steps(state):
+            goes_on = goes_on or not label.endswith(" too long")
+            yield label, after, broken
         if state.run < self._losses:
-            yield "Redis loses its memory", replace(state, content=None, run=state.run + 1, marked=False), []
+            after = changed(state, content=None, run=state.run + 1, marked=False)
+            yield "Redis loses its memory", after, []
+        if state.rewinds < self._rewinds and self._is_last_applied(state):
+            yield "MySQL loses its last transaction", _rewound(state), []
+        if waiting and not goes_on and not self._faults:
+            yield "all wait", state, ["stuck"]
+
+    def _waits(self, number: int, process: Process) -> bool:
+        return process.status == "running" and isinstance(self._position(number, process.replies)[1], Sleep)
+
+    @staticmethod
+    def _is_last_applied(state: AsyncState) -> bool:
+        """Whether MySQL's last transaction is a consumer's, and nobody is in one."""
+        if state.locked_by is not None or state.applied_locked_by is not None or not state.applied:
+            return False
+        return state.log[state.applied - 1] == state.committed[-1]
 
     def _expiries(self, state: explorer.State) -> Iterator[tuple[str, bytes | None]]:
         content = state.content
         if content is None or content[:1] != b"P":
             yield from super()._expiries(state)
             return
-        items = items_of(content)
+        items = items_in(content)
         for number, process in enumerate(state.processes):
             token = FixedTokens(number + 1).take()
             mine = [item for item in items if item.token == token and item.kind != "e"]
@@ -267,146 +276,63 @@ class AsyncExplorer(Explorer):
     def _process_steps(
         self, state: explorer.State, number: int, process: Process
     ) -> Iterator[tuple[str, explorer.State, list[str]]]:
+        assert isinstance(state, AsyncState)
+        effect = self._position(number, process.replies)[1]
+        if process.slept is None and not self._is_consumer(number) and is_look(effect):
+            process = process._replace(slept=world_of(state))
         for label, after, broken in super()._process_steps(state, number, process):
             assert isinstance(after, AsyncState)
-            crashed = after.processes[number].status == "crashed"
-            if crashed and not self._faults:
-                continue
-            ended = after.processes[number].status not in ("ready", "running")
-            if ended and after.applied_locked_by == number:
-                after = replace(after, applied_locked_by=None)
-            yield label, after, broken
-
-    def _performed(
-        self, state: explorer.State, number: int, effect: Effect[Any]
-    ) -> Iterator[tuple[str, Reply, explorer.State]]:
-        assert isinstance(state, AsyncState)
-        for suffix, reply, after in self._all_performed(state, number, effect):
-            if self._faults or not suffix.startswith(", "):
-                yield suffix, reply, after
-
-    def _all_performed(
-        self, state: AsyncState, number: int, effect: Effect[Any]
-    ) -> Iterator[tuple[str, Reply, AsyncState]]:
-        if isinstance(effect, RedisRoundTrip):
-            yield from self._on_redis_run(state, number, effect)
-        elif isinstance(effect, FetchRows):
-            yield from self._fetched(state, number, effect)
-        elif isinstance(effect, Begin):
-            yield "", ("value", None), state
-        elif isinstance(effect, Rollback):
-            yield "", ("value", None), unlocked(state, number)
-        elif isinstance(effect, Execute):
-            if state.locked_by is None:
-                done = self._committed(state, number, number + 1)
-                yield "", ("done", 1), done
-                yield ", done and lost", ("raise", "unknown"), done
-            yield ", refused", ("raise", "refused"), state
-        elif isinstance(effect, ExecuteBatch):
-            if state.locked_by is None:
-                yield "", ("results", len(effect.statements)), replace(state, locked_by=number)
-            if self._kinds[number] != "consume":
-                yield ", refused", ("raise", "refused"), state
-        elif isinstance(effect, Commit):
-            done = unlocked(self._commit(state, number), number)
-            yield "", ("value", None), done
-            yield ", refused", ("raise", "refused"), unlocked(state, number)
-            yield ", done and lost", ("raise", "unknown"), done
-        elif isinstance(effect, Sleep):
-            if state.processes[number].slept != world_of(state):
-                yield "", ("slept", "for a while"), state
-            yield " too long", ("slept", "late"), state
-        else:
-            yield from self._on_log(state, number, effect)
-
-    def _on_log(self, state: AsyncState, number: int, effect: Effect[Any]) -> Iterator[tuple[str, Reply, AsyncState]]:
-        if isinstance(effect, PublishRecords):
-            stored = replace(state, log=(*state.log, number + 1))
-            yield "", ("value", ((0, len(state.log)),)), stored
-            yield ", refused", ("raise", "no broker"), state
-            yield ", stored and lost", ("raise", "unknown publish"), stored
-        elif isinstance(effect, HighWatermarks):
-            yield "", ("watermarks", len(state.log)), state
-        else:
-            assert isinstance(effect, TakeRecord)
-            if effect.offset < len(state.log):
-                yield "", ("record", (effect.offset, state.log[effect.offset])), state
-
-    def _fetched(self, state: AsyncState, number: int, effect: FetchRows) -> Iterator[tuple[str, Reply, AsyncState]]:
-        row = tuple(str(each).encode() for each in (ID, *self._row(state.committed)))
-        if effect.sql == ALL_APPLIED:
-            yield "", ("rows", ((0, state.applied, ""),)), state
-        elif effect.sql == APPLIED:
-            yield "", ("rows", ((state.applied,),)), state
-        elif "FOR UPDATE" in effect.sql:
-            if self._weak.applied_unlocked:
-                yield "", ("rows", ((self._taken(state, number)[0], ""),)), state
-            elif state.applied_locked_by is None:
-                yield "", ("rows", ((state.applied, ""),)), replace(state, applied_locked_by=number)
-        elif APPLIED in effect.sql:
-            applied = 0 if self._weak.applied_unread else state.applied
-            yield "", ("rows", ((*row, applied),)), state
-        else:
-            yield "", ("rows", (row,)), state
+            if after.processes[number].status == "crashed":
+                if not state.faults:
+                    continue
+                processes = tuple(ENDED if each.status == "crashed" else each for each in after.processes)
+                after = changed(after, processes=processes, faults=state.faults - 1)
+            if isinstance(effect, Sleep) and after.processes[number].slept is not None:
+                # it looks again
+                after = self._looking(after, number)
+            yield label, self._relevant(after), broken
 
     @staticmethod
-    def _taken(state: AsyncState, number: int) -> tuple[int, int]:
-        """Offset and writer of the record that a consumer has in hand."""
-        taken: tuple[int, int] = [value for kind, value in state.processes[number].replies if kind == "record"][-1]
-        return taken
+    def _looking(state: AsyncState, number: int) -> AsyncState:
+        """With a process that has woken: it waits for what differs from now on."""
+        woken = state.processes[number]._replace(slept=world_of(state))
+        return changed(state, processes=(*state.processes[:number], woken, *state.processes[number + 1 :]))
 
-    def _commit(self, state: AsyncState, number: int) -> AsyncState:
-        if self._kinds[number] != "consume":
-            return self._committed(state, number, number + 1)
-        offset, writer = self._taken(state, number)
-        flaw = "once" if writer in state.committed else state.flaw
-        return replace(state, committed=(*state.committed, writer), applied=offset + 1, flaw=flaw)
+    def _relevant(self, state: AsyncState) -> AsyncState:
+        """Without what only those would ask for who have yet to begin."""
+        if not (state.returned or state.seen_row != (0, 0)):
+            return state
+        kinds = [self._kinds[number] for number, each in enumerate(state.processes) if each.status == "ready"]
+        readers = any(kind.startswith("read") for kind in kinds)
+        writers = any(kind.startswith("write") for kind in kinds)
+        returned = state.returned if readers or writers else frozenset[int]()
+        seen = state.seen_row if readers else (0, 0)
+        if (returned, seen) == (state.returned, state.seen_row):
+            return state
+        return changed(state, returned=returned, seen_row=seen)
 
-    def _committed(self, state: AsyncState, number: int, writer: int) -> AsyncState:
-        """A synchronous write is there; what had returned before it began must be there already."""
-        returned = state.processes[number].floors[0] if state.processes[number].status == "running" else state.returned
-        ahead: Any = returned
-        flaw = "overtaken" if any(each not in state.committed for each in ahead) else state.flaw
-        return replace(state, committed=(*state.committed, writer), flaw=flaw)
 
-    def _on_redis_run(
-        self, state: AsyncState, number: int, effect: RedisRoundTrip
-    ) -> Iterator[tuple[str, Reply, AsyncState]]:
-        server, key = self._runs[state.run], str(effect.commands[0][1])
-        if key.startswith(self._mark_prefix):
-            mine = key == f"{self._mark_prefix}{short_identity(server)}"
-            if effect.commands[0][0] == "GET":
-                is_marked = (state.marked and mine) or self._weak.always_marked
-                yield "", ("redis", ((b"1" if is_marked else None,), server)), state
-            else:
-                yield "", ("redis", ((b"OK",), server)), replace(state, marked=state.marked or mine)
-            return
-        commands = tuple(
-            tuple(self._on_this_run(word, server) for word in command)
-            for each in effect.commands
-            for command in self._sent(number, each)
-        )
-        values, content = self._asked(state.content, commands)
-        told = tuple(self._told(value, server) for value in values[-len(effect.commands) :])
-        after = replace(state, content=content)
-        yield "", ("redis", (told, server)), after
-        yield ", lost before", ("raise", "lost"), state
-        yield ", lost after", ("raise", "lost"), after
+def _is_there(error: object) -> bool:
+    """Whether a synchronous write was told that its rows are there, although not all went well."""
+    return isinstance(error, PostCommitError)
 
-    def _sent(self, number: int, command: RedisCommand) -> list[RedisCommand]:
-        return [command] if self._weak.mutate is None else self._weak.mutate(number, command)
 
-    def _on_this_run(self, word: Any, server: bytes) -> Any:
-        """The real server has one identity; what another run's was is nobody's."""
-        if word in self._runs:
-            return self._server if word == server else ELSEWHERE
-        return word
+def _rewound(state: AsyncState) -> AsyncState:
+    writer = state.committed[-1]
+    return changed(
+        state,
+        committed=state.committed[:-1],
+        applied=state.applied - 1,
+        rewinds=state.rewinds + 1,
+        rewound=state.rewound | {writer},
+    )
 
-    def _told(self, value: Any, server: bytes) -> Any:
-        if isinstance(value, tuple):
-            return tuple(self._told(each, server) for each in value)
-        return server if value == self._server else value
 
-    def _ask(self, content: bytes | None, commands: tuple[RedisCommand, ...]) -> tuple[tuple[Any, ...], bytes | None]:
-        values, after = super()._ask(content, commands)
-        return tuple(map(canonical_items, values)), canonical_items(after)
+def read_plan(unit_of_work: UnitOfWork, binding: Any, *, many: bool) -> Plan[tuple[int, int]]:
+    engine, target = unit_of_work._engine, unit_of_work._target(binding.mysql_pool)
+    row: Any
+    if many:
+        row = (yield from read_rows_plan(engine, target, binding, [ID]))[ID]
+    else:
+        row = yield from read_row_plan(engine, target, binding, ID)
+    return pair_of(row)

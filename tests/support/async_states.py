@@ -3,51 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 from fluxaorm.errors import AsyncFlushUnknownError, KafkaUnavailableError
-from fluxaorm.plans.cache.many_rows import read_rows_plan
-from fluxaorm.plans.cache.one_row import read_row_plan
 from fluxaorm.plans.cache.pending_items import PendingItem, items_of
-from fluxaorm.plans.effects import (
-    Effect,
-    ExecResult,
-    Plan,
-    RedisCommand,
-    RedisReplies,
-)
-from fluxaorm.plans.state.unit_of_work import UnitOfWork
+from fluxaorm.plans.effects import Effect, ExecResult, Plan, RedisCommand, RedisReplies
 from tests.support import explorer
-from tests.support.explorer import ID, NEVER, Reply
+from tests.support.explorer import NEVER, Reply
 
 TOPIC_ID: Final = "topic"
 ELSEWHERE: Final = b"f" * 40 + b" " + b"f" * 40
 """Who no server is."""
 
 
-class TakeRecord(Effect[int]):
-    """The writer whose record lies at this offset; waits until there is one."""
-
-    __slots__ = ("offset",)
-
-    def __init__(self, offset: int) -> None:
-        self.offset = offset
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class AsyncState(explorer.State):
-    """Also the log, how far it is applied and who has that locked, and which run of Redis it is."""
+    """Also the log, how far it is applied and who has that locked, where the group is, and which run of Redis it is."""
 
     log: tuple[int, ...] = ()
     applied: int = 0
     applied_locked_by: int | None = None
+    group: int = 0
+    """The group's offset."""
     run: int = 0
     marked: bool = True
+    rewinds: int = 0
+    """How often MySQL has lost its last transaction."""
+    faults: float = 0
+    """How many more there may be."""
     seen_row: tuple[int, int] = (0, 0)
     """The newest writer of each column that a reader was given."""
     returned: frozenset[int] = frozenset()
     """Writers that were told of success."""
+    rewound: frozenset[int] = frozenset()
+    """Writers whose transaction MySQL has lost: reads may go back behind them, until they are applied once more."""
     flaw: str = ""
 
     @property
@@ -68,12 +59,21 @@ class Weakness:
     """Consumers do not look whether they are still who applies."""
     always_marked: bool = False
     """Nobody waits for a server that lost its memory."""
+    begun_at_group: bool = False
+    """Consumers begin where the group is, whatever is applied."""
+    waits_locked: bool = False
+    """Writers keep the row locked while they wait."""
 
 
 def canonical_items(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(map(canonical_items, value))
-    return pending_content(items_of(value)) if isinstance(value, bytes) and value[:1] == b"P" else value
+    return pending_content(items_in(value)) if isinstance(value, bytes) and value[:1] == b"P" else value
+
+
+@cache
+def items_in(content: bytes | None) -> tuple[PendingItem, ...]:
+    return tuple(items_of(content or b""))
 
 
 def pair_of(row: Sequence[Any]) -> tuple[int, int]:
@@ -82,16 +82,19 @@ def pair_of(row: Sequence[Any]) -> tuple[int, int]:
 
 def world_of(state: AsyncState) -> Any:
     """What somebody who waits may wait for."""
-    items = [item for item in items_of(state.content or b"") if item.kind != "w"]
-    return tuple(items), len(state.log), state.applied, state.run, state.marked
+    items = tuple(item for item in items_in(state.content) if item.kind != "w")
+    return items, state.applied, state.run, state.marked
 
 
-def unlocked(state: AsyncState, number: int) -> AsyncState:
-    return replace(
-        state,
-        locked_by=None if state.locked_by == number else state.locked_by,
-        applied_locked_by=None if state.applied_locked_by == number else state.applied_locked_by,
-    )
+def shortened(replies: tuple[Reply, ...]) -> tuple[Reply, ...]:
+    """Without a look that was followed by a sleep and another look of the same form: it has left nothing behind."""
+    sleeps = [at for at, reply in enumerate(replies) if reply[0] == "slept"]
+    if len(sleeps) < 2:
+        return replies
+    former, last = replies[sleeps[-2] + 1 : sleeps[-1]], replies[sleeps[-1] + 1 :]
+    if [kind for kind, _ in former] != [kind for kind, _ in last]:
+        return replies
+    return replies[: sleeps[-2] + 1] + last
 
 
 def pending_content(items: Sequence[PendingItem]) -> bytes | None:
@@ -105,17 +108,7 @@ def pending_content(items: Sequence[PendingItem]) -> bytes | None:
     return b"".join(parts)
 
 
-def read_plan(unit_of_work: UnitOfWork, binding: Any, *, many: bool) -> Plan[tuple[int, int]]:
-    engine, target = unit_of_work._engine, unit_of_work._target(binding.mysql_pool)
-    row: Any
-    if many:
-        row = (yield from read_rows_plan(engine, target, binding, [ID]))[ID]
-    else:
-        row = yield from read_row_plan(engine, target, binding, ID)
-    return pair_of(row)
-
-
-def fed(plan: Plan[Any], effect: Effect[Any], reply: Reply) -> Effect[Any]:
+def fed(plan: Plan[Any], reply: Reply) -> Effect[Any]:
     kind, value = reply
     if reply == ("raise", "no broker"):
         return plan.throw(KafkaUnavailableError("no broker", pool="events"))
@@ -134,6 +127,8 @@ def fed(plan: Plan[Any], effect: Effect[Any], reply: Reply) -> Effect[Any]:
         return plan.send(value[1])
     if kind == "slept":
         return plan.send(None)
+    if kind == "no record":
+        return plan.send(0)
     return explorer._fed(plan, reply, b"")
 
 

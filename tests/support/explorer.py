@@ -6,6 +6,9 @@ writer is in flight. The database is a model of three lines: one row, what was c
 
 A state is small and hashable. A plan is brought back to where it was by feeding it the replies it had; what a command
 does to a key's content is asked of the server once for each pair of them, and remembered, like the plans' steps.
+
+Steps that nobody else can notice, or be kept from by waiting for them, are not steps of their own: they are taken
+together with the one before, since no order of theirs among the others' steps could show anything more.
 """
 
 from __future__ import annotations
@@ -14,8 +17,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from dataclasses import dataclass, field, fields
+from functools import cache
+from operator import attrgetter
+from typing import Any, Final, NamedTuple, TypeVar
 
 from fluxaorm.errors import CommitUnknownError, FluxaError, MySQLError, PostCommitError, RedisConnectionError
 from fluxaorm.plans.cache.many_rows import read_rows_plan
@@ -57,8 +62,7 @@ class FixedTokens:
         return f"{self.source}{0:08x}"
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(NamedTuple):
     """Where one reader or writer is."""
 
     replies: tuple[Reply, ...] = ()
@@ -69,10 +73,17 @@ class Process:
     slept: Any = None
     """What a process that waits has seen of the world."""
 
+    def told(self, reply: Reply) -> Process:
+        """It after one more reply."""
+        return self._replace(replies=(*self.replies, reply))
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True, unsafe_hash=True)
 class State:
-    """Everything: processes, the key's content, versions in the order they were committed, who holds the row."""
+    """Everything: processes, the key's content, versions in the order they were committed, who holds the row.
+
+    Never changed once it is made; it is not frozen, which would make it slow to make.
+    """
 
     processes: tuple[Process, ...]
     content: bytes | None = None
@@ -80,6 +91,22 @@ class State:
     locked_by: int | None = None
     seen: int = 0
     """Position of the newest version that a reader was given."""
+
+
+S = TypeVar("S", bound=State)
+
+
+@cache
+def _fields_of(kind: type[State]) -> tuple[tuple[str, ...], Callable[[State], tuple[Any, ...]]]:
+    names = tuple(each.name for each in fields(kind))
+    return names, attrgetter(*names)
+
+
+def changed(state: S, **changes: Any) -> S:
+    """Another state with these fields changed: what ``dataclasses.replace`` does, several times as fast."""
+    kind: Any = type(state)
+    names, values = _fields_of(kind)
+    return type(state)(**(dict(zip(names, values(state), strict=True)) | changes))
 
 
 @dataclass(slots=True)
@@ -148,11 +175,12 @@ class Explorer:
             state = waiting.popleft()
             for name, after, broken in self._steps(state):
                 found.steps += 1
-                if after not in parents:
-                    parents[after] = (state, name)
+                step = (state, name)
+                if parents.setdefault(after, step) is step:
                     found.states += 1
                     waiting.append(after)
-                for each in {*broken, *self._stale(after)}:
+                    broken = [*broken, *self._stale(after)]
+                for each in broken:
                     found.broken.setdefault(each, [*_path(parents, state), name])
             if until is not None and until in found.broken:
                 break
@@ -178,7 +206,7 @@ class Explorer:
             if process.status in ("ready", "running"):
                 yield from self._process_steps(state, number, process)
         for name, content in self._expiries(state):
-            yield name, replace(state, content=content), []
+            yield name, changed(state, content=content), []
 
     def _expiries(self, state: State) -> Iterator[tuple[str, bytes | None]]:
         """A lease may end at any time; intents only when their writer no longer works, for it would renew them."""
@@ -194,20 +222,47 @@ class Explorer:
 
     def _process_steps(self, state: State, number: int, process: Process) -> Iterator[tuple[str, State, list[str]]]:
         if process.status == "ready":
-            process = replace(process, status="running", floors=self._floors(state))
+            process = process._replace(status="running", floors=self._floors(state, number))
+        state, _, process = self._over_quiet(state, number, process)
+        if process is not state.processes[number]:
+            state = _with(state, number, process)
         what, effect = self._position(number, process.replies)
         assert what == "effect"
         label = f"{number} ({self._kinds[number]}): {_name(effect)}"
-        for suffix, reply, changed in self._performed(state, number, effect):
-            moved = replace(process, replies=(*process.replies, reply))
-            after, broken = self._settled(changed, number, moved)
+        for suffix, reply, after in self._performed(state, number, effect):
+            after, broken = self._moved(after, number, process.told(reply))
             yield label + suffix, after, broken
         if self._is_writer(number):
-            locked = None if state.locked_by == number else state.locked_by
-            crashed = _with(state, number, Process(status="crashed"))
-            yield f"{number} crashes", replace(crashed, locked_by=locked), []
+            yield f"{number} crashes", _with(self._unlocked(state, number), number, Process(status="crashed")), []
 
-    def _floors(self, state: State) -> tuple[int, int]:
+    def _moved(self, state: State, number: int, process: Process) -> tuple[State, list[str]]:
+        """The state with a process moved on, as far as others can notice."""
+        return self._settled(*self._over_quiet(state, number, process))
+
+    def _over_quiet(self, state: State, number: int, process: Process) -> tuple[State, int, Process]:
+        """Before the next effect of a process that is a step of its own, or at its end."""
+        while True:
+            what, effect = self._position(number, process.replies)
+            quiet = self._quiet(state, number, process, effect) if what == "effect" else None
+            if quiet is None:
+                return state, number, process
+            state, process = quiet
+
+    def _quiet(self, state: State, number: int, process: Process, effect: Effect[Any]) -> tuple[State, Process] | None:
+        """State and process after an effect that is no step of its own: it can always be had, and in one way.
+
+        Who lets a lock go only makes others' steps possible: those that come first without it may as well come after.
+        """
+        if isinstance(effect, Begin):
+            return state, process.told(("value", None))
+        if isinstance(effect, Rollback):
+            return self._unlocked(state, number), process.told(("value", None))
+        return None
+
+    def _unlocked(self, state: State, number: int) -> State:
+        return changed(state, locked_by=None) if state.locked_by == number else state
+
+    def _floors(self, state: State, number: int) -> Any:
         returned = [
             position
             for position, writer in enumerate(state.committed)
@@ -226,7 +281,7 @@ class Explorer:
         assert what == "return", f"a reader failed: {value!r}"
         position = state.committed.index(value)
         broken = [name for name, floor in zip(("P1", "P2"), process.floors, strict=True) if position < floor]
-        state = replace(state, seen=max(state.seen, position))
+        state = changed(state, seen=max(state.seen, position))
         return _with(state, number, Process(status="returned")), broken
 
     # plans
@@ -272,34 +327,29 @@ class Explorer:
             yield from self._on_redis(state, effect)
         elif isinstance(effect, FetchRows):
             yield "", ("rows", state.committed[-1]), state
-        elif isinstance(effect, Begin):
-            yield "", ("value", None), state
-        elif isinstance(effect, Rollback):
-            unlocked = None if state.locked_by == number else state.locked_by
-            yield "", ("value", None), replace(state, locked_by=unlocked)
         elif isinstance(effect, Execute):
             yield from self._lone(state, number)
         elif isinstance(effect, ExecuteBatch):
             if state.locked_by is None:
-                yield "", ("done", 2), replace(state, locked_by=number)
+                yield "", ("done", 2), changed(state, locked_by=number)
             yield ", refused", ("raise", "refused"), state
         else:
             assert isinstance(effect, Commit)
-            done = replace(state, committed=(*state.committed, number + 1), locked_by=None)
+            done = changed(state, committed=(*state.committed, number + 1), locked_by=None)
             yield "", ("value", None), done
-            yield ", refused", ("raise", "refused"), replace(state, locked_by=None)
+            yield ", refused", ("raise", "refused"), changed(state, locked_by=None)
             yield ", done and lost", ("raise", "unknown"), done
 
     def _lone(self, state: State, number: int) -> Iterator[tuple[str, Reply, State]]:
         if state.locked_by is None:
-            done = replace(state, committed=(*state.committed, number + 1))
+            done = changed(state, committed=(*state.committed, number + 1))
             yield "", ("done", 1), done
             yield ", done and lost", ("raise", "unknown"), done
         yield ", refused", ("raise", "refused"), state
 
     def _on_redis(self, state: State, effect: RedisRoundTrip) -> Iterator[tuple[str, Reply, State]]:
         values, content = self._asked(state.content, tuple(effect.commands))
-        after = replace(state, content=content)
+        after = changed(state, content=content)
         yield "", ("redis", values), after
         yield ", lost before", ("raise", "lost"), state
         yield ", lost after", ("raise", "lost"), after
@@ -391,7 +441,7 @@ def _intents(tokens: Sequence[str]) -> bytes | None:
 
 def _with(state: State, number: int, process: Process) -> State:
     processes = (*state.processes[:number], process, *state.processes[number + 1 :])
-    return replace(state, processes=processes)
+    return changed(state, processes=processes)
 
 
 def _name(effect: Effect[Any]) -> str:

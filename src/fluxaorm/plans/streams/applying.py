@@ -13,7 +13,14 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from fluxaorm.dialects.async_offsets import ADVANCE, ALL_APPLIED, failed_offsets, failed_text, locked_offset_sql
+from fluxaorm.dialects.async_offsets import (
+    ADVANCE,
+    ALL_APPLIED,
+    APPLIED,
+    failed_offsets,
+    failed_text,
+    locked_offset_sql,
+)
 from fluxaorm.errors import MySQLError
 from fluxaorm.plans.commits.after_commit import call_handlers_plan, leave_to_background
 from fluxaorm.plans.commits.commits import commit_plan
@@ -25,6 +32,7 @@ from fluxaorm.plans.effects import (
     FetchRows,
     Plan,
     Rollback,
+    Row,
     Session,
     Statement,
 )
@@ -162,6 +170,10 @@ class Applier:
         intents = RecordIntents(self._engine, self.place.partition, ())
         yield from self._transaction_plan(pool, account, upto, account.failed, _nothing_plan, intents)
 
+    def check_plan(self, pool: str, account: Account) -> Plan[None]:
+        """LostPartitionError unless a pool's account is as it is expected to be. MySQLError."""
+        self._compare(pool, account, (yield from FetchRows(pool, APPLIED, self.place.args)))
+
     def _transaction_plan(
         self,
         pool: str,
@@ -192,9 +204,12 @@ class Applier:
     def _lock_plan(self, session: Session, account: Account) -> Plan[None]:
         dialect: Any = self._engine.mysql_pools[session.pool].dialect
         rows = yield from FetchRows(session, locked_offset_sql(dialect), self.place.args)
+        self._compare(session.pool, account, rows)
+
+    def _compare(self, pool: str, account: Account, rows: Sequence[Row]) -> None:
         if not rows or int(rows[0][0]) != account.applied:
             found = rows[0][0] if rows else "nothing"
-            raise LostPartitionError(f"{self.place}: expected {account.applied}, MySQL pool {session.pool} has {found}")
+            raise LostPartitionError(f"{self.place}: expected {account.applied}, MySQL pool {pool} has {found}")
 
     def _finish_plan(self, intents: RecordIntents, arrivals: Sequence[Arrival], rows: Rows) -> Plan[None]:
         intents.evict_local()

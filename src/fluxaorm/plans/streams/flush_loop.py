@@ -28,7 +28,7 @@ from fluxaorm.plans.streams.flush_effects import (
     ResumePartitions,
     StartPartitions,
 )
-from fluxaorm.plans.streams.partition_work import AppliedCounts, Aside, NamesMissingError, PartitionWork
+from fluxaorm.plans.streams.partition_work import AppliedCounts, Aside, NamesMissingError, PartitionWork, first_offset
 
 if TYPE_CHECKING:
     from fluxaorm.entity.schema import EntitySchema
@@ -225,8 +225,7 @@ class FlushLoop:
     def _begin_plan(self, place: TopicPartition, committed: int | None) -> Plan[None]:
         assert self._destinations is not None
         accounts = yield from accounts_plan(self._engine, self._destinations.pools, place)
-        applied = min(account.applied for account in accounts.values())
-        start = applied if committed is None else min(applied, committed)
+        start = first_offset(accounts.values(), committed)
         if committed is None:
             # who dies before the first commit leaves caches and handlers behind: the next one begins here, too
             yield from CommitPositions(self.member, {place.partition: start}, wait=True)

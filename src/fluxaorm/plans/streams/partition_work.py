@@ -6,7 +6,7 @@ put aside as a dead letter; what passes is tried again by the caller, and nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
@@ -22,7 +22,17 @@ if TYPE_CHECKING:
     from fluxaorm.dialects.port import Dialect
 
 IDLE_SECONDS: Final = 60.0
-"""How long a MySQL pool without records of its own may stay behind."""
+"""How long a MySQL pool without records of its own may stay behind, and goes unasked."""
+
+
+def first_offset(accounts: Iterable[Account], committed: int | None) -> int:
+    """Where a partition is begun: at the smallest of the group's offset and all that is applied.
+
+    What lies before the group's offset and is not applied was undone by a database that lost it; what is applied and
+    lies behind may not have been told to the caches.
+    """
+    applied = [account.applied for account in accounts]
+    return min(applied if committed is None else [*applied, committed])
 
 
 class NamesMissingError(Exception):
@@ -73,7 +83,7 @@ class PartitionWork:
         """Tries in a row that something passing has ended."""
         self._counts = counts
         self._done_to = start
-        self._advanced_at = aside.monotonic()
+        self._advanced_at = self._checked_at = aside.monotonic()
         self._met: dict[int, float] = {}
         """Offset -> when a record with unknown names was first met."""
 
@@ -99,6 +109,7 @@ class PartitionWork:
                 yield from self._odd_plan(self.waiting[0])
             self.attempts = 0
         yield from self._advance_plan()
+        yield from self._check_plan()
 
     # together
 
@@ -208,6 +219,18 @@ class PartitionWork:
         for pool, account in self.accounts.items():
             if account.applied < self._done_to:
                 yield from self.applier.advance_plan(pool, account, self._done_to)
+
+    def _check_plan(self) -> Plan[None]:
+        """Each minute, see whether the databases still say what is expected of them.
+
+        One that has lost its last transaction would have nobody who noticed before the next record.
+        """
+        now = self._aside.monotonic()
+        if now - self._checked_at < IDLE_SECONDS:
+            return
+        self._checked_at = now
+        for pool, account in self.accounts.items():
+            yield from self.applier.check_plan(pool, account)
 
 
 def _is_plain(arrival: Arrival) -> bool:

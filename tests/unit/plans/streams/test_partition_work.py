@@ -11,10 +11,17 @@ import pytest
 from fluxaorm.dialects import dialect_for
 from fluxaorm.errors import KafkaUnavailableError, MySQLError
 from fluxaorm.plans.effects import Plan
-from fluxaorm.plans.streams.applying import Account, StatementFailedError, TopicPartition
+from fluxaorm.plans.streams.applying import Account, LostPartitionError, StatementFailedError, TopicPartition
 from fluxaorm.plans.streams.arrivals import Arrival
 from fluxaorm.plans.streams.effects import ProduceRecords
-from fluxaorm.plans.streams.partition_work import IDLE_SECONDS, AppliedCounts, Aside, NamesMissingError, PartitionWork
+from fluxaorm.plans.streams.partition_work import (
+    IDLE_SECONDS,
+    AppliedCounts,
+    Aside,
+    NamesMissingError,
+    PartitionWork,
+    first_offset,
+)
 from fluxaorm.plans.streams.records import KafkaRecord
 
 MARIADB = dialect_for("10.11.6-MariaDB")
@@ -27,6 +34,8 @@ class Applied:
         self.place = TopicPartition("topic", "id", 0)
         self.calls: list[tuple[Any, ...]] = []
         self.failing: Callable[[Sequence[int]], Exception | None] = lambda offsets: None
+        self.undone = ""
+        """The MySQL pool that has lost what it had."""
 
     def apply_plan(self, pool: str, account: Account, arrivals: Sequence[Arrival], upto: int) -> Plan[None]:
         offsets = [arrival.offset for arrival in arrivals]
@@ -52,6 +61,11 @@ class Applied:
     def advance_plan(self, pool: str, account: Account, upto: int) -> Plan[None]:
         self.calls.append(("advance", pool, upto))
         account.applied = upto
+        yield from ()
+
+    def check_plan(self, pool: str, account: Account) -> Plan[None]:
+        if pool == self.undone:
+            raise LostPartitionError(f"{account.applied} is no more")
         yield from ()
 
 
@@ -137,6 +151,25 @@ def test_a_pool_without_records_follows_each_minute() -> None:
     scene.run()
 
     assert [("apply", "a", [0], 1), ("apply", "a", [1], 2), ("advance", "b", 2)] == scene.applier.calls
+
+
+def test_a_database_that_lost_what_it_had_is_noticed_within_a_minute() -> None:
+    """Else what it lost would wait for the next record, which may never come."""
+    scene = Scene()
+    scene.read(0)
+    scene.run()
+    scene.applier.undone = "a"
+    scene.run()
+    scene.now = IDLE_SECONDS
+
+    with pytest.raises(LostPartitionError):
+        scene.run()
+
+
+@pytest.mark.parametrize(("committed", "start"), [(None, 2), (1, 1), (4, 2)])
+def test_a_partition_is_begun_at_the_smallest_offset(committed: int | None, start: int) -> None:
+    """What the group has passed may have been lost by a database since; what it has not, the caches may not know."""
+    assert start == first_offset([Account(3), Account(2)], committed)
 
 
 def test_what_was_applied_before_is_not_executed() -> None:

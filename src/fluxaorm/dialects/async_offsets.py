@@ -30,9 +30,12 @@ ADVANCE: Final = f"UPDATE `{ASYNC_OFFSETS_TABLE}` SET `applied` = ?, `failed` = 
 
 
 def locked_offset_sql(dialect: Dialect) -> str:
-    """(applied, failed), kept from others until the transaction ends. Args: (topic, topic id, partition)."""
+    """(applied, failed), kept from others until the transaction ends. Args: (topic, topic id, partition).
+
+    Where the server can, it does not wait for a consumer that has stopped with the row locked: other partitions go on.
+    """
     sql = f"SELECT `applied`, `failed` FROM `{ASYNC_OFFSETS_TABLE}` WHERE {_ONE}"
-    return f"{sql} {dialect.for_update_clause()}".rstrip()
+    return f"{sql} {dialect.for_update_clause(nowait=dialect.capabilities.nowait)}".rstrip()
 
 
 def failed_text(offsets: Iterable[int]) -> str:

@@ -308,6 +308,32 @@ def test_a_dead_letter_stays_one_while_the_group_has_not_heard_of_it(
     assert 1 == len(flushes.dead_letters())
 
 
+def test_a_partition_that_is_locked_holds_up_no_other(open_flushes: OpenFlushes) -> None:
+    """A consumer that stopped in a transaction keeps its lock: who takes over goes on with what is free."""
+    flushes = open_flushes(partitions=2)
+    consumer = flushes.consumer()
+    for partition in (0, 1):
+        flushes.publish(flushes.record(insert(partition + 1, f"n{partition}")), partition=partition)
+    flushes.work(consumer, 1)
+    flushes.work(consumer, 1, partition=1)
+    [topic] = flushes.database.execute("SELECT topic, topic_id FROM _fluxa_async_offsets WHERE partition_no = 0")
+    of_one = "topic = %s AND topic_id = %s AND partition_no = %s"
+    locked = f"SELECT applied FROM _fluxa_async_offsets WHERE {of_one} FOR UPDATE"
+
+    with flushes.database.server.connect(flushes.database.name) as stopped, stopped.cursor() as cursor:
+        stopped.begin()
+        cursor.execute(locked, (*topic, 0))
+        flushes.publish(flushes.record(update(1, number=7)))
+        flushes.publish(flushes.record(update(2, number=8)), partition=1)
+        flushes.work(consumer, 2, partition=1)
+        waiting = flushes.rows()
+        stopped.rollback()
+    flushes.work(consumer, 2)
+
+    assert [(1, "n0", 0, 0), (2, "n1", 8, 0)] == waiting
+    assert [(1, "n0", 7, 0), (2, "n1", 8, 0)] == flushes.rows()
+
+
 def test_a_topic_that_is_made_anew_begins_at_its_beginning(open_flushes: OpenFlushes) -> None:
     """Its offsets begin at 0 again, and are not those that were applied before."""
     flushes = open_flushes()

@@ -1,4 +1,4 @@
-"""Asynchronous flushes while one of three brokers dies: what returned is applied, once, and what was refused is not."""
+"""Asynchronous flushes while brokers die, one and then all: what returned is applied, once; what was refused is not."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fluxaorm import AsyncFlushUnknownError, KafkaUnavailableError, PostCommitEr
 from fluxaorm.engine import Engine
 from fluxaorm.plans.streams.async_record import decode
 from tests.support.flush_records import NOTES, TABLE, CounterEntity, NoteEntity
-from tests.support.insides import rename_async_flush
+from tests.support.insides import pending, rename_async_flush
 from tests.support.kafka_brokers import OwnKafka, StartKafka
 from tests.support.measured import Measured
 from tests.support.redis_servers import RedisServer
@@ -31,6 +31,8 @@ ENOUGH = 60
 """Flushes of each kind, one record or two, that return before the broker dies, and after it."""
 NOT_REPLICATED = 0.5
 """Seconds that a leader is alone: in this time whoever does not wait for the replicas would return."""
+DOUBTS, REFUSALS, RETURNS = 3, 6, 10
+"""Flushes that at least end so while brokers are away, and that return when they are back."""
 TABLES = (TABLE, NOTES)
 
 
@@ -38,6 +40,7 @@ class Load:
     """Threads and tasks that each flush new rows, one after another, until they are told to end.
 
     Of even numbers a counter and a note, which are two records; of odd ones a counter. A row's id is the number.
+    What was refused threads flush again, since the changes are still there; tasks give it up.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -48,6 +51,8 @@ class Load:
         self._ending = threading.Event()
         self.ends: list[tuple[int, str]] = []
         """The number of each flush that has ended, and how."""
+        self.flushed_again = 0
+        """How many had been refused before."""
         self.errors: list[BaseException] = []
 
     def ended(self, how: str) -> set[int]:
@@ -77,11 +82,17 @@ class Load:
     def _flush_again(self) -> None:
         while not self._ending.is_set():
             number = next(self._numbers)
-            with self._engine.new_context() as ctx, self._noting(ctx, number):
-                self._counters.new_with_id(ctx, number, name=f"n{number}", number=number)
-                if number % 2 == 0:
-                    self._notes.new_with_id(ctx, number, text=f"n{number}")
-                ctx.flush_async(True)
+            with self._engine.new_context() as ctx:
+                with self._noting(ctx, number):
+                    self._counters.new_with_id(ctx, number, name=f"n{number}", number=number)
+                    if number % 2 == 0:
+                        self._notes.new_with_id(ctx, number, text=f"n{number}")
+                    ctx.flush_async(True)
+                while pending(ctx) and not self._ending.is_set():
+                    self.flushed_again += 1
+                    with self._noting(ctx, number):
+                        ctx.flush_async(True)
+                self._give_up(ctx, number)
 
     async def _tasks(self) -> None:
         await asyncio.gather(*(self._flush_again_async() for _ in range(TASKS)))
@@ -95,25 +106,33 @@ class Load:
                     if number % 2 == 0:
                         await self._notes.new_with_id(ctx, number, text=f"n{number}")
                     await ctx.flush_async(True)
+                self._give_up(ctx, number)
+
+    def _give_up(self, ctx: Any, number: int) -> None:
+        """What is refused until now; each flush has rows of its own."""
+        if pending(ctx):
+            self.ends.append((number, "refused"))
+            ctx.clear_flush()
 
     @contextmanager
     def _noting(self, ctx: Any, number: int) -> Iterator[None]:
         try:
             yield
         except KafkaUnavailableError:
-            self.ends.append((number, "refused"))
+            if len(pending(ctx)) != 2 - number % 2:
+                self.errors.append(AssertionError(f"{number} was refused, and not all of its changes are kept"))
         except AsyncFlushUnknownError:
             self.ends.append((number, "unknown"))
+            ctx.clear_flush()
         except PostCommitError:
             # the caches could not be told, the records stand
             self.ends.append((number, "returned"))
         except BaseException as error:  # noqa: BLE001 - the test tells it
             self.errors.append(error)
             self._ending.set()
+            ctx.clear_flush()
         else:
             self.ends.append((number, "returned"))
-        # each flush has rows of its own
-        ctx.clear_flush()
 
 
 @contextmanager
@@ -135,16 +154,28 @@ def opened(own: OwnKafka, database: Database, valkey: RedisServer) -> Iterator[t
         yield engine, topic, failed
 
 
-def applied(engine: Engine, database: Database) -> dict[str, list[int]]:
-    """Table -> ids, once a consumer has done all that is published."""
+def applied(engine: Engine, database: Database, end: int) -> dict[str, list[int]]:
+    """Table -> ids, once a consumer has done all that is published, up to the topic's end."""
     with engine.async_flush_consumer() as consumer:
 
         def is_done() -> bool:
-            done = consumer.consume(block_seconds=0.5)
-            return not done and not done.waiting and bool(consumer.lag) and not any(consumer.lag.values())
+            _ = consumer.consume(block_seconds=0.5)
+            return [(end,)] == database.execute("SELECT applied FROM _fluxa_async_offsets")
 
         wait_until(is_done, "everything to be applied")
     return {table: [id for (id,) in database.execute(f"SELECT id FROM {table} ORDER BY id")] for table in TABLES}
+
+
+def end_of(own: OwnKafka, topic: str) -> int:
+    """The topic's end, behind transactions that are open as well."""
+    from confluent_kafka import Consumer, TopicPartition
+
+    settings = {"bootstrap.servers": own.bootstrap, "group.id": "end", "isolation.level": "read_uncommitted"}
+    consumer = Consumer({**settings, "log_level": "0"})
+    try:
+        return consumer.get_watermark_offsets(TopicPartition(topic, 0), 30)[1]
+    finally:
+        consumer.close()
 
 
 def published(own: OwnKafka, topic: str) -> dict[str, Counter[int]]:
@@ -168,11 +199,34 @@ def kill_with_what_only_it_has(own: OwnKafka, number: int) -> None:
         broker.resume()
 
 
-def test_an_asynchronous_flush_that_returned_survives_the_death_of_a_broker(
-    private_kafka: StartKafka, mariadb_database: Database, valkey: RedisServer, measured: Measured
+def lose_all(own: OwnKafka, topic: str, load: Load) -> None:
+    """First a leader is left alone, which acknowledges nothing; when it dies as well, nobody is there to ask."""
+    leader = wait_until(lambda: own.leader(topic) + 1, "a leader") - 1
+    for number, broker in enumerate(own.brokers):
+        if number != leader:
+            broker.kill()
+    wait_until(lambda: load.errors or len(load.ended("unknown")) >= DOUBTS, "flushes of which nobody knows")
+    own.cluster.kill()
+
+    def are_refused() -> bool:
+        refused = load.ended("refused")
+        of_two = sum(number % 2 == 0 for number in refused)
+        return min(of_two, len(refused) - of_two) >= REFUSALS
+
+    wait_until(lambda: load.errors or (load.flushed_again and are_refused()), "flushes that are refused")
+
+
+def test_an_asynchronous_flush_that_returned_survives_the_death_of_brokers(
+    private_kafka: StartKafka,
+    mariadb_database: Database,
+    valkey: RedisServer,
+    measured: Measured,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Whoever was told "stored" has told a customer so; whoever was told "not stored" does it again."""
-    own = private_kafka(3)
+    # how long nobody knows what becomes of a record, and of a transaction that lost its producer
+    monkeypatch.setattr("fluxaorm.pools.kafka.transactions.TRANSACTION_SECONDS", 2.0)
+    own = private_kafka(3, "transaction.abort.timed.out.transaction.cleanup.interval.ms=500")
     with opened(own, mariadb_database, valkey) as (engine, topic, failed):
         wait_until(lambda: own.in_sync(topic) == {0, 1, 2}, "all replicas")
         load = Load(engine)
@@ -187,10 +241,22 @@ def test_an_asynchronous_flush_that_returned_survives_the_death_of_a_broker(
                 ),
                 "flushes after the death",
             )
-        found, rows = published(own, topic), applied(engine, mariadb_database)
+            lose_all(own, topic, load)
+            own.cluster.start()
+            before = load.returned()
+            wait_until(
+                lambda: (
+                    load.errors or all(now >= then + RETURNS for now, then in zip(load.returned(), before, strict=True))
+                ),
+                "flushes after all brokers were away",
+            )
+        rows = applied(engine, mariadb_database, end_of(own, topic))
+        found = published(own, topic)
         put_aside = own.values(failed)
 
-    measured("flushes while a broker dies", str(dict(Counter(how for _, how in load.ends))))
+    measured(
+        "flushes while a broker dies", f"{dict(Counter(how for _, how in load.ends))}, {load.flushed_again} tried again"
+    )
     returned, refused, unknown = (load.ended(how) for how in ("returned", "refused", "unknown"))
     assert [] == load.errors
     assert {1} == {*found[TABLE].values(), *found[NOTES].values()}

@@ -135,12 +135,17 @@ class AsyncFlushOptions(Options, frozen=True, kw_only=True):
     """What keeps its order: all writes of a table, or those of each row."""
     signing_key: str = ""
     """With one, records are signed (HMAC-SHA256), may hold SQL, and consumers take none that is not signed."""
-    accepted_keys: Sequence[Annotated[str, Meta(min_length=1)]] = ()
+    accepted_keys: Sequence[str] = ()
     """Other keys whose signatures consumers take: the one before, while keys are changed."""
     pending_timeout: Seconds = 5.0
     """Seconds that a write waits for asynchronous flushes of the same rows to be applied."""
     unknown_grace: Seconds = 600.0
     """Seconds that a consumer waits for a table or column that it does not know, before the record is put aside."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if "" in self.accepted_keys:
+            raise ConfigError("AsyncFlushOptions.accepted_keys: one is empty, and with that anybody could sign")
 
 
 class DebeziumOptions(Options, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.pretty import pretty_repr
 
 from fluxaorm.config import Config, ConfigAsyncFlush, ConfigKafka, ConfigMySQL, ConfigRedis, ConfigRedisSentinel
+from fluxaorm.errors import ConfigError
 from fluxaorm.options import (
     AsyncFlushOptions,
     ClickhouseTable,
@@ -140,3 +141,9 @@ def test_options_win_over_the_parameters_of_an_address() -> None:
 def test_an_address_is_shown_without_what_may_be_a_password(text: str, shown: str) -> None:
     """Also when it is malformed: a missing host turns a password into what looks like a port."""
     assert shown == masked_address(text)
+
+
+def test_an_empty_text_is_no_key_to_accept() -> None:
+    """A variable that is not set would let everybody sign, where only some may."""
+    with pytest.raises(ConfigError, match=r"AsyncFlushOptions\.accepted_keys: one is empty"):
+        AsyncFlushOptions(signing_key="hunter2", accepted_keys=["the one before", ""])

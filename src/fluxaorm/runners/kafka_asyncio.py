@@ -116,10 +116,8 @@ class AsyncKafka:
         """Begun in time it goes on to its end, which is near, although the task is cancelled."""
         if self._limit is not None:
             _ = self._limit.check()
-        publisher = self._pool(effect.pool).publisher
-        replies = publisher.replies.get()
-        reply = publisher.publish(effect.records, replies.add)
-        if await replies.wait(reply):
+        reply, cancelled = await self._pool(effect.pool).publisher.publish_in_loop(effect.records)
+        if cancelled:
             shield.cancelled = True
         return reply.result()
 

@@ -8,6 +8,7 @@ acknowledged nobody knows.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from confluent_kafka import KafkaException
@@ -17,7 +18,7 @@ from fluxaorm.pools.base.per_loop import PerLoop
 from fluxaorm.pools.kafka.errors import kafka_error, raised_error
 from fluxaorm.pools.kafka.gathering import Gathering
 from fluxaorm.pools.kafka.producer import PoolProducer
-from fluxaorm.pools.kafka.replies import LoopReplies, Reply
+from fluxaorm.pools.kafka.replies import LoopPublishes, Reply
 from fluxaorm.pools.kafka.settings import Settings
 from fluxaorm.pools.kafka.transactions import REFUSED, Transactions
 
@@ -39,7 +40,7 @@ class _Single(Reply):
         record: KafkaRecord,
         producer: PoolProducer,
         deliver: Callable[[_Single, Any], None],
-        tell: Callable[[Reply], object] | None,
+        tell: Callable[[Reply], object] | None = None,
     ) -> None:
         """``deliver``: hears of a failure."""
         super().__init__(tell)
@@ -67,21 +68,33 @@ class Publisher:
         self._room_seconds = room_seconds
         self._producer = open_producer()
         self._reached = False
-        self.replies = PerLoop(LoopReplies)
-        """What brings replies to the tasks of the running loop."""
+        self._in_loops = PerLoop(LoopPublishes)
         self._transactions = Transactions(pool, transaction_settings)
         self._asking = Gathering(f"fluxaorm-kafka-{pool}-publish", self._take_after_asking)
 
-    def publish(self, records: Sequence[KafkaRecord], tell: Callable[[Reply], object] | None = None) -> Reply:
-        """Where the records are; fails as ``PublishRecords`` says. Does not block. ``tell``: as of ``Reply``."""
+    def publish(self, records: Sequence[KafkaRecord]) -> Reply:
+        """Where the records are; fails as ``PublishRecords`` says. Does not block."""
         if len(records) != 1:
-            return self._transactions.publish(records, tell)
-        producer = self._producer
-        single = _Single(records[0], producer, self._failed, tell)
+            return self._transactions.publish(records)
+        single = _Single(records[0], self._producer, self._failed)
+        self._send(single)
+        return single
+
+    async def publish_in_loop(self, records: Sequence[KafkaRecord]) -> tuple[Reply, bool]:
+        """The same when it has ended; and whether the task was cancelled meanwhile, which takes nothing back."""
+        publishes = self._in_loops.get()
+        if len(records) != 1:
+            reply = self._transactions.publish(records, publishes.tell)
+        else:
+            reply = single = _Single(records[0], self._producer, self._failed, publishes.tell)
+            publishes.send_soon(single, partial(self._send, single))
+        return reply, await publishes.wait(reply)
+
+    def _send(self, single: _Single) -> None:
+        producer = single.producer = self._producer
         ready = self._reached and producer.unreachable is None
         if not (ready and self._taken(single)) and not self._asking.add(single):
             single.set_exception(KafkaUnavailableError("the engine is closed", pool=self._pool))
-        return single
 
     def _taken(self, single: _Single) -> bool:
         try:

@@ -1,4 +1,8 @@
-"""What becomes of a publish, told once in whatever thread, and who waits for it: a thread, or tasks of a loop."""
+"""What becomes of a publish, told once in whatever thread, and who waits for it: a thread, or tasks of a loop.
+
+What the tasks of a loop publish in one round of it leaves together, so that the broker gets few requests rather than
+one for each, and what it acknowledges together wakes the loop once.
+"""
 
 from __future__ import annotations
 
@@ -56,16 +60,31 @@ class Reply:
         return self._places
 
 
-class LoopReplies:
-    """Replies on their way to the tasks of one loop, which is woken once for all that have come together."""
+class LoopPublishes:
+    """Publishes of the tasks of one loop."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._leaving: list[tuple[Reply, Callable[[], object]]] = []
         self._come: deque[Reply] = deque()
         self._woken = False
 
-    def add(self, reply: Reply) -> None:
-        """From any thread. Nobody waits in a loop that is closed."""
+    def send_soon(self, reply: Reply, send: Callable[[], object]) -> None:
+        """Call ``send`` when the other tasks that can go on now have done so."""
+        self._leaving.append((reply, send))
+        if len(self._leaving) == 1:
+            _ = self._loop.call_soon(self._send)
+
+    def _send(self) -> None:
+        leaving, self._leaving = self._leaving, []
+        for reply, send in leaving:
+            try:
+                _ = send()
+            except BaseException as error:  # noqa: BLE001 - whoever waits for it hears of it, and the others are sent
+                reply.set_exception(error)
+
+    def tell(self, reply: Reply) -> None:
+        """It has ended; from any thread. Nobody waits in a loop that is closed."""
         self._come.append(reply)
         if not self._woken:
             self._woken = True

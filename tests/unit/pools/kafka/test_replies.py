@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import fluxaorm as fx
-from fluxaorm.pools.kafka.replies import LoopReplies, Reply
+from fluxaorm.pools.kafka.replies import LoopPublishes, Reply
 
 
 def end(reply: Reply, offset: int) -> None:
@@ -44,9 +44,9 @@ def test_a_cancelled_task_hears_of_the_end_all_the_same() -> None:
     """The record is on its way: what became of it is to be known, and others of the loop must not miss theirs."""
 
     async def publish_two() -> list[Any]:
-        replies = LoopReplies()
-        first, second = Reply(replies.add), Reply(replies.add)
-        waiting = [asyncio.ensure_future(replies.wait(each)) for each in (first, second)]
+        publishes = LoopPublishes()
+        first, second = Reply(publishes.tell), Reply(publishes.tell)
+        waiting = [asyncio.ensure_future(publishes.wait(each)) for each in (first, second)]
         await asyncio.sleep(0)
         waiting[0].cancel()
         await asyncio.sleep(0)
@@ -61,10 +61,10 @@ def test_what_has_ended_before_is_not_waited_for() -> None:
     """A report may be faster than the task."""
 
     async def publish() -> Any:
-        replies = LoopReplies()
-        reply = Reply(replies.add)
+        publishes = LoopPublishes()
+        reply = Reply(publishes.tell)
         end(reply, 7)
-        assert not await replies.wait(reply)
+        assert not await publishes.wait(reply)
         return reply.result()
 
     assert [(0, 7)] == asyncio.run(publish())
@@ -74,10 +74,41 @@ def test_a_reply_for_a_closed_loop_disturbs_nobody() -> None:
     """It comes in the thread that hears of the others' records too."""
 
     async def begin() -> Reply:
-        return Reply(LoopReplies().add)
+        return Reply(LoopPublishes().tell)
 
     reply = asyncio.run(begin())
 
     end(reply, 3)
 
     assert [(0, 3)] == reply.result()
+
+
+def test_what_tasks_publish_at_once_leaves_together_and_one_that_cannot_leave_harms_no_other() -> None:
+    """A request for each would cost brokers and process more than the records; each task hears of its own."""
+    sent: list[list[int]] = []
+
+    async def publish(publishes: LoopPublishes, number: int, this_round: list[int]) -> Any:
+        reply = Reply(publishes.tell)
+
+        def send() -> None:
+            sent.append([*this_round])
+            if number == 1:
+                raise fx.KafkaError("no record")
+            reply.set_result([(0, number)])
+
+        this_round.append(number)
+        publishes.send_soon(reply, send)
+        await publishes.wait(reply)
+        return reply.result()
+
+    async def publish_three() -> list[Any]:
+        publishes, this_round = LoopPublishes(), list[int]()
+        return await asyncio.gather(
+            *(publish(publishes, number, this_round) for number in range(3)), return_exceptions=True
+        )
+
+    first, second, third = asyncio.run(publish_three())
+
+    assert ([(0, 0)], [(0, 2)]) == (first, third)
+    assert isinstance(second, fx.KafkaError)
+    assert [[0, 1, 2]] * 3 == sent

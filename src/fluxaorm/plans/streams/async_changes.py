@@ -111,6 +111,9 @@ class TouchedKeys:
 
     def of(self, write: EntityWrite) -> Sequence[_Key]:
         """Its keys."""
+        if write.binding.redis_pool is None and write.binding.local is None:
+            # nobody keeps any of it
+            return ()
         self.found = []
         add_write(self, write)
         return self.found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from typing import Any
 
@@ -139,6 +140,38 @@ def test_threads_share_a_process_supply_without_repeats(cached_shop: Shop) -> No
         thread.join()
 
     assert 1_600 == len(set(taken)) == len(taken)
+
+
+@pytest.mark.parametrize("with_redis", [True, False], ids=["redis", "no redis"])
+def test_contexts_that_begin_at_once_use_up_one_block(
+    make_shop: Any, valkey: RedisServer, with_redis: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that starts under load would otherwise leave gaps of ten thousands of ids, at each start."""
+    # a machine that is busy must not make any of them impatient
+    monkeypatch.setattr("fluxaorm.plans.ids.new_ids.SHARED_PAUSES", 30_000)
+    shop: Shop = make_shop(valkey.host_port, valkey.namespace) if with_redis else make_shop()
+    contexts = [shop.context() for _ in range(20)]
+    taken: list[int] = []
+
+    def begin(ctx: Any) -> None:
+        taken.append(shop.counters.new(ctx).id)
+
+    async def begin_all() -> None:
+        taken.extend([each.id for each in await asyncio.gather(*map(shop.counters.new, contexts))])
+
+    if shop.shell.name == "asyncio":
+        shop.do(begin_all())
+    else:
+        threads = [threading.Thread(target=begin, args=(ctx,)) for ctx in contexts]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    for ctx in contexts:
+        ctx.clear_flush()
+
+    assert 20 == len(set(taken))
+    assert [("10000",)] == shop.sql("SELECT reserved FROM _fluxa_ids WHERE entity = 'CounterEntity'")
 
 
 def test_blocks_of_one_id_give_strict_order_across_processes(make_shop: Any, valkey: RedisServer) -> None:

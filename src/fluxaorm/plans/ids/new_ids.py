@@ -11,7 +11,7 @@ only when it was reserved.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from fluxaorm.errors import (
@@ -21,13 +21,17 @@ from fluxaorm.errors import (
     RedisError,
 )
 from fluxaorm.plans.cache.functions import INSTALL_IDS, ODD_BLOCK, TAKE_IDS, function_call, redis_plan
-from fluxaorm.plans.effects import ExecResult, Execute, FetchRows, Plan, RedisRoundTrip
+from fluxaorm.plans.effects import ExecResult, Execute, FetchRows, Plan, RedisRoundTrip, Sleep
 from fluxaorm.plans.retries import retried_plan
 from fluxaorm.plans.state.bound_entity import BoundEntity
 from fluxaorm.plans.state.tracked import TrackedEntity
 from fluxaorm.plans.state.unit_of_work import UnitOfWork
 
 LARGEST_BLOCK: Final = 10_000
+SHARED_PAUSE: Final = 0.002
+"""Seconds between two looks whether the block that somebody else reserves is there."""
+SHARED_PAUSES: Final = 125
+"""After so many of them one reserves a block of one's own: numbers are cheap, and whoever was first may hang."""
 
 logger = logging.getLogger("fluxaorm.ids")
 
@@ -40,8 +44,11 @@ def take_id_plan(unit_of_work: UnitOfWork, binding: BoundEntity) -> Plan[int]:
     monotonic = unit_of_work._engine.monotonic
     id = binding.ids.take(monotonic())
     while id is None:
-        batch = min(binding.ids.batch_size(monotonic()), block_size(binding))
-        yield from _refill_plan(unit_of_work, binding, batch, whole=False)
+        batch = min(binding.ids.begin_batch(monotonic()), block_size(binding))
+        try:
+            yield from _refill_plan(unit_of_work, binding, batch, whole=False)
+        finally:
+            binding.ids.end_batch()
         id = binding.ids.take(monotonic())
     return id
 
@@ -65,24 +72,64 @@ def take_ids_plan(unit_of_work: UnitOfWork, binding: BoundEntity, count: int) ->
 
 
 def _refill_plan(unit_of_work: UnitOfWork, binding: BoundEntity, count: int, *, whole: bool) -> Plan[None]:
-    """Put at least one more id in the process's hand; ``whole``: all that are asked for."""
+    """Put at least one more id in the process's hand, ``whole``: all that are asked for.
+
+    Or none, when somebody else in this process has reserved a block meanwhile: then there is something to take.
+    """
     block = block_size(binding)
     pool = binding.id_redis_pool
-    if pool is None or count >= block:
-        yield from _reserve_for_process_plan(binding, max(count, block))
+    if count >= block:
+        yield from _reserve_for_process_plan(binding, count)
+        return
+    if pool is None:
+        yield from _shared_plan(unit_of_work, binding, binding.ids.blocks, lambda: _fill_plan(binding, block))
         return
     try:
-        yield from _refill_from_redis_plan(binding, pool, count, whole=whole)
+        yield from _refill_from_redis_plan(unit_of_work, binding, pool, count, whole=whole)
     except RedisError as error:
         unit_of_work._engine.cache_outage(pool, error)
         yield from _reserve_for_process_plan(binding, count)
+
+
+def _fill_plan(binding: BoundEntity, size: int) -> Plan[None]:
+    # somebody may have done it just before this one's turn
+    if binding.ids.is_empty:
+        yield from _reserve_for_process_plan(binding, size)
+
+
+def _shared_plan(
+    unit_of_work: UnitOfWork, binding: BoundEntity, blocks: int, reserve: Callable[[], Plan[None]]
+) -> Plan[None]:
+    """Reserve a block, unless somebody in this process is about it: then wait until that is over.
+
+    So many who make their first entity at once use up one block, not one each. ``blocks``: how many there were when
+    none was left.
+    """
+    ids = binding.ids
+    if ids.begin_block(blocks):
+        try:
+            yield from reserve()
+        finally:
+            ids.end_block()
+        return
+    # a transaction may hold the connection, or the lock, that the other one needs
+    pauses = 0 if unit_of_work._open_transaction is not None else SHARED_PAUSES
+    for _ in range(pauses):
+        if ids.blocks != blocks:
+            return
+        yield from Sleep(SHARED_PAUSE)
+    if ids.blocks == blocks:
+        yield from reserve()
 
 
 def _reserve_for_process_plan(binding: BoundEntity, size: int) -> Plan[None]:
     binding.ids.add_all((yield from _reserve_plan(binding, size)))
 
 
-def _refill_from_redis_plan(binding: BoundEntity, pool: str, count: int, *, whole: bool) -> Plan[None]:
+def _refill_from_redis_plan(
+    unit_of_work: UnitOfWork, binding: BoundEntity, pool: str, count: int, *, whole: bool
+) -> Plan[None]:
+    blocks = binding.ids.blocks
     replies = yield from redis_plan(pool, (function_call(TAKE_IDS, binding.id_key, count),))
     reply = replies.accepted()[0]
     taken = 0
@@ -93,7 +140,8 @@ def _refill_from_redis_plan(binding: BoundEntity, pool: str, count: int, *, whol
         else:
             yield from drop_block_plan(binding)
     if not taken or (whole and taken < count):
-        yield from _install_block_plan(binding, pool, count - taken)
+        left = count - taken
+        yield from _shared_plan(unit_of_work, binding, blocks, lambda: _install_block_plan(binding, pool, left))
 
 
 def _is_sound_plan(binding: BoundEntity, reply: Any, count: int) -> Plan[bool]:

@@ -20,7 +20,7 @@ QUICK_SECONDS: Final = 1.0
 class IdSupply:
     """Ranges of ids nobody else has; shared by the threads and tasks of a process."""
 
-    __slots__ = ("_asked", "_lock", "_ranges", "_size", "_taken", "known_block")
+    __slots__ = ("_asked", "_asking", "_lock", "_ranges", "_reserving", "_size", "_taken", "blocks", "known_block")
 
     def __init__(self) -> None:
         self.reset()
@@ -31,9 +31,36 @@ class IdSupply:
         self._ranges: deque[tuple[int, int]] = deque()
         self.known_block: tuple[int, int] | None = None
         """Ends of the block in Redis of which it is known that it was reserved."""
+        self._asking = 0
+        """How many ask for a batch at this moment."""
+        self._reserving = False
+        self.blocks = 0
+        """How often somebody in this process has reserved a block, or could not."""
         self._size = 0
         """Of the last batch."""
         self._asked = self._taken = float("-inf")
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether none is in hand."""
+        return not self._ranges
+
+    def begin_block(self, blocks: int) -> bool:
+        """Whether it is the caller who reserves a block, and calls ``end_block`` then.
+
+        False: somebody else does, or has since there were ``blocks`` of them.
+        """
+        with self._lock:
+            if self._reserving or self.blocks != blocks:
+                return False
+            self._reserving = True
+            return True
+
+    def end_block(self) -> None:
+        """The block is there, or could not be had."""
+        with self._lock:
+            self._reserving = False
+            self.blocks += 1
 
     def take(self, now: float) -> int | None:
         """The next id, or None when none is in hand, at monotonic time ``now``."""
@@ -98,6 +125,22 @@ class IdSupply:
                         for run in reversed(rest):
                             self._ranges.insert(at, run)
                         break
+
+    def begin_batch(self, now: float) -> int:
+        """As ``batch_size``, of which each call is followed by ``end_batch``.
+
+        Those who ask while somebody does ask for as many: that they are several says nothing of how long one lasts.
+        """
+        with self._lock:
+            is_first, size = not self._asking, self._size
+            self._asking += 1
+        return self.batch_size(now) if is_first or not size else size
+
+    def end_batch(self) -> None:
+        """It is there, or could not be had."""
+        with self._lock:
+            # in a forked child the asking of the parent's threads ends here
+            self._asking = max(0, self._asking - 1)
 
     def batch_size(self, now: float) -> int:
         """How many ids to ask for at monotonic time ``now``."""

@@ -105,6 +105,87 @@ def test_a_block_that_redis_refuses_is_kept_by_the_process() -> None:
     assert 10_004 == world.identity_map.binding.ids.take(0.0)
 
 
+def test_who_comes_while_a_block_is_reserved_waits_for_it() -> None:
+    """Many contexts that make their first entity at once would use up a block each."""
+    world = World()
+    binding = world.identity_map.binding
+    first = take_id_plan(world.unit_of_work, binding)
+    next(first)
+    reserving = first.send(replies(None))
+
+    second = take_id_plan(world.unit_of_work, binding)
+    next(second)
+    waiting = [second.send(replies(None)), second.send(None)]
+    first.send(done(1, insert_id=20_000))
+    first.send([])
+    with pytest.raises(StopIteration) as id:
+        first.send(replies(1))
+    again = second.send(None)
+    with pytest.raises(StopIteration) as other:
+        second.send(replies([b"10001", 1, 1, 10_000]))
+
+    assert [Execute, Sleep, Sleep, RedisRoundTrip] == [type(each) for each in (reserving, *waiting, again)]
+    assert (10_001, 10_002) == (id.value.value, other.value.value)
+
+
+def test_who_has_looked_before_a_block_was_there_looks_again() -> None:
+    """The answer was on its way while somebody else reserved one."""
+    world = World()
+    binding = world.identity_map.binding
+    late = take_id_plan(world.unit_of_work, binding)
+    next(late)
+    script = [(RedisRoundTrip, replies(None)), (Execute, done(1, insert_id=20_000)), (FetchRows, [])]
+    run(take_id_plan(world.unit_of_work, binding), *script, (RedisRoundTrip, replies(1)))
+
+    again = late.send(replies(None))
+
+    assert isinstance(again, RedisRoundTrip)
+    assert TAKE_IDS == words(again)[1]
+    late.close()
+
+
+@pytest.mark.parametrize("pool", ["default", None])
+def test_whoever_reserves_and_fails_leaves_it_to_the_next(pool: str | None) -> None:
+    """An error, or a cancelled task, must not keep all others from their ids."""
+    world = World()
+    binding = world.identity_map.binding
+    binding.id_redis_pool = binding.id_redis_pool if pool else None
+    first = take_id_plan(world.unit_of_work, binding)
+    effect = next(first)
+    if pool:
+        effect = first.send(replies(None))
+
+    with pytest.raises(KeyboardInterrupt):
+        first.throw(KeyboardInterrupt())
+    script: list[Any] = [(Execute, done(1, insert_id=20_000)), (FetchRows, [])]
+    if pool:
+        script = [(RedisRoundTrip, replies(None)), *script, (RedisRoundTrip, replies(1))]
+    id, _ = run(take_id_plan(world.unit_of_work, binding), *script)
+
+    assert isinstance(effect, Execute)
+    assert 10_001 == id
+
+
+def test_nobody_waits_long_for_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever was first may hang, and numbers are cheap."""
+    monkeypatch.setattr("fluxaorm.plans.ids.new_ids.SHARED_PAUSES", 2)
+    world = World()
+    binding = world.identity_map.binding
+    binding.id_redis_pool = None
+    first = take_id_plan(world.unit_of_work, binding)
+    next(first)
+
+    id, _ = run(
+        take_id_plan(world.unit_of_work, binding),
+        (Sleep, None),
+        (Sleep, None),
+        (Execute, done(1, insert_id=20_000)),
+        (FetchRows, []),
+    )
+
+    assert 10_001 == id
+
+
 def test_redis_down_takes_ids_from_the_database() -> None:
     """Inserts go on; the outage is counted."""
     world = World()

@@ -133,6 +133,16 @@ def kafka_coordinator(host: str, port: int, name: str, kind: int, timeout: float
     return answer.number(">i")
 
 
+def kafka_producer_id(host: str, port: int, timeout: float = 5.0) -> int:
+    """An id of the broker's for an idempotent producer; WireError while it has none to give."""
+    # InitProducerId, version 0: without a transactional id
+    answer = _KafkaAnswer(host, port, 22, 0, struct.pack(">hi", -1, 1_000), timeout)
+    answer.number(">i")
+    if error := answer.number(">h"):
+        raise WireError(f"no producer id: {error}")
+    return answer.number(">q")
+
+
 class _KafkaAnswer:
     """One request on a connection of its own, and its answer to read from."""
 

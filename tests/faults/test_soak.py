@@ -27,7 +27,7 @@ from tests.support.server_threads import threads_of
 from tests.support.sql_servers import Database
 from tests.support.waiting import wait_until
 
-SECONDS: Final = float(os.environ.get("FLUXA_SOAK_SECONDS", "60")) / 2
+SECONDS: Final = float(os.environ.get("FLUXA_SOAK_SECONDS", "40")) / 2
 THREADS: Final = 8
 TASKS: Final = 256
 CONNECTIONS: Final = 16

@@ -34,14 +34,14 @@ def _property(examples: int) -> settings:
     )
 
 
-@_property(100)
+@_property(60)
 @given(versions=releases(), data=st.data())
 def test_any_definition_turns_into_any_other(raw_store: RawStore, versions: Releases, data: st.DataObject) -> None:
     """Asking again gives nothing, or every deployment would alter for ever; rows go only where they are in the way."""
     _deploy(raw_store, versions, data, reorder=False)
 
 
-@_property(100)
+@_property(60)
 @given(versions=releases(), data=st.data())
 def test_any_definition_turns_into_any_other_in_its_order(
     raw_store: RawStore, versions: Releases, data: st.DataObject

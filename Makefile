@@ -134,7 +134,7 @@ SOAK := FLUXA_SOAK_SECONDS=$(SOAK_SECONDS) FLUXA_ASYNC_FLUSH_RECORDS=$(SOAK_RECO
 SOAK_TESTS ?= tests/faults/test_soak.py tests/faults/test_async_flush.py tests/faults/test_async_exploration.py
 
 .PHONY: soak
-soak: $(VENV)/.dev ## an hour at full speed (SOAK_SECONDS=3600), and consumers of 100,000 async flushes killed at each step
+soak: $(VENV)/.dev ## an hour at full speed (SOAK_SECONDS=3600), consumers of 100,000 async flushes killed at each step, and the larger explorations
 	@$(SOAK) $(PY) -m devstack run -- $(PY) -m pytest -q -o faulthandler_timeout=0 $(SOAK_TESTS)
 
 .PHONY: bench

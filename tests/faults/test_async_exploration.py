@@ -17,7 +17,7 @@ from fluxaorm.plans.effects import RedisCommand
 from fluxaorm.pools.redis.pool import RedisServerPool
 from tests.support.async_explorer import AsyncExplorer
 from tests.support.async_states import Weakness
-from tests.support.explorer import Send
+from tests.support.explorer_states import Send
 from tests.support.measured import Measured
 from tests.support.redis_servers import RedisServer
 
@@ -43,7 +43,7 @@ LARGE: dict[str, Mix] = {
     "reader-writer-one-fault": (("read", "flush async", "write", "consume"), {"faults": 1}),
     "lost-memory-faults": (("read", "flush async", "consume"), {"losses": 1, "faults": 2}),
     "two-consumers-faults": (("read", "flush async", "consume", "consume"), {"faults": 2}),
-    "rewound-reader": (("read", "flush async", "consume", "consume"), {"rewinds": 1, "losses": 1}),
+    "rewound-reader": (("read", "flush async", "consume", "consume"), {"rewinds": 1}),
     "rewound-flushes": (("flush async", "flush async note", "consume", "consume"), {"rewinds": 1}),
     "later-transaction": (("read", "flush async later", "write two", "consume"), {}),
 }

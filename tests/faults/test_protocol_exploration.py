@@ -14,7 +14,8 @@ from fluxaorm.options import RedisOptions
 from fluxaorm.plans.cache.functions import FILL, INTEND, RELEASE, library_source
 from fluxaorm.plans.effects import RedisCommand
 from fluxaorm.pools.redis.pool import RedisServerPool
-from tests.support.explorer import Explorer, Send
+from tests.support.explorer import Explorer
+from tests.support.explorer_states import Send
 from tests.support.measured import Measured
 from tests.support.redis_servers import RedisServer
 

@@ -16,7 +16,7 @@ from fluxaorm.plans.streams.partition_work import IDLE_SECONDS, AppliedCounts, A
 from fluxaorm.plans.streams.records import KafkaRecord
 from fluxaorm.plans.streams.rendering import RenderedTable
 from tests.support.async_states import TOPIC_ID
-from tests.support.explorer import ID, FixedTokens
+from tests.support.explorer_states import ID, FixedTokens
 
 
 class AskGroup(Effect[int]):

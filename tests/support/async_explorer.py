@@ -24,7 +24,6 @@ from fluxaorm.plans.streams.applying import LostPartitionError
 from fluxaorm.plans.streams.async_state import AsyncFlushState
 from fluxaorm.plans.streams.flush_async import flush_async_plan
 from fluxaorm.plans.streams.topic_effects import TopicInfo
-from tests.support import explorer
 from tests.support.async_consumer import TakeRecord, consume_plan
 from tests.support.async_states import (
     TOPIC_ID,
@@ -38,11 +37,19 @@ from tests.support.async_states import (
     world_of,
 )
 from tests.support.async_world import AsyncWorld, at_record, is_look
-from tests.support.explorer import ID, FixedTokens, Process, Reply, Send, changed
+from tests.support.explorer_states import (
+    ENDED,
+    ID,
+    FixedTokens,
+    Process,
+    Reply,
+    Send,
+    State,
+    abandon,
+    changed,
+    with_process,
+)
 from tests.unit.plans.world import ThingProvider
-
-ENDED = Process(status="ended")
-"""However it ended: nothing comes of it any more."""
 
 
 class AsyncExplorer(AsyncWorld):
@@ -75,7 +82,7 @@ class AsyncExplorer(AsyncWorld):
 
     # what is promised
 
-    def _stale(self, state: explorer.State) -> list[str]:
+    def _stale(self, state: State) -> list[str]:
         assert isinstance(state, AsyncState)
         broken = [state.flaw] if state.flaw else []
         if state.applied < len(state.log):
@@ -119,7 +126,7 @@ class AsyncExplorer(AsyncWorld):
         row: Any = decode_row(content, self._stamps[state.run], 3)
         return None if row is None else pair_of(row)
 
-    def _floors(self, state: explorer.State, number: int) -> Any:
+    def _floors(self, state: State, number: int) -> Any:
         """What a process must know of the world as it was when it began."""
         assert isinstance(state, AsyncState)
         kind = self._kinds[number]
@@ -129,7 +136,7 @@ class AsyncExplorer(AsyncWorld):
             return state.returned
         return (state.returned, state.seen_row, frozenset(state.committed)) if kind.startswith("read") else None
 
-    def _settled(self, state: explorer.State, number: int, process: Process) -> tuple[explorer.State, list[str]]:
+    def _settled(self, state: State, number: int, process: Process) -> tuple[State, list[str]]:
         assert isinstance(state, AsyncState)
         what, value = self._position(number, process.replies)
         if what == "effect":
@@ -137,13 +144,13 @@ class AsyncExplorer(AsyncWorld):
                 process = at_record(process, value)
             elif isinstance(value, Sleep):
                 process = process._replace(replies=shortened(process.replies))
-            elif not is_look(value):
-                process = process._replace(slept=None)
-            return explorer._with(state, number, process), []
+            elif process.slept is not None and not is_look(value):
+                process = process._replace(replies=self._since_wait(number, process), slept=None)
+            return with_process(state, number, process), []
         state = self._unlocked(state, number)
         if what == "raise" and isinstance(value, LostPartitionError | CommitUnknownError) and self._is_consumer(number):
             anew = Process(status="running", floors=self._floors(state, number))
-            return explorer._with(state, number, anew), []
+            return with_process(state, number, anew), []
         if self._is_writer(number):
             returned = what == "return" or (self._kinds[number].startswith("write") and _is_there(value))
             if returned:
@@ -151,14 +158,19 @@ class AsyncExplorer(AsyncWorld):
         elif what == "return":
             return self._read(state, number, process, value)
         # else a reader that waited in vain
-        return explorer._with(state, number, ENDED), []
+        return with_process(state, number, ENDED), []
+
+    def _since_wait(self, number: int, process: Process) -> tuple[Reply, ...]:
+        """What a process remembers once it waits no more: a synchronous write begins as if it had never begun.
+
+        Its patience begins anew, too: it may give up at any time all the same.
+        """
+        return () if self._kinds[number].startswith("write") else process.replies
 
     def _is_consumer(self, number: int) -> bool:
         return self._kinds[number] == "consume"
 
-    def _read(
-        self, state: AsyncState, number: int, process: Process, pair: tuple[int, int]
-    ) -> tuple[explorer.State, list[str]]:
+    def _read(self, state: AsyncState, number: int, process: Process, pair: tuple[int, int]) -> tuple[State, list[str]]:
         """What a reader was given. One that Redis has not answered goes on with what is applied, and is told so."""
         order = state.order
         at = [order.index(each) for each in pair]
@@ -174,7 +186,7 @@ class AsyncExplorer(AsyncWorld):
         if any(len(self._columns[each]) == 2 and min(at) < order.index(each) for each in pair):
             broken.append("torn")
         newest = [max(pair[column], state.seen_row[column], key=order.index) for column in (0, 1)]
-        after = explorer._with(state, number, ENDED)
+        after = with_process(state, number, ENDED)
         return changed(after, seen_row=(newest[0], newest[1])), broken
 
     # plans
@@ -202,7 +214,7 @@ class AsyncExplorer(AsyncWorld):
             return "return", stop.value
         except (FluxaError, LostPartitionError) as error:
             return "raise", error
-        explorer._abandon(plan)
+        abandon(plan)
         return "effect", effect
 
     def _plan_from(self, number: int, begun: tuple[int, int] | None) -> Plan[Any]:
@@ -228,7 +240,7 @@ class AsyncExplorer(AsyncWorld):
 
     # the world
 
-    def _steps(self, state: explorer.State) -> Iterator[tuple[str, explorer.State, list[str]]]:
+    def _steps(self, state: State) -> Iterator[tuple[str, State, list[str]]]:
         """Who may wake does so at once: nobody else notices, and it need not look at once.
 
         Where no step is left but to give up waiting, something is stuck.
@@ -261,7 +273,7 @@ class AsyncExplorer(AsyncWorld):
             return False
         return state.log[state.applied - 1] == state.committed[-1]
 
-    def _expiries(self, state: explorer.State) -> Iterator[tuple[str, bytes | None]]:
+    def _expiries(self, state: State) -> Iterator[tuple[str, bytes | None]]:
         content = state.content
         if content is None or content[:1] != b"P":
             yield from super()._expiries(state)
@@ -273,33 +285,25 @@ class AsyncExplorer(AsyncWorld):
             if mine and process.status not in ("ready", "running"):
                 yield f"the marks of {number} expire", pending_content([item for item in items if item not in mine])
 
-    def _process_steps(
-        self, state: explorer.State, number: int, process: Process
-    ) -> Iterator[tuple[str, explorer.State, list[str]]]:
+    def _process_steps(self, state: State, number: int, process: Process) -> Iterator[tuple[str, State, list[str]]]:
         assert isinstance(state, AsyncState)
         effect = self._position(number, process.replies)[1]
         if process.slept is None and not self._is_consumer(number) and is_look(effect):
             process = process._replace(slept=world_of(state))
         for label, after, broken in super()._process_steps(state, number, process):
             assert isinstance(after, AsyncState)
-            if after.processes[number].status == "crashed":
+            if label.endswith(" crashes"):
                 if not state.faults:
                     continue
-                processes = tuple(ENDED if each.status == "crashed" else each for each in after.processes)
-                after = changed(after, processes=processes, faults=state.faults - 1)
+                after = changed(after, faults=state.faults - 1)
             if isinstance(effect, Sleep) and after.processes[number].slept is not None:
-                # it looks again
-                after = self._looking(after, number)
-            yield label, self._relevant(after), broken
+                # it looks again, and waits for what differs from now on
+                after = with_process(after, number, after.processes[number]._replace(slept=world_of(state)))
+            yield label, after, broken
 
-    @staticmethod
-    def _looking(state: AsyncState, number: int) -> AsyncState:
-        """With a process that has woken: it waits for what differs from now on."""
-        woken = state.processes[number]._replace(slept=world_of(state))
-        return changed(state, processes=(*state.processes[:number], woken, *state.processes[number + 1 :]))
-
-    def _relevant(self, state: AsyncState) -> AsyncState:
+    def _relevant(self, state: State) -> State:
         """Without what only those would ask for who have yet to begin."""
+        assert isinstance(state, AsyncState)
         if not (state.returned or state.seen_row != (0, 0)):
             return state
         kinds = [self._kinds[number] for number, each in enumerate(state.processes) if each.status == "ready"]
@@ -307,8 +311,6 @@ class AsyncExplorer(AsyncWorld):
         writers = any(kind.startswith("write") for kind in kinds)
         returned = state.returned if readers or writers else frozenset[int]()
         seen = state.seen_row if readers else (0, 0)
-        if (returned, seen) == (state.returned, state.seen_row):
-            return state
         return changed(state, returned=returned, seen_row=seen)
 
 

@@ -10,8 +10,8 @@ from typing import Any, Final
 from fluxaorm.errors import AsyncFlushUnknownError, KafkaUnavailableError
 from fluxaorm.plans.cache.pending_items import PendingItem, items_of
 from fluxaorm.plans.effects import Effect, ExecResult, Plan, RedisCommand, RedisReplies
-from tests.support import explorer
-from tests.support.explorer import NEVER, Reply
+from tests.support import explorer_states
+from tests.support.explorer_states import NEVER, Reply, State, intents_of
 
 TOPIC_ID: Final = "topic"
 ELSEWHERE: Final = b"f" * 40 + b" " + b"f" * 40
@@ -19,7 +19,7 @@ ELSEWHERE: Final = b"f" * 40 + b" " + b"f" * 40
 
 
 @dataclass(slots=True, unsafe_hash=True)
-class AsyncState(explorer.State):
+class AsyncState(State):
     """Also the log, how far it is applied and who has that locked, where the group is, and which run of Redis it is."""
 
     log: tuple[int, ...] = ()
@@ -100,7 +100,7 @@ def shortened(replies: tuple[Reply, ...]) -> tuple[Reply, ...]:
 def pending_content(items: Sequence[PendingItem]) -> bytes | None:
     """Content of these items in one form, their deadlines never; without any but intents as the functions write it."""
     if all(item.kind == "w" for item in items):
-        return explorer._intents([item.token for item in items])
+        return intents_of([item.token for item in items])
     parts = [b"P"]
     for kind, token, first, offset, server, payload in sorted(items):
         until = str(first) if kind == "e" else NEVER
@@ -129,7 +129,7 @@ def fed(plan: Plan[Any], reply: Reply) -> Effect[Any]:
         return plan.send(None)
     if kind == "no record":
         return plan.send(0)
-    return explorer._fed(plan, reply, b"")
+    return explorer_states.fed(plan, reply, b"")
 
 
 def _listed(value: Any) -> Any:

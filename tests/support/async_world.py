@@ -25,10 +25,10 @@ from fluxaorm.plans.effects import (
 )
 from fluxaorm.plans.streams.effects import PublishRecords
 from fluxaorm.plans.streams.topic_effects import HighWatermarks
-from tests.support import explorer
 from tests.support.async_consumer import AskGroup, CommitGroup, TakeRecord
 from tests.support.async_states import ELSEWHERE, AsyncState, Weakness, canonical_items, world_of
-from tests.support.explorer import ID, Explorer, Process, Reply, Send, changed
+from tests.support.explorer import Explorer
+from tests.support.explorer_states import ID, Process, Reply, Send, State, changed
 
 Outcome = tuple[str, Reply, AsyncState]
 
@@ -57,7 +57,7 @@ class AsyncWorld(Explorer):
         name, note = ([each for each in order if column in self._columns[each]][-1] for column in (0, 1))
         return name, note
 
-    def _unlocked(self, state: explorer.State, number: int) -> AsyncState:
+    def _unlocked(self, state: State, number: int) -> AsyncState:
         assert isinstance(state, AsyncState)
         if state.applied_locked_by == number:
             state = changed(state, applied_locked_by=None)
@@ -65,9 +65,7 @@ class AsyncWorld(Explorer):
 
     # steps that nobody notices
 
-    def _quiet(
-        self, state: explorer.State, number: int, process: Process, effect: Effect[Any]
-    ) -> tuple[explorer.State, Process] | None:
+    def _quiet(self, state: State, number: int, process: Process, effect: Effect[Any]) -> tuple[State, Process] | None:
         """Also taking a record, once it is there: it stays the same; and what is only between consumers."""
         assert isinstance(state, AsyncState)
         if isinstance(effect, TakeRecord):
@@ -83,7 +81,7 @@ class AsyncWorld(Explorer):
 
     # what effects do
 
-    def _performed(self, state: explorer.State, number: int, effect: Effect[Any]) -> Iterator[Outcome]:
+    def _performed(self, state: State, number: int, effect: Effect[Any]) -> Iterator[Outcome]:
         """As it should go, and every other way for which there are faults left."""
         assert isinstance(state, AsyncState)
         for suffix, reply, after in self._all_performed(state, number, effect):

@@ -16,26 +16,21 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, fields
-from functools import cache
-from operator import attrgetter
-from typing import Any, Final, NamedTuple, TypeVar
+from dataclasses import dataclass, field
+from typing import Any
 
-from fluxaorm.errors import CommitUnknownError, FluxaError, MySQLError, PostCommitError, RedisConnectionError
+from fluxaorm.errors import FluxaError, PostCommitError
 from fluxaorm.plans.cache.many_rows import read_rows_plan
 from fluxaorm.plans.cache.one_row import read_row_plan
 from fluxaorm.plans.effects import (
     Begin,
     Commit,
     Effect,
-    ExecResult,
     Execute,
     ExecuteBatch,
     FetchRows,
     Plan,
     RedisCommand,
-    RedisReplies,
     RedisRoundTrip,
     Rollback,
 )
@@ -43,70 +38,26 @@ from fluxaorm.plans.flush.flush import flush_plan
 from fluxaorm.plans.state.keys import decode_row
 from fluxaorm.plans.state.unit_of_work import UnitOfWork
 from fluxaorm.pools.redis.wire import IDENTITY_COMMANDS, identity_from
+from tests.support.explorer_states import (
+    ENDED,
+    ID,
+    NEVER,
+    RETURNED,
+    FixedTokens,
+    Process,
+    Reply,
+    Send,
+    State,
+    abandon,
+    canonical,
+    changed,
+    fed,
+    hashable,
+    intents_of,
+    tokens_in,
+    with_process,
+)
 from tests.unit.plans.world import StateOnlyEngine, ThingProvider, thing_schema
-
-ID: Final = 7
-NEVER: Final = "9999999999999"
-"""The deadline that canonical contents show in the place of a real one."""
-Reply = tuple[str, Any]
-Send = Callable[[Sequence[RedisCommand]], list[Any]]
-
-
-class FixedTokens:
-    """The tokens of one process: always the same, so that equal states are equal."""
-
-    def __init__(self, process: int) -> None:
-        self.source = f"{process:016x}"
-
-    def take(self) -> str:
-        return f"{self.source}{0:08x}"
-
-
-class Process(NamedTuple):
-    """Where one reader or writer is."""
-
-    replies: tuple[Reply, ...] = ()
-    status: str = "ready"
-    """``ready``, ``running``, ``returned``, ``failed``, ``crashed``."""
-    floors: Any = (0, 0)
-    """Of a reader, when it began: the newest version of a returned flush, and that any reader was given."""
-    slept: Any = None
-    """What a process that waits has seen of the world."""
-
-    def told(self, reply: Reply) -> Process:
-        """It after one more reply."""
-        return self._replace(replies=(*self.replies, reply))
-
-
-@dataclass(slots=True, unsafe_hash=True)
-class State:
-    """Everything: processes, the key's content, versions in the order they were committed, who holds the row.
-
-    Never changed once it is made; it is not frozen, which would make it slow to make.
-    """
-
-    processes: tuple[Process, ...]
-    content: bytes | None = None
-    committed: tuple[int, ...] = (0,)
-    locked_by: int | None = None
-    seen: int = 0
-    """Position of the newest version that a reader was given."""
-
-
-S = TypeVar("S", bound=State)
-
-
-@cache
-def _fields_of(kind: type[State]) -> tuple[tuple[str, ...], Callable[[State], tuple[Any, ...]]]:
-    names = tuple(each.name for each in fields(kind))
-    return names, attrgetter(*names)
-
-
-def changed(state: S, **changes: Any) -> S:
-    """Another state with these fields changed: what ``dataclasses.replace`` does, several times as fast."""
-    kind: Any = type(state)
-    names, values = _fields_of(kind)
-    return type(state)(**(dict(zip(names, values(state), strict=True)) | changes))
 
 
 @dataclass(slots=True)
@@ -119,10 +70,6 @@ class Found:
     """Distinct pairs of content and commands that the server was asked about."""
     broken: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     """Property -> the steps that lead to its first violation."""
-
-
-def _rows(version: int) -> list[tuple[bytes, bytes, bytes]]:
-    return [(b"%d" % ID, b"%d" % version, b"")]
 
 
 class Explorer:
@@ -214,26 +161,36 @@ class Explorer:
         if content is not None and content[:1] == b"L":
             yield "the lease expires", None
         if content is not None and content[:1] == b"W":
-            tokens = _tokens(content)
+            tokens = tokens_in(content)
             for number, process in enumerate(state.processes):
                 token = FixedTokens(number + 1).take()
                 if token in tokens and process.status not in ("ready", "running"):
-                    yield f"the intents of {number} expire", _intents([each for each in tokens if each != token])
+                    yield f"the intents of {number} expire", intents_of([each for each in tokens if each != token])
 
     def _process_steps(self, state: State, number: int, process: Process) -> Iterator[tuple[str, State, list[str]]]:
         if process.status == "ready":
             process = process._replace(status="running", floors=self._floors(state, number))
         state, _, process = self._over_quiet(state, number, process)
         if process is not state.processes[number]:
-            state = _with(state, number, process)
+            state = with_process(state, number, process)
         what, effect = self._position(number, process.replies)
         assert what == "effect"
         label = f"{number} ({self._kinds[number]}): {_name(effect)}"
         for suffix, reply, after in self._performed(state, number, effect):
             after, broken = self._moved(after, number, process.told(reply))
-            yield label + suffix, after, broken
+            yield label + suffix, self._relevant(after), broken
         if self._is_writer(number):
-            yield f"{number} crashes", _with(self._unlocked(state, number), number, Process(status="crashed")), []
+            crashed = with_process(self._unlocked(state, number), number, ENDED)
+            yield f"{number} crashes", self._relevant(crashed), []
+
+    def _relevant(self, state: State) -> State:
+        """Without what only those would ask for who have yet to begin."""
+        readers = [process for number, process in enumerate(state.processes) if not self._is_writer(number)]
+        if any(process.status == "ready" for process in readers):
+            return state
+        processes = tuple(ENDED if process.status == "returned" else process for process in state.processes)
+        committed = state.committed if any(process.status == "running" for process in readers) else state.committed[-1:]
+        return changed(state, processes=processes, committed=committed, seen=0)
 
     def _moved(self, state: State, number: int, process: Process) -> tuple[State, list[str]]:
         """The state with a process moved on, as far as others can notice."""
@@ -274,15 +231,15 @@ class Explorer:
         """The state with a process moved on; when its plan ended, with what that means."""
         what, value = self._position(number, process.replies)
         if what == "effect":
-            return _with(state, number, process), []
+            return with_process(state, number, process), []
         if self._is_writer(number):
             returned = what == "return" or isinstance(value, PostCommitError)
-            return _with(state, number, Process(status="returned" if returned else "failed")), []
+            return with_process(state, number, RETURNED if returned else ENDED), []
         assert what == "return", f"a reader failed: {value!r}"
         position = state.committed.index(value)
         broken = [name for name, floor in zip(("P1", "P2"), process.floors, strict=True) if position < floor]
         state = changed(state, seen=max(state.seen, position))
-        return _with(state, number, Process(status="returned")), broken
+        return with_process(state, number, RETURNED), broken
 
     # plans
 
@@ -298,12 +255,12 @@ class Explorer:
         try:
             effect = next(plan)
             for reply in replies:
-                effect = _fed(plan, reply, self._server)
+                effect = fed(plan, reply, self._server)
         except StopIteration as stop:
             return "return", stop.value
         except FluxaError as error:
             return "raise", error
-        _abandon(plan)
+        abandon(plan)
         return "effect", effect
 
     def _plan(self, number: int) -> Plan[Any]:
@@ -374,8 +331,8 @@ class Explorer:
             sent += self._mutate(command) if self._mutate else [command]
             answers.append(len(sent) - 1)
         replies = self._send([*sent, ("GET", self._key)])
-        values = tuple("ok" if at is None else _hashable(replies[at]) for at in answers)
-        return values, _canonical(replies[-1])
+        values = tuple("ok" if at is None else hashable(replies[at]) for at in answers)
+        return values, canonical(replies[-1])
 
 
 def _read(unit_of_work: UnitOfWork, binding: Any, *, many: bool) -> Plan[int]:
@@ -387,61 +344,6 @@ def _read(unit_of_work: UnitOfWork, binding: Any, *, many: bool) -> Plan[int]:
     else:
         row = yield from read_row_plan(unit_of_work._engine, unit_of_work._target(binding.mysql_pool), binding, ID)
     return int(row[1])
-
-
-def _fed(plan: Plan[Any], reply: Reply, server: bytes) -> Effect[Any]:
-    kind, value = reply
-    if kind == "raise":
-        error: FluxaError
-        if value == "lost":
-            error = RedisConnectionError("lost", pool="default")
-        elif value == "unknown":
-            error = CommitUnknownError("lost", errno=2013, pool="default")
-        else:
-            error = MySQLError("refused", errno=3819, pool="default")
-        return plan.throw(error)
-    if kind == "redis":
-        return plan.send(RedisReplies([list(each) if isinstance(each, tuple) else each for each in value], server))
-    if kind == "rows":
-        return plan.send(_rows(value))
-    if kind == "done":
-        return plan.send(ExecResult(0, value) if value == 1 else [ExecResult(0, value)])
-    return plan.send(value)
-
-
-def _abandon(plan: Plan[Any]) -> None:
-    """Close a plan in the middle, although its clean-up asks for effects: each is given up likewise."""
-    for _ in range(10):
-        with suppress(RuntimeError):
-            plan.close()
-            return
-    raise AssertionError("a plan does not end")
-
-
-def _hashable(value: Any) -> Any:
-    if isinstance(value, list):
-        return tuple(map(_canonical, value))
-    return _canonical(value) if isinstance(value, bytes) else value
-
-
-def _canonical(content: Any) -> bytes | None:
-    if isinstance(content, bytes) and content[:1] == b"W":
-        return _intents(_tokens(content))
-    assert content is None or isinstance(content, bytes), content
-    return content
-
-
-def _tokens(content: bytes) -> list[str]:
-    return [part.split(":")[0] for part in content[1:].decode().split(";") if part]
-
-
-def _intents(tokens: Sequence[str]) -> bytes | None:
-    return f"W{''.join(f'{token}:{NEVER};' for token in sorted(tokens))}".encode() if tokens else None
-
-
-def _with(state: State, number: int, process: Process) -> State:
-    processes = (*state.processes[:number], process, *state.processes[number + 1 :])
-    return changed(state, processes=processes)
 
 
 def _name(effect: Effect[Any]) -> str:

@@ -30,6 +30,8 @@ Mix = tuple[tuple[str, ...], dict[str, Any]]
 MIXES: dict[str, Mix] = {
     "faults": (("read", "flush async both", "consume"), {"faults": inf}),
     "lost-memory": (("read many", "flush async", "consume"), {"losses": 1}),
+    "lost-memory-writer": (("flush async", "write", "consume"), {"losses": 1}),
+    "two-readers": (("read", "read many", "flush async", "consume"), {}),
     "two-flushes": (("read", "flush async", "flush async note", "consume"), {}),
     "two-consumers": (("read", "flush async", "consume", "consume"), {}),
     "rewound": (("flush async", "consume", "consume"), {"rewinds": 1}),
@@ -41,8 +43,11 @@ MIXES: dict[str, Mix] = {
 """Who takes part, and what else may happen."""
 LARGE: dict[str, Mix] = {
     "reader-writer-one-fault": (("read", "flush async", "write", "consume"), {"faults": 1}),
+    "lost-memory-reader-writer": (("read", "flush async", "write", "consume"), {"losses": 1}),
     "lost-memory-faults": (("read", "flush async", "consume"), {"losses": 1, "faults": 2}),
     "two-consumers-faults": (("read", "flush async", "consume", "consume"), {"faults": 2}),
+    "two-readers-fault": (("read", "read many", "flush async both", "consume"), {"faults": 1}),
+    "two-readers-two-flushes": (("read", "read many", "flush async", "flush async note", "consume"), {}),
     "rewound-reader": (("read", "flush async", "consume", "consume"), {"rewinds": 1}),
     "rewound-flushes": (("flush async", "flush async note", "consume", "consume"), {"rewinds": 1}),
     "later-transaction": (("read", "flush async later", "write two", "consume"), {}),

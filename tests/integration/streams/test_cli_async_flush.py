@@ -8,8 +8,10 @@ import signal
 import threading
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
+from fluxaorm.plans.streams.async_record import SqlRecord, UsersStatement
 from tests.support.command_line import Command
 from tests.support.flush_records import Flushes, OpenFlushes, insert, update
 from tests.support.waiting import wait_until
@@ -114,6 +116,23 @@ def test_dead_letters_are_listed_shown_published_again_and_given_up(
     assert [(1, "a", 0, 0), (7, "seven", 1, 0)] == flushes.rows()
     assert {"dropped": [twice, broken]} == json.loads(dropped.out)
     assert "no dead letter waits for a decision\n" == left.out
+
+
+def test_a_dead_letter_shows_its_sql_without_the_values(flushes: Flushes, app: str, command: Command) -> None:
+    """Whoever decides about it must know what it would run; its values may be secret."""
+    content = msgspec.structs.asdict(flushes.record(update(1, number=1)))
+    sql = UsersStatement("UPDATE CounterEntity SET name = ?", ["hidden"], [1])
+    flushes.publish(SqlRecord(**{**content, "version": 2}, statements=[sql]))
+    flushes.work(flushes.consumer(), 1)
+
+    [listed] = json.loads(command("dead-letters", "list", app, "--json").out)
+    plain = command("dead-letters", "list", app).out
+    shown = command("dead-letters", "show", app, listed["id"]).out
+
+    assert [{"sql": sql.sql, "rows": [1]}] == listed["statements"]
+    assert "CounterEntity (1 row, 1 of SQL)" in plain
+    assert f"SQL: {sql.sql}" in shown
+    assert "hidden" not in f"{listed}{plain}{shown}"
 
 
 def test_wrong_use_says_what_to_write(app: str, command: Command) -> None:

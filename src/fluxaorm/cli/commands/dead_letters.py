@@ -12,6 +12,7 @@ from fluxaorm.cli.application import open_engine
 from fluxaorm.cli.exits import UsageError
 from fluxaorm.cli.terminal import lines, one_line
 from fluxaorm.errors import RegistryError
+from fluxaorm.plans.streams.async_record import statements_of
 from fluxaorm.plans.streams.dead_letters import FailedFlush, chosen, dead_letters_plan, resolve_plan
 
 
@@ -92,5 +93,6 @@ def _when(letter: FailedFlush) -> str:
 def _what(letter: FailedFlush) -> str:
     if letter.record is None:
         return "unreadable"
-    count = len(letter.record.changes)
-    return one_line(f"{letter.record.table} ({count} row{'' if count == 1 else 's'})")
+    count, statements = len(letter.record.changes), len(statements_of(letter.record))
+    sql = f", {statements} of SQL" if statements else ""
+    return one_line(f"{letter.record.table} ({count} row{'' if count == 1 else 's'}{sql})")

@@ -162,10 +162,12 @@ class MySQLPipeline:
         ``ExecResult(last_insert_id, rows_affected)``. For ``flush_async``, which needs both: ``table``, the entity's
         that it writes, and ``rows``, ids of those that it changes there, none: ``()``. QueryError for several
         statements, none, other values than it has placeholders, and what would end the transaction: COMMIT and its
-        like, LOCK, CALL, and DDL where it commits; for USE; and for rows that are no ids.
+        like, LOCK, CALL, and DDL where it commits; for USE; and for a table or rows that are none.
         """
         where = Where(sql, *args)
         given = None if rows is None else _row_ids(rows)
+        if not isinstance(cast("object", table), str | None):
+            raise QueryError(f"table= takes the name of a table, as a str, not {described(table)}")
         if has_several_statements(sql) or not sql.strip():
             raise QueryError(f"a pipeline takes one statement at a time: {sql}")
         if chooses_database(sql):

@@ -170,6 +170,17 @@ def test_rows_are_ids(rows: Any) -> None:
     assert "0 waiting" in repr(queued)
 
 
+@pytest.mark.parametrize("table", [World, ["thing"], b"thing", 1])
+def test_a_table_is_named_by_a_text(table: Any) -> None:
+    """Said where the mistake is made, too."""
+    queued = MySQLPipeline(World().unit_of_work, "default")
+
+    with pytest.raises(QueryError, match="table= takes the name of a table"):
+        queued.add(RENAME, 1, 1, table=table, rows=[1])
+
+    assert "0 waiting" in repr(queued)
+
+
 # what a consumer makes of it
 
 

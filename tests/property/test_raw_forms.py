@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from devstack.state import StackState
 from fluxaorm.entity import Field, UInt64
 from fluxaorm.plans.streams.async_record import AsyncRecord, RowChange, decode, encode, raw_values
+from fluxaorm.plans.streams.row_coder import RowCoder
 from tests.support.insides import core
 from tests.support.kind_entities import made
 from tests.support.value_paths import DRIVERS, SERVERS, ValuePath, database_at, open_path, redis_at
@@ -50,6 +51,10 @@ def test_a_raw_value_is_the_value_to_decoders_and_columns(paths: list[ValuePath]
         columns = binding.schema.columns
         entity = path.do(provider.new(path.context(), **row))
         raw = _through_a_record(raw_values(columns, dict(enumerate(entity._row))))
+        coded = _through_a_record(RowCoder(columns).values(entity._row))
+        assert [(name, type(form), form) for name, form in raw.items()] == [
+            (name, type(form), form) for name, form in coded.items()
+        ]
         for column in columns:
             value, form = row.get(column.attribute, entity.id), raw[column.name]
             read = None if form is None else binding.decoders[column.index](form)

@@ -66,10 +66,17 @@ def _params_of(binding: BoundEntity, rows: Sequence[list[Any]]) -> tuple[list[Pa
         if encode is not None:
             column = [None if value is None else encode(value) for value in column]
             kinds = set(map(type, column))
-        if str in kinds or bytes in kinds:
-            length += sum([_length(value) for value in column] if len(kinds) > 1 else map(len, column))
+        length += _texts_of(column, kinds)
         columns.append(column)
     return list(zip(*columns, strict=True)), length
+
+
+def _texts_of(column: Sequence[Any], kinds: set[type] | None = None) -> int:
+    """How long the texts and bytes of a column are together. ``kinds``: the types in it, where they are known."""
+    kinds = kinds or set(map(type, column))
+    if str not in kinds and bytes not in kinds:
+        return 0
+    return sum([_length(value) for value in column] if len(kinds) > 1 else map(len, column))
 
 
 def _length(value: object) -> int:
@@ -78,6 +85,9 @@ def _length(value: object) -> int:
 
 def cut(items: Sequence[T], rows: Sequence[Params], most: int) -> Iterator[tuple[Sequence[T], Sequence[Params]]]:
     """The same of rows that are Params already, ``most`` to a statement."""
+    if 0 < len(rows) <= most and sum(map(_texts_of, zip(*rows, strict=True))) <= BYTES_A_STATEMENT:
+        yield items, rows
+        return
     start = size = 0
     for end, row in enumerate(rows):
         length = sum([len(value) for value in row if type(value) is str or type(value) is bytes])

@@ -165,8 +165,12 @@ class Intents:
         """Calls for all keys of a pool; with the last go the publications, which must not come before them."""
         keys = list(self._keys[pool])
         for end in range(KEYS_A_TRIP, len(keys) + KEYS_A_TRIP, KEYS_A_TRIP):
-            calls = [self._call(pool, function, key, *args) for key in keys[end - KEYS_A_TRIP : end]]
+            calls = self._calls(pool, function, keys[end - KEYS_A_TRIP : end], *args)
             yield calls if end < len(keys) else [*calls, *self.publications(pool)]
+
+    def _calls(self, pool: str, function: str, keys: Sequence[str], *args: int) -> list[RedisCommand]:
+        """What is said of some keys, of each by itself."""
+        return [self._call(pool, function, key, *args) for key in keys]
 
     def _call(self, pool: str, function: str, key: str, *args: int) -> RedisCommand:
         """What is said of one key."""

@@ -6,7 +6,7 @@ intents takes out what the flushes left: their tokens, and all entries of the pa
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from fluxaorm.plans.cache.functions import RELEASE, TAKE_OUT, function_call
@@ -30,6 +30,8 @@ class RecordIntents(Intents):
         """Redis pool -> key -> tokens of the records that touch it."""
         for arrival in arrivals:
             self._add(arrival)
+        for pool, tokens in self._tokens.items():
+            self.add_all(pool, dict.fromkeys(tokens))
 
     def applied_up_to(self, offset: int) -> None:
         """The records below this offset are done with: what they left in the caches goes with the release."""
@@ -42,22 +44,29 @@ class RecordIntents(Intents):
         ids = [change.id for change in arrival.record.changes]
         changed_by_sql = [id for statement in statements_of(arrival.record) for id in statement.rows]
         ids += changed_by_sql
-        self.add_kept(binding, ids)
-        touched = {pool: dict.fromkeys(keys) for pool, keys in arrival.record.keys.items()}
-        if binding.redis_pool is not None:
-            touched.setdefault(binding.redis_pool, {}).update(dict.fromkeys(map(binding.row_key, ids)))
+        if binding.channel is not None or binding.local is not None:
+            self.add_kept(binding, ids)
         if binding.intends_all_ids and (
             changed_by_sql or any(change.operation != "u" for change in arrival.record.changes)
         ):
             self.add_all_ids(binding)
-        for pool, keys in touched.items():
-            self.add_all(pool, keys)
-            tokens = self._tokens.setdefault(pool, {})
-            for key in keys:
-                tokens[key] = (*tokens.get(key, ()), arrival.record.token)
+        if binding.redis_pool is not None:
+            self._touch(binding.redis_pool, map(binding.row_key, ids), arrival.record.token)
+        for pool, keys in arrival.record.keys.items():
+            self._touch(pool, keys, arrival.record.token)
 
-    def _call(self, pool: str, function: str, key: str, *args: int) -> RedisCommand:
-        if function != RELEASE or self._upto is None:
-            return super()._call(pool, function, key, *args)
-        tokens = self._tokens.get(pool, {}).get(key, ())
-        return function_call(TAKE_OUT, key, self._token, self._partition, self._upto, *tokens)
+    def _touch(self, pool: str, keys: Iterable[str], token: str) -> None:
+        known = self._tokens.setdefault(pool, {})
+        for key in keys:
+            tokens = known.get(key)
+            if tokens is None:
+                known[key] = (token,)
+            elif tokens[-1] != token:
+                known[key] = (*tokens, token)
+
+    def _calls(self, pool: str, function: str, keys: Sequence[str], *args: int) -> list[RedisCommand]:
+        own, upto, partition = self._token, self._upto, self._partition
+        if function != RELEASE or upto is None:
+            return [function_call(function, key, own, *args) for key in keys]
+        tokens = self._tokens.get(pool, {})
+        return [function_call(TAKE_OUT, key, own, partition, upto, *tokens.get(key, ())) for key in keys]

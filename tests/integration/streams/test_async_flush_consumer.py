@@ -308,7 +308,9 @@ def test_a_dead_letter_stays_one_while_the_group_has_not_heard_of_it(
     assert 1 == len(flushes.dead_letters())
 
 
-def test_a_partition_that_is_locked_holds_up_no_other(open_flushes: OpenFlushes) -> None:
+def test_a_partition_that_is_locked_holds_up_no_other(
+    open_flushes: OpenFlushes, caplog: pytest.LogCaptureFixture
+) -> None:
     """A consumer that stopped in a transaction keeps its lock: who takes over goes on with what is free."""
     flushes = open_flushes(partitions=2)
     consumer = flushes.consumer()
@@ -332,6 +334,8 @@ def test_a_partition_that_is_locked_holds_up_no_other(open_flushes: OpenFlushes)
 
     assert [(1, "n0", 0, 0), (2, "n1", 8, 0)] == waiting
     assert [(1, "n0", 7, 0), (2, "n1", 8, 0)] == flushes.rows()
+    # and the server was told not to let it wait
+    assert "the rows are locked and NOWAIT is set" in caplog.text
 
 
 def test_a_topic_that_is_made_anew_begins_at_its_beginning(open_flushes: OpenFlushes) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -31,7 +31,7 @@ logger = logging.getLogger("fluxaorm.registry")
 
 
 @contextmanager
-def lost_servers(engine: EngineCore) -> Iterator[None]:
+def lost_servers(engine: EngineCore) -> Generator[None]:
     """A server that goes away while it is looked at could not be connected either: PoolConnectError for all kinds."""
     try:
         yield

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 ADMIN_SECONDS: Final = 30.0
 """Seconds that the brokers have for one of them."""
+_ROUNDING: Final = 0.01
+"""The client counts in whole milliseconds, and gives up a little before the seconds that it was given are over."""
 
 
 def perform_admin(pool: KafkaPool, effect: KafkaEffect[Any], seconds: float) -> Any:
@@ -37,7 +39,7 @@ def within(limit: TimeLimit | None, effect: KafkaEffect[Any]) -> Generator[None]
     try:
         yield
     except KafkaUnavailableError as error:
-        if limit is None or limit.left > 0 or isinstance(effect, ChangeKafka):
+        if limit is None or limit.left > _ROUNDING or isinstance(effect, ChangeKafka):
             raise
         raise limit.exceeded() from error
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeGuard
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeGuard, cast
 
 import msgspec
 
@@ -75,7 +75,8 @@ def _is_payload(value: object) -> TypeGuard[bytes | None]:
 def _check_headers(headers: object) -> None:
     if type(headers) is not dict and not is_mapping(headers):
         raise _wrong("headers", "a mapping of names to bytes", headers)
-    for name, value in headers.items():
+    pairs: Iterable[tuple[object, object]] = cast("Any", headers).items()
+    for name, value in pairs:
         if not isinstance(name, str):
             raise _wrong("headers", "names that are str", name)
         if type(value) is not bytes and value is not None:

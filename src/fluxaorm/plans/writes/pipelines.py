@@ -226,7 +226,7 @@ def _row_ids(rows: object) -> tuple[int, ...]:
         raise QueryError(
             f"rows= takes the ids of the rows that a statement changes, as in rows=[1, 2], not {described(rows)}"
         )
-    ids: tuple[Any, ...] = tuple(rows)
+    ids: tuple[Any, ...] = tuple(cast("Any", rows))
     for id in ids:
         if type(id) is not int:
             raise QueryError(f"rows= takes ids, and an id is an int, not {described(id)}")

@@ -39,8 +39,6 @@ from fluxaorm.pools.redis.wire import (
 )
 
 READ_BYTES: Final = 65_536
-COMMANDS_A_WRITE: Final = 200
-"""Commands that are packed before the server gets them: it works on those while the next ones are packed."""
 _CONFIRMATION: Final = pack(CONFIRM_COMMAND)
 
 
@@ -123,7 +121,7 @@ class BlockingLink:
 
     def send(self, commands: Sequence[RedisCommand]) -> None:
         """The first half of a round trip."""
-        request = pack(commands[0]) if len(commands) == 1 else packed(commands[:COMMANDS_A_WRITE])
+        request = pack(commands[0]) if len(commands) == 1 else packed(commands)
         now = time.monotonic()
         if now - self._asked > CONFIRM_AFTER:
             self._asked = now
@@ -131,8 +129,6 @@ class BlockingLink:
             request = _CONFIRMATION + request
         try:
             self._send(request)
-            for start in range(COMMANDS_A_WRITE, len(commands), COMMANDS_A_WRITE):
-                self._send(packed(commands[start : start + COMMANDS_A_WRITE]))
         except BaseException as error:
             self._give_up(error)
             raise

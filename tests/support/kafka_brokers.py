@@ -101,11 +101,15 @@ class Kafka:
         assert [None] * len(values) == errors
 
     def records(self, topic: str) -> list[Message]:
-        """All that a topic has, each partition in its order; of transactions, what was committed."""
+        """All that a topic has, each partition in its order; of transactions, what was committed.
+
+        Those that are open, as when a commit is answered and not in the partition yet, are waited for.
+        """
         from confluent_kafka import Consumer, KafkaError, TopicPartition
 
         group = {"group.id": self.name("reader"), "enable.auto.commit": False, "enable.partition.eof": True}
         group["fetch.wait.max.ms"] = 10
+        ends = self._ends(topic)
         consumer = Consumer({"bootstrap.servers": self.bootstrap, "auto.offset.reset": "error", **group, **_QUIET})
         partitions = self.partitions(topic)
         consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
@@ -120,10 +124,23 @@ class Kafka:
                     found.append(message)
                 else:
                     assert KafkaError._PARTITION_EOF == error.code(), error
-                    unread.discard(message.partition())
+                    if (message.offset() or 0) >= ends[message.partition() or 0]:
+                        unread.discard(message.partition())
         finally:
             consumer.close()
         return sorted(found, key=lambda message: (message.partition() or 0, message.offset() or 0))
+
+    def _ends(self, topic: str) -> dict[int, int]:
+        """The ends of its partitions, behind transactions that are open as well."""
+        from confluent_kafka import Consumer, TopicPartition
+
+        group = {"group.id": self.name("ends"), "isolation.level": "read_uncommitted"}
+        consumer = Consumer({"bootstrap.servers": self.bootstrap, **group, **_QUIET})
+        try:
+            places = [TopicPartition(topic, number) for number in self.partitions(topic)]
+            return {each.partition: consumer.get_watermark_offsets(each, _PATIENCE)[1] for each in places}
+        finally:
+            consumer.close()
 
     def values(self, topic: str) -> list[bytes | None]:
         """The values of the same."""

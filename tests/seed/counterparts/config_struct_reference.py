@@ -21,6 +21,9 @@ for name, body in structs:
     fields = [_snake(line.split()[0]) for line in body.splitlines()]
     beyond = (
         "debezium_connect", "driver", "namespace", "unknown_consumer_groups", "unknown_tables", "unknown_topics",
+        "produce_timeout", "delivery_timeout", "tls",
+        "retention_ms", "retention_bytes", "max_message_bytes", "min_insync_replicas", "compression_type",
+        "cleanup_policy",
     )  # fmt: skip
     of_async_flush = ("order_by", "signing_key", "accepted_keys", "pending_timeout", "unknown_grace")
     assert fields == [field for field in ours.__struct_fields__ if field not in (*beyond, *of_async_flush)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
@@ -40,25 +41,33 @@ def test_the_example_runs(name: str, tmp_path: Path) -> None:
     assert LAST_LINES[name] == ended.stdout.splitlines()[-1]
 
 
-def run_in(
-    orders: Path, database: Database, valkey: RedisServer, kafka: Kafka, *words: str
-) -> subprocess.CompletedProcess[str]:
-    """A command of the orders, on servers of the tests."""
+@pytest.fixture
+def run_orders(
+    tmp_path: Path, mariadb_database: Database, valkey: RedisServer, kafka: Kafka
+) -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
+    """Runs commands of the orders, in a copy of them, on servers of the tests."""
+    orders = copytree(EXAMPLES / "orders", tmp_path / "orders")
     servers = {
-        "ORDERS_MYSQL": database.url,
+        "ORDERS_MYSQL": mariadb_database.url,
         "ORDERS_REDIS": valkey.host_port,
         "ORDERS_KAFKA": kafka.bootstrap,
         "ORDERS_NAMESPACE": valkey.namespace,
     }
-    return subprocess.run(
-        [sys.executable, *words],
-        cwd=orders,
-        env={**os.environ, **servers, "PYTHONWARNINGS": "error"},
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *words],
+            cwd=orders,
+            env={**os.environ, **servers, "PYTHONWARNINGS": "error"},
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+
+    yield run
+
+    replace(kafka, namespace=valkey.namespace).clean()
 
 
 def test_the_entities_of_the_orders_are_what_their_definitions_say(tmp_path: Path) -> None:
@@ -117,17 +126,13 @@ with api.registry.validate() as engine, api.Server(("127.0.0.1", 0), api.Handler
 
 
 def test_a_failure_of_the_orders_says_what_may_be_repeated(
-    tmp_path: Path, mariadb_database: Database, valkey: RedisServer, kafka: Kafka
+    tmp_path: Path, run_orders: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
     """An order that is sent again although it was stored is delivered twice; one that is not sent again is lost."""
-    orders = copytree(EXAMPLES / "orders", tmp_path / "orders")
-    (orders / "failures.py").write_text(FAILURES)
+    (tmp_path / "orders" / "failures.py").write_text(FAILURES)
 
-    try:
-        run_in(orders, mariadb_database, valkey, kafka, "-m", "fluxaorm.cli", "alters", "models:registry", "--apply")
-        ended = run_in(orders, mariadb_database, valkey, kafka, "failures.py")
-    finally:
-        replace(kafka, namespace=valkey.namespace).clean()
+    run_orders("-m", "fluxaorm.cli", "alters", "models:registry", "--apply")
+    ended = run_orders("failures.py")
 
     assert (0, "") == (ended.returncode, ended.stderr)
     assert [
@@ -141,15 +146,10 @@ def test_a_failure_of_the_orders_says_what_may_be_repeated(
 
 
 def test_orders_are_taken_at_once_and_written_by_another_process(
-    tmp_path: Path, mariadb_database: Database, valkey: RedisServer, kafka: Kafka
+    run_orders: Callable[..., subprocess.CompletedProcess[str]],
 ) -> None:
     """An API process and a consumer process are how asynchronous flushes are meant to be used."""
-    orders = copytree(EXAMPLES / "orders", tmp_path / "orders")
-
-    try:
-        ended = run_in(orders, mariadb_database, valkey, kafka, "tour.py")
-    finally:
-        replace(kafka, namespace=valkey.namespace).clean()
+    ended = run_orders("tour.py")
 
     assert (0, "") == (ended.returncode, ended.stderr)
     assert [

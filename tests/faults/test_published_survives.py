@@ -167,18 +167,6 @@ def applied(engine: Engine, database: Database, end: int) -> dict[str, list[int]
     return {table: [id for (id,) in database.execute(f"SELECT id FROM {table} ORDER BY id")] for table in TABLES}
 
 
-def end_of(own: OwnKafka, topic: str) -> int:
-    """The topic's end, behind transactions that are open as well."""
-    from confluent_kafka import Consumer, TopicPartition
-
-    settings = {"bootstrap.servers": own.bootstrap, "group.id": "end", "isolation.level": "read_uncommitted"}
-    consumer = Consumer({**settings, "log_level": "0"})
-    try:
-        return consumer.get_watermark_offsets(TopicPartition(topic, 0), 30)[1]
-    finally:
-        consumer.close()
-
-
 def published(own: OwnKafka, topic: str) -> dict[str, Counter[int]]:
     """Table -> how often each id is in the topic."""
     found: dict[str, Counter[int]] = {table: Counter() for table in TABLES}
@@ -251,7 +239,7 @@ def test_an_asynchronous_flush_that_returned_survives_the_death_of_brokers(
                 ),
                 "flushes after all brokers were away",
             )
-        rows = applied(engine, mariadb_database, end_of(own, topic))
+        rows = applied(engine, mariadb_database, own.ends(topic)[0])
         found = published(own, topic)
         put_aside = own.values(failed)
 

@@ -109,7 +109,7 @@ class Kafka:
 
         group = {"group.id": self.name("reader"), "enable.auto.commit": False, "enable.partition.eof": True}
         group["fetch.wait.max.ms"] = 10
-        ends = self._ends(topic)
+        ends = self.ends(topic)
         consumer = Consumer({"bootstrap.servers": self.bootstrap, "auto.offset.reset": "error", **group, **_QUIET})
         partitions = self.partitions(topic)
         consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
@@ -130,7 +130,7 @@ class Kafka:
             consumer.close()
         return sorted(found, key=lambda message: (message.partition() or 0, message.offset() or 0))
 
-    def _ends(self, topic: str) -> dict[int, int]:
+    def ends(self, topic: str) -> dict[int, int]:
         """The ends of its partitions, behind transactions that are open as well."""
         from confluent_kafka import Consumer, TopicPartition
 

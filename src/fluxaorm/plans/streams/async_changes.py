@@ -28,7 +28,7 @@ from fluxaorm.plans.streams.async_record import (
     record_key,
     row_record_key,
 )
-from fluxaorm.plans.streams.records import KafkaRecord
+from fluxaorm.plans.streams.records import KafkaRecord, TrustedRecord
 from fluxaorm.plans.writes.changed_keys import add_write
 from fluxaorm.plans.writes.row_statements import inserted_row, missing_values
 
@@ -48,13 +48,6 @@ _encode = msgspec.msgpack.Encoder().encode
 
 _Place: TypeAlias = "tuple[str, str]"
 """Redis pool and key."""
-
-
-class _OwnRecord(KafkaRecord, frozen=True):
-    """One that needs no looking at: each flush makes some, and nothing in them is anybody's."""
-
-    def __post_init__(self) -> None:
-        """As it is."""
 
 
 class _Key(NamedTuple):
@@ -251,7 +244,7 @@ def _made(draft: Draft, items: Sequence[Item], terms: RecordTerms) -> Outgoing:
         record = AsyncRecord(**content)
     value = encode(record)
     headers = headers_of(record, value, terms.signing_key)
-    return Outgoing(binding, token, _OwnRecord(terms.topic, kafka_key, value, headers), payloads)
+    return Outgoing(binding, token, TrustedRecord(terms.topic, kafka_key, value, headers), payloads)
 
 
 def _payloads(items: Sequence[Item], with_columns: bool) -> dict[_Place, bytes]:

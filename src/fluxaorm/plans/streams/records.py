@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeGuard, cast
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeGuard
 
 import msgspec
 
@@ -55,8 +55,8 @@ class KafkaRecord(msgspec.Struct, frozen=True):
         return len(self.key or b"") + len(self.value or b"") + headers
 
 
-class StoredRecord(KafkaRecord, frozen=True):
-    """A record as a broker gave it, which needs no checks. It equals no other: for the library's own use."""
+class TrustedRecord(KafkaRecord, frozen=True):
+    """One that needs no checks: a broker gave it, or a flush made it. It equals no other: for the library's own use."""
 
     def __post_init__(self) -> None:
         """Check nothing."""
@@ -73,13 +73,12 @@ def _is_payload(value: object) -> TypeGuard[bytes | None]:
 
 
 def _check_headers(headers: object) -> None:
-    if type(headers) is not dict and not is_mapping(headers):
+    if not is_mapping(headers):
         raise _wrong("headers", "a mapping of names to bytes", headers)
-    pairs: Iterable[tuple[object, object]] = cast("Any", headers).items()
-    for name, value in pairs:
+    for name, value in headers.items():
         if not isinstance(name, str):
             raise _wrong("headers", "names that are str", name)
-        if type(value) is not bytes and value is not None:
+        if not _is_payload(value):
             raise _wrong(f"headers[{name!r}]", "bytes or None", value)
 
 

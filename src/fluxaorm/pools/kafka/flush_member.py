@@ -17,7 +17,7 @@ from confluent_kafka import OFFSET_INVALID, Consumer, KafkaException, TopicParti
 
 from fluxaorm.errors import KafkaError
 from fluxaorm.plans.streams.flush_effects import FlushPoll
-from fluxaorm.plans.streams.records import StoredRecord
+from fluxaorm.plans.streams.records import TrustedRecord
 from fluxaorm.pools.kafka.clients import open_consumer
 from fluxaorm.pools.kafka.errors import UNREACHABLE, kafka_error, raised_error
 from fluxaorm.pools.kafka.member import record_of
@@ -45,16 +45,14 @@ class FlushMember:
         self._next = FlushPoll()
         self._unwanted = threading.Event()
         self._thread: ThreadPoolExecutor | None = None
-        self.client: Consumer = open_consumer(pool, {**settings, **self._callbacks()})
+        callbacks = {"error_cb": self._note_error, "on_commit": self._note_committed}
+        self.client: Consumer = open_consumer(pool, {**settings, **callbacks})
         self.client.subscribe([topic], on_assign=self._given, on_revoke=self._taken, on_lost=self._taken)
 
     def __repr__(self) -> str:
         return f"<FlushMember of '{self.group}' in pool '{self.pool}'{' left' if self.left else ''}>"
 
     # what librdkafka tells, while it is polled
-
-    def _callbacks(self) -> Settings:
-        return {"error_cb": self._note_error, "on_commit": self._note_committed}
 
     def _note_error(self, error: Any) -> None:
         if error.name() in UNREACHABLE - {"_TRANSPORT"} or error.fatal():
@@ -100,7 +98,7 @@ class FlushMember:
     def _keep(self, message: Any) -> None:
         error = message.error()
         if error is None:
-            self._next.records.append(record_of(message, StoredRecord))
+            self._next.records.append(record_of(message, TrustedRecord))
         elif error.name() == _END:
             self._next.ends[message.partition()] = message.offset()
         else:
